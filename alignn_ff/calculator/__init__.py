@@ -1,0 +1,5 @@
+"""ASE's view of a potential."""
+
+from alignn_ff.calculator.ase import AlignnCalculator
+
+__all__ = ["AlignnCalculator"]

@@ -1,0 +1,84 @@
+"""The ASE calculator: ``atoms.calc = AlignnCalculator("si-smooth")``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from ase import Atoms
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from alignn_ff.potential import Potential, Precision, load_potential
+
+
+class AlignnCalculator(Calculator):  # type: ignore[misc]
+    """Energy, forces and stress of an ALIGNN force field.
+
+    One evaluation gives all properties, and ASE's cache reuses it until the atoms change. Units are ASE's:
+    eV, eV/Å, eV/Å³ (Voigt order xx yy zz yz xz xy, tension positive).
+
+    Args:
+        model: zoo name, model file, folder, or a loaded :class:`Potential`; "auto" takes the shipped model
+            that covers the first structure's elements.
+        device: "auto", "cpu", "cuda", …
+        dtype: "float32" or "float64" network; geometry and sums are float64 always.
+
+    Raises:
+        ModelNotFoundError, CheckpointError, ConfigError: at construction.
+        StructureError, ElementNotCoveredError: at the first evaluation of a structure.
+        PropertyNotImplementedError: stress of a structure without a volume.
+    """
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]
+
+    def __init__(
+        self, model: str | Path | Potential = "auto", *, device: str = "auto", dtype: Precision = "float32"
+    ) -> None:
+        super().__init__()
+        self._model, self._device, self._dtype = model, device, dtype
+        self._potential: Potential | None = None
+        if str(model) != "auto":
+            self._load(None)
+
+    @property
+    def potential(self) -> Potential:
+        """The potential behind this calculator."""
+        return self._load(self.atoms)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill ``self.results``; called by ASE."""
+        super().calculate(atoms, list(properties), list(system_changes))
+        potential = self._load(self.atoms)
+        prepared = potential.prepare(self.atoms)
+        prediction = potential.evaluate(prepared.system, prepared.graph)
+        assert prediction.forces is not None and prediction.stress is not None
+        energy = float(prediction.energy[0])
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "energies": prediction.atomic_energy.detach().cpu().numpy(),
+            "forces": prediction.forces.cpu().numpy(),
+        }
+        stress = prediction.stress[0].cpu().numpy()
+        if stress[0, 0] == stress[0, 0]:
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+        elif "stress" in properties:
+            raise PropertyNotImplementedError(
+                "stress needs a volume, and this cell has none: "
+                f"{self.atoms.cell.array.tolist()}; give the structure a cell with three vectors"
+            )
+
+    def _load(self, atoms: Atoms | None) -> Potential:
+        if self._potential is None:
+            if isinstance(self._model, Potential):
+                self._potential = self._model
+            else:
+                self._potential = load_potential(
+                    self._model, device=self._device, dtype=self._dtype, for_atoms=atoms
+                )
+        return self._potential

@@ -1,0 +1,141 @@
+"""One file holds one model: a JSON header that says everything, and the weights.
+
+In: a model with what is known of its training. Out: a file that ``torch.load(weights_only=True)`` reads,
+so that opening somebody's model never runs their code. A file of an older version is upgraded step by
+step; one of a newer version is refused.
+"""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
+
+from alignn_ff.errors import CheckpointError
+from alignn_ff.graph import GraphRecipe
+from alignn_ff.io import atomic_write
+from alignn_ff.models import EnergyModel, ModelConfig, ModelStatistics, build_model
+
+FORMAT: Final = "alignn-ff model"
+VERSION: Final = 1
+
+
+class TrainingDomain(BaseModel):
+    """What the training data covered; safeguards compare with it.
+
+    Attributes:
+        shortest_distance_A: shortest distance seen of each element pair, "Si-Si" → Å.
+        energy_per_atom_eV: lowest and highest energy per atom.
+        largest_force_eV_per_A: largest force on an atom.
+        n_structures, n_atoms: size of the training set.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shortest_distance_A: dict[str, float] = {}
+    energy_per_atom_eV: tuple[float, float] | None = None
+    largest_force_eV_per_A: float | None = None
+    n_structures: int = 0
+    n_atoms: int = 0
+
+
+class Provenance(BaseModel):
+    """Where a model comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    created: str = ""
+    alignn_ff_version: str = ""
+    torch_version: str = ""
+    training_config: dict[str, object] = {}
+    data_sha256: str = ""
+    epochs: int = 0
+
+
+class Header(BaseModel):
+    """Everything about a model but its weights.
+
+    Units are fixed: positions Å, energy eV, forces eV/Å, stress eV/Å³ (tension positive).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: ModelConfig
+    graph: GraphRecipe
+    elements: tuple[int, ...] = Field(min_length=1)
+    statistics: ModelStatistics
+    units: dict[str, str] = {"length": "Å", "energy": "eV", "force": "eV/Å", "stress": "eV/Å³"}
+    domain: TrainingDomain = TrainingDomain()
+    provenance: Provenance = Provenance()
+
+
+class Checkpoint(NamedTuple):
+    """A model read from a file.
+
+    Attributes:
+        header: what the file says of the model.
+        model: with its weights, float32, on the CPU, in evaluation mode.
+    """
+
+    header: Header
+    model: EnergyModel
+
+
+def save(path: Path, header: Header, state: dict[str, Tensor]) -> None:
+    """Write a model file atomically."""
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "header": header.model_dump_json(),
+        "state": {name: tensor.detach().cpu() for name, tensor in state.items()},
+    }
+    with atomic_write(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a model file.
+
+    Raises:
+        CheckpointError: not a model file of this package, damaged, of a newer version, or with weights
+            that do not fit its own config.
+    """
+    header, state = read(path)
+    model = build_model(header.model, header.graph, header.elements, header.statistics)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(f"the weights in {path} do not fit its own config: {error}") from error
+    model.requires_grad_(False)
+    return Checkpoint(header, model.eval())
+
+
+def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    """Header and weights of a model file, upgraded to the current version."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path} is damaged or no model file (nothing in it was executed): {reason}") from error
+    except OSError as error:
+        raise CheckpointError(f"cannot read the model file {path}: {error.strerror or error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not an alignn-ff model file; `alignn-ff train` writes such files")
+    version = content["version"]
+    if version > VERSION:
+        raise CheckpointError(
+            f"{path} has format version {version}, this alignn-ff reads up to {VERSION}; install a newer alignn-ff"
+        )
+    for step in range(version, VERSION):
+        content = UPGRADES[step](content)
+    try:
+        return Header.model_validate_json(content["header"]), content["state"]
+    except (ValidationError, KeyError) as error:
+        raise CheckpointError(f"the header of {path} is not valid: {error}") from error
+
+
+UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {}
+"""Version n → function that turns a file's content into version n + 1."""

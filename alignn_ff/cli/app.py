@@ -1,0 +1,59 @@
+"""The ``alignn-ff`` program: its commands, and what happens when one fails.
+
+Heavy imports (torch, ASE) happen inside the commands, so that ``--help`` answers at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from alignn_ff import __version__
+from alignn_ff.cli import energy, evaluate, md, relax, train, zoo
+from alignn_ff.cli.console import errors
+from alignn_ff.errors import AlignnError
+
+app = typer.Typer(
+    name="alignn-ff",
+    help="Atomistic simulation with ALIGNN force fields: relax, run MD, train on DFT data.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command("energy")(energy.energy)
+app.command("relax")(relax.relax)
+app.command("md")(md.md)
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
+app.add_typer(zoo.app, name="zoo")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"alignn-ff {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Atomistic simulation with ALIGNN force fields: relax, run MD, train on DFT data."""
+
+
+def main() -> None:
+    """Run the program; an error that a user can mend is one message and an exit code, no traceback."""
+    try:
+        app()
+    except AlignnError as error:
+        errors.print(f"[bold red]error:[/] {_escape(str(error))}", soft_wrap=True)
+        sys.exit(error.exit_code)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,26 @@
+"""Options that every command takes, each said once."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Dtype(StrEnum):
+    """Precision of the network."""
+
+    float32 = "float32"
+    float64 = "float64"
+
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model", "-m", metavar="NAME|PATH", help="Zoo name, model file or folder; auto takes the one that fits."
+    ),
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+DtypeOption = Annotated[
+    Dtype, typer.Option("--dtype", help="Precision of the network; geometry and energy sums are float64.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

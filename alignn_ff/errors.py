@@ -1,0 +1,47 @@
+"""Errors that people read: what was given, what is allowed, what to do.
+
+Every error raised on bad input derives from :class:`AlignnError`; the command line prints its
+message without a traceback and exits with its ``exit_code``.
+"""
+
+
+class AlignnError(Exception):
+    """Base of all errors of this package that a user can mend."""
+
+    exit_code = 2
+
+
+class StructureError(AlignnError):
+    """A structure cannot be read or makes no physical sense."""
+
+
+class ElementNotCoveredError(AlignnError):
+    """A model does not know an element of the structure."""
+
+
+class ModelNotFoundError(AlignnError):
+    """No model has this name, or the path holds none."""
+
+
+class CheckpointError(AlignnError):
+    """A model folder is broken, foreign or of an unknown version."""
+
+
+class ConfigError(AlignnError):
+    """A configuration is not valid."""
+
+
+class DataError(AlignnError):
+    """Training or evaluation data are not usable."""
+
+
+class TrainingError(AlignnError):
+    """Training cannot start, resume or go on."""
+
+    exit_code = 2
+
+
+class SimulationError(AlignnError):
+    """A simulation was stopped because going on would give wrong results."""
+
+    exit_code = 4

@@ -1,0 +1,20 @@
+"""Atoms as graphs: containers, neighbour search, line graph, batching, differentiable geometry."""
+
+from alignn_ff.graph.build import batch_graphs, batch_systems, build_graph, check_atoms, system_from_atoms
+from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
+from alignn_ff.graph.geometry import bond_cosines, edge_vectors
+from alignn_ff.graph.recipe import GraphRecipe
+
+__all__ = [
+    "AtomicGraph",
+    "AtomicSystem",
+    "GraphRecipe",
+    "Prediction",
+    "batch_graphs",
+    "batch_systems",
+    "bond_cosines",
+    "build_graph",
+    "check_atoms",
+    "edge_vectors",
+    "system_from_atoms",
+]

@@ -1,0 +1,155 @@
+"""From atoms to containers: ASE Atoms → AtomicSystem → AtomicGraph, and batches of both."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from ase import Atoms
+from torch import Tensor
+
+from alignn_ff.errors import StructureError
+from alignn_ff.graph.containers import AtomicGraph, AtomicSystem
+from alignn_ff.graph.line_graph import line_pairs
+from alignn_ff.graph.neighbors import radius_pairs
+from alignn_ff.graph.recipe import GraphRecipe
+
+
+def system_from_atoms(atoms: Atoms) -> AtomicSystem:
+    """One structure as tensors on the CPU.
+
+    Raises:
+        StructureError: no atoms, positions or cell not finite, a periodic axis without a lattice
+            vector, or an atomic number that is no element.
+    """
+    check_atoms(atoms)
+    n_atoms = len(atoms)
+    return AtomicSystem(
+        positions=torch.tensor(atoms.get_positions(), dtype=torch.float64),
+        cell=torch.tensor(atoms.cell.array, dtype=torch.float64)[None],
+        pbc=torch.tensor(atoms.pbc, dtype=torch.bool)[None],
+        atomic_numbers=torch.tensor(atoms.numbers, dtype=torch.int64),
+        system_idx=torch.zeros(n_atoms, dtype=torch.int64),
+    )
+
+
+def check_atoms(atoms: Atoms) -> None:
+    """Refuse structures that make no physical sense, naming the atoms at fault."""
+    if len(atoms) == 0:
+        raise StructureError("the structure has no atoms")
+    bad = np.flatnonzero(~np.isfinite(atoms.get_positions()).all(axis=1))
+    if bad.size:
+        raise StructureError(f"positions of atom(s) {_listed(bad)} are not finite numbers (NaN or infinity)")
+    if not np.isfinite(atoms.cell.array).all():
+        raise StructureError("the cell holds numbers that are not finite (NaN or infinity)")
+    if ((atoms.numbers < 1) | (atoms.numbers > 118)).any():
+        raise StructureError(
+            f"atomic number(s) {sorted(set(atoms.numbers[(atoms.numbers < 1) | (atoms.numbers > 118)]))} "
+            "are no elements; allowed are 1 to 118"
+        )
+    periodic = atoms.cell.array[atoms.pbc]
+    if len(periodic) and np.linalg.svd(periodic, compute_uv=False).min() < 1e-6:
+        raise StructureError(
+            f"the structure is periodic along {atoms.pbc.tolist()}, but its lattice vectors there are zero or "
+            f"linearly dependent: {atoms.cell.array.tolist()}; give a cell, or set pbc to False"
+        )
+
+
+def build_graph(system: AtomicSystem, recipe: GraphRecipe) -> AtomicGraph:
+    """Bond graph and line graph of one structure.
+
+    Args:
+        system: one structure.
+        recipe: neighbour strategy and cutoffs.
+
+    Raises:
+        StructureError: two atoms at one place; both are named.
+    """
+    positions = system.positions.detach().cpu().numpy()
+    cell = system.cell[0].detach().cpu().numpy()
+    pbc = system.pbc[0].cpu().numpy()
+    pairs = radius_pairs(positions, cell, pbc, recipe.cutoff)
+    coincident = np.flatnonzero(pairs.distance < COINCIDENT_A)
+    if coincident.size:
+        raise StructureError(
+            "atoms at one place: "
+            + ", ".join(f"{pairs.src[e]} and {pairs.dst[e]}" for e in coincident[:5] if pairs.src[e] <= pairs.dst[e])
+            + f" (closer than {COINCIDENT_A} Å); remove the duplicates"
+        )
+    nodes = np.flatnonzero(pairs.distance < recipe.line_cutoff).astype(np.int64)
+    line_src, line_dst = line_pairs(pairs, nodes, len(positions))
+    device = system.positions.device
+
+    def tensor(array: np.ndarray[tuple[int, ...], np.dtype[np.int64]], dtype: torch.dtype = torch.int64) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device=device, dtype=dtype)
+
+    return AtomicGraph(
+        atomic_numbers=system.atomic_numbers,
+        system_idx=system.system_idx,
+        extra_features=None,
+        edge_src=tensor(pairs.src),
+        edge_dst=tensor(pairs.dst),
+        edge_shift=tensor(pairs.shift, torch.int32),
+        line_nodes=tensor(nodes),
+        line_src=tensor(line_src),
+        line_dst=tensor(line_dst),
+        n_atoms=torch.tensor([len(positions)], device=device),
+        n_edges=torch.tensor([len(pairs.src)], device=device),
+        n_line_nodes=torch.tensor([len(nodes)], device=device),
+        n_triplets=torch.tensor([len(line_src)], device=device),
+    )
+
+
+COINCIDENT_A = 1e-3
+"""Atoms closer than this (Å) are taken for duplicates."""
+
+
+def batch_systems(systems: Sequence[AtomicSystem]) -> AtomicSystem:
+    """Concatenate structures; atoms keep their order, ``system_idx`` counts on."""
+    counts = [int(s.system_idx[-1]) + 1 for s in systems]
+    offsets = np.cumsum([0, *counts[:-1]])
+    return AtomicSystem(
+        positions=torch.cat([s.positions for s in systems]),
+        cell=torch.cat([s.cell for s in systems]),
+        pbc=torch.cat([s.pbc for s in systems]),
+        atomic_numbers=torch.cat([s.atomic_numbers for s in systems]),
+        system_idx=torch.cat([s.system_idx + int(o) for s, o in zip(systems, offsets, strict=True)]),
+    )
+
+
+def batch_graphs(graphs: Sequence[AtomicGraph]) -> AtomicGraph:
+    """Concatenate graphs; no edge or triplet connects two structures."""
+    atom_offset = _offsets([g.atomic_numbers.shape[0] for g in graphs])
+    edge_offset = _offsets([g.edge_src.shape[0] for g in graphs])
+    system_offset = _offsets([g.n_atoms.shape[0] for g in graphs])
+    extra = [g.extra_features for g in graphs if g.extra_features is not None]
+    if extra and len(extra) != len(graphs):
+        raise StructureError("some structures carry extra_features and some do not; give them to all or to none")
+
+    def joined(field: str, offsets: list[int] | None = None) -> Tensor:
+        parts: list[Tensor] = [getattr(g, field) for g in graphs]
+        return torch.cat(parts if offsets is None else [p + o for p, o in zip(parts, offsets, strict=True)])
+
+    return AtomicGraph(
+        atomic_numbers=joined("atomic_numbers"),
+        system_idx=joined("system_idx", system_offset),
+        extra_features=torch.cat(extra) if extra else None,
+        edge_src=joined("edge_src", atom_offset),
+        edge_dst=joined("edge_dst", atom_offset),
+        edge_shift=joined("edge_shift"),
+        line_nodes=joined("line_nodes", edge_offset),
+        line_src=joined("line_src", edge_offset),
+        line_dst=joined("line_dst", edge_offset),
+        n_atoms=joined("n_atoms"),
+        n_edges=joined("n_edges"),
+        n_line_nodes=joined("n_line_nodes"),
+        n_triplets=joined("n_triplets"),
+    )
+
+
+def _offsets(counts: list[int]) -> list[int]:
+    return [0, *np.cumsum(counts)[:-1].tolist()]
+
+
+def _listed(indices: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> str:
+    shown = ", ".join(str(i) for i in indices[:10])
+    return shown + (f", … ({indices.size} in all)" if indices.size > 10 else "")

@@ -1,0 +1,34 @@
+"""The line graph: which pairs of bonds form an angle.
+
+In: a bond graph in canonical order. Out: pairs of edge ids (i→j, j→k).
+"""
+
+import numpy as np
+
+from alignn_ff.graph.neighbors import IntArray, NeighborPairs
+
+
+def line_pairs(pairs: NeighborPairs, nodes: IntArray, n_atoms: int) -> tuple[IntArray, IntArray]:
+    """Ordered pairs of edges i→j and j→k with the back-tracking pair (k is i itself) left out.
+
+    An image of i at another place is a real neighbour and stays.
+
+    Args:
+        pairs: the bond graph, sorted by dst.
+        nodes: ascending ids of the edges that take part.
+        n_atoms: number of atoms.
+
+    Returns:
+        Edge ids ``line_src`` and ``line_dst``, sorted by ``line_dst``.
+    """
+    src, dst = pairs.src[nodes], pairs.dst[nodes]
+    n_incoming = np.bincount(dst, minlength=n_atoms)
+    first_incoming = np.cumsum(n_incoming) - n_incoming
+    repeats = n_incoming[src]
+    second = np.repeat(np.arange(len(nodes), dtype=np.int64), repeats)
+    rank = np.arange(len(second), dtype=np.int64) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    first = first_incoming[src[second]] + rank
+    shift = pairs.shift[nodes]
+    back_tracking = (src[first] == dst[second]) & (shift[first] + shift[second] == 0).all(axis=1)
+    keep = ~back_tracking
+    return nodes[first[keep]], nodes[second[keep]]

@@ -1,0 +1,78 @@
+"""Neighbour search for any cell: skewed, tiny, left-handed, slab, wire, molecule.
+
+In: positions, cell, periodicity of one structure. Out: directed pairs with lattice translations, in
+canonical order. matscipy does the search; this file gives it a cell that it can work with.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from matscipy.neighbours import neighbour_list
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+class NeighborPairs(NamedTuple):
+    """Directed pairs src → dst with r = x[dst] + shift·cell − x[src].
+
+    Attributes:
+        src: (n_pairs,) int64.
+        dst: (n_pairs,) int64, ascending.
+        shift: (n_pairs, 3) int64, lattice translations.
+        distance: (n_pairs,) float64, Å.
+    """
+
+    src: IntArray
+    dst: IntArray
+    shift: IntArray
+    distance: FloatArray
+
+
+def radius_pairs(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_], cutoff: float) -> NeighborPairs:
+    """All pairs closer than ``cutoff``, each in both directions, periodic images included.
+
+    Args:
+        positions: (n_atoms, 3) Å, need not lie inside the cell.
+        cell: (3, 3) Å, rows are lattice vectors; rows of non-periodic axes may be anything.
+        pbc: (3,) periodicity per axis.
+        cutoff: Å, exclusive.
+
+    Returns:
+        Pairs sorted by dst, then src, then shift, so that the order does not depend on the search.
+    """
+    search_cell = complete_cell(cell, pbc)
+    images = np.where(pbc, np.floor(positions @ np.linalg.inv(search_cell)), 0.0).astype(np.int64)
+    inside = positions - images @ search_cell
+    search_cell, inside = _enclose(search_cell, inside, pbc, cutoff)
+    src, dst, raw_shift = neighbour_list("ijS", positions=inside, cell=search_cell, pbc=pbc, cutoff=cutoff)
+    src, dst = src.astype(np.int64), dst.astype(np.int64)
+    shift = raw_shift.astype(np.int64) + images[src] - images[dst]
+    order = np.lexsort((shift[:, 2], shift[:, 1], shift[:, 0], src, dst))
+    src, dst, shift = src[order], dst[order], shift[order]
+    vectors = positions[dst] + shift @ np.where(pbc[:, None], cell, 0.0) - positions[src]
+    return NeighborPairs(src, dst, shift, np.linalg.norm(vectors, axis=1))
+
+
+def complete_cell(cell: FloatArray, pbc: NDArray[np.bool_]) -> FloatArray:
+    """The cell with every non-periodic vector replaced by a unit vector orthogonal to the others.
+
+    For the search only: it has no volume of physical meaning.
+    """
+    completed = np.where(pbc[:, None], cell, 0.0).astype(np.float64)
+    periodic = completed[pbc]
+    _, _, basis = np.linalg.svd(periodic.reshape(-1, 3), full_matrices=True)
+    completed[~pbc] = basis[int(pbc.sum()) :]
+    return completed
+
+
+def _enclose(
+    cell: FloatArray, positions: FloatArray, pbc: NDArray[np.bool_], cutoff: float
+) -> tuple[FloatArray, FloatArray]:
+    """Stretch the non-periodic axes so that all atoms lie inside the search cell, and shift them there."""
+    fractional = positions @ np.linalg.inv(cell)
+    low, high = fractional.min(axis=0), fractional.max(axis=0)
+    stretch = np.where(pbc, 1.0, high - low + 2.0 * cutoff)
+    origin = np.where(pbc, 0.0, low - cutoff)
+    return cell * stretch[:, None], positions - origin @ cell

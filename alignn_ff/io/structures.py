@@ -1,0 +1,55 @@
+"""Structures in any format that ASE reads, with errors for people."""
+
+from pathlib import Path
+
+import ase.io
+from ase import Atoms
+from ase.io.formats import UnknownFileTypeError
+
+from alignn_ff.errors import StructureError
+from alignn_ff.io.atomic import atomic_write
+
+
+def read_structure(path: Path) -> Atoms:
+    """The last structure in a file.
+
+    Raises:
+        StructureError: the file is missing, empty or in no format that ASE knows.
+    """
+    return read_structures(path, index="-1")[0]
+
+
+def read_structures(path: Path, index: str = ":") -> list[Atoms]:
+    """Structures in a file, chosen by an ASE index string.
+
+    Raises:
+        StructureError: the file is missing, empty or in no format that ASE knows.
+    """
+    if not path.is_file():
+        raise StructureError(f"no such structure file: {path}")
+    try:
+        frames = ase.io.read(path, index=index)
+    except UnknownFileTypeError as error:
+        raise StructureError(
+            f"cannot tell the format of {path} ({error}); any format of ASE is allowed, "
+            "for example POSCAR/.vasp, .cif, .xyz/.extxyz, .traj"
+        ) from error
+    except Exception as error:  # noqa: BLE001 - ASE's readers raise anything on junk
+        raise StructureError(f"cannot read {path} as a structure: {type(error).__name__}: {error}") from error
+    structures = [frames] if isinstance(frames, Atoms) else list(frames)
+    if not structures:
+        raise StructureError(f"{path} holds no structure")
+    return structures
+
+
+def write_structure(path: Path, atoms: Atoms) -> None:
+    """Write one structure atomically, in the format that the file name tells.
+
+    Raises:
+        StructureError: ASE cannot write this format.
+    """
+    try:
+        with atomic_write(path) as temporary:
+            ase.io.write(temporary, atoms, format=ase.io.formats.filetype(str(path), read=False))
+    except (UnknownFileTypeError, KeyError, ValueError) as error:
+        raise StructureError(f"cannot write a structure as {path}: {error}") from error

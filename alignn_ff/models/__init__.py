@@ -1,0 +1,17 @@
+"""Families of models, and the derivatives of their energy."""
+
+from alignn_ff.models.alignn_smooth import AlignnSmooth, AlignnSmoothConfig
+from alignn_ff.models.base import EnergyModel, ModelStatistics
+from alignn_ff.models.derivatives import predict
+from alignn_ff.models.registry import FAMILIES, ModelConfig, build_model
+
+__all__ = [
+    "FAMILIES",
+    "AlignnSmooth",
+    "AlignnSmoothConfig",
+    "EnergyModel",
+    "ModelConfig",
+    "ModelStatistics",
+    "build_model",
+    "predict",
+]

@@ -1,0 +1,196 @@
+"""The strictly smooth ALIGNN: an energy that is C² in all positions and the cell, for dynamics.
+
+In: a radius graph without neighbour cap and its edge vectors. Out: one energy per atom.
+
+Bonds below the cutoff gate the messages between atoms; bonds below the three-body cutoff also carry a
+state of their own, which the line graph updates from bond angles. Every sum over neighbours is weighted
+by an envelope, and a bond's state reaches the atoms only through its envelope, so nothing jumps at
+either cutoff.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from alignn_ff.graph import AtomicGraph, GraphRecipe, bond_cosines
+from alignn_ff.models.base import ElementTable, EnergyModel, ForceFieldConfig, ModelStatistics
+from alignn_ff.nn import (
+    EdgeGatedConvolution,
+    ZBLRepulsion,
+    bessel_basis,
+    chebyshev_basis,
+    polynomial_envelope,
+    segment_sum,
+)
+
+
+class AlignnSmoothConfig(ForceFieldConfig):
+    """Hyper-parameters of :class:`AlignnSmooth`."""
+
+    name: Literal["alignn_smooth"] = Field("alignn_smooth", description="family of the model")
+    alignn_layers: int = Field(2, ge=0, description="blocks that update bonds from angles, then atoms from bonds")
+    gcn_layers: int = Field(1, ge=0, description="further blocks that update atoms from bonds only")
+    edge_input_features: int = Field(16, ge=1, description="number of Bessel functions of the bond length")
+    triplet_input_features: int = Field(12, ge=1, description="number of Chebyshev polynomials of the bond angle")
+    hidden_features: int = Field(64, ge=1, description="channels of atoms and bonds")
+    exponent: int = Field(6, ge=3, description="exponent of the envelopes; larger keeps neighbours for longer")
+    use_zbl: bool = Field(True, description="add the ZBL repulsion below the sum of covalent radii")
+
+
+class Geometry(NamedTuple):
+    """What the layers read of the geometry, computed once per evaluation.
+
+    Attributes:
+        src, dst: (n_edges,) atom ids.
+        radial: (n_edges, edge_input_features) functions of the bond length.
+        weight: (n_edges, 1) envelope that ends at the cutoff.
+        line_nodes: (n_line_nodes,) ids of the edges below the three-body cutoff.
+        line_weight: (n_line_nodes, 1) envelope that ends at the three-body cutoff.
+        line_src, line_dst: (n_triplets,) rows of ``line_nodes``.
+        angular: (n_triplets, triplet_input_features) functions of the bond angle.
+        triplet_weight: (n_triplets, 1) product of the envelopes of both bonds.
+    """
+
+    src: Tensor
+    dst: Tensor
+    radial: Tensor
+    weight: Tensor
+    line_nodes: Tensor
+    line_weight: Tensor
+    line_src: Tensor
+    line_dst: Tensor
+    angular: Tensor
+    triplet_weight: Tensor
+
+
+class AlignnSmooth(EnergyModel):
+    """Energy = Σ_i [reference of the element + scale·MLP(x_i)] + ZBL.
+
+    With ``statistics.exact_free_atoms`` the MLP's value for an atom without neighbours is subtracted, so
+    that a free atom has exactly its reference energy.
+    """
+
+    scale: Tensor
+
+    def __init__(
+        self, config: AlignnSmoothConfig, recipe: GraphRecipe, elements: tuple[int, ...], statistics: ModelStatistics
+    ) -> None:
+        super().__init__()
+        self.config, self.recipe, self.elements = config, recipe, elements
+        self.exact_free_atoms = statistics.exact_free_atoms
+        width = config.hidden_features
+        self.table = ElementTable(elements, width, statistics)
+        self.initial_bonds = BondUpdate(width, config.edge_input_features)
+        self.angle_blocks = nn.ModuleList(AngleBlock(config, statistics) for _ in range(config.alignn_layers))
+        self.atom_blocks = nn.ModuleList(
+            AtomBlock(config, statistics) for _ in range(config.alignn_layers + config.gcn_layers)
+        )
+        self.readout = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
+        self.repulsion = ZBLRepulsion() if config.use_zbl else None
+        self.register_buffer("scale", torch.tensor(statistics.scale, dtype=torch.float64))
+
+    def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
+        """Energy of each atom, (n_atoms,) float64, eV."""
+        rows = self.table.rows(graph.atomic_numbers)
+        atoms = self.table.embedding(rows)
+        distance = torch.linalg.vector_norm(edge_vectors, dim=1)
+        geometry = self._geometry(graph, edge_vectors, distance, atoms.dtype)
+        bonds = self.initial_bonds(geometry.radial.index_select(0, geometry.line_nodes), atoms, geometry)
+        for layer, block in enumerate(self.atom_blocks):
+            if layer < len(self.angle_blocks):
+                bonds = self.angle_blocks[layer](atoms, bonds, geometry)
+            atoms = block(atoms, bonds, geometry)
+        local = self.readout(atoms).squeeze(1).double()
+        if self.exact_free_atoms:
+            local = local - self._free_atoms().double()[rows]
+        energy: Tensor = self.table.reference[rows] + self.scale * local
+        if self.repulsion is not None:
+            z = graph.atomic_numbers
+            pair = self.repulsion(z[geometry.src], z[geometry.dst], distance, self.recipe.cutoff)
+            energy = energy + segment_sum(pair, geometry.dst, z.shape[0])
+        return energy
+
+    def _geometry(self, graph: AtomicGraph, vectors: Tensor, distance: Tensor, dtype: torch.dtype) -> Geometry:
+        config, recipe = self.config, self.recipe
+        nodes = graph.line_nodes
+        row_of = torch.zeros_like(graph.edge_src)
+        row_of[nodes] = torch.arange(nodes.shape[0], device=nodes.device)
+        line_src, line_dst = row_of[graph.line_src], row_of[graph.line_dst]
+        length = distance.index_select(0, nodes)
+        unit = vectors.index_select(0, nodes) / length[:, None]
+        line_weight = polynomial_envelope(length, recipe.line_cutoff, config.exponent)[:, None].to(dtype)
+        return Geometry(
+            src=graph.edge_src,
+            dst=graph.edge_dst,
+            radial=bessel_basis(distance.to(dtype), recipe.cutoff, config.edge_input_features),
+            weight=polynomial_envelope(distance, recipe.cutoff, config.exponent)[:, None].to(dtype),
+            line_nodes=nodes,
+            line_weight=line_weight,
+            line_src=line_src,
+            line_dst=line_dst,
+            angular=chebyshev_basis(bond_cosines(unit, line_src, line_dst).to(dtype), config.triplet_input_features),
+            triplet_weight=line_weight.index_select(0, line_src) * line_weight.index_select(0, line_dst),
+        )
+
+    def _free_atoms(self) -> Tensor:
+        """(n_elements,) readout of each element without neighbours."""
+        atoms = self.table.embedding.weight
+        for block in self.atom_blocks:
+            atoms = block.convolution.without_neighbors(atoms)
+        free: Tensor = self.readout(atoms).squeeze(1)
+        return free
+
+
+class BondUpdate(nn.Module):
+    """SiLU(R·b + P·x_src + Q·x_dst): what a bond learns from its own features b and its two atoms."""
+
+    def __init__(self, features: int, own_features: int) -> None:
+        super().__init__()
+        self.ends = nn.Linear(features, 2 * features, bias=False)
+        self.own = nn.Linear(own_features, features)
+
+    def forward(self, own: Tensor, atoms: Tensor, geometry: Geometry) -> Tensor:
+        """(n_line_nodes, features)."""
+        source, target = self.ends(atoms).chunk(2, dim=1)
+        src = geometry.src.index_select(0, geometry.line_nodes)
+        dst = geometry.dst.index_select(0, geometry.line_nodes)
+        return nn.functional.silu(self.own(own) + source.index_select(0, src) + target.index_select(0, dst))
+
+
+class AngleBlock(nn.Module):
+    """Bond states y from their atoms, then from their angles: the line graph's convolution."""
+
+    def __init__(self, config: AlignnSmoothConfig, statistics: ModelStatistics) -> None:
+        super().__init__()
+        width = config.hidden_features
+        self.bonds = BondUpdate(width, width)
+        self.gates = nn.Linear(config.triplet_input_features, width, bias=False)
+        self.convolution = EdgeGatedConvolution(width, statistics.triplets_per_line_node)
+
+    def forward(self, atoms: Tensor, bonds: Tensor, geometry: Geometry) -> Tensor:
+        """(n_line_nodes, features)."""
+        bonds = bonds + self.bonds(bonds, atoms, geometry)
+        updated: Tensor = self.convolution(
+            bonds, self.gates(geometry.angular), geometry.line_src, geometry.line_dst, geometry.triplet_weight
+        )
+        return updated
+
+
+class AtomBlock(nn.Module):
+    """Atom states x from their neighbours: the bond graph's convolution."""
+
+    def __init__(self, config: AlignnSmoothConfig, statistics: ModelStatistics) -> None:
+        super().__init__()
+        width = config.hidden_features
+        self.radial_gates = nn.Linear(config.edge_input_features, width, bias=False)
+        self.bond_gates = nn.Linear(width, width, bias=False)
+        self.convolution = EdgeGatedConvolution(width, statistics.edges_per_atom)
+
+    def forward(self, atoms: Tensor, bonds: Tensor, geometry: Geometry) -> Tensor:
+        """(n_atoms, features)."""
+        from_bonds = geometry.line_weight * self.bond_gates(bonds)
+        gates = self.radial_gates(geometry.radial).index_add(0, geometry.line_nodes, from_bonds)
+        updated: Tensor = self.convolution(atoms, gates, geometry.src, geometry.dst, geometry.weight)
+        return updated

@@ -1,0 +1,83 @@
+"""What every force field has in common: config fields, element table, statistics, the energy contract."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from alignn_ff.graph import AtomicGraph, GraphRecipe
+
+MAX_ATOMIC_NUMBER = 118
+
+
+class ForceFieldConfig(BaseModel):
+    """Fields that every force-field family shares: the weights of its training loss."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    graphwise_weight: float = Field(1.0, ge=0, description="loss weight of the energy per atom")
+    gradwise_weight: float = Field(1.0, ge=0, description="loss weight of the forces")
+    stresswise_weight: float = Field(0.0, ge=0, description="loss weight of the stress")
+
+
+class ModelStatistics(NamedTuple):
+    """Constants measured on the training set and kept in the checkpoint.
+
+    Attributes:
+        reference_energies: eV, one per element, in the order of the model's elements.
+        scale: eV, the energy that one unit of network output stands for.
+        edges_per_atom: average number of bonds of an atom.
+        triplets_per_line_node: average number of angles of a bond of the line graph.
+        exact_free_atoms: whether the references are isolated atoms that the model must reproduce.
+    """
+
+    reference_energies: tuple[float, ...]
+    scale: float
+    edges_per_atom: float
+    triplets_per_line_node: float
+    exact_free_atoms: bool = False
+
+
+class EnergyModel(nn.Module, ABC):
+    """A model whose total energy is a sum of atomic energies.
+
+    Attributes:
+        recipe: the graph that the model was built for.
+        elements: atomic numbers that the model knows, ascending.
+    """
+
+    recipe: GraphRecipe
+    elements: tuple[int, ...]
+
+    @abstractmethod
+    def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
+        """Energy of each atom.
+
+        Args:
+            graph: one structure or several.
+            edge_vectors: (n_edges, 3) float64, Å.
+
+        Returns:
+            (n_atoms,) float64, eV.
+        """
+
+
+class ElementTable(nn.Module):
+    """Learned embedding and reference energy of each element that the model knows."""
+
+    row_of: Tensor
+    reference: Tensor
+
+    def __init__(self, elements: tuple[int, ...], features: int, statistics: ModelStatistics) -> None:
+        super().__init__()
+        row_of = torch.full((MAX_ATOMIC_NUMBER + 1,), -1, dtype=torch.int64)
+        row_of[list(elements)] = torch.arange(len(elements))
+        self.embedding = nn.Embedding(len(elements), features)
+        self.register_buffer("row_of", row_of, persistent=False)
+        self.register_buffer("reference", torch.tensor(statistics.reference_energies, dtype=torch.float64))
+
+    def rows(self, atomic_numbers: Tensor) -> Tensor:
+        """(n_atoms,) row of each atom's element; −1 for an element that the model does not know."""
+        return self.row_of[atomic_numbers]

@@ -1,0 +1,75 @@
+"""Forces and stress: the derivatives of the reported energy, and the one place with their signs.
+
+The energy depends on positions and cell through the edge vectors alone. With g_e = ∂E/∂r_e and
+r_e = x[dst] + shift·cell − x[src], the chain rule gives
+
+    forces_i = −∂E/∂x_i = Σ_{e: src=i} g_e − Σ_{e: dst=i} g_e
+    stress   = (1/V)·∂E/∂strain = (1/V)·Σ_e sym(r_e ⊗ g_e)        (tension positive)
+"""
+
+import torch
+from torch import Tensor
+
+from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
+from alignn_ff.models.base import EnergyModel
+from alignn_ff.nn import segment_sum
+
+
+def predict(
+    model: EnergyModel,
+    system: AtomicSystem,
+    graph: AtomicGraph,
+    *,
+    derivatives: bool = True,
+    create_graph: bool = False,
+) -> Prediction:
+    """Energy and, if asked for, its derivatives.
+
+    Args:
+        model: gives atomic energies.
+        system: positions and cell; gradients flow to them where they require it.
+        graph: of the same atoms.
+        derivatives: also forces and stress.
+        create_graph: keep the derivatives differentiable, for training on them.
+    """
+    vectors = edge_vectors(system, graph)
+    if derivatives and not vectors.requires_grad:
+        vectors.requires_grad_()
+    with torch.set_grad_enabled(derivatives or torch.is_grad_enabled()):
+        atomic_energy = model(graph, vectors)
+    energy = segment_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
+    if not derivatives:
+        return Prediction(energy, atomic_energy, None, None)
+    gradient = _edge_gradient(energy, vectors, create_graph)
+    forces = forces_from_edges(gradient, graph)
+    stress = stress_from_edges(gradient, vectors, graph, system.cell)
+    if not create_graph:
+        energy, atomic_energy, stress = energy.detach(), atomic_energy.detach(), stress.detach()
+    return Prediction(energy, atomic_energy, forces, stress)
+
+
+def forces_from_edges(gradient: Tensor, graph: AtomicGraph) -> Tensor:
+    """(n_atoms, 3) forces in eV/Å from ∂E/∂r_e, (n_edges, 3)."""
+    n_atoms = graph.atomic_numbers.shape[0]
+    return segment_sum(gradient, graph.edge_src, n_atoms) - segment_sum(gradient, graph.edge_dst, n_atoms)
+
+
+def stress_from_edges(gradient: Tensor, vectors: Tensor, graph: AtomicGraph, cell: Tensor) -> Tensor:
+    """(n_systems, 3, 3) stress in eV/Å³ from ∂E/∂r_e; NaN for structures without a volume."""
+    outer = vectors[:, :, None] * gradient[:, None, :]
+    virial = segment_sum(outer, graph.system_idx[graph.edge_src], graph.n_atoms.shape[0])
+    volume = torch.linalg.det(cell).abs()[:, None, None]
+    without = volume < SMALLEST_VOLUME_A3
+    symmetric = 0.5 * (virial + virial.mT)
+    return (symmetric / volume.masked_fill(without, 1.0)).masked_fill(without, float("nan"))
+
+
+SMALLEST_VOLUME_A3 = 1e-6
+"""A cell below this volume (Å³) has no stress."""
+
+
+def _edge_gradient(energy: Tensor, vectors: Tensor, create_graph: bool) -> Tensor:
+    if not energy.requires_grad:
+        return torch.zeros_like(vectors)
+    (gradient,) = torch.autograd.grad(energy.sum(), vectors, create_graph=create_graph, materialize_grads=True)
+    return gradient

@@ -1,0 +1,164 @@
+"""Potential = model + graph recipe + device + dtype: the one energy that everything above shares.
+
+In: structures. Out: predictions. The calculator, dynamics, evaluation and training all come through here.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, get_args
+
+import torch
+from ase import Atoms
+from ase.data import chemical_symbols
+
+from alignn_ff import checkpoint, zoo
+from alignn_ff.checkpoint import Header
+from alignn_ff.errors import ConfigError, ElementNotCoveredError
+from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, batch_graphs, batch_systems, build_graph
+from alignn_ff.graph import system_from_atoms as _system_from_atoms
+from alignn_ff.models import EnergyModel
+from alignn_ff.models import predict as predict_derivatives
+
+Precision = Literal["float32", "float64"]
+DTYPES: Final[dict[str, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
+
+
+class Potential:
+    """A model that is ready to be evaluated.
+
+    Attributes:
+        name: of the model, for messages and provenance.
+        header: config, graph recipe, elements, training domain, provenance.
+        model: the network on ``device``, its parameters in ``dtype``.
+        device: where it runs.
+        dtype: of the network; geometry and energy sums are float64 always.
+    """
+
+    def __init__(
+        self, name: str, header: Header, model: EnergyModel, *, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self.name = name
+        self.header = header
+        self.device = device
+        self.dtype = dtype
+        self.model = cast_network(model, dtype).to(device)
+        self._known = frozenset(header.elements)
+
+    def predict(self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32) -> list[Prediction]:
+        """Energy, forces and stress of structures.
+
+        Args:
+            structures: ASE Atoms.
+            derivatives: also forces and stress.
+            batch_size: structures evaluated at once.
+
+        Returns:
+            One prediction a structure, on the CPU, in the given order.
+
+        Raises:
+            StructureError: a structure makes no sense.
+            ElementNotCoveredError: an element that the model does not know.
+        """
+        predictions: list[Prediction] = []
+        for start in range(0, len(structures), batch_size):
+            inputs = [self.prepare(atoms) for atoms in structures[start : start + batch_size]]
+            batch = self.evaluate(
+                batch_systems([item.system for item in inputs]),
+                batch_graphs([item.graph for item in inputs]),
+                derivatives=derivatives,
+            )
+            predictions.extend(split_prediction(batch, [len(item.system.positions) for item in inputs]))
+        return predictions
+
+    def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
+        """Prediction for prepared input on this potential's device."""
+        return predict_derivatives(self.model, system, graph, derivatives=derivatives)
+
+    def prepare(self, atoms: Atoms) -> "Prepared":
+        """Check a structure and build its graph.
+
+        Raises:
+            StructureError: the structure makes no sense.
+            ElementNotCoveredError: an element that the model does not know.
+        """
+        system = _system_from_atoms(atoms)
+        unknown = sorted(set(system.atomic_numbers.tolist()) - self._known)
+        if unknown:
+            raise ElementNotCoveredError(
+                f"model {self.name!r} knows {', '.join(chemical_symbols[z] for z in self.header.elements)}, but the "
+                f"structure has {', '.join(chemical_symbols[z] for z in unknown)}; "
+                "`alignn-ff zoo list` shows the elements of other models"
+            )
+        graph = build_graph(system, self.header.graph)
+        return Prepared(
+            AtomicSystem(*(tensor.to(self.device) for tensor in system)),
+            AtomicGraph(*(None if tensor is None else tensor.to(self.device) for tensor in graph)),
+        )
+
+
+class Prepared(NamedTuple):
+    """A structure as the network reads it."""
+
+    system: AtomicSystem
+    graph: AtomicGraph
+
+
+def load_potential(
+    name_or_path: str | Path, *, device: str = "auto", dtype: Precision = "float32", for_atoms: Atoms | None = None
+) -> Potential:
+    """Load a model by zoo name, file or folder.
+
+    Args:
+        name_or_path: a name of the zoo, a model file, a training output folder; "auto" takes the shipped
+            model that fits ``for_atoms``.
+        device: "auto" (GPU if there is one), "cpu", "cuda", "cuda:1", …
+        dtype: of the network.
+        for_atoms: structure that "auto" chooses a model for.
+
+    Raises:
+        ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError
+    """
+    if dtype not in get_args(Precision):
+        raise ConfigError(f"dtype is {dtype!r}; allowed are {', '.join(get_args(Precision))}")
+    if str(name_or_path) == "auto":
+        if for_atoms is None:
+            raise ConfigError('the model "auto" is chosen by elements, so a structure is needed; name a model instead')
+        name_or_path = zoo.choose(for_atoms.numbers).name
+    loaded = checkpoint.load(zoo.model_file(name_or_path))
+    return Potential(
+        str(name_or_path), loaded.header, loaded.model, device=select_device(device), dtype=DTYPES[dtype]
+    )
+
+
+def select_device(device: str) -> torch.device:
+    """The torch device for a user's word.
+
+    Raises:
+        ConfigError: no such device here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"device {device!r} is not available here ({str(error).splitlines()[0]}); use auto, cpu or cuda"
+        ) from error
+    return chosen
+
+
+def cast_network(model: EnergyModel, dtype: torch.dtype) -> EnergyModel:
+    """Cast the parameters; buffers are constants and keep their float64."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return model
+
+
+def split_prediction(batch: Prediction, n_atoms: Sequence[int]) -> list[Prediction]:
+    """One prediction a structure, on the CPU."""
+    atomic = batch.atomic_energy.cpu().split(list(n_atoms))
+    forces = [None] * len(n_atoms) if batch.forces is None else batch.forces.cpu().split(list(n_atoms))
+    stress = [None] * len(n_atoms) if batch.stress is None else batch.stress.cpu().split(1)
+    energy = batch.energy.cpu().split(1)
+    return [Prediction(e, a, f, s) for e, a, f, s in zip(energy, atomic, forces, stress, strict=True)]

@@ -1,0 +1,14 @@
+"""The one list of units: internals are eV, Å, amu, and ASE's time unit; users see fs, K, GPa, meV."""
+
+from typing import Final
+
+GPA_PER_EV_PER_A3: Final = 160.21766208
+"""Multiply a stress in eV/Å³ by this to get GPa (CODATA 2014, as in the published ALIGNN)."""
+
+MEV_PER_EV: Final = 1000.0
+
+COULOMB_EV_A: Final = 14.399645478
+"""e²/(4πε₀) in eV·Å (CODATA 2018)."""
+
+BOHR_A: Final = 0.529177210903
+"""Bohr radius in Å (CODATA 2018)."""
