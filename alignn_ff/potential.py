@@ -14,8 +14,17 @@ from ase.data import chemical_symbols
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError, ElementNotCoveredError
-from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, batch_graphs, batch_systems, build_graph
-from alignn_ff.graph import system_from_atoms as _system_from_atoms
+from alignn_ff.graph import (
+    AtomicGraph,
+    AtomicSystem,
+    Prediction,
+    batch_graphs,
+    batch_systems,
+    build_graph,
+    graph_to,
+    system_from_atoms,
+    system_to,
+)
 from alignn_ff.models import EnergyModel
 from alignn_ff.models import predict as predict_derivatives
 
@@ -44,7 +53,9 @@ class Potential:
         self.model = cast_network(model, dtype).to(device)
         self._known = frozenset(header.elements)
 
-    def predict(self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32) -> list[Prediction]:
+    def predict(
+        self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32
+    ) -> list[Prediction]:
         """Energy, forces and stress of structures.
 
         Args:
@@ -81,7 +92,7 @@ class Potential:
             StructureError: the structure makes no sense.
             ElementNotCoveredError: an element that the model does not know.
         """
-        system = _system_from_atoms(atoms)
+        system = system_from_atoms(atoms)
         unknown = sorted(set(system.atomic_numbers.tolist()) - self._known)
         if unknown:
             raise ElementNotCoveredError(
@@ -90,10 +101,7 @@ class Potential:
                 "`alignn-ff zoo list` shows the elements of other models"
             )
         graph = build_graph(system, self.header.graph)
-        return Prepared(
-            AtomicSystem(*(tensor.to(self.device) for tensor in system)),
-            AtomicGraph(*(None if tensor is None else tensor.to(self.device) for tensor in graph)),
-        )
+        return Prepared(system_to(system, self.device), graph_to(graph, self.device))
 
 
 class Prepared(NamedTuple):
@@ -125,9 +133,7 @@ def load_potential(
             raise ConfigError('the model "auto" is chosen by elements, so a structure is needed; name a model instead')
         name_or_path = zoo.choose(for_atoms.numbers).name
     loaded = checkpoint.load(zoo.model_file(name_or_path))
-    return Potential(
-        str(name_or_path), loaded.header, loaded.model, device=select_device(device), dtype=DTYPES[dtype]
-    )
+    return Potential(str(name_or_path), loaded.header, loaded.model, device=select_device(device), dtype=DTYPES[dtype])
 
 
 def select_device(device: str) -> torch.device:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
@@ -11,7 +10,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from alignn_ff.potential import Potential, Precision, load_potential
 
 
-class AlignnCalculator(Calculator):  # type: ignore[misc]
+class AlignnCalculator(Calculator):
     """Energy, forces and stress of an ALIGNN force field.
 
     One evaluation gives all properties, and ASE's cache reuses it until the atoms change. Units are ASE's:
@@ -29,12 +28,12 @@ class AlignnCalculator(Calculator):  # type: ignore[misc]
         PropertyNotImplementedError: stress of a structure without a volume.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012 - as ASE declares it
 
     def __init__(
         self, model: str | Path | Potential = "auto", *, device: str = "auto", dtype: Precision = "float32"
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._model, self._device, self._dtype = model, device, dtype
         self._potential: Potential | None = None
         if str(model) != "auto":
@@ -52,11 +51,14 @@ class AlignnCalculator(Calculator):  # type: ignore[misc]
         system_changes: Sequence[str] = all_changes,
     ) -> None:
         """Fill ``self.results``; called by ASE."""
-        super().calculate(atoms, list(properties), list(system_changes))
+        self.results = {}
+        super().calculate(atoms, list(properties), list(system_changes))  # type: ignore[no-untyped-call]
+        assert isinstance(self.atoms, Atoms)
         potential = self._load(self.atoms)
         prepared = potential.prepare(self.atoms)
         prediction = potential.evaluate(prepared.system, prepared.graph)
-        assert prediction.forces is not None and prediction.stress is not None
+        assert prediction.forces is not None
+        assert prediction.stress is not None
         energy = float(prediction.energy[0])
         self.results = {
             "energy": energy,
@@ -78,7 +80,5 @@ class AlignnCalculator(Calculator):  # type: ignore[misc]
             if isinstance(self._model, Potential):
                 self._potential = self._model
             else:
-                self._potential = load_potential(
-                    self._model, device=self._device, dtype=self._dtype, for_atoms=atoms
-                )
+                self._potential = load_potential(self._model, device=self._device, dtype=self._dtype, for_atoms=atoms)
         return self._potential

@@ -5,19 +5,21 @@ so that opening somebody's model never runs their code. A file of an older versi
 step; one of a newer version is refused.
 """
 
-import pickle
+import math
+import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import Tensor
 
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.io import atomic_write
-from alignn_ff.models import EnergyModel, ModelConfig, ModelStatistics, build_model
+from alignn_ff.models import MAX_ATOMIC_NUMBER, EnergyModel, ModelConfig, ModelStatistics, build_model
 
 FORMAT: Final = "alignn-ff model"
 VERSION: Final = 1
@@ -71,6 +73,18 @@ class Header(BaseModel):
     domain: TrainingDomain = TrainingDomain()
     provenance: Provenance = Provenance()
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        known = self.elements
+        if list(known) != sorted(set(known)) or known[0] < 1 or known[-1] > MAX_ATOMIC_NUMBER:
+            raise ValueError(f"elements are {known}; allowed are atomic numbers 1 to {MAX_ATOMIC_NUMBER}, ascending")
+        references = self.statistics.reference_energies
+        if len(references) != len(known):
+            raise ValueError(f"{len(references)} reference energies for {len(known)} elements")
+        if not all(math.isfinite(number) for number in (*references, *self.statistics[1:])):
+            raise ValueError(f"statistics are not all finite numbers: {self.statistics}")
+        return self
+
 
 class Checkpoint(NamedTuple):
     """A model read from a file.
@@ -109,32 +123,59 @@ def load(path: Path) -> Checkpoint:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise CheckpointError(f"the weights in {path} do not fit its own config: {error}") from error
+    broken = [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise CheckpointError(f"{path} holds weights that are no finite numbers (NaN or infinity): {', '.join(broken)}")
     model.requires_grad_(False)
     return Checkpoint(header, model.eval())
 
 
 def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
-    """Header and weights of a model file, upgraded to the current version."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} is damaged or no model file (nothing in it was executed): {reason}") from error
-    except OSError as error:
-        raise CheckpointError(f"cannot read the model file {path}: {error.strerror or error}") from error
+    """Header and weights of a model file, upgraded to the current version.
+
+    Raises:
+        CheckpointError: not a model file of this package, damaged, or of a newer version.
+    """
+    content = read_archive(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not an alignn-ff model file; `alignn-ff train` writes such files")
-    version = content["version"]
+    version = content.get("version")
+    if not isinstance(version, int) or version < 1:
+        raise CheckpointError(f"{path} has format version {version!r}; allowed are 1 to {VERSION}")
     if version > VERSION:
         raise CheckpointError(
             f"{path} has format version {version}, this alignn-ff reads up to {VERSION}; install a newer alignn-ff"
         )
     for step in range(version, VERSION):
         content = UPGRADES[step](content)
+    state = content.get("state")
+    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        raise CheckpointError(f"{path} holds no table of weights")
     try:
-        return Header.model_validate_json(content["header"]), content["state"]
-    except (ValidationError, KeyError) as error:
+        return Header.model_validate_json(str(content.get("header"))), state
+    except ValidationError as error:
         raise CheckpointError(f"the header of {path} is not valid: {error}") from error
+
+
+def read_archive(path: Path) -> object:
+    """What ``torch.save`` put into a file: checksums compared, nothing executed.
+
+    Raises:
+        CheckpointError: the file cannot be read, is damaged, or holds more than plain data and tensors.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch.load compares no checksums
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
+        with warnings.catch_warnings(action="ignore"):  # torch warns of foreign archives, then raises
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot read the model file {path}: {error.strerror or error}") from error
+    except Exception as error:  # zipfile and unpickling raise anything on junk
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path} is damaged or no model file (nothing in it was executed): {reason}") from error
+    return content
 
 
 UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {}

@@ -4,6 +4,7 @@ from alignn_ff.graph.build import batch_graphs, batch_systems, build_graph, chec
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
 from alignn_ff.graph.recipe import GraphRecipe
+from alignn_ff.graph.transfer import graph_to, system_to
 
 __all__ = [
     "AtomicGraph",
@@ -16,5 +17,7 @@ __all__ = [
     "build_graph",
     "check_atoms",
     "edge_vectors",
+    "graph_to",
     "system_from_atoms",
+    "system_to",
 ]

@@ -43,7 +43,7 @@ def check_atoms(atoms: Atoms) -> None:
         raise StructureError("the cell holds numbers that are not finite (NaN or infinity)")
     if ((atoms.numbers < 1) | (atoms.numbers > 118)).any():
         raise StructureError(
-            f"atomic number(s) {sorted(set(atoms.numbers[(atoms.numbers < 1) | (atoms.numbers > 118)]))} "
+            f"atomic number(s) {sorted(set(atoms.numbers[(atoms.numbers < 1) | (atoms.numbers > 118)].tolist()))} "
             "are no elements; allowed are 1 to 118"
         )
     periodic = atoms.cell.array[atoms.pbc]
@@ -68,13 +68,11 @@ def build_graph(system: AtomicSystem, recipe: GraphRecipe) -> AtomicGraph:
     cell = system.cell[0].detach().cpu().numpy()
     pbc = system.pbc[0].cpu().numpy()
     pairs = radius_pairs(positions, cell, pbc, recipe.cutoff)
-    coincident = np.flatnonzero(pairs.distance < COINCIDENT_A)
+    coincident = np.flatnonzero((pairs.distance < COINCIDENT_A) & (pairs.src <= pairs.dst))
     if coincident.size:
-        raise StructureError(
-            "atoms at one place: "
-            + ", ".join(f"{pairs.src[e]} and {pairs.dst[e]}" for e in coincident[:5] if pairs.src[e] <= pairs.dst[e])
-            + f" (closer than {COINCIDENT_A} Å); remove the duplicates"
-        )
+        named = ", ".join(f"{pairs.src[e]} and {pairs.dst[e]}" for e in coincident[:5])
+        more = f" and {coincident.size - 5} more pairs" if coincident.size > 5 else ""
+        raise StructureError(f"atoms at one place: {named}{more} (closer than {COINCIDENT_A} Å); remove the duplicates")
     nodes = np.flatnonzero(pairs.distance < recipe.line_cutoff).astype(np.int64)
     line_src, line_dst = line_pairs(pairs, nodes, len(positions))
     device = system.positions.device
@@ -105,14 +103,13 @@ COINCIDENT_A = 1e-3
 
 def batch_systems(systems: Sequence[AtomicSystem]) -> AtomicSystem:
     """Concatenate structures; atoms keep their order, ``system_idx`` counts on."""
-    counts = [int(s.system_idx[-1]) + 1 for s in systems]
-    offsets = np.cumsum([0, *counts[:-1]])
+    offsets = _offsets([s.cell.shape[0] for s in systems])
     return AtomicSystem(
         positions=torch.cat([s.positions for s in systems]),
         cell=torch.cat([s.cell for s in systems]),
         pbc=torch.cat([s.pbc for s in systems]),
         atomic_numbers=torch.cat([s.atomic_numbers for s in systems]),
-        system_idx=torch.cat([s.system_idx + int(o) for s, o in zip(systems, offsets, strict=True)]),
+        system_idx=torch.cat([s.system_idx + o for s, o in zip(systems, offsets, strict=True)]),
     )
 
 

@@ -17,17 +17,16 @@ def edge_vectors(system: AtomicSystem, graph: AtomicGraph) -> Tensor:
     return system.positions[graph.edge_dst] - system.positions[graph.edge_src] + translation
 
 
-def bond_cosines(unit_vectors: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Cosine of the angle at j between the bonds j–i and j–k, for edges i→j and j→k.
+def bond_cosines(first: Tensor, second: Tensor) -> Tensor:
+    """Cosine of the angle at j between the bonds j-i and j-k, for edges i→j and j→k.
 
     Not clamped: rounding may exceed ±1 by a few ulp, and a clamp would zero derivatives at straight angles.
 
     Args:
-        unit_vectors: (n, 3) directions of edges.
-        first: (n_triplets,) rows of the edges i→j.
-        second: (n_triplets,) rows of the edges j→k.
+        first: (n_triplets, 3) unit vectors of the edges i→j.
+        second: (n_triplets, 3) unit vectors of the edges j→k.
 
     Returns:
-        (n_triplets,) in the dtype of ``unit_vectors``.
+        (n_triplets,) in the dtype of the vectors.
     """
-    return -(unit_vectors.index_select(0, first) * unit_vectors.index_select(0, second)).sum(-1)
+    return -(first * second).sum(-1)

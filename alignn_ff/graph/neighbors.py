@@ -45,14 +45,21 @@ def radius_pairs(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_]
     search_cell = complete_cell(cell, pbc)
     images = np.where(pbc, np.floor(positions @ np.linalg.inv(search_cell)), 0.0).astype(np.int64)
     inside = positions - images @ search_cell
-    search_cell, inside = _enclose(search_cell, inside, pbc, cutoff)
-    src, dst, raw_shift = neighbour_list("ijS", positions=inside, cell=search_cell, pbc=pbc, cutoff=cutoff)
+    reach = cutoff + ROUNDING_A
+    search_cell, inside = _enclose(search_cell, inside, pbc, reach)
+    src, dst, raw_shift = neighbour_list("ijS", positions=inside, cell=search_cell, pbc=pbc, cutoff=reach)
     src, dst = src.astype(np.int64), dst.astype(np.int64)
     shift = raw_shift.astype(np.int64) + images[src] - images[dst]
+    # the same sum as in edge_vectors: exactly opposite for the reverse edge, so both are kept or neither
+    vectors = positions[dst] - positions[src] + shift @ np.where(pbc[:, None], cell, 0.0)
+    distance = np.linalg.norm(vectors, axis=1)
     order = np.lexsort((shift[:, 2], shift[:, 1], shift[:, 0], src, dst))
-    src, dst, shift = src[order], dst[order], shift[order]
-    vectors = positions[dst] + shift @ np.where(pbc[:, None], cell, 0.0) - positions[src]
-    return NeighborPairs(src, dst, shift, np.linalg.norm(vectors, axis=1))
+    order = order[distance[order] < cutoff]
+    return NeighborPairs(src[order], dst[order], shift[order], distance[order])
+
+
+ROUNDING_A = 1e-6
+"""The search reaches this much (Å) beyond the cutoff, so that rounding inside it loses no pair."""
 
 
 def complete_cell(cell: FloatArray, pbc: NDArray[np.bool_]) -> FloatArray:

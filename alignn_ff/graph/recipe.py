@@ -15,7 +15,7 @@ class GraphRecipe(BaseModel):
     neighbor_strategy: NeighborStrategy = Field(
         "radius_graph", description="how neighbours are found; radius_graph keeps all pairs below the cutoff"
     )
-    cutoff: float = Field(5.0, gt=0, description="longest bond, Å")
+    cutoff: float = Field(5.0, gt=0, allow_inf_nan=False, description="longest bond, Å")
     three_body_cutoff: float | None = Field(
         None, gt=0, description="longest bond of the line graph (angles), Å; null takes cutoff"
     )
@@ -23,9 +23,7 @@ class GraphRecipe(BaseModel):
     @model_validator(mode="after")
     def _three_body_within_cutoff(self) -> Self:
         if self.three_body_cutoff is not None and self.three_body_cutoff > self.cutoff:
-            raise ValueError(
-                f"three_body_cutoff ({self.three_body_cutoff} Å) must not exceed cutoff ({self.cutoff} Å)"
-            )
+            raise ValueError(f"three_body_cutoff ({self.three_body_cutoff} Å) must not exceed cutoff ({self.cutoff} Å)")
         return self
 
     @property

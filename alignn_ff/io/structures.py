@@ -34,7 +34,7 @@ def read_structures(path: Path, index: str = ":") -> list[Atoms]:
             f"cannot tell the format of {path} ({error}); any format of ASE is allowed, "
             "for example POSCAR/.vasp, .cif, .xyz/.extxyz, .traj"
         ) from error
-    except Exception as error:  # noqa: BLE001 - ASE's readers raise anything on junk
+    except Exception as error:  # ASE's readers raise anything on junk
         raise StructureError(f"cannot read {path} as a structure: {type(error).__name__}: {error}") from error
     structures = [frames] if isinstance(frames, Atoms) else list(frames)
     if not structures:

@@ -18,11 +18,14 @@ from alignn_ff.graph import AtomicGraph, GraphRecipe, bond_cosines
 from alignn_ff.models.base import ElementTable, EnergyModel, ForceFieldConfig, ModelStatistics
 from alignn_ff.nn import (
     EdgeGatedConvolution,
+    Edges,
     ZBLRepulsion,
     bessel_basis,
     chebyshev_basis,
+    gather,
+    make_edges,
     polynomial_envelope,
-    segment_sum,
+    scatter_sum,
 )
 
 
@@ -43,24 +46,24 @@ class Geometry(NamedTuple):
     """What the layers read of the geometry, computed once per evaluation.
 
     Attributes:
-        src, dst: (n_edges,) atom ids.
+        bonds: the bond graph, n_edges edges between atoms.
         radial: (n_edges, edge_input_features) functions of the bond length.
         weight: (n_edges, 1) envelope that ends at the cutoff.
         line_nodes: (n_line_nodes,) ids of the edges below the three-body cutoff.
         line_weight: (n_line_nodes, 1) envelope that ends at the three-body cutoff.
-        line_src, line_dst: (n_triplets,) rows of ``line_nodes``.
+        ends: the line nodes as edges between atoms.
+        angles: the line graph, n_triplets edges between line nodes.
         angular: (n_triplets, triplet_input_features) functions of the bond angle.
         triplet_weight: (n_triplets, 1) product of the envelopes of both bonds.
     """
 
-    src: Tensor
-    dst: Tensor
+    bonds: Edges
     radial: Tensor
     weight: Tensor
     line_nodes: Tensor
+    ends: Edges
     line_weight: Tensor
-    line_src: Tensor
-    line_dst: Tensor
+    angles: Edges
     angular: Tensor
     triplet_weight: Tensor
 
@@ -108,8 +111,8 @@ class AlignnSmooth(EnergyModel):
         energy: Tensor = self.table.reference[rows] + self.scale * local
         if self.repulsion is not None:
             z = graph.atomic_numbers
-            pair = self.repulsion(z[geometry.src], z[geometry.dst], distance, self.recipe.cutoff)
-            energy = energy + segment_sum(pair, geometry.dst, z.shape[0])
+            pair = self.repulsion(z[graph.edge_src], z[graph.edge_dst], distance, self.recipe.cutoff)
+            energy = energy + scatter_sum(pair, graph.edge_dst, z.shape[0])
         return energy
 
     def _geometry(self, graph: AtomicGraph, vectors: Tensor, distance: Tensor, dtype: torch.dtype) -> Geometry:
@@ -117,27 +120,31 @@ class AlignnSmooth(EnergyModel):
         nodes = graph.line_nodes
         row_of = torch.zeros_like(graph.edge_src)
         row_of[nodes] = torch.arange(nodes.shape[0], device=nodes.device)
-        line_src, line_dst = row_of[graph.line_src], row_of[graph.line_dst]
+        n_atoms, n_nodes = graph.atomic_numbers.shape[0], nodes.shape[0]
+        angles = make_edges(row_of[graph.line_src], row_of[graph.line_dst], n_nodes)
         length = distance.index_select(0, nodes)
         unit = vectors.index_select(0, nodes) / length[:, None]
         line_weight = polynomial_envelope(length, recipe.line_cutoff, config.exponent)[:, None].to(dtype)
         return Geometry(
-            src=graph.edge_src,
-            dst=graph.edge_dst,
+            bonds=make_edges(graph.edge_src, graph.edge_dst, n_atoms),
             radial=bessel_basis(distance.to(dtype), recipe.cutoff, config.edge_input_features),
             weight=polynomial_envelope(distance, recipe.cutoff, config.exponent)[:, None].to(dtype),
             line_nodes=nodes,
+            ends=make_edges(graph.edge_src[nodes], graph.edge_dst[nodes], n_atoms),
             line_weight=line_weight,
-            line_src=line_src,
-            line_dst=line_dst,
-            angular=chebyshev_basis(bond_cosines(unit, line_src, line_dst).to(dtype), config.triplet_input_features),
-            triplet_weight=line_weight.index_select(0, line_src) * line_weight.index_select(0, line_dst),
+            angles=angles,
+            angular=chebyshev_basis(
+                bond_cosines(gather(unit, angles.src), gather(unit, angles.dst)).to(dtype),
+                config.triplet_input_features,
+            ),
+            triplet_weight=gather(line_weight, angles.src) * gather(line_weight, angles.dst),
         )
 
     def _free_atoms(self) -> Tensor:
         """(n_elements,) readout of each element without neighbours."""
         atoms = self.table.embedding.weight
         for block in self.atom_blocks:
+            assert isinstance(block, AtomBlock)
             atoms = block.convolution.without_neighbors(atoms)
         free: Tensor = self.readout(atoms).squeeze(1)
         return free
@@ -148,15 +155,14 @@ class BondUpdate(nn.Module):
 
     def __init__(self, features: int, own_features: int) -> None:
         super().__init__()
-        self.ends = nn.Linear(features, 2 * features, bias=False)
+        self.source = nn.Linear(features, features, bias=False)
+        self.target = nn.Linear(features, features, bias=False)
         self.own = nn.Linear(own_features, features)
 
     def forward(self, own: Tensor, atoms: Tensor, geometry: Geometry) -> Tensor:
         """(n_line_nodes, features)."""
-        source, target = self.ends(atoms).chunk(2, dim=1)
-        src = geometry.src.index_select(0, geometry.line_nodes)
-        dst = geometry.dst.index_select(0, geometry.line_nodes)
-        return nn.functional.silu(self.own(own) + source.index_select(0, src) + target.index_select(0, dst))
+        source, target = gather(self.source(atoms), geometry.ends.src), gather(self.target(atoms), geometry.ends.dst)
+        return nn.functional.silu(self.own(own) + source + target)
 
 
 class AngleBlock(nn.Module):
@@ -173,7 +179,7 @@ class AngleBlock(nn.Module):
         """(n_line_nodes, features)."""
         bonds = bonds + self.bonds(bonds, atoms, geometry)
         updated: Tensor = self.convolution(
-            bonds, self.gates(geometry.angular), geometry.line_src, geometry.line_dst, geometry.triplet_weight
+            bonds, self.gates(geometry.angular), geometry.triplet_weight, geometry.angles
         )
         return updated
 
@@ -192,5 +198,5 @@ class AtomBlock(nn.Module):
         """(n_atoms, features)."""
         from_bonds = geometry.line_weight * self.bond_gates(bonds)
         gates = self.radial_gates(geometry.radial).index_add(0, geometry.line_nodes, from_bonds)
-        updated: Tensor = self.convolution(atoms, gates, geometry.src, geometry.dst, geometry.weight)
+        updated: Tensor = self.convolution(atoms, gates, geometry.weight, geometry.bonds)
         return updated

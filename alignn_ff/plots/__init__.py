@@ -1,0 +1,6 @@
+"""Figures: a result in, a matplotlib Figure out."""
+
+from alignn_ff.plots.style import save_figure
+from alignn_ff.plots.training import learning_curve, parity_figures
+
+__all__ = ["learning_curve", "parity_figures", "save_figure"]

@@ -1,0 +1,41 @@
+"""How all figures look: column width of a journal, readable letters, colours that everyone can tell apart."""
+
+from pathlib import Path
+from typing import Final
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from alignn_ff.io import atomic_write
+
+STYLE: Final[dict[str, object]] = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "lines.linewidth": 1.2,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "savefig.dpi": 300,
+}
+COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette."""
+
+
+def new_figure(width_inches: float, height_inches: float) -> Figure:
+    """An empty figure in the house style, independent of pyplot's state."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure atomically, in the format that the file name tells."""
+    with mpl.rc_context(STYLE), atomic_write(path) as temporary:
+        figure.savefig(temporary)

@@ -1,0 +1,116 @@
+"""Figures of a training run: the learning curve, and predictions against DFT."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from alignn_ff.plots.style import COLOURS, STYLE, new_figure
+from alignn_ff.train import Comparison
+
+
+class Quantity(NamedTuple):
+    """One kind of label in a parity plot: its axis label, the unit of its errors, and their scale."""
+
+    label: str
+    error_unit: str
+    error_scale: float
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    "energy": Quantity("energy (eV/atom)", "meV/atom", 1000.0),
+    "forces": Quantity("force component (eV/Å)", "eV/Å", 1.0),
+    "stress": Quantity("stress component (GPa)", "GPa", 1.0),
+}
+CURVES: Mapping[str, str] = {
+    "val_energy_MAE_meV_per_atom": "energy MAE (meV/atom)",
+    "val_force_MAE_eV_per_A": "force MAE (eV/Å)",
+    "val_stress_MAE_GPa": "stress MAE (GPa)",
+}
+
+
+def learning_curve(history: Sequence[Mapping[str, float]]) -> Figure:
+    """Losses and validation errors over the epochs, on logarithmic axes."""
+    curves = {name: label for name, label in CURVES.items() if any(name in row for row in history)}
+    with mpl.rc_context(STYLE):
+        figure = new_figure(2.4 * (1 + len(curves)), 2.2)
+        axes = figure.subplots(1, 1 + len(curves), squeeze=False)[0]
+        for name, label, colour in (
+            ("train_total_loss", "training", COLOURS[0]),
+            ("val_loss", "validation", COLOURS[1]),
+        ):
+            _curve(axes[0], history, name, colour, label)
+        axes[0].set_ylabel("loss")
+        axes[0].legend()
+        for panel, (name, label) in zip(axes[1:], curves.items(), strict=True):
+            _curve(panel, history, name, COLOURS[1], None)
+            panel.set_ylabel(label)
+        for panel in axes:
+            panel.set_yscale("log")
+            panel.set_xlabel("epoch")
+    return figure
+
+
+def parity_figures(comparisons: Mapping[str, Sequence[Comparison]]) -> dict[str, Figure]:
+    """One figure each for energy, forces and stress, as far as there are labels.
+
+    Args:
+        comparisons: split ("train", "val", …) → labels beside predictions.
+
+    Returns:
+        "energy", "forces", "stress" → figure.
+    """
+    figures = {}
+    for name, quantity in QUANTITIES.items():
+        points = {split: _points(items, name) for split, items in comparisons.items()}
+        points = {split: pairs for split, pairs in points.items() if pairs.shape[1]}
+        if points:
+            figures[name] = _parity(points, quantity)
+    return figures
+
+
+def _points(items: Sequence[Comparison], name: str) -> NDArray[np.float64]:
+    arrays = [np.asarray(getattr(item, name)).reshape(2, -1) for item in items]
+    return np.concatenate(arrays, axis=1) if arrays else np.zeros((2, 0))
+
+
+def _parity(points: Mapping[str, NDArray[np.float64]], quantity: Quantity) -> Figure:
+    with mpl.rc_context(STYLE):
+        figure = new_figure(3.3, 3.1)
+        axes = figure.subplots()
+        everything = np.concatenate(list(points.values()), axis=1)
+        low, high = float(everything.min()), float(everything.max())
+        margin = 0.04 * (high - low) or 1.0
+        limits = (low - margin, high + margin)
+        axes.plot(limits, limits, color="0.6", linewidth=0.8, zorder=0)
+        for (split, pairs), colour in zip(points.items(), COLOURS, strict=False):
+            error = (pairs[1] - pairs[0]) * quantity.error_scale
+            mae, rmse = float(np.abs(error).mean()), float(np.sqrt(np.mean(error**2)))
+            label = f"{split}: MAE {mae:.3g}, RMSE {rmse:.3g} {quantity.error_unit}"
+            dense = pairs.shape[1] > 2000
+            axes.plot(
+                pairs[0],
+                pairs[1],
+                linestyle="none",
+                marker="o",
+                markersize=1.5 if dense else 3,
+                markeredgewidth=0,
+                alpha=0.35 if dense else 0.7,
+                color=colour,
+                label=label,
+                rasterized=dense,
+            )
+        axes.set(xlim=limits, ylim=limits, xlabel=f"DFT {quantity.label}", ylabel=f"predicted {quantity.label}")
+        axes.set_aspect("equal")
+        axes.legend(loc="upper left", markerscale=2, handletextpad=0.2)
+    return figure
+
+
+def _curve(axes: Axes, history: Sequence[Mapping[str, float]], name: str, colour: str, label: str | None) -> None:
+    rows = [(row["epoch"], row[name]) for row in history if name in row]
+    if rows:
+        axes.plot(*zip(*rows, strict=True), color=colour, label=label)

@@ -1,0 +1,169 @@
+"""The schema of a training run: one JSON file, closed, every field documented.
+
+Field names, defaults and units follow the published package; fields marked "ours" are additions.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from ase.data import atomic_numbers
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from alignn_ff.errors import ConfigError
+from alignn_ff.graph import GraphRecipe
+from alignn_ff.models import AlignnSmoothConfig, ModelConfig
+
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class CrossValidation(BaseModel):
+    """Which part of the data is held out, as one fold of several (ours)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_folds: int = Field(10, ge=2, description="number of folds")
+    fold: int = Field(0, ge=0, description="the fold held out for validation, from 0")
+    stratify_by: str | None = Field("config_type", description="key whose groups are spread evenly over the folds")
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if self.fold >= self.n_folds:
+            raise ValueError(f"fold {self.fold} does not exist among {self.n_folds} folds (0 to {self.n_folds - 1})")
+        return self
+
+
+class TrainingConfig(BaseModel):
+    """Everything that decides a training run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: Literal["user_data"] = Field("user_data", description="where records come from")
+    data: str | None = Field(None, description="extended XYZ file of the records; --data overrides (ours)")
+
+    neighbor_strategy: Literal["radius_graph"] = Field("radius_graph", description="how neighbours are found")
+    cutoff: float = Field(8.0, gt=0, description="longest bond, Å")
+    three_body_cutoff: float | None = Field(None, gt=0, description="longest bond of the line graph, Å; null: cutoff")
+
+    train_ratio: Ratio = Field(0.8, description="fraction for training, where counts are not set")
+    val_ratio: Ratio = Field(0.1, description="fraction for validation")
+    test_ratio: Ratio = Field(0.1, description="fraction for testing")
+    n_train: Count | None = Field(None, description="number for training; overrides the ratio")
+    n_val: Count | None = Field(None, description="number for validation; overrides the ratio")
+    n_test: Count | None = Field(None, description="number for testing; overrides the ratio")
+    keep_data_order: bool = Field(True, description="split in the order of the file, without shuffling")
+    cross_validation: CrossValidation | None = Field(
+        None, description="hold out one fold instead of splitting by ratios or counts (ours)"
+    )
+    random_seed: int = Field(123, ge=0, description="seed of weights, shuffling and splits")
+
+    epochs: int = Field(300, ge=1, description="passes over the training data")
+    batch_size: int = Field(64, ge=1, description="structures a step")
+    learning_rate: float = Field(1e-2, gt=0, description="peak learning rate")
+    weight_decay: float = Field(0.0, ge=0, description="weight decay of matrices")
+    warmup_steps: int = Field(2000, ge=0, description="steps up to the peak; at most 30 % of all steps are used")
+    criterion: Literal["mse", "l1", "huber"] = Field("mse", description="loss of every target; huber is ours")
+    huber_delta: float = Field(
+        0.1, gt=0, description="where the Huber loss turns linear, as a fraction of the label's RMS (ours)"
+    )
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="how gradients become steps")
+    scheduler: Literal["onecycle", "cosine", "none"] = Field(
+        "onecycle", description="course of the learning rate; cosine (ours) decays to zero after the warm-up"
+    )
+    late_energy_factor: float = Field(
+        1.0, gt=0, description="factor on graphwise_weight in the last 40 % of the steps (ours)"
+    )
+    ema_decay: float = Field(0.0, ge=0, lt=1, description="decay of the weights' moving average; 0 is off (ours)")
+    gradient_clip_norm: float | None = Field(None, gt=0, description="largest gradient norm; null is off (ours)")
+    n_early_stopping: int | None = Field(None, ge=1, description="stop after so many epochs without improvement")
+    reference_energies: Literal["least_squares"] | dict[str, float] = Field(
+        "least_squares",
+        description="energy of each element, eV: fitted, or given for isolated atoms, which are then exact (ours)",
+    )
+
+    dtype: Literal["float32", "float64"] = Field("float32", description="precision of the network")
+    output_dir: str = Field(".", description="where models, logs and predictions are written")
+    write_checkpoint: bool = Field(True, description="save best_model.pt and current_model.pt")
+    checkpoint_minutes: float = Field(5.0, gt=0, description="longest time between two training states (ours)")
+    write_predictions: bool = Field(True, description="write predictions, metrics and plots at the end")
+    progress: bool = Field(True, description="show a progress bar")
+
+    model: ModelConfig = Field(default_factory=AlignnSmoothConfig, description="family and its hyper-parameters")
+
+    @field_validator("reference_energies")
+    @classmethod
+    def _known_symbols(cls, value: str | dict[str, float]) -> str | dict[str, float]:
+        unknown = [] if isinstance(value, str) else [s for s in value if s not in atomic_numbers]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)} is no chemical symbol")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.three_body_cutoff is not None and self.three_body_cutoff > self.cutoff:
+            raise ValueError(f"three_body_cutoff ({self.three_body_cutoff} Å) must not exceed cutoff ({self.cutoff} Å)")
+        total = self.train_ratio + self.val_ratio + self.test_ratio
+        if total > 1 + 1e-9:
+            raise ValueError(f"train_ratio + val_ratio + test_ratio is {total:g}, which is more than 1")
+        return self
+
+    @property
+    def recipe(self) -> GraphRecipe:
+        """The graph recipe of this run."""
+        return GraphRecipe(
+            neighbor_strategy=self.neighbor_strategy, cutoff=self.cutoff, three_body_cutoff=self.three_body_cutoff
+        )
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Read and check a JSON config.
+
+    Raises:
+        ConfigError: the file is missing, empty, no JSON, or a field is unknown or out of range; all
+            problems are listed at once.
+    """
+    if not path.is_file():
+        raise ConfigError(f"no such config file: {path}")
+    text = path.read_text(encoding="utf-8")
+    if not text.strip():
+        raise ConfigError(f"the config file {path} is empty; the smallest one is {{}}")
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must hold one JSON object {{…}}, but holds a {type(content).__name__}")
+    return validate_config(content, source=str(path))
+
+
+def validate_config(content: dict[str, Any], *, source: str = "config") -> TrainingConfig:
+    """Check a config given as a dictionary.
+
+    Raises:
+        ConfigError: listing every problem.
+    """
+    try:
+        return TrainingConfig.model_validate(content)
+    except ValidationError as error:
+        problems = "\n".join(f"  - {_explain(item)}" for item in error.errors())
+        raise ConfigError(f"{source} is not valid:\n{problems}") from error
+
+
+def _explain(problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"]) or "config"
+    if problem["type"] == "extra_forbidden":
+        owner = _fields_at(problem["loc"][:-1])
+        near = difflib.get_close_matches(str(problem["loc"][-1]), owner, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(sorted(owner))}"
+        return f"unknown field {where!r}; {hint}"
+    given = "" if isinstance(problem["input"], dict) else f" (given: {problem['input']!r})"
+    return f"{where}: {str(problem['msg']).removeprefix('Value error, ')}{given}"
+
+
+def _fields_at(location: Iterable[str | int]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {"model": AlignnSmoothConfig, "cross_validation": CrossValidation}
+    section = next((sections[str(part)] for part in location if str(part) in sections), TrainingConfig)
+    return list(section.model_fields)

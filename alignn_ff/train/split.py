@@ -1,0 +1,70 @@
+"""Which records train, validate and test."""
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from alignn_ff.errors import DataError
+from alignn_ff.train.config import CrossValidation, TrainingConfig
+from alignn_ff.train.records import Record
+
+
+class Split(NamedTuple):
+    """Indices of records."""
+
+    train: tuple[int, ...]
+    val: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+def split_records(records: Sequence[Record], config: TrainingConfig) -> Split:
+    """Split by fold, counts or ratios, whichever the config gives.
+
+    Raises:
+        DataError: more records asked for than there are, or none left to train on.
+    """
+    if config.cross_validation is not None:
+        split = fold_split(records, config.cross_validation, config.random_seed)
+    else:
+        split = _sequential_split(len(records), config)
+    if not split.train:
+        raise DataError(f"no record is left to train on: {len(records)} in all, {len(split.val)} for validation")
+    return split
+
+
+def fold_split(records: Sequence[Record], choice: CrossValidation, seed: int) -> Split:
+    """Hold out one fold; each group is spread evenly over the folds, so every fold looks like the whole."""
+    if len(records) < choice.n_folds:
+        raise DataError(f"{choice.n_folds} folds need as many records, but there are {len(records)}")
+    groups: dict[str, list[int]] = {}
+    for index, record in enumerate(records):
+        key = "" if choice.stratify_by is None else _group(record, choice.stratify_by)
+        groups.setdefault(key, []).append(index)
+    dealt: list[int] = []
+    for name in sorted(groups):
+        random.Random(f"{seed}/{name}").shuffle(groups[name])  # noqa: S311 - not for secrets
+        dealt.extend(groups[name])
+    held_out = set(dealt[choice.fold :: choice.n_folds])
+    everyone = range(len(records))
+    return Split(tuple(i for i in everyone if i not in held_out), tuple(sorted(held_out)), ())
+
+
+def _group(record: Record, key: str) -> str:
+    return record.group if key == "config_type" else str(record.atoms.info.get(key, ""))
+
+
+def _sequential_split(n_records: int, config: TrainingConfig) -> Split:
+    n_val = round(config.val_ratio * n_records) if config.n_val is None else config.n_val
+    n_test = round(config.test_ratio * n_records) if config.n_test is None else config.n_test
+    wanted = round(config.train_ratio * n_records) if config.n_train is None else config.n_train
+    if config.n_train is None and config.train_ratio + config.val_ratio + config.test_ratio > 1 - 1e-9:
+        wanted = n_records - n_val - n_test
+    if wanted + n_val + n_test > n_records or wanted < 0:
+        raise DataError(
+            f"the split asks for {max(wanted, 0)} + {n_val} + {n_test} records (train, val, test), "
+            f"but the data has {n_records}"
+        )
+    order = list(range(n_records))
+    if not config.keep_data_order:
+        random.Random(config.random_seed).shuffle(order)  # noqa: S311 - not for secrets
+    return Split(tuple(order[:wanted]), tuple(order[wanted : wanted + n_val]), tuple(order[wanted + n_val :][:n_test]))
