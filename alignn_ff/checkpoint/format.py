@@ -118,7 +118,8 @@ def load(path: Path) -> Checkpoint:
             that do not fit its own config.
     """
     header, state = read(path)
-    model = build_model(header.model, header.graph, header.elements, header.statistics)
+    with torch.random.fork_rng(devices=[]):  # the random weights that are overwritten must not move anybody's seed
+        model = build_model(header.model, header.graph, header.elements, header.statistics)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

@@ -4,13 +4,14 @@ Heavy imports (torch, ASE) happen inside the commands, so that ``--help`` answer
 """
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from alignn_ff import __version__
 from alignn_ff.cli import energy, evaluate, md, relax, train, zoo
-from alignn_ff.cli.console import errors
+from alignn_ff.cli.console import complain
 from alignn_ff.errors import AlignnError
 
 app = typer.Typer(
@@ -44,16 +45,19 @@ def _program(
     """Atomistic simulation with ALIGNN force fields: relax, run MD, train on DFT data."""
 
 
-def main() -> None:
-    """Run the program; an error that a user can mend is one message and an exit code, no traceback."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit; an error that a user can mend is one message and an exit code, no traceback.
+
+    Args:
+        arguments: of the command line, without the program's name; None takes the process's own.
+    """
     try:
-        app()
+        app(args=arguments)
     except AlignnError as error:
-        errors.print(f"[bold red]error:[/] {_escape(str(error))}", soft_wrap=True)
+        complain(str(error))
         sys.exit(error.exit_code)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        complain(f"cannot use {error.filename}: {error.strerror}")
+        sys.exit(AlignnError.exit_code)

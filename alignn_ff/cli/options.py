@@ -1,6 +1,7 @@
-"""Options that every command takes, each said once."""
+"""Options that several commands take, each said once."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,15 @@ class Dtype(StrEnum):
     float64 = "float64"
 
 
+StructureArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STRUCTURE",
+        help="Structure file in any format that ASE reads: POSCAR, .vasp, .cif, .xyz, .extxyz, …; "
+        "of several structures the last.",
+        show_default=False,
+    ),
+]
 ModelOption = Annotated[
     str,
     typer.Option(
@@ -23,4 +33,5 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or 
 DtypeOption = Annotated[
     Dtype, typer.Option("--dtype", help="Precision of the network; geometry and energy sums are float64.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, to stdout.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace output files that are there already.")]

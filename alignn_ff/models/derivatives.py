@@ -32,15 +32,15 @@ def predict(
         derivatives: also forces and stress.
         create_graph: keep the derivatives differentiable, for training on them.
     """
-    vectors = edge_vectors(system, graph)
-    if derivatives and not vectors.requires_grad:
-        vectors.requires_grad_()
-    with torch.set_grad_enabled(derivatives or torch.is_grad_enabled()):
+    with torch.set_grad_enabled(derivatives or torch.is_grad_enabled()):  # also for callers under no_grad
+        vectors = edge_vectors(system, graph)
+        if derivatives and not vectors.requires_grad:
+            vectors.requires_grad_()
         atomic_energy = model(graph, vectors)
-    energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
+        energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
     if not derivatives:
         return Prediction(energy, atomic_energy, None, None)
-    gradient = _edge_gradient(energy, vectors, create_graph)
+    (gradient,) = torch.autograd.grad(energy.sum(), vectors, create_graph=create_graph, materialize_grads=True)
     forces = forces_from_edges(gradient, graph)
     stress = stress_from_edges(gradient, vectors, graph, system.cell)
     if not create_graph:
@@ -66,10 +66,3 @@ def stress_from_edges(gradient: Tensor, vectors: Tensor, graph: AtomicGraph, cel
 
 SMALLEST_VOLUME_A3 = 1e-6
 """A cell below this volume (Å³) has no stress."""
-
-
-def _edge_gradient(energy: Tensor, vectors: Tensor, create_graph: bool) -> Tensor:
-    if not energy.requires_grad:
-        return torch.zeros_like(vectors)
-    (gradient,) = torch.autograd.grad(energy.sum(), vectors, create_graph=create_graph, materialize_grads=True)
-    return gradient

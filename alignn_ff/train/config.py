@@ -127,7 +127,10 @@ def load_config(path: Path) -> TrainingConfig:
     """
     if not path.is_file():
         raise ConfigError(f"no such config file: {path}")
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not a text file; a training config is JSON") from error
     if not text.strip():
         raise ConfigError(f"the config file {path} is empty; the smallest one is {{}}")
     try:

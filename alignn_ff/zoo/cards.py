@@ -78,4 +78,4 @@ def zoo_folder() -> Path:
     """Folder of the shipped models: inside the installed package, or beside it in a source tree."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "models_zoo"
-    return installed if installed.is_dir() else package.parent / "models_zoo"
+    return installed if any(installed.glob("*/card.toml")) else package.parent / "models_zoo"

@@ -1,0 +1,67 @@
+"""``alignn-ff energy``: energy, forces and stress of a structure as it is."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from alignn_ff.cli.console import results
+from alignn_ff.cli.options import DeviceOption, Dtype, DtypeOption, JsonOption, ModelOption, StructureArgument
+
+if TYPE_CHECKING:
+    from alignn_ff.md import SinglePoint
+
+SHOWN_FORCES = 20
+
+
+def energy(
+    structure: StructureArgument,
+    model: ModelOption = "auto",
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = Dtype.float32,
+    as_json: JsonOption = False,
+) -> None:
+    """Energy, forces and stress of a structure as it is."""
+    import json
+
+    from alignn_ff.cli.inputs import load_calculator
+    from alignn_ff.io import read_structure
+    from alignn_ff.md import single_point
+
+    atoms = read_structure(structure)
+    result = single_point(atoms, load_calculator(atoms, model=model, device=device, dtype=dtype.value))
+    if as_json:
+        typer.echo(json.dumps(result.to_json(), allow_nan=False))
+    else:
+        _print(result)
+
+
+def _print(result: "SinglePoint") -> None:
+    import numpy as np
+
+    from alignn_ff.cli.summary import print_title, summary_table
+    from alignn_ff.md.cell import VOIGT
+    from alignn_ff.units import GPA_PER_EV_PER_A3
+
+    n_atoms = len(result.atoms)
+    lengths = np.linalg.norm(result.forces_eV_per_A, axis=1)
+    largest = int(lengths.argmax())
+    rows = [
+        ("energy", f"{result.energy_eV:.6f} eV"),
+        ("per atom", f"{result.energy_eV / n_atoms:.6f} eV"),
+        ("largest force", f"{lengths[largest]:.6f} eV/Å"),
+        ("on atom", f"{largest} ({result.atoms.symbols[largest]})"),
+        ("RMS force", f"{np.sqrt(np.square(lengths).mean()):.6f} eV/Å"),
+    ]
+    if result.stress_eV_per_A3 is None:
+        rows.append(("stress", "none: the cell has no volume"))
+    else:
+        stress = result.stress_eV_per_A3 * GPA_PER_EV_PER_A3
+        rows += [(f"stress {name}", f"{s:.5f} GPa") for name, s in zip(VOIGT, stress, strict=True)]
+    print_title(f"{result.atoms.get_chemical_formula()}, {n_atoms} atoms", result.model)
+    results.print(summary_table(rows))
+    if n_atoms <= SHOWN_FORCES:
+        forces = [
+            (f"{i} {symbol}", *(f"{f:.6f}" for f in force))
+            for i, (symbol, force) in enumerate(zip(result.atoms.symbols, result.forces_eV_per_A, strict=True))
+        ]
+        results.print(summary_table(forces, header=("forces, eV/Å", "x", "y", "z")))

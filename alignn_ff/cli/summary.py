@@ -1,0 +1,34 @@
+"""How the end of a run looks: what was computed, a table of quantities, the files that were written."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from alignn_ff.cli.console import results
+
+if TYPE_CHECKING:
+    from alignn_ff.md.provenance import ModelRecord
+
+
+def summary_table(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> Table:
+    """A table whose first column names a quantity and whose others hold numbers."""
+    cells = [tuple(row) for row in rows]
+    table = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 2, 0, 0))
+    for column in range(max(len(row) for row in cells)):
+        table.add_column(header[column] if header else "", justify="left" if column == 0 else "right", overflow="fold")
+    for row in cells:
+        table.add_row(*row)
+    return table
+
+
+def print_title(title: str, model: "ModelRecord") -> None:
+    """What was computed, with which model."""
+    results.print(f"{title} · model {model.name} ({model.dtype}, {model.device})", markup=False, soft_wrap=True)
+
+
+def print_files(files: Iterable[tuple[str, Path]]) -> None:
+    """Where things were written, a line each."""
+    for what, path in files:
+        results.print(f"{what:<12} {path}", markup=False, soft_wrap=True)

@@ -1,0 +1,37 @@
+"""Dynamics and relaxation: a structure and a calculator in, files and a result object out."""
+
+from alignn_ff.md.config import MDConfig, RelaxConfig
+from alignn_ff.md.dynamics import run_md
+from alignn_ff.md.ensembles import ENSEMBLES, Ensemble
+from alignn_ff.md.outputs import MDFiles, RelaxFiles, check_format, claim, md_files, relax_files, write_relaxation
+from alignn_ff.md.relaxation import OPTIMIZERS, relax
+from alignn_ff.md.results import MDResult, RelaxResult, RelaxStep, nanoseconds_per_day
+from alignn_ff.md.single_point import SinglePoint, single_point
+from alignn_ff.md.snapshot import Snapshot
+from alignn_ff.md.trajectory import iterate_trajectory, read_trajectory
+
+__all__ = [
+    "ENSEMBLES",
+    "OPTIMIZERS",
+    "Ensemble",
+    "MDConfig",
+    "MDFiles",
+    "MDResult",
+    "RelaxConfig",
+    "RelaxFiles",
+    "RelaxResult",
+    "RelaxStep",
+    "SinglePoint",
+    "Snapshot",
+    "check_format",
+    "claim",
+    "iterate_trajectory",
+    "md_files",
+    "nanoseconds_per_day",
+    "read_trajectory",
+    "relax",
+    "relax_files",
+    "run_md",
+    "single_point",
+    "write_relaxation",
+]

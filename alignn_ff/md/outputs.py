@@ -1,0 +1,126 @@
+"""Which files a run writes, and the rule that nothing is overwritten unless that was asked for."""
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ase import Atoms
+
+from alignn_ff.errors import ConfigError, StructureError
+from alignn_ff.io import atomic_write, write_json, write_structure
+from alignn_ff.md.results import MDResult, RelaxResult
+from alignn_ff.md.trajectory import frame_text
+
+KEPT_SUFFIXES: Final = frozenset({".vasp", ".cif", ".xyz", ".extxyz", ".traj", ".xsf"})
+"""Formats in which a relaxed structure is written like its source; others become .vasp or .extxyz."""
+
+
+@dataclass(frozen=True)
+class RelaxFiles:
+    """Files of a relaxation: the structure, the JSON result beside it, and the steps, if asked for."""
+
+    structure: Path
+    result: Path
+    trajectory: Path | None = None
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file that will be written."""
+        return (self.structure, self.result, *(() if self.trajectory is None else (self.trajectory,)))
+
+
+@dataclass(frozen=True)
+class MDFiles:
+    """Files of a dynamics run: the frames, the log, the last structure, the JSON summary."""
+
+    trajectory: Path
+    log: Path
+    final: Path
+    summary: Path
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file that will be written."""
+        return (self.trajectory, self.log, self.final, self.summary)
+
+
+def relax_files(
+    source: Path, atoms: Atoms, *, output: Path | None = None, trajectory: Path | None = None
+) -> RelaxFiles:
+    """Where a relaxation of ``source`` goes: ``output``, or "<stem>-relaxed" in the current directory.
+
+    Raises:
+        ConfigError: the structure, its JSON result and the trajectory would be one file.
+    """
+    default_suffix = ".vasp" if atoms.pbc.all() else ".extxyz"
+    suffix = source.suffix if source.suffix in KEPT_SUFFIXES else default_suffix
+    structure = Path(f"{source.stem}-relaxed{suffix}") if output is None else output
+    files = RelaxFiles(structure, structure.with_suffix(".json"), trajectory)
+    if len({path.resolve() for path in files.all}) < len(files.all):
+        raise ConfigError(
+            f"the structure {files.structure}, the result {files.result} and the trajectory {trajectory} must be "
+            "different files; choose another --output (not .json) or --trajectory"
+        )
+    return files
+
+
+def md_files(source: Path, *, prefix: Path | None = None) -> MDFiles:
+    """Where a dynamics run of ``source`` goes: names begin with ``prefix``, or "<stem>-md" in the current directory."""
+    prefix = Path(f"{source.stem}-md") if prefix is None else prefix
+
+    def named(ending: str) -> Path:
+        return prefix.with_name(prefix.name + ending)
+
+    return MDFiles(named(".extxyz"), named(".csv"), named("-final.extxyz"), named(".json"))
+
+
+def claim(paths: Iterable[Path], *, source: Path, overwrite: bool) -> None:
+    """Make sure that files may be written: before the work, not after it.
+
+    Raises:
+        ConfigError: a file is the input, or is there already and ``overwrite`` is False.
+    """
+    wanted = list(paths)
+    if source.resolve() in {path.resolve() for path in wanted}:
+        raise ConfigError(f"the output {source} would replace the input; choose another --output")
+    folders = [str(path) for path in wanted if path.is_dir()]
+    if folders:
+        raise ConfigError(f"the output {', '.join(folders)} is a folder; --output takes the name of a file")
+    present = [str(path) for path in wanted if path.exists()]
+    if present and not overwrite:
+        raise ConfigError(
+            f"already there: {', '.join(present)}; nothing was written. Choose another --output, or allow it with "
+            "--overwrite"
+        )
+    for path in wanted:
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def check_format(path: Path, atoms: Atoms) -> None:
+    """Make sure that a structure can be written in the format that a file name tells, by trying it elsewhere.
+
+    Raises:
+        StructureError: it cannot.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            write_structure(Path(folder) / path.name, atoms)
+        except (StructureError, RuntimeError) as error:
+            reason = error.__cause__ or error
+            raise StructureError(f"cannot write this structure as {path} ({reason}); .extxyz takes any") from error
+
+
+def write_relaxation(files: RelaxFiles, result: RelaxResult) -> None:
+    """Write the relaxed structure and its JSON result, each whole or not at all."""
+    write_structure(files.structure, result.atoms)
+    write_json(files.result, result.to_json())
+
+
+def write_md_end(files: MDFiles, result: MDResult) -> None:
+    """Write the last structure, momenta included, and the JSON summary, each whole or not at all."""
+    with atomic_write(files.final) as temporary:
+        text = frame_text(result.atoms, step=result.config.steps, time_fs=result.simulated_time_fs)
+        temporary.write_text(text, encoding="utf-8")
+    write_json(files.summary, result.to_json())

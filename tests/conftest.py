@@ -1,0 +1,48 @@
+"""What several test files share: tiny models on disk, and the command line run in this process."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from alignn_ff import checkpoint
+from tests.tiny_models import tiny_header, tiny_model
+
+
+@pytest.fixture(scope="session")
+def si_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file with random weights that knows silicon alone."""
+    path = tmp_path_factory.mktemp("models") / "tiny-si.pt"
+    header = tiny_header((14,))
+    checkpoint.save(path, header, tiny_model(header).state_dict())
+    return path
+
+
+class CliResult(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+CommandLine = Callable[..., CliResult]
+
+
+@pytest.fixture
+def command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """Run ``alignn-ff`` with the given words, in this process and the current folder."""
+    from alignn_ff.cli import main
+
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: object) -> CliResult:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return CliResult(int(stop.value.code or 0), captured.out, captured.err)
+
+    return run

@@ -1,0 +1,388 @@
+"""Laws of molecular dynamics: what it conserves, samples, writes, and refuses."""
+
+import csv
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk, molecule
+from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms, FixBondLength
+
+from alignn_ff.errors import ConfigError, SimulationError, StructureError
+from alignn_ff.md import (
+    ENSEMBLES,
+    MDConfig,
+    MDFiles,
+    MDResult,
+    Snapshot,
+    md_files,
+    nanoseconds_per_day,
+    read_trajectory,
+    run_md,
+)
+from alignn_ff.md.config import EnsembleName
+from alignn_ff.md.drift import BlockMeans
+from alignn_ff.md.start import draw_velocities, kinetic_temperature
+from alignn_ff.md.trajectory import frame_text
+
+EVERY_ENSEMBLE = sorted(ENSEMBLES)
+
+
+class CountingEMT(EMT):
+    """EMT that counts its evaluations, and breaks after a number of them."""
+
+    def __init__(self, *, breaks_after: int | None = None) -> None:
+        super().__init__()
+        self.n_evaluations = 0
+        self.breaks_after = breaks_after
+
+    def calculate(self, *arguments: object, **settings: object) -> None:
+        super().calculate(*arguments, **settings)
+        self.n_evaluations += 1
+        if self.breaks_after is not None and self.n_evaluations > self.breaks_after:
+            self.results["forces"][3, 1] = np.nan
+
+
+@pytest.fixture
+def copper() -> Atoms:
+    return bulk("Cu", cubic=True) * (2, 2, 2)
+
+
+def record(atoms: Atoms, **settings: object) -> tuple[MDResult, list[Snapshot]]:
+    snapshots: list[Snapshot] = []
+
+    def keep(snapshot: Snapshot) -> None:
+        snapshots.append(snapshot._replace(atoms=snapshot.atoms.copy()))
+
+    return run_md(atoms, EMT(), config=MDConfig.model_validate(settings), on_step=keep), snapshots
+
+
+@pytest.mark.parametrize("ensemble", EVERY_ENSEMBLE)
+def test_n_steps_are_n_steps_and_cost_n_plus_one_evaluations(ensemble: EnsembleName, copper: Atoms) -> None:
+    calculator = CountingEMT()
+    steps: list[int] = []
+    config = MDConfig(steps=7, ensemble=ensemble, timestep_fs=2.0)
+    result = run_md(copper, calculator, config=config, on_step=lambda snapshot: steps.append(snapshot.step))
+    assert steps == list(range(8))
+    assert calculator.n_evaluations == 8
+    assert result.simulated_time_fs == 14.0
+
+
+@pytest.mark.parametrize("ensemble", EVERY_ENSEMBLE)
+def test_the_start_is_not_changed(ensemble: EnsembleName, copper: Atoms) -> None:
+    before = copper.copy()
+    run_md(copper, EMT(), config=MDConfig(steps=3, ensemble=ensemble))
+    assert copper == before
+    assert not copper.has("momenta")
+
+
+@pytest.mark.parametrize("ensemble", EVERY_ENSEMBLE)
+def test_one_seed_gives_one_trajectory(ensemble: EnsembleName, copper: Atoms) -> None:
+    first, again, other = (record(copper, steps=5, ensemble=ensemble, seed=seed)[0].atoms for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.positions, again.positions)
+    assert np.abs(first.positions - other.positions).max() > 1e-3
+
+
+def test_nve_energy_error_is_of_second_order_in_the_time_step(copper: Atoms) -> None:
+    def error(timestep_fs: float) -> float:
+        _, snapshots = record(copper, steps=int(400 / timestep_fs), timestep_fs=timestep_fs, temperature_K=600)
+        return float(np.std([snapshot.conserved_eV for snapshot in snapshots[1:]]))
+
+    assert 3.2 < error(8.0) / error(4.0) < 4.8
+
+
+def test_nve_dynamics_runs_backwards(copper: Atoms) -> None:
+    there, snapshots = record(copper, steps=50, timestep_fs=4.0, temperature_K=600)
+    turned = there.atoms.copy()
+    turned.set_momenta(-turned.get_momenta())
+    back, _ = record(turned, steps=50, timestep_fs=4.0, keep_velocities=True)
+    np.testing.assert_allclose(back.atoms.positions, snapshots[0].atoms.positions, rtol=0, atol=1e-9)
+
+
+def test_nve_total_momentum_is_zero_and_stays_zero(copper: Atoms) -> None:
+    _, snapshots = record(copper, steps=20, timestep_fs=4.0)
+    for snapshot in snapshots:
+        np.testing.assert_allclose(snapshot.atoms.get_momenta().sum(axis=0), 0.0, atol=1e-10)
+
+
+def test_langevin_without_friction_is_nve(copper: Atoms) -> None:
+    _, free = record(copper, steps=20, timestep_fs=4.0)
+    _, damped = record(copper, steps=20, timestep_fs=4.0, ensemble="nvt_langevin", friction_per_fs=1e-14)
+    np.testing.assert_allclose(damped[-1].atoms.positions, free[-1].atoms.positions, rtol=0, atol=1e-5)
+
+
+def test_langevin_conserves_energy_less_heat(copper: Atoms) -> None:
+    _, snapshots = record(copper, steps=200, timestep_fs=2.0, ensemble="nvt_langevin", temperature_K=600)
+    exchanged = np.ptp([snapshot.total_eV for snapshot in snapshots])
+    error = np.ptp([snapshot.conserved_eV for snapshot in snapshots])
+    assert exchanged > 0.5
+    assert error < 0.02 * exchanged
+
+
+def test_langevin_samples_the_canonical_ensemble_in_momenta_and_positions(copper: Atoms) -> None:
+    lowest = copper.copy()
+    lowest.calc = EMT()
+    temperature = 100.0
+    _, snapshots = record(
+        copper, steps=3000, timestep_fs=5.0, ensemble="nvt_langevin", temperature_K=temperature, friction_per_fs=0.02
+    )
+    settled = snapshots[300:]
+    assert np.mean([s.temperature_K for s in settled]) == pytest.approx(temperature, rel=0.03)
+    displaced = np.mean([s.potential_eV for s in settled]) - lowest.get_potential_energy()
+    harmonic = 0.5 * (3 * len(copper) - 3) * units.kB * temperature
+    assert displaced == pytest.approx(harmonic, rel=0.06)
+
+
+def test_drawn_velocities_have_the_temperature_on_average() -> None:
+    rng = np.random.default_rng(0)
+    pair = bulk("NaCl", "rocksalt", a=5.6, cubic=True)
+    temperatures = []
+    for _ in range(800):
+        draw_velocities(pair, 300.0, rng)
+        temperatures.append(kinetic_temperature(pair, conserves_momentum=True))
+        np.testing.assert_allclose(pair.get_momenta().sum(axis=0), 0.0, atol=1e-12)
+    assert np.mean(temperatures) == pytest.approx(300.0, rel=0.03)
+    assert np.std(temperatures) == pytest.approx(300.0 * np.sqrt(2 / 21), rel=0.1)
+
+
+def test_a_moving_centre_of_mass_is_not_hot(copper: Atoms) -> None:
+    copper.set_velocities(np.full((len(copper), 3), 0.02))
+    assert kinetic_temperature(copper, conserves_momentum=True) == pytest.approx(0.0, abs=1e-8)
+    assert kinetic_temperature(copper, conserves_momentum=False) > 100.0
+
+
+def test_one_atom_has_no_temperature_of_its_own() -> None:
+    result, _ = record(bulk("Cu"), steps=2)
+    assert result.mean_temperature_K == 0.0
+
+
+@pytest.mark.parametrize("ensemble", EVERY_ENSEMBLE)
+def test_fixed_atoms_stay_and_do_not_count(ensemble: EnsembleName, copper: Atoms) -> None:
+    copper.set_constraint(FixAtoms(indices=range(16)))
+    _, snapshots = record(copper, steps=20, timestep_fs=4.0, ensemble=ensemble)
+    np.testing.assert_array_equal(snapshots[-1].atoms.positions[:16], copper.positions[:16])
+    kinetic, n_dof = snapshots[-1].kinetic_eV, 3 * 16
+    assert snapshots[-1].temperature_K == pytest.approx(2 * kinetic / (n_dof * units.kB))
+
+
+def test_kept_velocities_are_kept(copper: Atoms) -> None:
+    draw_velocities(copper, 500.0, np.random.default_rng(3))
+    _, snapshots = record(copper, steps=0, keep_velocities=True)
+    np.testing.assert_array_equal(snapshots[0].atoms.get_momenta(), copper.get_momenta())
+
+
+def test_a_supercell_repeats_atoms_and_energy(copper: Atoms) -> None:
+    copper.rattle(0.05, seed=1)
+    _, alone = record(copper, steps=0, temperature_K=0)
+    _, repeated = record(copper, steps=0, temperature_K=0, supercell=(1, 2, 1))
+    assert len(repeated[0].atoms) == 2 * len(copper)
+    assert repeated[0].potential_eV == pytest.approx(2 * alone[0].potential_eV, abs=1e-9)
+
+
+def test_a_molecule_moves_too() -> None:
+    water = molecule("H2O")
+    _, snapshots = record(water, steps=10, timestep_fs=0.2, temperature_K=100)
+    assert np.ptp([snapshot.total_eV for snapshot in snapshots]) < 0.01
+
+
+# files
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> MDFiles:
+    return md_files(Path("x.vasp"), prefix=tmp_path / "run")
+
+
+def rows_of(path: Path) -> list[dict[str, float]]:
+    with path.open(encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def test_files_hold_what_happened(copper: Atoms, files: MDFiles) -> None:
+    config = MDConfig(steps=25, timestep_fs=2.0, write_every=10, log_every=5)
+    snapshots: list[Snapshot] = []
+    result = run_md(copper, EMT(), config=config, files=files, on_step=snapshots.append)
+    frames, rows = read_trajectory(files.trajectory), rows_of(files.log)
+    assert [frame.info["step"] for frame in frames] == [0, 10, 20]
+    assert [row["step"] for row in rows] == [0, 5, 10, 15, 20, 25]
+    for row in rows:
+        assert row["potential_eV"] == snapshots[int(row["step"])].potential_eV
+        assert row["total_eV"] == pytest.approx(row["potential_eV"] + row["kinetic_eV"], abs=1e-12)
+        assert row["time_fs"] == 2.0 * row["step"]
+    for frame, row in zip(frames, rows[::2], strict=True):
+        assert frame.get_potential_energy() == pytest.approx(row["potential_eV"], abs=1e-9)
+        assert frame.get_kinetic_energy() == pytest.approx(row["kinetic_eV"], abs=1e-6)
+    (final,) = read_trajectory(files.final)
+    np.testing.assert_allclose(final.positions, result.atoms.positions, atol=1e-8)
+    np.testing.assert_allclose(final.get_momenta(), result.atoms.get_momenta(), atol=1e-8)
+    assert final.info["step"] == 25
+
+
+def test_the_summary_says_what_was_done_with_what(copper: Atoms, files: MDFiles) -> None:
+    config = MDConfig(steps=40, timestep_fs=2.0, seed=5)
+    run_md(copper, EMT(), config=config, files=files)
+    summary = json.loads(files.summary.read_text())
+    assert MDConfig.model_validate(summary["config"]) == config
+    assert summary["conserved_quantity"] == "potential + kinetic energy"
+    assert summary["drift_stderr_meV_per_atom_per_ps"] > 0
+    assert summary["model"]["name"] == "EMT"
+    assert {"alignn-ff", "torch", "ase"} <= summary["versions"].keys()
+    assert summary["ns_per_day"] == pytest.approx(nanoseconds_per_day(80.0, summary["wall_time_s"]))
+
+
+def test_a_run_without_steps_is_whole(copper: Atoms, files: MDFiles) -> None:
+    result = run_md(copper, EMT(), config=MDConfig(steps=0), files=files)
+    assert result.drift_meV_per_atom_per_ps is None
+    assert json.loads(files.summary.read_text())["ns_per_day"] is None
+    assert len(read_trajectory(files.trajectory)) == len(rows_of(files.log)) == 1
+
+
+def torn(text: bytes) -> Iterator[bytes]:
+    yield from (text[:length] for length in range(len(text) + 1))
+
+
+def test_a_torn_end_never_hides_or_alters_earlier_frames(tmp_path: Path) -> None:
+    pair = Atoms("CuAu", [[0, 0, 0], [1.5, 1.5, 1.25]], cell=[4, 4, 4], pbc=True)
+    frames = []
+    for step in range(2):
+        pair.positions[1, 2] += 0.125
+        pair.set_momenta(np.full((2, 3), 0.25 * step))
+        frames.append(frame_text(pair, step=step, time_fs=float(step)))
+    path = tmp_path / "torn.extxyz"
+    ends = [0, *itertools.accumulate(len(frame.encode()) for frame in frames)]
+    for content in torn("".join(frames).encode()):
+        path.write_bytes(content)
+        whole = sum(end <= len(content) for end in ends[1:])
+        read = read_trajectory(path)
+        assert [frame.info["step"] for frame in read] == list(range(whole))
+        assert all(frame.positions[1, 2] == 1.375 + 0.125 * step for step, frame in enumerate(read))
+
+
+def test_a_damaged_middle_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.extxyz"
+    frame = frame_text(Atoms("Cu"), step=0)
+    path.write_text(frame + "junk\n" + frame)
+    with pytest.raises(StructureError, match="frame 1"):
+        read_trajectory(path)
+
+
+def test_frames_keep_fixed_atoms_and_masses(tmp_path: Path) -> None:
+    atoms = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]], constraint=FixAtoms([1]), masses=[63.5, 65.0])
+    path = tmp_path / "frame.extxyz"
+    path.write_text(frame_text(atoms, step=0))
+    (frame,) = read_trajectory(path)
+    np.testing.assert_array_equal(frame.constraints[0].index, [1])
+    np.testing.assert_array_equal(frame.get_masses(), [63.5, 65.0])
+
+
+# guards
+
+
+def test_forces_that_are_no_numbers_stop_the_run_and_keep_the_files(copper: Atoms, files: MDFiles) -> None:
+    config = MDConfig(steps=20, write_every=1)
+    with pytest.raises(SimulationError, match=r"step 6 .*atom\(s\) 3 \(Cu\)"):
+        run_md(copper, CountingEMT(breaks_after=6), config=config, files=files)
+    assert [frame.info["step"] for frame in read_trajectory(files.trajectory)] == list(range(6))
+    assert not files.summary.exists()
+
+
+def test_an_exploding_run_is_stopped_and_its_fastest_atoms_named(copper: Atoms) -> None:
+    copper.positions[5] += 0.35 * (copper.positions[6] - copper.positions[5])
+    with pytest.raises(SimulationError, match=r"step \d+ .*temperature.*atom\(s\) \d+ \(Cu\)"):
+        record(copper, steps=500, timestep_fs=50.0, temperature_K=3000)
+
+
+def test_bad_input_is_refused_before_a_file_is_opened(copper: Atoms, files: MDFiles) -> None:
+    copper.positions[7, 2] = np.nan
+    with pytest.raises(StructureError, match=r"atom\(s\) 7"):
+        run_md(copper, EMT(), config=MDConfig(steps=1), files=files)
+    assert not any(path.exists() for path in files.all)
+
+
+# configs
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"steps": -1}, "steps is -1.*greater than or equal to 0"),
+        ({"steps": 1, "timestep_fs": 0.0}, "timestep_fs is 0.0.*greater than 0.*fs"),
+        ({"steps": 1, "temperature_K": -3.0}, "temperature_K is -3.0"),
+        ({"steps": 1, "temperature_K": float("nan")}, "temperature_K is nan.*finite"),
+        ({"steps": 1, "ensemble": "npt"}, "ensemble is 'npt'.*'nve' or 'nvt_langevin'"),
+        ({"steps": 1, "supercell": (0, 1, 1)}, "supercell is 0"),
+        ({"steps": 1, "write_every": 0}, "write_every is 0"),
+        ({"steps": 1, "temprature_K": 300}, "temprature_K is no setting; allowed are .*temperature_K"),
+        ({}, "steps is missing"),
+    ],
+)
+def test_a_config_that_is_not_allowed_says_why(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        MDConfig.model_validate(settings)
+
+
+def test_the_table_has_every_ensemble_that_a_config_may_name() -> None:
+    assert set(ENSEMBLES) == set(get_args(EnsembleName))
+
+
+def test_settings_that_an_ensemble_does_not_read_are_refused(copper: Atoms) -> None:
+    with pytest.raises(ConfigError, match=r"no use for friction_per_fs.*nvt_langevin"):
+        record(copper, steps=1, friction_per_fs=0.1)
+
+
+def test_constraints_that_an_integrator_does_not_obey_are_refused(copper: Atoms) -> None:
+    copper.set_constraint(FixBondLength(0, 1))
+    with pytest.raises(ConfigError, match="FixBondLength"):
+        record(copper, steps=1, ensemble="nvt_langevin")
+
+
+def test_velocities_that_are_not_there_cannot_be_kept(copper: Atoms) -> None:
+    with pytest.raises(ConfigError, match="it has none"):
+        record(copper, steps=1, keep_velocities=True)
+
+
+def test_a_slab_is_not_repeated_across_its_vacuum(copper: Atoms) -> None:
+    copper.pbc = (True, True, False)
+    with pytest.raises(StructureError, match="lattice vector 3"):
+        record(copper, steps=1, supercell=(1, 1, 2))
+
+
+# drift
+
+
+@pytest.mark.parametrize("n_samples", [3, 31, 32, 33, 1000])
+def test_a_straight_line_has_its_slope_and_no_error(n_samples: int) -> None:
+    series = BlockMeans()
+    for i in range(n_samples):
+        series.add(0.5 * i, -1000.0 + 3e-6 * (0.5 * i))
+    trend = series.trend()
+    assert trend.slope == pytest.approx(3e-6, rel=1e-6)
+    assert trend.slope_stderr == pytest.approx(0.0, abs=1e-12)
+    assert trend.mean == pytest.approx(-1000.0 + 3e-6 * 0.25 * (n_samples - 1), abs=1e-11)
+
+
+def test_the_error_of_a_slope_is_the_spread_of_slopes() -> None:
+    rng = np.random.default_rng(0)
+    slopes, errors = [], []
+    for _ in range(200):
+        series = BlockMeans()
+        for i in range(500):
+            series.add(float(i), float(rng.normal()))
+        trend = series.trend()
+        assert trend.slope is not None
+        assert trend.slope_stderr is not None
+        slopes.append(trend.slope)
+        errors.append(trend.slope_stderr)
+    assert np.mean(errors) == pytest.approx(np.std(slopes), rel=0.2)
+
+
+def test_too_few_samples_have_no_slope() -> None:
+    series = BlockMeans()
+    series.add(0.0, 1.0)
+    assert series.trend() == (1.0, None, None)

@@ -1,0 +1,57 @@
+"""Importing the package costs nothing that is not used; each law in a fresh interpreter."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["torch", "matplotlib", "phonopy", "scipy", "matscipy", "h5py", "lmdb"]
+
+
+def modules_after(code: str) -> set[str]:
+    """Top-level modules that are loaded after some code ran."""
+    program = f"{code}\nimport json, sys\nprint(json.dumps(sorted(m.split('.')[0] for m in sys.modules)))"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(json.loads(finished.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("module", ["alignn_ff", "alignn_ff.errors", "alignn_ff.units", "alignn_ff.log"])
+def test_import_loads_nothing_heavy(module: str) -> None:
+    loaded = modules_after(f"import {module}")
+    assert "alignn_ff" in loaded
+    assert not loaded & {*HEAVY, "ase", "numpy", "pydantic", "typer"}
+
+
+def test_command_line_loads_nothing_heavy_before_a_command_runs() -> None:
+    loaded = modules_after("import alignn_ff.cli")
+    assert not loaded & {*HEAVY, "ase", "numpy", "pydantic"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["md", "--help"], ["train", "--help"]])
+def test_help_answers_without_heavy_imports(arguments: list[str]) -> None:
+    code = f"""
+import sys
+from alignn_ff.cli import main
+sys.argv = ["alignn-ff", *{arguments!r}]
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+"""
+    assert not modules_after(code) & {*HEAVY, "ase", "numpy"}
+
+
+def test_calculator_loads_no_plotting() -> None:
+    loaded = modules_after("from alignn_ff import AlignnCalculator, load_potential")
+    assert "torch" in loaded
+    assert not loaded & {"matplotlib", "phonopy", "h5py", "lmdb"}
+
+
+def test_only_public_names_are_offered() -> None:
+    import alignn_ff
+
+    for name in alignn_ff.__all__:
+        assert getattr(alignn_ff, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = alignn_ff.nonsense

@@ -1,0 +1,88 @@
+"""The training schema: closed, helpful, and true to its defaults."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from alignn_ff.errors import ConfigError
+from alignn_ff.train import TrainingConfig, load_config, validate_config
+from alignn_ff.train.reference import markdown_reference
+
+
+def message_of(content: dict) -> str:
+    with pytest.raises(ConfigError) as caught:
+        validate_config(content)
+    return str(caught.value)
+
+
+def test_an_unknown_field_is_refused_with_the_nearest_known_one():
+    assert "did you mean 'learning_rate'?" in message_of({"learning_rat": 0.1})
+    assert "did you mean 'hidden_features'?" in message_of({"model": {"hiden_features": 8}})
+    assert "did you mean 'n_folds'?" in message_of({"cross_validation": {"nfolds": 8}})
+
+
+def test_all_problems_are_listed_at_once():
+    text = message_of({"epochs": 0, "batch_size": "many", "optimiser": "adam"})
+    assert "epochs" in text
+    assert "batch_size" in text
+    assert "did you mean 'optimizer'?" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ({"cutoff": 4.0, "three_body_cutoff": 5.0}, "must not exceed cutoff"),
+        ({"train_ratio": 0.9, "val_ratio": 0.2}, "more than 1"),
+        ({"criterion": "mae"}, "'mse', 'l1' or 'huber'"),
+        ({"model": {"name": "schnet"}}, "alignn_smooth"),
+        ({"reference_energies": {"Xx": 1.0}}, "no chemical symbol"),
+        ({"cross_validation": {"n_folds": 3, "fold": 3}}, "0 to 2"),
+        ({"learning_rate": -1}, "greater than 0"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_what_is_allowed(content, hint):
+    assert hint in message_of(content)
+
+
+def test_defaults_are_those_of_the_reference():
+    config = TrainingConfig()
+    assert (config.epochs, config.batch_size, config.learning_rate) == (300, 64, 1e-2)
+    assert (config.warmup_steps, config.criterion, config.optimizer, config.scheduler) == (
+        2000,
+        "mse",
+        "adamw",
+        "onecycle",
+    )
+    assert (config.train_ratio, config.val_ratio, config.test_ratio, config.random_seed) == (0.8, 0.1, 0.1, 123)
+    assert config.keep_data_order
+    assert config.n_early_stopping is None
+
+
+def test_missing_empty_and_broken_files_are_named(tmp_path):
+    for name, content, hint in (
+        ("missing.json", None, "no such config file"),
+        ("empty.json", "", "is empty"),
+        ("broken.json", "{", "not valid JSON"),
+        ("list.json", "[]", "one JSON object"),
+        ("binary.json", b"\xff\xfe\x00\x01", "not a text file"),
+    ):
+        path = tmp_path / name
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif content is not None:
+            path.write_text(content)
+        with pytest.raises(ConfigError, match=hint):
+            load_config(path)
+
+
+def test_a_resolved_config_reads_back_as_itself(tmp_path):
+    config = validate_config({"cutoff": 5.0, "cross_validation": {"fold": 2}, "model": {"hidden_features": 8}})
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config.model_dump(mode="json")))
+    assert load_config(path) == config
+
+
+def test_the_written_reference_is_that_of_the_schema():
+    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    assert markdown_reference() in page, "run `python docs/make_reference.py`"

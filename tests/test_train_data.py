@@ -1,0 +1,137 @@
+"""Records, splits, statistics and batches."""
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+
+from alignn_ff.errors import ConfigError, DataError
+from alignn_ff.graph import GraphRecipe
+from alignn_ff.train import read_records, validate_config
+from alignn_ff.train.batches import build_sample, edge_lengths, epoch_order, join
+from alignn_ff.train.split import split_records
+from alignn_ff.train.statistics import covered_elements, fit_references, measure_statistics, training_domain
+from tests.labelled_data import copper_frames, labelled, molecule_frames, write_frames
+
+
+def test_labels_survive_reading_in_ase_units(tmp_path):
+    frame = copper_frames(1)[0]
+    (record,) = read_records(write_frames(tmp_path / "cu.extxyz", [frame]))
+    assert record.energy == pytest.approx(frame.get_potential_energy(), abs=1e-7)
+    np.testing.assert_allclose(record.forces, frame.get_forces(), atol=1e-7)
+    np.testing.assert_allclose(record.stress, frame.get_stress(voigt=False), atol=1e-9)
+    assert record.group == "bulk"
+
+
+def test_molecules_have_no_stress_label(tmp_path):
+    (record,) = read_records(write_frames(tmp_path / "co.extxyz", molecule_frames(1)))
+    assert record.stress is None
+
+
+@pytest.mark.parametrize("label", ["energy", "forces", "stress"])
+def test_a_nan_label_is_named_by_record(tmp_path, label):
+    frames = copper_frames(3)
+    value = frames[1].calc.results[label]
+    frames[1].calc.results[label] = value * np.nan
+    path = write_frames(tmp_path / "cu.extxyz", frames)
+    with pytest.raises(DataError, match=rf"cu\.extxyz:1: the label '{label}' holds NaN"):
+        read_records(path)
+
+
+def test_a_frame_without_energy_is_named(tmp_path):
+    frames = copper_frames(2)
+    frames[1].calc = None
+    with pytest.raises(DataError, match=r"cu\.extxyz:1: no labels"):
+        read_records(write_frames(tmp_path / "cu.extxyz", frames))
+
+
+def test_a_misshapen_label_is_named(tmp_path):
+    path = tmp_path / "bad.extxyz"
+    path.write_text(
+        '1\nLattice="3 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:3:forces:R:2 energy=1.0\nCu 0 0 0 1 2\n'
+    )
+    with pytest.raises(DataError, match=r"bad\.extxyz"):
+        read_records(path)
+
+
+def test_missing_and_empty_data_are_errors(tmp_path):
+    with pytest.raises(DataError, match="no such structure file"):
+        read_records(tmp_path / "none.extxyz")
+    (tmp_path / "empty.extxyz").write_text("")
+    with pytest.raises(DataError, match="empty"):
+        read_records(tmp_path / "empty.extxyz")
+
+
+@pytest.fixture
+def records(tmp_path):
+    return read_records(write_frames(tmp_path / "cu.extxyz", copper_frames(12)))
+
+
+def test_folds_are_disjoint_stratified_and_cover_everything(records):
+    held_out = []
+    for fold in range(4):
+        split = split_records(records, validate_config({"cross_validation": {"n_folds": 4, "fold": fold}}))
+        assert set(split.train) | set(split.val) == set(range(12))
+        assert not set(split.train) & set(split.val)
+        assert sorted(records[i].group for i in split.val) == ["bulk", "hot", "strained"]
+        held_out.extend(split.val)
+    assert sorted(held_out) == list(range(12))
+
+
+def test_counts_override_ratios_and_order_is_kept(records):
+    split = split_records(records, validate_config({"n_train": 5, "n_val": 2, "n_test": 1}))
+    assert (split.train, split.val, split.test) == ((0, 1, 2, 3, 4), (5, 6), (7,))
+    shuffled = split_records(
+        records, validate_config({"n_train": 5, "n_val": 2, "n_test": 1, "keep_data_order": False})
+    )
+    assert shuffled.train != split.train
+    by_ratio = split_records(records, validate_config({}))
+    assert [len(part) for part in by_ratio] == [10, 1, 1]
+
+
+def test_asking_for_more_than_there_is_says_how_many_there_are(records):
+    with pytest.raises(DataError, match=r"11 \+ 2 \+ 1 records .* the data has 12"):
+        split_records(records, validate_config({"n_train": 11, "n_val": 2}))
+    with pytest.raises(DataError, match="no record is left to train on"):
+        split_records(records, validate_config({"n_train": 0, "n_val": 12, "n_test": 0}))
+
+
+def test_references_of_one_composition_have_minimum_norm(tmp_path):
+    records = read_records(write_frames(tmp_path / "co.extxyz", molecule_frames(4)))
+    references = fit_references(records, covered_elements(records))
+    assert references[0] == pytest.approx(references[1])
+    assert references.sum() == pytest.approx(np.mean([record.energy for record in records]))
+
+
+def test_given_references_must_cover_the_data(records):
+    graphs = [build_sample(record, GraphRecipe(cutoff=4.0)).graph for record in records]
+    with pytest.raises(ConfigError, match="lacks Cu"):
+        measure_statistics(records, graphs, (29,), reference_energies={"C": 0.0})
+    statistics = measure_statistics(records, graphs, (29,), reference_energies={"Cu": -1.0})
+    assert statistics.exact_free_atoms
+    assert statistics.reference_energies == (-1.0,)
+
+
+def test_the_training_domain_holds_the_shortest_distance_of_every_pair(tmp_path):
+    atoms = Atoms("CuCuAu", positions=[[0, 0, 0], [2.2, 0, 0], [0, 2.9, 0]], cell=[9, 9, 9], pbc=True)
+    records = read_records(write_frames(tmp_path / "x.extxyz", [labelled(atoms, "x")]))
+    sample = build_sample(records[0], GraphRecipe(cutoff=5.0))
+    domain = training_domain(records, [sample.graph], [edge_lengths(sample)])
+    assert domain.shortest_distance_A == {"Cu-Cu": pytest.approx(2.2), "Cu-Au": pytest.approx(2.9)}
+    assert domain.n_atoms == 3
+
+
+def test_missing_labels_are_masked_never_nan(tmp_path):
+    bulk = read_records(write_frames(tmp_path / "cu.extxyz", copper_frames(1)))
+    gas = read_records(write_frames(tmp_path / "co.extxyz", molecule_frames(1)))
+    batch = join([build_sample(record, GraphRecipe(cutoff=4.0)) for record in (*bulk, *gas)])
+    assert batch.targets.has_stress.tolist() == [True, False]
+    assert all(torch.isfinite(tensor).all() for tensor in batch.targets)
+
+
+def test_an_epoch_sees_every_sample_once_in_an_order_that_seed_and_epoch_decide():
+    order = epoch_order(11, 4, seed=1, epoch=3)
+    assert sorted(i for batch in order for i in batch) == list(range(11))
+    assert order == epoch_order(11, 4, seed=1, epoch=3)
+    assert order != epoch_order(11, 4, seed=1, epoch=4)
+    assert order != epoch_order(11, 4, seed=2, epoch=3)

@@ -1,0 +1,48 @@
+"""Small models with random weights: all physics, no training."""
+
+import torch
+
+from alignn_ff.checkpoint import Header
+from alignn_ff.graph import GraphRecipe
+from alignn_ff.models import AlignnSmoothConfig, EnergyModel, ModelStatistics, build_model
+from alignn_ff.potential import DTYPES, Potential, Precision
+
+RECIPE = GraphRecipe(cutoff=4.5, three_body_cutoff=3.2)
+CONFIG = AlignnSmoothConfig(hidden_features=8, edge_input_features=6, triplet_input_features=5)
+ELEMENTS = (1, 8, 14)
+
+
+def tiny_header(
+    elements: tuple[int, ...] = ELEMENTS,
+    *,
+    config: AlignnSmoothConfig = CONFIG,
+    recipe: GraphRecipe = RECIPE,
+    exact_free_atoms: bool = False,
+) -> Header:
+    """Header of a tiny model: reference energies −0.5 eV, −1.0 eV, …, one eV a unit of output."""
+    statistics = ModelStatistics(
+        reference_energies=tuple(-0.5 * (k + 1) for k in range(len(elements))),
+        scale=1.3,
+        edges_per_atom=12.0,
+        triplets_per_line_node=5.0,
+        exact_free_atoms=exact_free_atoms,
+    )
+    return Header(model=config, graph=recipe, elements=elements, statistics=statistics)
+
+
+def tiny_model(header: Header, *, seed: int = 0) -> EnergyModel:
+    """Random weights, doubled so that neighbours matter as much as in a trained model."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = build_model(header.model, header.graph, header.elements, header.statistics)
+    model.requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.mul_(2.0)
+    return model.eval()
+
+
+def tiny_potential(header: Header | None = None, *, dtype: Precision = "float64", seed: int = 0) -> Potential:
+    """A tiny model that is ready to be evaluated on the CPU."""
+    header = header or tiny_header()
+    device = torch.device("cpu")
+    return Potential("tiny", header, tiny_model(header, seed=seed), device=device, dtype=DTYPES[dtype])
