@@ -40,7 +40,9 @@ def predict(
         energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
     if not derivatives:
         return Prediction(energy, atomic_energy, None, None)
-    (gradient,) = torch.autograd.grad(energy.sum(), vectors, create_graph=create_graph, materialize_grads=True)
+    (gradient,) = torch.autograd.grad(
+        energy, vectors, torch.ones_like(energy), create_graph=create_graph, materialize_grads=True
+    )
     forces = forces_from_edges(gradient, graph)
     stress = stress_from_edges(gradient, vectors, graph, system.cell)
     if not create_graph:

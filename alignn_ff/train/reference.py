@@ -1,5 +1,7 @@
 """The reference of the training schema as Markdown, made from the schema itself so that it cannot drift."""
 
+import json
+
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -25,11 +27,8 @@ def _table(schema: type[BaseModel]) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.get_default(call_default_factory=False)
-    if isinstance(value, str):
-        return f'`"{value}"`'
-    if value is None and field.default_factory is not None:
+    if field.default_factory is not None:
         return "see below"
-    if value is PydanticUndefined:
+    if field.default is PydanticUndefined:
         return "required"
-    return {None: "null", True: "true", False: "false"}.get(value, f"`{value}`")
+    return f"`{json.dumps(field.default)}`"
