@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.build import bulk, molecule
+from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms, FixBondLength
+from ase.neighborlist import neighbor_list
 
 from alignn_ff.errors import ConfigError, SimulationError, StructureError
 from alignn_ff.md import (
@@ -34,38 +36,52 @@ from alignn_ff.md.trajectory import frame_text
 EVERY_ENSEMBLE = sorted(ENSEMBLES)
 
 
-class CountingEMT(EMT):
-    """EMT that counts its evaluations, and breaks after a number of them."""
+def crystal() -> Atoms:
+    return bulk("Cu", cubic=True) * (2, 2, 2)
+
+
+class Springs(Calculator):
+    """The crystal with springs between neighbours: exactly harmonic, fast, and counting its evaluations."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 - as ASE declares it
 
     def __init__(self, *, breaks_after: int | None = None) -> None:
         super().__init__()
-        self.n_evaluations = 0
-        self.breaks_after = breaks_after
+        self.n_evaluations, self.breaks_after = 0, breaks_after
+        self.rest = crystal().positions
+        first, second = neighbor_list("ij", crystal(), 2.8)
+        self.stiffness = np.zeros((len(self.rest), len(self.rest)))
+        np.add.at(self.stiffness, (first, second), -1.5)
+        np.fill_diagonal(self.stiffness, -self.stiffness.sum(axis=1))
 
     def calculate(self, *arguments: object, **settings: object) -> None:
         super().calculate(*arguments, **settings)
         self.n_evaluations += 1
+        displacements = self.atoms.positions - self.rest
+        forces = -self.stiffness @ displacements
+        energy = -0.5 * float((forces * displacements).sum())
         if self.breaks_after is not None and self.n_evaluations > self.breaks_after:
-            self.results["forces"][3, 1] = np.nan
+            forces[3, 1] = np.nan
+        self.results = {"energy": energy, "forces": forces}
 
 
 @pytest.fixture
 def copper() -> Atoms:
-    return bulk("Cu", cubic=True) * (2, 2, 2)
+    return crystal()
 
 
-def record(atoms: Atoms, **settings: object) -> tuple[MDResult, list[Snapshot]]:
+def record(atoms: Atoms, calculator: Calculator | None = None, **settings: object) -> tuple[MDResult, list[Snapshot]]:
     snapshots: list[Snapshot] = []
 
     def keep(snapshot: Snapshot) -> None:
         snapshots.append(snapshot._replace(atoms=snapshot.atoms.copy()))
 
-    return run_md(atoms, EMT(), config=MDConfig.model_validate(settings), on_step=keep), snapshots
+    return run_md(atoms, calculator or Springs(), config=MDConfig.model_validate(settings), on_step=keep), snapshots
 
 
 @pytest.mark.parametrize("ensemble", EVERY_ENSEMBLE)
 def test_n_steps_are_n_steps_and_cost_n_plus_one_evaluations(ensemble: EnsembleName, copper: Atoms) -> None:
-    calculator = CountingEMT()
+    calculator = Springs()
     steps: list[int] = []
     config = MDConfig(steps=7, ensemble=ensemble, timestep_fs=2.0)
     result = run_md(copper, calculator, config=config, on_step=lambda snapshot: steps.append(snapshot.step))
@@ -77,7 +93,7 @@ def test_n_steps_are_n_steps_and_cost_n_plus_one_evaluations(ensemble: EnsembleN
 @pytest.mark.parametrize("ensemble", EVERY_ENSEMBLE)
 def test_the_start_is_not_changed(ensemble: EnsembleName, copper: Atoms) -> None:
     before = copper.copy()
-    run_md(copper, EMT(), config=MDConfig(steps=3, ensemble=ensemble))
+    run_md(copper, Springs(), config=MDConfig(steps=3, ensemble=ensemble))
     assert copper == before
     assert not copper.has("momenta")
 
@@ -126,17 +142,14 @@ def test_langevin_conserves_energy_less_heat(copper: Atoms) -> None:
 
 
 def test_langevin_samples_the_canonical_ensemble_in_momenta_and_positions(copper: Atoms) -> None:
-    lowest = copper.copy()
-    lowest.calc = EMT()
     temperature = 100.0
     _, snapshots = record(
-        copper, steps=3000, timestep_fs=5.0, ensemble="nvt_langevin", temperature_K=temperature, friction_per_fs=0.02
+        copper, steps=2000, timestep_fs=5.0, ensemble="nvt_langevin", temperature_K=temperature, friction_per_fs=0.02
     )
-    settled = snapshots[300:]
+    settled = snapshots[200:]
     assert np.mean([s.temperature_K for s in settled]) == pytest.approx(temperature, rel=0.03)
-    displaced = np.mean([s.potential_eV for s in settled]) - lowest.get_potential_energy()
-    harmonic = 0.5 * (3 * len(copper) - 3) * units.kB * temperature
-    assert displaced == pytest.approx(harmonic, rel=0.06)
+    equipartition = 0.5 * (3 * len(copper) - 3) * units.kB * temperature
+    assert np.mean([s.potential_eV for s in settled]) == pytest.approx(equipartition, rel=0.05)
 
 
 def test_drawn_velocities_have_the_temperature_on_average() -> None:
@@ -158,7 +171,7 @@ def test_a_moving_centre_of_mass_is_not_hot(copper: Atoms) -> None:
 
 
 def test_one_atom_has_no_temperature_of_its_own() -> None:
-    result, _ = record(bulk("Cu"), steps=2)
+    result, _ = record(bulk("Cu"), EMT(), steps=2)
     assert result.mean_temperature_K == 0.0
 
 
@@ -179,15 +192,15 @@ def test_kept_velocities_are_kept(copper: Atoms) -> None:
 
 def test_a_supercell_repeats_atoms_and_energy(copper: Atoms) -> None:
     copper.rattle(0.05, seed=1)
-    _, alone = record(copper, steps=0, temperature_K=0)
-    _, repeated = record(copper, steps=0, temperature_K=0, supercell=(1, 2, 1))
+    _, alone = record(copper, EMT(), steps=0, temperature_K=0)
+    _, repeated = record(copper, EMT(), steps=0, temperature_K=0, supercell=(1, 2, 1))
     assert len(repeated[0].atoms) == 2 * len(copper)
     assert repeated[0].potential_eV == pytest.approx(2 * alone[0].potential_eV, abs=1e-9)
 
 
 def test_a_molecule_moves_too() -> None:
     water = molecule("H2O")
-    _, snapshots = record(water, steps=10, timestep_fs=0.2, temperature_K=100)
+    _, snapshots = record(water, EMT(), steps=10, timestep_fs=0.2, temperature_K=100)
     assert np.ptp([snapshot.total_eV for snapshot in snapshots]) < 0.01
 
 
@@ -207,7 +220,7 @@ def rows_of(path: Path) -> list[dict[str, float]]:
 def test_files_hold_what_happened(copper: Atoms, files: MDFiles) -> None:
     config = MDConfig(steps=25, timestep_fs=2.0, write_every=10, log_every=5)
     snapshots: list[Snapshot] = []
-    result = run_md(copper, EMT(), config=config, files=files, on_step=snapshots.append)
+    result = run_md(copper, Springs(), config=config, files=files, on_step=snapshots.append)
     frames, rows = read_trajectory(files.trajectory), rows_of(files.log)
     assert [frame.info["step"] for frame in frames] == [0, 10, 20]
     assert [row["step"] for row in rows] == [0, 5, 10, 15, 20, 25]
@@ -226,25 +239,27 @@ def test_files_hold_what_happened(copper: Atoms, files: MDFiles) -> None:
 
 def test_the_summary_says_what_was_done_with_what(copper: Atoms, files: MDFiles) -> None:
     config = MDConfig(steps=40, timestep_fs=2.0, seed=5)
-    run_md(copper, EMT(), config=config, files=files)
+    run_md(copper, Springs(), config=config, files=files)
     summary = json.loads(files.summary.read_text())
     assert MDConfig.model_validate(summary["config"]) == config
     assert summary["conserved_quantity"] == "potential + kinetic energy"
     assert summary["drift_stderr_meV_per_atom_per_ps"] > 0
-    assert summary["model"]["name"] == "EMT"
+    assert summary["model"]["name"] == "Springs"
     assert {"alignn-ff", "torch", "ase"} <= summary["versions"].keys()
     assert summary["ns_per_day"] == pytest.approx(nanoseconds_per_day(80.0, summary["wall_time_s"]))
 
 
 def test_a_run_without_steps_is_whole(copper: Atoms, files: MDFiles) -> None:
-    result = run_md(copper, EMT(), config=MDConfig(steps=0), files=files)
+    result = run_md(copper, Springs(), config=MDConfig(steps=0), files=files)
     assert result.drift_meV_per_atom_per_ps is None
     assert json.loads(files.summary.read_text())["ns_per_day"] is None
     assert len(read_trajectory(files.trajectory)) == len(rows_of(files.log)) == 1
 
 
 def torn(text: bytes) -> Iterator[bytes]:
-    yield from (text[:length] for length in range(len(text) + 1))
+    """A file as a killed process may leave it: cut anywhere, at every byte of its last line."""
+    lengths = (*range(0, len(text) - 100, 7), *range(len(text) - 100, len(text) + 1))
+    yield from (text[:length] for length in lengths)
 
 
 def test_a_torn_end_never_hides_or_alters_earlier_frames(tmp_path: Path) -> None:
@@ -287,21 +302,20 @@ def test_frames_keep_fixed_atoms_and_masses(tmp_path: Path) -> None:
 def test_forces_that_are_no_numbers_stop_the_run_and_keep_the_files(copper: Atoms, files: MDFiles) -> None:
     config = MDConfig(steps=20, write_every=1)
     with pytest.raises(SimulationError, match=r"step 6 .*atom\(s\) 3 \(Cu\)"):
-        run_md(copper, CountingEMT(breaks_after=6), config=config, files=files)
+        run_md(copper, Springs(breaks_after=6), config=config, files=files)
     assert [frame.info["step"] for frame in read_trajectory(files.trajectory)] == list(range(6))
     assert not files.summary.exists()
 
 
 def test_an_exploding_run_is_stopped_and_its_fastest_atoms_named(copper: Atoms) -> None:
-    copper.positions[5] += 0.35 * (copper.positions[6] - copper.positions[5])
     with pytest.raises(SimulationError, match=r"step \d+ .*temperature.*atom\(s\) \d+ \(Cu\)"):
-        record(copper, steps=500, timestep_fs=50.0, temperature_K=3000)
+        record(copper, steps=500, timestep_fs=50.0)
 
 
 def test_bad_input_is_refused_before_a_file_is_opened(copper: Atoms, files: MDFiles) -> None:
     copper.positions[7, 2] = np.nan
     with pytest.raises(StructureError, match=r"atom\(s\) 7"):
-        run_md(copper, EMT(), config=MDConfig(steps=1), files=files)
+        run_md(copper, Springs(), config=MDConfig(steps=1), files=files)
     assert not any(path.exists() for path in files.all)
 
 
@@ -370,9 +384,9 @@ def test_a_straight_line_has_its_slope_and_no_error(n_samples: int) -> None:
 def test_the_error_of_a_slope_is_the_spread_of_slopes() -> None:
     rng = np.random.default_rng(0)
     slopes, errors = [], []
-    for _ in range(200):
+    for _ in range(150):
         series = BlockMeans()
-        for i in range(500):
+        for i in range(300):
             series.add(float(i), float(rng.normal()))
         trend = series.trend()
         assert trend.slope is not None

@@ -35,7 +35,8 @@ def gated_sum(
     Returns:
         (n_nodes, features).
     """
-    result: Tensor = _GatedSum.apply(gates, source_gates, target_gates, values, weights, *edges.src, *edges.dst)
+    inputs = (gates, source_gates, target_gates, values, weights)
+    result: Tensor = _GatedSum.apply(*inputs, *edges.src, *edges.dst)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -58,8 +59,8 @@ class _GatedSum(Function):
         return sum_rows(gather_rows(values, src).mul_(gate).mul_(weights), dst_order, dst_starts)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        derivatives = _GatedSumGradient.apply(gradient, *ctx.saved_tensors)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        derivatives = _GatedSumGradient.apply(gradient, *ctx.saved_tensors)  # type: ignore[no-untyped-call]
         return (*derivatives, *(None for _ in range(6)))
 
 
@@ -96,8 +97,8 @@ class _GatedSumGradient(Function):
         )
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    @once_differentiable
+    def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor | None, ...]:
         derivatives = _second_derivatives(cotangents, *ctx.saved_tensors)
         return (*derivatives, *(None for _ in range(7)))
 

@@ -112,8 +112,8 @@ class _Gather(Function):
         return gather_rows(values, index)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        return _SegmentSum.apply(gradient, *ctx.saved_tensors), None, None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return _SegmentSum.apply(gradient, *ctx.saved_tensors), None, None, None  # type: ignore[no-untyped-call]
 
 
 class _SegmentSum(Function):
@@ -123,5 +123,5 @@ class _SegmentSum(Function):
         return sum_rows(values, order, starts)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        return _Gather.apply(gradient, *ctx.saved_tensors), None, None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return _Gather.apply(gradient, *ctx.saved_tensors), None, None, None  # type: ignore[no-untyped-call]

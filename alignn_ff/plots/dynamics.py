@@ -1,11 +1,10 @@
 """Figures of dynamics: how well the energy is conserved."""
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from alignn_ff.plots.style import COLOURS, STYLE, new_figure
+from alignn_ff.plots.style import COLOURS, house_style, new_figure
 
 
 def energy_conservation(
@@ -16,7 +15,7 @@ def energy_conservation(
     stderr_meV_per_atom_per_ps: float,
 ) -> Figure:
     """The conserved energy less its mean, with the fitted drift."""
-    with mpl.rc_context(STYLE):
+    with house_style():
         figure = new_figure(3.4, 2.3)
         axes = figure.subplots()
         centred = energy_meV_per_atom - energy_meV_per_atom.mean()

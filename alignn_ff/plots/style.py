@@ -1,7 +1,8 @@
 """How all figures look: column width of a journal, readable letters, colours that everyone can tell apart."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -27,9 +28,15 @@ COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 """Okabe and Ito's palette."""
 
 
+def house_style() -> AbstractContextManager[None]:
+    """The style, for a while: figures are made and saved inside."""
+    settings: dict[Any, Any] = dict(STYLE)
+    return mpl.rc_context(settings)
+
+
 def new_figure(width_inches: float, height_inches: float) -> Figure:
     """An empty figure in the house style, independent of pyplot's state."""
-    with mpl.rc_context(STYLE):
+    with house_style():
         figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
         FigureCanvasAgg(figure)
         return figure
@@ -37,5 +44,5 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure atomically, in the format that the file name tells."""
-    with mpl.rc_context(STYLE), atomic_write(path) as temporary:
+    with house_style(), atomic_write(path) as temporary:
         figure.savefig(temporary)

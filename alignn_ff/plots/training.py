@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from alignn_ff.plots.style import COLOURS, STYLE, new_figure
+from alignn_ff.plots.style import COLOURS, house_style, new_figure
 from alignn_ff.train import Comparison
 
 
@@ -37,7 +36,7 @@ CURVES: Mapping[str, str] = {
 def learning_curve(history: Sequence[Mapping[str, float]]) -> Figure:
     """Losses and validation errors over the epochs, on logarithmic axes."""
     curves = {name: label for name, label in CURVES.items() if any(name in row for row in history)}
-    with mpl.rc_context(STYLE):
+    with house_style():
         figure = new_figure(2.4 * (1 + len(curves)), 2.2)
         axes = figure.subplots(1, 1 + len(curves), squeeze=False)[0]
         for name, label, colour in (
@@ -83,7 +82,7 @@ def _points(items: Sequence[Comparison], name: str) -> NDArray[np.float64]:
 
 
 def _parity(points: Mapping[str, NDArray[np.float64]], quantity: Quantity) -> Figure:
-    with mpl.rc_context(STYLE):
+    with house_style():
         figure = new_figure(3.3, 3.1)
         axes = figure.subplots()
         everything = np.concatenate(list(points.values()), axis=1)

@@ -59,6 +59,7 @@ class Trainer:
         self.optimizer = build_optimizer(model, config)
         self.average = WeightAverage(model, config.ema_decay)
         self.progress = Progress()
+        self._sums = torch.zeros(len(Loss._fields), dtype=torch.float64, device=device)
         self.batches_per_epoch = -(-len(training) // config.batch_size)
         self.n_steps = self.batches_per_epoch * config.epochs
         self.n_warmup = min(config.warmup_steps, int(LONGEST_WARMUP_FRACTION * self.n_steps))
@@ -146,6 +147,7 @@ class Trainer:
 
     def state(self, fingerprint: dict[str, str]) -> TrainingState:
         """Everything that a resume needs."""
+        self.progress.sums = self._sums.tolist()
         return TrainingState(
             progress=self.progress,
             model={name: p.detach() for name, p in self.model.named_parameters()},
@@ -159,6 +161,7 @@ class Trainer:
         self.progress = state.progress
         self.optimizer.load_state_dict(state.optimizer)
         with torch.no_grad():
+            self._sums.copy_(torch.tensor(state.progress.sums))
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(state.model[name])
                 self.average.weights[name].copy_(state.average[name])
@@ -171,18 +174,19 @@ class Trainer:
 
     def _add(self, loss: Loss) -> None:
         self.progress.batch += 1
-        for name, value in zip(Loss._fields, loss, strict=True):
-            self.progress.sums[name] = self.progress.sums.get(name, 0.0) + float(value.detach())
+        self._sums += torch.stack(loss).detach()
 
     def _finish_epoch(self) -> bool:
         """Close the books of an epoch; says whether it is the best so far."""
         progress = self.progress
         progress.epoch += 1
         row = {"epoch": float(progress.epoch), "learning_rate": self.optimizer.param_groups[0]["lr"]}
-        row |= {f"train_{name}_loss": value / progress.batch for name, value in progress.sums.items()}
+        means = (self._sums / progress.batch).tolist()
+        row |= {f"train_{name}_loss": mean for name, mean in zip(Loss._fields, means, strict=True)}
         row |= self.validate() if self.validation else {}
         row["seconds"] = progress.seconds
-        progress.batch, progress.sums = 0, {}
+        progress.batch = 0
+        self._sums.zero_()
         progress.history.append(row)
         loss = row.get("val_loss")
         is_best = loss is None or progress.best_loss is None or loss < progress.best_loss

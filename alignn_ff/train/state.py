@@ -26,7 +26,7 @@ class Progress:
         epoch: epochs completed.
         batch: batches of the current epoch done.
         step: optimiser steps done.
-        sums: losses of the current epoch, summed over its batches.
+        sums: losses of the current epoch (total, energy, forces, stress), summed over its batches.
         best_loss: lowest validation loss so far; None before the first.
         best_epoch: the epoch that gave it.
         history: one row an epoch.
@@ -36,7 +36,7 @@ class Progress:
     epoch: int = 0
     batch: int = 0
     step: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
+    sums: list[float] = field(default_factory=list)
     best_loss: float | None = None
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
