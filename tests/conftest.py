@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
 
 from alignn_ff import checkpoint
 from tests.tiny_models import tiny_header, tiny_model
+
+torch.set_num_threads(1)  # the models here are too small for more
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def test_energy_for_people_has_units(structure: Path, si_model_file: Path, comma
 
 
 def test_relax_writes_structure_and_result(structure: Path, si_model_file: Path, command_line: CommandLine) -> None:
-    result = command_line("relax", structure, "-m", si_model_file, "--fmax", 0.02)
+    result = command_line("relax", structure, "-m", si_model_file, "--fmax", 0.2, "--optimizer", "fire")
     content = json.loads(Path("si-relaxed.json").read_text())
     assert result.code == 0, result.stderr
     assert content["converged"] is True
@@ -80,7 +81,7 @@ def test_relax_writes_structure_and_result(structure: Path, si_model_file: Path,
     relaxed = ase.io.read("si-relaxed.vasp")
     assert isinstance(relaxed, Atoms)
     relaxed.calc = AlignnCalculator(si_model_file, dtype="float64")
-    assert np.linalg.norm(relaxed.get_forces(), axis=1).max() < 0.02
+    assert np.linalg.norm(relaxed.get_forces(), axis=1).max() < 0.2
 
 
 def test_relax_that_does_not_converge_writes_all_and_exits_with_3(
@@ -147,7 +148,8 @@ def test_ctrl_c_ends_with_130_and_one_sentence(
 def test_a_killed_run_leaves_readable_files(structure: Path, si_model_file: Path) -> None:
     words = ["md", str(structure), "-m", str(si_model_file), "--steps", "1000000", "--write-every", "1"]
     log = Path("si-md.csv")
-    with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE) as process:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, env=environment) as process:
         started = time.monotonic()
         while process.poll() is None and time.monotonic() - started < 120:
             if log.exists() and log.read_text().count("\n") > 3:

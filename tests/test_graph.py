@@ -145,6 +145,20 @@ def test_pair_at_the_cutoff_is_kept_in_both_directions_or_in_none() -> None:
         assert edges == {reverse(e) for e in edges}
 
 
+@pytest.mark.parametrize("name", ["molecule", "slab without height", "wire with a cell"])
+def test_atoms_far_away_are_searched_as_fast_as_near_ones(name: str) -> None:
+    """Empty space costs nothing: a search over bins of it would take minutes."""
+    atoms = structure(name, (14,))
+    near = radius_pairs(atoms.positions, atoms.cell.array, atoms.pbc, 4.5)
+    axis = int(np.flatnonzero(~atoms.pbc)[-1])
+    positions = np.concatenate([atoms.positions, atoms.positions])
+    positions[len(atoms) :, axis] += 9e6
+    far = radius_pairs(positions, atoms.cell.array, atoms.pbc, 4.5)
+    assert_array_equal(far.src, np.concatenate([near.src, near.src + len(atoms)]))
+    assert_array_equal(far.dst, np.concatenate([near.dst, near.dst + len(atoms)]))
+    assert_allclose(far.distance, np.tile(near.distance, 2), rtol=0, atol=1e-7)
+
+
 def test_images_of_an_atom_are_neighbours_of_their_own() -> None:
     graph = build_graph(system_from_atoms(bulk("Si", "fcc", a=3.9)), RECIPE)
     assert graph.n_edges.tolist() == [18]
@@ -259,6 +273,14 @@ def test_position_that_is_no_number_is_named(value: float) -> None:
     atoms = structure("bulk", (14,))
     atoms.positions[5, 1] = value
     with pytest.raises(StructureError, match=r"positions of atom\(s\) 5 are not finite"):
+        system_from_atoms(atoms)
+
+
+@pytest.mark.parametrize("distance", [1.1e7, 1e200])
+def test_atom_that_flew_off_to_nowhere_is_named(distance: float) -> None:
+    atoms = structure("molecule", (14,))
+    atoms.positions[4, 2] = -distance
+    with pytest.raises(StructureError, match=r"atom\(s\) 4 lie more than 1e\+07 Å"):
         system_from_atoms(atoms)
 
 

@@ -13,11 +13,9 @@ from alignn_ff.nn import (
     ZBLRepulsion,
     bessel_basis,
     chebyshev_basis,
-    gated_sum,
     gather,
     make_edges,
     make_segments,
-    plain_gated_sum,
     polynomial_envelope,
     scatter_sum,
     segment_sum,
@@ -116,35 +114,6 @@ def test_segments_may_all_be_empty() -> None:
     nothing = make_segments(torch.empty(0, dtype=torch.int64), 3)
     assert torch.equal(segment_sum(numbers(0, 2), nothing), torch.zeros(3, 2, dtype=torch.float64))
     assert gather(numbers(3, 2), nothing).shape == (0, 2)
-
-
-def test_gather_and_segment_sum_have_right_first_and_second_derivatives() -> None:
-    segments = make_segments(INDEX, 5)
-    for operation, rows in ((gather, 5), (segment_sum, 6)):
-        inputs = (numbers(rows, 2).requires_grad_(),)
-        for check in (torch.autograd.gradcheck, torch.autograd.gradgradcheck):
-            assert check(lambda v, operation=operation: operation(v, segments).sin(), inputs)
-
-
-def gated_inputs() -> tuple[Tensor, ...]:
-    shapes = ((7, 3), (6, 3), (6, 3), (6, 3), (7, 1))
-    return tuple(numbers(*shape, seed=k).requires_grad_() for k, shape in enumerate(shapes))
-
-
-def test_gated_sum_is_the_plain_one_with_all_first_and_second_derivatives() -> None:
-    def force_loss(form: object, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        energy = form(*inputs, EDGES).sin().sum()
-        gradients = torch.autograd.grad(energy, inputs, create_graph=True)
-        loss = sum((g * numbers(*g.shape, seed=9)).square().sum() for g in gradients)
-        return (energy, *gradients, *torch.autograd.grad(loss, inputs))
-
-    fast, plain = (force_loss(form, gated_inputs()) for form in (gated_sum, plain_gated_sum))
-    torch.testing.assert_close(fast, plain, rtol=1e-12, atol=1e-12)
-
-
-def test_gated_sum_has_right_derivatives_by_finite_differences() -> None:
-    for check in (torch.autograd.gradcheck, torch.autograd.gradgradcheck):
-        assert check(lambda *inputs: gated_sum(*inputs, EDGES), gated_inputs())
 
 
 def test_convolution_is_its_formula() -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 NOT_CONVERGED = 3
 """Exit code of a relaxation that ran out of steps; its files are written all the same."""
 
+ROUNDING_EV = 1e-6
+RISEN = "The energy ROSE: the optimiser left the valley it started in. Try --optimizer fire, and look at the structure."
+
 
 def relax(
     structure: StructureArgument,
@@ -92,6 +95,8 @@ def _print(result: "RelaxResult", files: "RelaxFiles") -> None:
         results.print(
             "More --steps, --optimizer fire, or a start from the structure written here may help.", soft_wrap=True
         )
+    if result.after.energy_eV > result.before.energy_eV + ROUNDING_EV:
+        results.print(RISEN, style="bold red", soft_wrap=True)
     if result.held_strains:
         results.print(f"The structure is not periodic there, so strains were held: {', '.join(result.held_strains)}")
     written = [("structure", files.structure), ("result", files.result)]

@@ -39,6 +39,12 @@ def check_atoms(atoms: Atoms) -> None:
     bad = np.flatnonzero(~np.isfinite(atoms.get_positions()).all(axis=1))
     if bad.size:
         raise StructureError(f"positions of atom(s) {_listed(bad)} are not finite numbers (NaN or infinity)")
+    far = np.flatnonzero((np.abs(atoms.get_positions()) > FARTHEST_A).any(axis=1))
+    if far.size:
+        raise StructureError(
+            f"atom(s) {_listed(far)} lie more than {FARTHEST_A:g} Å from the origin; "
+            "the structure has flown apart, or its positions are not in Å"
+        )
     if not np.isfinite(atoms.cell.array).all():
         raise StructureError("the cell holds numbers that are not finite (NaN or infinity)")
     if ((atoms.numbers < 1) | (atoms.numbers > 118)).any():
@@ -96,6 +102,9 @@ def build_graph(system: AtomicSystem, recipe: GraphRecipe) -> AtomicGraph:
         n_triplets=torch.tensor([len(line_src)], device=device),
     )
 
+
+FARTHEST_A = 1e7
+"""Atoms farther away than this (Å) are refused: float64 no longer resolves a bond there as it should."""
 
 COINCIDENT_A = 1e-3
 """Atoms closer than this (Å) are taken for duplicates."""

@@ -77,9 +77,18 @@ def complete_cell(cell: FloatArray, pbc: NDArray[np.bool_]) -> FloatArray:
 def _enclose(
     cell: FloatArray, positions: FloatArray, pbc: NDArray[np.bool_], cutoff: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Stretch the non-periodic axes so that all atoms lie inside the search cell, and shift them there."""
+    """Stretch the non-periodic axes so that all atoms lie inside the search cell, and move them there."""
     fractional = positions @ np.linalg.inv(cell)
-    low, high = fractional.min(axis=0), fractional.max(axis=0)
-    stretch = np.where(pbc, 1.0, high - low + 2.0 * cutoff)
-    origin = np.where(pbc, 0.0, low - cutoff)
-    return cell * stretch[:, None], positions - origin @ cell
+    for axis in np.flatnonzero(~pbc):
+        fractional[:, axis] = cutoff + _without_gaps(fractional[:, axis], 2.0 * cutoff)
+    stretch = np.where(pbc, 1.0, fractional.max(axis=0) + cutoff)
+    return cell * stretch[:, None], fractional @ cell
+
+
+def _without_gaps(coordinates: FloatArray, longest: float) -> FloatArray:
+    """Coordinates from 0 on, empty stretches cut to ``longest``: an atom that flew off costs no empty bins."""
+    order = np.argsort(coordinates)
+    steps = np.diff(coordinates[order], prepend=coordinates[order[0]])
+    closed = np.empty_like(coordinates)
+    closed[order] = np.cumsum(np.minimum(steps, longest))
+    return closed

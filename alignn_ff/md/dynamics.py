@@ -41,7 +41,7 @@ def run_md(
         atoms: start; not changed.
         calculator: any ASE calculator.
         config: ensemble, steps, temperature, output intervals, seed.
-        files: where to write; None writes nothing.
+        files: where to write, what is there being replaced (``claim`` refuses that); None writes nothing.
         on_step: called after every step, and for the start.
 
     Raises:

@@ -12,6 +12,9 @@ class CountingLangevin(LangevinBAOAB):
     time step alone (the shadow work of Sivak, Chodera and Crooks, Phys. Rev. X 3, 011007, 2013), as the
     drift of the total energy is in the NVE ensemble.
 
+    Positions are sampled exactly for harmonic motion; momenta are cold by a factor 1 − (ω·Δt)²/4 (0.1 % for
+    silicon at 1 fs).
+
     Args:
         atoms: with momenta and calculator; moved in place.
         timestep_fs: length of a step.
