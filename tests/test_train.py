@@ -79,7 +79,7 @@ def assert_same_weights(first: Path, second: Path):
 
 
 def test_training_lowers_the_errors_and_writes_what_it_promises(tmp_path, data):
-    result = train(small_config(tmp_path, epochs=60, learning_rate=0.03), observer=Silent(), data=data)
+    result = train(small_config(tmp_path, epochs=30, learning_rate=0.03), observer=Silent(), data=data)
     first, last = result.history[0], result.history[-1]
     assert last["val_force_MAE_eV_per_A"] < 0.5 * first["val_force_MAE_eV_per_A"]
     assert last["val_energy_MAE_meV_per_atom"] < first["val_energy_MAE_meV_per_atom"]

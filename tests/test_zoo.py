@@ -1,14 +1,17 @@
 """The zoo: cards, names and paths, the choice by elements, and the commands that show it."""
 
+import hashlib
 import importlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from ase.build import bulk
 
+from alignn_ff import load_potential
 from alignn_ff.errors import CheckpointError, ElementNotCoveredError, ModelNotFoundError
-from alignn_ff.zoo import cards, choose, model_file
+from alignn_ff.zoo import ModelCard, cards, choose, model_file
 from tests.conftest import CommandLine
 
 CARD = """
@@ -111,3 +114,30 @@ def test_auto_takes_the_model_that_fits(zoo_folder: Path, command_line: CommandL
     structure = tmp_path / "si.extxyz"
     structure.write_text('2\nLattice="5 0 0 0 5 0 0 0 5"\nSi 0 0 0\nSi 2.3 0.5 0\n')
     assert json.loads(command_line("energy", structure, "--json").stdout)["model"]["name"] == "tiny-si"
+
+
+@pytest.mark.parametrize("card", cards(), ids=lambda card: card.name)
+def test_a_shipped_model_is_what_its_card_says(card: ModelCard) -> None:
+    assert hashlib.sha256(card.file.read_bytes()).hexdigest() == card.sha256
+    potential = load_potential(card.name)
+    header = potential.header
+    assert frozenset(header.elements) == card.atomic_numbers
+    assert (header.model.name, header.graph.cutoff, header.graph.line_cutoff) == (
+        card.family,
+        card.cutoff_A,
+        card.three_body_cutoff_A,
+    )
+    assert sum(parameter.numel() for parameter in potential.model.parameters()) == card.n_parameters
+    assert header.domain.n_structures > 0
+    assert header.domain.shortest_distance_A
+    assert card.file.stat().st_size < 5_000_000
+
+
+def test_silicon_takes_the_shipped_model_and_knows_its_crystal() -> None:
+    atoms = bulk("Si", cubic=True, a=5.469)
+    potential = load_potential("auto", dtype="float64", for_atoms=atoms)
+    assert potential.name == "si-smooth"
+    wide, narrow, here = (
+        float(potential.predict([bulk("Si", cubic=True, a=a)])[0].energy[0]) for a in (5.569, 5.369, 5.469)
+    )
+    assert here < min(wide, narrow)

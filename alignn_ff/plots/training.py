@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
@@ -51,8 +51,9 @@ def learning_curve(history: Sequence[Mapping[str, float]]) -> Figure:
             panel.set_ylabel(label)
         for panel in axes:
             panel.set_yscale("log")
-            panel.yaxis.set_major_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
-            panel.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
+            panel.yaxis.set_minor_formatter(NullFormatter())
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
             panel.set_xlabel("epoch")
     return figure
