@@ -21,7 +21,7 @@ def energy_conservation(
         centred = energy_meV_per_atom - energy_meV_per_atom.mean()
         axes.plot(time_ps, centred, color=COLOURS[0], linewidth=0.4)
         line = slope_meV_per_atom_per_ps * (time_ps - time_ps.mean())
-        label = f"drift {slope_meV_per_atom_per_ps:+.4f} ± {stderr_meV_per_atom_per_ps:.4f} meV/atom/ps"
+        label = f"drift {slope_meV_per_atom_per_ps:+.1e} ± {stderr_meV_per_atom_per_ps:.0e} meV/atom/ps"
         axes.plot(time_ps, line, color=COLOURS[1], label=label)
         axes.set(xlabel="time (ps)", ylabel="total energy − mean (meV/atom)")
         axes.set_ylim(bottom=1.1 * centred.min(), top=1.6 * centred.max())
