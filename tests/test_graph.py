@@ -287,7 +287,15 @@ def test_atomic_number_that_is_no_element_is_refused(number: int) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"cutoff": 0.0}, {"cutoff": float("inf")}, {"cutoff": 3.0, "three_body_cutoff": 3.1}, {"max_neighbors": 12}],
+    [
+        {"cutoff": 0.0},
+        {"neighbor_strategy": "k-nearest"},
+        {"neighbor_strategy": "voronoi"},
+        {"cutoff_extra": -1.0},
+        {"cutoff": float("inf")},
+        {"cutoff": 3.0, "three_body_cutoff": 3.1},
+        {"max_neighbors": 0},
+    ],
 )
 def test_recipe_that_makes_no_sense_is_refused(fields: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
