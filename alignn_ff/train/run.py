@@ -38,7 +38,7 @@ from alignn_ff.train.batches import build_sample, edge_lengths
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.loop import Observer, Trainer
-from alignn_ff.train.loss import Measure
+from alignn_ff.train.loss import Measure, loss_weights
 from alignn_ff.train.metrics import Comparison, compare, summarise
 from alignn_ff.train.records import Record, read_records, records_digest
 from alignn_ff.train.split import Split, split_records
@@ -174,7 +174,13 @@ def _prepare(config: TrainingConfig, records: Sequence[Record], split: Split, de
 def _seeded_model(config: TrainingConfig, header: Header) -> EnergyModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.random_seed)
-        return build_model(header.model, header.graph, header.elements, header.statistics)
+        model = build_model(header.model, header.graph, header.elements, header.statistics)
+    if not isinstance(model, EnergyModel):
+        raise ConfigError(
+            f"this {config.model.name} is a property model, and only force fields can be trained so far; for a force "
+            "field take one output with link identity, energy_mult_natoms and gradwise_weight > 0"
+        )
+    return model
 
 
 def _evaluate(
@@ -201,9 +207,10 @@ def _data_file(config: TrainingConfig, data: Path | None) -> Path:
 
 
 def _check_labels(config: TrainingConfig, forces: float | None, stress: float | None) -> None:
+    weights = loss_weights(config.model)
     for name, weight, scale in (
-        ("gradwise_weight", config.model.gradwise_weight, forces),
-        ("stresswise_weight", config.model.stresswise_weight, stress),
+        ("gradwise_weight", weights.forces, forces),
+        ("stresswise_weight", weights.stress, stress),
     ):
         if weight > 0 and scale is None:
             raise ConfigError(f"model.{name} is {weight}, but no training record has that label; set it to 0")
