@@ -75,7 +75,13 @@ def build_graph(system: AtomicSystem, recipe: GraphRecipe) -> AtomicGraph:
         more = f" and {coincident.size - 5} more pairs" if coincident.size > 5 else ""
         raise StructureError(f"atoms at one place: {named}{more} (closer than {COINCIDENT_A} Å); remove the duplicates")
     nodes = _line_nodes(pairs, recipe)
-    line_src, line_dst = line_pairs(pairs, nodes, len(positions), back_tracking=recipe.back_tracking)
+    line_src, line_dst = line_pairs(
+        pairs,
+        nodes,
+        len(positions),
+        back_tracking=recipe.back_tracking,
+        own_image_angles=recipe.own_image_angles,
+    )
     device = system.positions.device
 
     def tensor(array: np.ndarray[tuple[int, ...], np.dtype[np.int64]], dtype: torch.dtype = torch.int64) -> Tensor:

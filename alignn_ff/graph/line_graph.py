@@ -9,7 +9,7 @@ from alignn_ff.graph.neighbors import IntArray, NeighborPairs
 
 
 def line_pairs(
-    pairs: NeighborPairs, nodes: IntArray, n_atoms: int, *, back_tracking: bool
+    pairs: NeighborPairs, nodes: IntArray, n_atoms: int, *, back_tracking: bool = False, own_image_angles: bool = True
 ) -> tuple[IntArray, IntArray]:
     """Ordered pairs of edges i→j and j→k.
 
@@ -20,6 +20,7 @@ def line_pairs(
         nodes: ascending ids of the edges that take part.
         n_atoms: number of atoms.
         back_tracking: keep the pairs where k is i itself, at 0°.
+        own_image_angles: keep the pairs of an edge with itself, at 180°.
 
     Returns:
         Edge ids ``line_src`` and ``line_dst``, sorted by ``line_dst``.
@@ -35,4 +36,6 @@ def line_pairs(
         shift = pairs.shift[nodes]
         returns = (src[first] == dst[second]) & (shift[first] + shift[second] == 0).all(axis=1)
         first, second = first[~returns], second[~returns]
+    if not own_image_angles:
+        first, second = first[first != second], second[first != second]
     return nodes[first], nodes[second]

@@ -41,6 +41,15 @@ class GraphRecipe(BaseModel):
     back_tracking: bool = Field(
         False, description="whether a bond and its own reverse form an angle (of 0°), as in published line graphs"
     )
+    own_image_bonds_twice: bool = Field(
+        False,
+        description="k-nearest with use_canonize: bonds of an atom with its own images are there twice, as published",
+    )
+    own_image_angles: bool = Field(
+        True,
+        description="whether a bond of an atom with its own image goes on as itself (180°); published line graphs "
+        "leave this out, but for pure_torch",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -56,7 +65,7 @@ class GraphRecipe(BaseModel):
         return self.cutoff if self.three_body_cutoff is None else self.three_body_cutoff
 
 
-def published_recipe(fields: Mapping[str, object]) -> GraphRecipe:
+def published_recipe(fields: Mapping[str, object], *, exact: bool = True) -> GraphRecipe:
     """The recipe that the graph fields of a published config stand for.
 
     Angles also join a bond and its own reverse there, and only some strategies heed ``three_body_cutoff``.
@@ -64,14 +73,24 @@ def published_recipe(fields: Mapping[str, object]) -> GraphRecipe:
     Args:
         fields: of the config; those that are no graph fields are passed over, those that lack take the
             defaults of the published code (not those of its documentation).
+        exact: also count an atom's own images as the published code does, since weights trained with it expect
+            that; the energy of a small cell then differs from that of its supercell. False is for new trainings.
 
     Raises:
         ValidationError: a field makes no sense.
     """
     known = {name: fields.get(name, default) for name, default in PUBLISHED_DEFAULTS.items()}
+    keeps_all_angles = known["neighbor_strategy"] in BUILT_WITHOUT_DGL
     if known["neighbor_strategy"] not in HEED_THREE_BODY_CUTOFF:
         known["three_body_cutoff"] = None
-    return GraphRecipe.model_validate({**known, "back_tracking": True})
+    return GraphRecipe.model_validate(
+        {
+            **known,
+            "back_tracking": True,
+            "own_image_bonds_twice": exact,
+            "own_image_angles": keeps_all_angles or not exact,
+        }
+    )
 
 
 PUBLISHED_DEFAULTS: Final[dict[str, object]] = {
@@ -87,3 +106,6 @@ PUBLISHED_DEFAULTS: Final[dict[str, object]] = {
 
 HEED_THREE_BODY_CUTOFF: Final = frozenset({"pure_torch"})
 """Published strategies whose line graph ends at ``three_body_cutoff``."""
+
+BUILT_WITHOUT_DGL: Final = frozenset({"pure_torch"})
+"""Published strategies whose line graph is not made by DGL, which leaves out an edge that follows itself."""

@@ -53,6 +53,11 @@ def with_reverses(pairs: NeighborPairs, *, once: bool) -> NeighborPairs:
     return take(ordered, np.flatnonzero(new))
 
 
+def own_images_twice(pairs: NeighborPairs) -> NeighborPairs:
+    """The same edges, those of an atom with its own images one more time."""
+    return take(pairs, np.repeat(np.arange(len(pairs.src)), np.where(pairs.src == pairs.dst, 2, 1)))
+
+
 def _shells(pairs: NeighborPairs) -> IntArray:
     """(n_pairs,) number of the shell of each pair; along a source's neighbours it ascends with distance."""
     order = np.lexsort((pairs.distance, pairs.src))

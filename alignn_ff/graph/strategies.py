@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from alignn_ff.graph.neighbors import FloatArray, NeighborPairs, radius_pairs
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
-from alignn_ff.graph.shells import TIE_A, nearest_per_source, whole_shells, with_reverses
+from alignn_ff.graph.shells import TIE_A, nearest_per_source, own_images_twice, whole_shells, with_reverses
 
 FindPairs = Callable[[FloatArray, FloatArray, NDArray[np.bool_], GraphRecipe], NeighborPairs]
 """(positions (n_atoms, 3) Å, cell (3, 3) Å, pbc (3,), recipe) → pairs in canonical order."""
@@ -82,7 +82,8 @@ def k_nearest(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_], r
         if n_neighbors.min() >= recipe.max_neighbors or reach >= everything:
             break
         reach *= GROWTH
-    return with_reverses(whole_shells(pairs, recipe.max_neighbors), once=recipe.use_canonize)
+    edges = with_reverses(whole_shells(pairs, recipe.max_neighbors), once=recipe.use_canonize)
+    return own_images_twice(edges) if recipe.use_canonize and recipe.own_image_bonds_twice else edges
 
 
 GROWTH: Final = 1.5

@@ -191,9 +191,12 @@ class TrainingConfig(BaseModel):
 
     @property
     def recipe(self) -> GraphRecipe:
-        """The graph recipe of this run: for published families what their package makes of the same fields."""
+        """The graph recipe of this run: for published families what their package makes of the same fields.
+
+        But for own images of an atom, which count as any other neighbour.
+        """
         if not FAMILIES[self.model.name].smooth:
-            return published_recipe(self.model_dump())
+            return published_recipe(self.model_dump(), exact=False)
         return GraphRecipe(
             neighbor_strategy=self.neighbor_strategy,
             cutoff=self.cutoff,
