@@ -11,9 +11,12 @@ from ase.build import bulk
 
 from alignn_ff import checkpoint, load_potential
 from alignn_ff.errors import CheckpointError, ConfigError, ElementNotCoveredError, ModelNotFoundError
+from alignn_ff.predictor import load_predictor
 from alignn_ff.zoo import add, cards, choose, model_file, places, remove
 from alignn_ff.zoo.cards import ModelCard, card_text, read_card
 from tests.conftest import CommandLine
+
+PUBLISHED = sorted(path.parent for path in (Path(__file__).parent / "data" / "published").glob("*/best_model.pt"))
 
 
 @pytest.fixture
@@ -41,6 +44,18 @@ def test_adding_changes_no_bit_of_the_prediction(training_output: Path) -> None:
     for a, b in zip(before.predict([atoms])[0], after.predict([atoms])[0], strict=True):
         assert torch.equal(a, b)
     assert before.header == after.header
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
+def test_a_published_folder_is_added_with_its_predictions(folder: Path) -> None:
+    """Written in the format of this package: the same outputs to the bit, and no second file beside it."""
+    card = add(folder)
+    assert sorted(path.name for path in card.folder.iterdir()) == ["card.toml", "model.pt"]
+    assert (card.name, card.n_parameters > 0) == (folder.name, True)
+    atoms = bulk("Si")
+    atoms.rattle(0.1, seed=0)
+    before, after = (load_predictor(model, device="cpu").predict([atoms])[0].to_json() for model in (folder, card.name))
+    assert before == after
 
 
 def test_a_single_file_and_another_name_will_do(si_model_file: Path) -> None:
