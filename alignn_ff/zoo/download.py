@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from alignn_ff import __version__
 from alignn_ff.errors import DownloadError
 
 Progress = Callable[[int, int | None], None]
@@ -96,7 +95,7 @@ class _Part(NamedTuple):
 def _receive(url: str, part: _Part, progress: Progress, timeout_s: float) -> None:
     """Fill the part file up to its end."""
     begun = part.resumable()
-    headers = {"User-Agent": f"alignn-ff/{__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": "alignn-ff", "Accept-Encoding": "identity"}
     if begun is not None:
         headers |= {"Range": f"bytes={begun[0]}-", "If-Range": begun[1]}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme was checked
