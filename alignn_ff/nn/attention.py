@@ -12,9 +12,6 @@ from torch import Tensor, nn
 from alignn_ff.nn.gated_average import GatedAverageConvolution
 from alignn_ff.nn.segment import Edges, Segments, gather, segment_sum
 
-VANISHING = 1e-8
-"""Added to the sum of a softmax, as published."""
-
 
 class NodeAttentionConvolution(GatedAverageConvolution):
     """The gated average with gates A·x_j and B·x_i scaled by σ(a·x_j) and σ(b·x_i), one number a head."""
@@ -33,7 +30,7 @@ class NodeAttentionConvolution(GatedAverageConvolution):
         )
 
     def _scaled(self, gates: Tensor, attention: Tensor) -> Tensor:
-        heads = gates.reshape(gates.shape[0], self.n_heads, -1)
+        heads = gates.reshape(gates.shape[0], self.n_heads, gates.shape[1] // self.n_heads)
         return (attention[:, :, None] * heads).reshape(gates.shape)
 
 
@@ -62,7 +59,7 @@ class SelfAttentionConvolution(nn.Module):
         keys = gather(self.key(nodes), edges.src) * self.edge_key(states)
         product = gather(self.query(nodes), edges.dst) * keys
         per_head = product.shape[1] // self.n_heads
-        logits = product.reshape(-1, self.n_heads, per_head).sum(-1) / math.sqrt(per_head)
+        logits = product.reshape(product.shape[0], self.n_heads, per_head).sum(-1) / math.sqrt(per_head)
         scores = segment_softmax(logits, edges.dst)[:, :, None].expand(-1, -1, per_head).reshape(product.shape)
         summed = segment_sum(scores * gather(self.value(nodes), edges.src), edges.dst)
         updated = self.own(nodes) + nn.functional.silu(self.node_norm(summed))
@@ -74,14 +71,15 @@ class SelfAttentionConvolution(nn.Module):
 def segment_softmax(logits: Tensor, segments: Segments) -> Tensor:
     """exp(l)/Σexp(l) within each segment.
 
-    The largest logit is taken out first, as a number: the result depends on it in the published ε only, by 1e-8.
+    The published code adds 1e-8 to the sum after taking out the largest logit, so that its result has a kink where
+    two logits tie, as they do in crystals; without it the largest logit drops out, and may be a plain number.
 
     Args:
         logits: (n, features).
         segments: of the n rows.
     """
-    highest = logits.new_full((segments.starts.shape[0], logits.shape[1]), -math.inf)
     index = segments.segment[:, None].expand_as(logits)
+    highest = logits.new_full((segments.starts.shape[0], logits.shape[1]), -math.inf)
     highest = highest.scatter_reduce(0, index, logits.detach(), "amax")
     weights = torch.exp(logits - highest.index_select(0, segments.segment))
-    return weights / (gather(segment_sum(weights, segments), segments) + VANISHING)
+    return weights / gather(segment_sum(weights, segments), segments)
