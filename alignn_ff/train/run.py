@@ -21,10 +21,11 @@ import torch
 import alignn_ff
 from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.checkpoint import Header, Provenance
+from alignn_ff.elements import alike
 from alignn_ff.errors import ConfigError
 from alignn_ff.io import write_json
 from alignn_ff.log import get_logger
-from alignn_ff.models import EnergyModel, build_model
+from alignn_ff.models import AlignnSmoothConfig, EnergyModel, build_model
 from alignn_ff.potential import DTYPES, cast_network, load_potential, select_device
 from alignn_ff.train.artifacts import (
     BEST_MODEL,
@@ -141,6 +142,7 @@ def _prepare(config: TrainingConfig, records: Sequence[Record], split: Split, de
     training = [records[i] for i in split.train]
     samples = {i: build_sample(records[i], config.recipe) for i in (*split.train, *split.val)}
     elements = covered_elements(records)
+    _mention_alike_elements(config, elements)
     graphs = [samples[i].graph for i in split.train]
     statistics = measure_statistics(training, graphs, elements, reference_energies=config.reference_energies)
     scales = label_scales(training, statistics.reference_energies, elements)
@@ -181,6 +183,17 @@ def _seeded_model(config: TrainingConfig, header: Header) -> EnergyModel:
             "field take one output with link identity, energy_mult_natoms and gradwise_weight > 0"
         )
     return model
+
+
+def _mention_alike_elements(config: TrainingConfig, elements: tuple[int, ...]) -> None:
+    if isinstance(config.model, AlignnSmoothConfig):
+        return
+    for group in alike(config.model.scheme, elements):
+        log.warning(
+            "atom_features %r cannot tell %s apart: the model gives them the same energy and forces",
+            config.model.scheme,
+            " and ".join(group),
+        )
 
 
 def _evaluate(
