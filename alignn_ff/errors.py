@@ -27,6 +27,14 @@ class CheckpointError(AlignnError):
     """A model folder is broken, foreign or of an unknown version."""
 
 
+class PropertyModelError(AlignnError):
+    """A model of properties was asked for energies and forces."""
+
+
+class DownloadError(AlignnError):
+    """A file could not be downloaded, or is not the one expected."""
+
+
 class ConfigError(AlignnError):
     """A configuration is not valid."""
 

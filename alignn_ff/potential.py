@@ -5,7 +5,7 @@ In: structures. Out: predictions. The calculator, dynamics, evaluation and train
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, TypeVar, get_args
 
 import torch
 from ase import Atoms
@@ -13,7 +13,7 @@ from ase.data import chemical_symbols
 
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
-from alignn_ff.errors import ConfigError, ElementNotCoveredError
+from alignn_ff.errors import ConfigError, ElementNotCoveredError, PropertyModelError
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
@@ -29,6 +29,7 @@ from alignn_ff.models import EnergyModel
 from alignn_ff.models import predict as predict_derivatives
 
 Precision = Literal["float32", "float64"]
+Model = TypeVar("Model", bound=torch.nn.Module)
 DTYPES: Final[dict[str, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -51,7 +52,6 @@ class Potential:
         self.device = device
         self.dtype = dtype
         self.model = cast_network(model, dtype).to(device)
-        self._known = frozenset(header.elements)
 
     def predict(
         self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32
@@ -92,16 +92,7 @@ class Potential:
             StructureError: the structure makes no sense.
             ElementNotCoveredError: an element that the model does not know.
         """
-        system = system_from_atoms(atoms)
-        unknown = sorted(set(system.atomic_numbers.tolist()) - self._known)
-        if unknown:
-            raise ElementNotCoveredError(
-                f"model {self.name!r} knows {', '.join(chemical_symbols[z] for z in self.header.elements)}, but the "
-                f"structure has {', '.join(chemical_symbols[z] for z in unknown)}; "
-                "`alignn-ff zoo list` shows the elements of other models"
-            )
-        graph = build_graph(system, self.header.graph)
-        return Prepared(system_to(system, self.device), graph_to(graph, self.device))
+        return prepare_structure(atoms, self.header, name=self.name, device=self.device)
 
 
 class Prepared(NamedTuple):
@@ -109,6 +100,34 @@ class Prepared(NamedTuple):
 
     system: AtomicSystem
     graph: AtomicGraph
+
+
+def prepare_structure(atoms: Atoms, header: Header, *, name: str, device: torch.device) -> Prepared:
+    """Check a structure against what a model knows, and build its graph.
+
+    Args:
+        atoms: the structure; an array ``extra_features`` goes along.
+        header: of the model.
+        name: of the model, for messages.
+        device: where the model runs.
+
+    Raises:
+        StructureError: the structure makes no sense.
+        ElementNotCoveredError: an element that the model does not know.
+    """
+    system = system_from_atoms(atoms)
+    unknown = sorted(set(system.atomic_numbers.tolist()) - set(header.elements))
+    if unknown:
+        raise ElementNotCoveredError(
+            f"model {name!r} knows {', '.join(chemical_symbols[z] for z in header.elements)}, but the "
+            f"structure has {', '.join(chemical_symbols[z] for z in unknown)}; "
+            "`alignn-ff zoo list` shows the elements of other models"
+        )
+    graph = build_graph(system, header.graph)
+    if "extra_features" in atoms.arrays:
+        rows = torch.as_tensor(atoms.arrays["extra_features"], dtype=torch.float64)
+        graph = graph._replace(extra_features=rows.reshape(len(atoms), -1))
+    return Prepared(system_to(system, device), graph_to(graph, device))
 
 
 def load_potential(
@@ -124,7 +143,7 @@ def load_potential(
         for_atoms: structure that "auto" chooses a model for.
 
     Raises:
-        ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError
+        ModelNotFoundError, CheckpointError, PropertyModelError, ElementNotCoveredError, ConfigError
     """
     if dtype not in get_args(Precision):
         raise ConfigError(f"dtype is {dtype!r}; allowed are {', '.join(get_args(Precision))}")
@@ -133,6 +152,11 @@ def load_potential(
             raise ConfigError('the model "auto" is chosen by elements, so a structure is needed; name a model instead')
         name_or_path = zoo.choose(for_atoms.numbers).name
     loaded = checkpoint.load(zoo.model_file(name_or_path))
+    if not isinstance(loaded.model, EnergyModel):
+        raise PropertyModelError(
+            f"{name_or_path} is a property model ({loaded.header.model.name}): its output is no energy that forces "
+            f"derive from; predict with it by `alignn-ff predict {name_or_path} STRUCTURES`"
+        )
     return Potential(str(name_or_path), loaded.header, loaded.model, device=select_device(device), dtype=DTYPES[dtype])
 
 
@@ -154,7 +178,7 @@ def select_device(device: str) -> torch.device:
     return chosen
 
 
-def cast_network(model: EnergyModel, dtype: torch.dtype) -> EnergyModel:
+def cast_network(model: Model, dtype: torch.dtype) -> Model:
     """Cast the parameters; buffers are constants and keep their float64."""
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)

@@ -22,6 +22,16 @@ def si_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees, or writes to, the models of the user who runs it."""
+    from alignn_ff.zoo import places
+
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setattr(places, "user_zoo", lambda: home / "zoo")
+    monkeypatch.setattr(places, "download_cache", lambda: home / "cache")
+
+
 class CliResult(NamedTuple):
     """What a command left behind."""
 

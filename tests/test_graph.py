@@ -1,8 +1,5 @@
 """Graphs equal what a search over all images finds, and their geometry is differentiable."""
 
-import itertools
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import torch
@@ -27,6 +24,7 @@ from alignn_ff.graph import (
     system_from_atoms,
 )
 from alignn_ff.graph.neighbors import radius_pairs
+from tests.brute_force import Edge, all_images, edges_of, reverse
 from tests.example_structures import NAMES, structure
 from tests.random_structures import EXHAUSTIVE, RandomStructure, random_structures
 
@@ -34,46 +32,8 @@ RECIPE = GraphRecipe(cutoff=4.5, three_body_cutoff=3.2)
 FloatArray = NDArray[np.float64]
 
 
-class Edge(NamedTuple):
-    """src → dst with the lattice translation of dst."""
-
-    src: int
-    dst: int
-    shift: tuple[int, int, int]
-
-
-def all_images(given: RandomStructure) -> dict[Edge, float]:
-    """Every pair with its distance, found by trying every image that could be near enough."""
-    positions, cell, pbc, cutoff = given
-    spans = np.ptp(positions, axis=0)
-    periodic = cell[pbc]
-    # |shift| ≤ |dual vector|·(longest separation): a plane of the lattice may not lie further away
-    reach = (cutoff + np.linalg.norm(spans)) * np.linalg.norm(np.linalg.pinv(periodic), axis=0)
-    ranges: list[range] = [range(1)] * 3
-    for axis, limit in zip(np.flatnonzero(pbc), reach, strict=True):
-        ranges[axis] = range(-int(limit) - 1, int(limit) + 2)
-    found = {}
-    for shift in itertools.product(*ranges):
-        separation = positions[None, :] + np.array(shift) @ cell - positions[:, None]
-        distance = np.linalg.norm(separation, axis=2)
-        assume(np.abs(distance - cutoff).min() > 1e-9)
-        for src, dst in zip(*np.nonzero(distance < cutoff), strict=True):
-            if src != dst or any(shift):
-                found[Edge(int(src), int(dst), shift)] = float(distance[src, dst])
-    return found
-
-
-def edges_of(src: FloatArray, dst: FloatArray, shift: FloatArray) -> list[Edge]:
-    return [Edge(i, j, tuple(s)) for i, j, s in zip(src.tolist(), dst.tolist(), shift.tolist(), strict=True)]
-
-
 def graph_edges(graph: AtomicGraph) -> list[Edge]:
     return edges_of(graph.edge_src.numpy(), graph.edge_dst.numpy(), graph.edge_shift.numpy())
-
-
-def reverse(edge: Edge) -> Edge:
-    a, b, c = edge.shift
-    return Edge(edge.dst, edge.src, (-a, -b, -c))
 
 
 def atoms_of(given: RandomStructure) -> Atoms:
@@ -308,7 +268,15 @@ def test_atomic_number_that_is_no_element_is_refused(number: int) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"cutoff": 0.0}, {"cutoff": float("inf")}, {"cutoff": 3.0, "three_body_cutoff": 3.1}, {"max_neighbors": 12}],
+    [
+        {"cutoff": 0.0},
+        {"neighbor_strategy": "k-nearest"},
+        {"neighbor_strategy": "voronoi"},
+        {"cutoff_extra": -1.0},
+        {"cutoff": float("inf")},
+        {"cutoff": 3.0, "three_body_cutoff": 3.1},
+        {"max_neighbors": 0},
+    ],
 )
 def test_recipe_that_makes_no_sense_is_refused(fields: dict[str, float]) -> None:
     with pytest.raises(ValidationError):

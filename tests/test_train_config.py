@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from alignn_ff.errors import ConfigError
+from alignn_ff.graph import STRATEGIES, GraphRecipe
 from alignn_ff.train import TrainingConfig, load_config, validate_config
 from alignn_ff.train.reference import markdown_reference
 
@@ -86,3 +87,43 @@ def test_a_resolved_config_reads_back_as_itself(tmp_path):
 def test_the_written_reference_is_that_of_the_schema():
     page = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
     assert markdown_reference() in page, "run `python docs/make_reference.py`"
+
+
+def test_graph_fields_default_to_the_reference_for_published_families_and_to_smooth_ones_else():
+    fields = {name: field.default for name, field in TrainingConfig.model_fields.items()}
+    assert (fields["neighbor_strategy"], fields["cutoff"], fields["cutoff_extra"]) == ("k-nearest", 8.0, 3.0)
+    assert (fields["max_neighbors"], fields["use_canonize"], fields["compute_line_graph"]) == (12, True, True)
+    assert fields["three_body_cutoff"] is None
+    for config in (TrainingConfig(), validate_config({"model": {"name": "alignn_smooth", "hidden_features": 8}})):
+        assert (config.neighbor_strategy, config.cutoff_extra) == ("radius_graph", 0.0)
+
+
+@pytest.mark.parametrize("name", [name for name, strategy in STRATEGIES.items() if not strategy.smooth])
+def test_a_smooth_family_refuses_capped_graphs_and_says_what_to_take(name):
+    text = message_of({"neighbor_strategy": name})
+    assert f"neighbor_strategy is '{name}'" in text
+    assert "take radius_graph, radius_graph_jarvis, or leave the field out" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ({"cutoff_extra": 3.0}, "makes the energy jump"),
+        ({"cutoff_extra": -1.0}, "greater than or equal to 0"),
+        ({"neighbor_strategy": "voronoi"}, "'k-nearest', 'radius_graph'"),
+        ({"max_neighbors": 0}, "greater than or equal to 1"),
+        ({"compute_line_graph": False}, "model.alignn_layers is 2"),
+    ],
+)
+def test_graph_fields_that_do_not_suit_the_model_are_refused(content, hint):
+    assert hint in message_of(content)
+
+
+def test_bonds_alone_need_no_line_graph():
+    content = {"compute_line_graph": False, "model": {"name": "alignn_smooth", "alignn_layers": 0}}
+    assert not validate_config(content).recipe.compute_line_graph
+
+
+def test_the_recipe_of_a_smooth_family_is_that_of_its_model_files():
+    config = validate_config({"cutoff": 5.0, "three_body_cutoff": 3.5})
+    assert config.recipe == GraphRecipe(cutoff=5.0, three_body_cutoff=3.5)

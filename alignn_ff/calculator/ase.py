@@ -7,7 +7,11 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from alignn_ff.log import get_logger
+from alignn_ff.models import training_differences
 from alignn_ff.potential import Potential, Precision, load_potential
+
+log = get_logger("calculator")
 
 
 class AlignnCalculator(Calculator):
@@ -23,7 +27,7 @@ class AlignnCalculator(Calculator):
         dtype: "float32" or "float64" network; geometry and sums are float64 always.
 
     Raises:
-        ModelNotFoundError, CheckpointError, ConfigError: at construction.
+        ModelNotFoundError, CheckpointError, PropertyModelError, ConfigError: at construction.
         StructureError, ElementNotCoveredError: at the first evaluation of a structure.
         PropertyNotImplementedError: stress of a structure without a volume.
     """
@@ -81,4 +85,15 @@ class AlignnCalculator(Calculator):
                 self._potential = self._model
             else:
                 self._potential = load_potential(self._model, device=self._device, dtype=self._dtype, for_atoms=atoms)
+            _say_what_differs(self._potential)
         return self._potential
+
+
+def _say_what_differs(potential: Potential) -> None:
+    differences = training_differences(potential.header.model)
+    if differences:
+        log.warning(
+            "model %s was trained with %s; forces and stress here are the exact derivatives of its energy",
+            potential.name,
+            "; ".join(differences),
+        )

@@ -19,7 +19,7 @@ from torch import Tensor
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.io import atomic_write
-from alignn_ff.models import MAX_ATOMIC_NUMBER, EnergyModel, ModelConfig, ModelStatistics, build_model
+from alignn_ff.models import MAX_ATOMIC_NUMBER, EnergyModel, ModelConfig, ModelStatistics, PropertyModel, build_model
 
 FORMAT: Final = "alignn-ff model"
 VERSION: Final = 1
@@ -95,7 +95,7 @@ class Checkpoint(NamedTuple):
     """
 
     header: Header
-    model: EnergyModel
+    model: EnergyModel | PropertyModel
 
 
 def save(path: Path, header: Header, state: dict[str, Tensor]) -> None:
@@ -110,21 +110,30 @@ def save(path: Path, header: Header, state: dict[str, Tensor]) -> None:
         torch.save(content, temporary)
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a model file.
+def load_own(path: Path, content: object) -> Checkpoint:
+    """A model from the content of a model file.
 
     Raises:
-        CheckpointError: not a model file of this package, damaged, of a newer version, or with weights
-            that do not fit its own config.
+        CheckpointError: not a model file of this package, of a newer version, or with weights that do not fit
+            its own config.
     """
-    header, state = read(path)
+    header, state = unpack(path, content)
     with torch.random.fork_rng(devices=[]):  # the random weights that are overwritten must not move anybody's seed
         model = build_model(header.model, header.graph, header.elements, header.statistics)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise CheckpointError(f"the weights in {path} do not fit its own config: {error}") from error
-    broken = [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]
+    return finished(header, model, path)
+
+
+def finished(header: Header, model: EnergyModel | PropertyModel, path: Path) -> Checkpoint:
+    """A model with its weights, ready to be evaluated.
+
+    Raises:
+        CheckpointError: a weight is no finite number.
+    """
+    broken = [name for name, tensor in model.state_dict().items() if not torch.isfinite(tensor).all()]
     if broken:
         raise CheckpointError(f"{path} holds weights that are no finite numbers (NaN or infinity): {', '.join(broken)}")
     model.requires_grad_(False)
@@ -137,7 +146,15 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     Raises:
         CheckpointError: not a model file of this package, damaged, or of a newer version.
     """
-    content = read_archive(path)
+    return unpack(path, read_archive(path))
+
+
+def unpack(path: Path, content: object) -> tuple[Header, dict[str, Tensor]]:
+    """Header and weights in the content of a model file, upgraded to the current version.
+
+    Raises:
+        CheckpointError: not a model file of this package, or of a newer version.
+    """
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not an alignn-ff model file; `alignn-ff train` writes such files")
     version = content.get("version")

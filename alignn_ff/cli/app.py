@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from alignn_ff import __version__
-from alignn_ff.cli import energy, evaluate, md, relax, train, zoo
+from alignn_ff.cli import energy, evaluate, md, predict, relax, train, zoo
 from alignn_ff.cli.console import complain
 from alignn_ff.errors import AlignnError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("energy")(energy.energy)
+app.command("predict")(predict.predict)
 app.command("relax")(relax.relax)
 app.command("md")(md.md)
 app.command("train")(train.train)

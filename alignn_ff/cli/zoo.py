@@ -1,39 +1,59 @@
-"""``alignn-ff zoo``: the models that ship."""
+"""``alignn-ff zoo``: the models that ship, the user's own, and those of the published package."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alignn_ff.cli.console import results
-from alignn_ff.cli.options import JsonOption
+from alignn_ff.cli.console import errors, results
+from alignn_ff.cli.options import JsonOption, OverwriteOption
 
 if TYPE_CHECKING:
     from alignn_ff.zoo import ModelCard
+    from alignn_ff.zoo.download import Progress
 
-app = typer.Typer(help="The models that ship: what they know, and how well.", no_args_is_help=True)
+app = typer.Typer(help="Models by name: those that ship, your own, those to download.", no_args_is_help=True)
+
+ZooOption = Annotated[
+    Path | None,
+    typer.Option("--zoo", metavar="FOLDER", help="A zoo elsewhere than in your data folder.", show_default=False),
+]
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="What the model is called from now on.", show_default=False)
+]
 
 
 @app.command("list")
 def list_models(
     elements: Annotated[str | None, typer.Option(help="Only models that know all of these, such as Si,Ge.")] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Names that the published package offers for download.")
+    ] = False,
+    zoo: ZooOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the models that ship."""
+    """List the models that ship and your own."""
     import json
 
     from alignn_ff.cli.inputs import parse_elements
-    from alignn_ff.zoo import cards
+    from alignn_ff.zoo import cards, cards_in
 
+    if published:
+        _print_published(as_json=as_json)
+        return
     wanted = frozenset[str]() if elements is None else parse_elements(elements)
-    found = [card for card in cards() if wanted <= frozenset(card.elements)]
+    known_cards = cards() if zoo is None else cards_in(zoo)
+    found = [card for card in known_cards if wanted <= frozenset(card.elements)]
     if as_json:
         typer.echo(json.dumps([card.model_dump(mode="json") for card in found], allow_nan=False))
     elif found:
         _print_list(found)
     else:
-        known = ", ".join(f"{card.name} ({' '.join(card.elements)})" for card in cards()) or "none"
+        known = ", ".join(f"{card.name} ({' '.join(card.elements)})" for card in known_cards) or "none"
         results.print(
-            f"No model that ships covers {', '.join(sorted(wanted)) or 'anything'}. At hand: {known}. "
+            f"No model at hand covers {', '.join(sorted(wanted)) or 'anything'}. There are: {known}. "
             "Bring your own with --model PATH, or train one: alignn-ff train config.json --data your.extxyz",
             markup=False,
             soft_wrap=True,
@@ -43,21 +63,126 @@ def list_models(
 @app.command("show")
 def show_model(
     name: Annotated[str, typer.Argument(help="A name from `alignn-ff zoo list`.", show_default=False)],
+    zoo: ZooOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the card of one model."""
     import json
 
     from alignn_ff.errors import ModelNotFoundError
-    from alignn_ff.zoo import cards
+    from alignn_ff.zoo import cards, cards_in
 
-    known = {card.name: card for card in cards()}
+    known = {card.name: card for card in (cards() if zoo is None else cards_in(zoo))}
     if name not in known:
         raise ModelNotFoundError(f"the zoo has no model {name!r}; it has {', '.join(known) or 'no models'}")
     if as_json:
         typer.echo(json.dumps(known[name].model_dump(mode="json"), allow_nan=False))
     else:
         _print_card(known[name])
+
+
+@app.command("add")
+def add_model(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Training output, model file, or folder of the published package.",
+            show_default=False,
+        ),
+    ],
+    name: NameOption = None,
+    summary: Annotated[str | None, typer.Option(help="One sentence for its card.", show_default=False)] = None,
+    zoo: ZooOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a model into your own zoo, so that --model finds it by name."""
+    import json
+
+    from alignn_ff.zoo import add
+
+    card = add(model, name=name, summary=summary, zoo=zoo, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps(card.model_dump(mode="json"), allow_nan=False))
+        return
+    how = card.name if zoo is None else str(card.folder)
+    results.print(f"{card.folder}\nuse it with --model {how}", markup=False, soft_wrap=True)
+
+
+@app.command("remove")
+def remove_model(
+    name: Annotated[str, typer.Argument(help="A name of your own zoo.", show_default=False)], zoo: ZooOption = None
+) -> None:
+    """Take a model out of your own zoo."""
+    from alignn_ff.zoo import remove
+
+    results.print(f"removed {remove(name, zoo=zoo)}", markup=False, soft_wrap=True)
+
+
+@app.command("fetch")
+def fetch_model(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|URL", help="A name from `zoo list --published`, or an https:// address.", show_default=False
+        ),
+    ],
+    name: NameOption = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="What the downloaded file must hash to.", show_default=False)
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Download elsewhere than into your cache folder.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Download a model once; an interrupted download goes on where it stopped."""
+    import json
+
+    from alignn_ff.zoo import fetch, read_source
+
+    with _progress_bar() as progress:
+        folder = fetch(source, name=name, sha256=sha256, cache=cache, progress=progress)
+    origin = read_source(folder)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), **origin.model_dump()}))
+        return
+    how = folder.name if cache is None else str(folder)
+    results.print(f"{folder}\nSHA-256 {origin.sha256}\nuse it with --model {how}", markup=False, soft_wrap=True)
+    if sha256 is None:
+        errors.print("nothing vouches for this file: no --sha256 was given to compare with", markup=False)
+
+
+@contextmanager
+def _progress_bar() -> "Iterator[Progress]":
+    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+    with Progress(BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=errors, transient=True) as bar:
+        task = bar.add_task("download", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print_published(*, as_json: bool) -> None:
+    import json
+
+    from rich.table import Table
+
+    from alignn_ff.zoo import downloaded, published_models
+
+    models = published_models()
+    if as_json:
+        typer.echo(json.dumps({name: model.model_dump() for name, model in models.items()}))
+        return
+    here = set(downloaded())
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("name", "kind", "target", "unit", ""):
+        table.add_column(heading, overflow="fold")
+    for name, model in models.items():
+        table.add_row(name, model.kind, model.target, model.unit, "downloaded" if name in here else "")
+    results.print(table)
+    errors.print("as the published package lists them; addresses and files are unverified", markup=False)
 
 
 def _print_list(found: "list[ModelCard]") -> None:

@@ -3,14 +3,18 @@
 from alignn_ff.graph.build import batch_graphs, batch_systems, build_graph, check_atoms, system_from_atoms
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
-from alignn_ff.graph.recipe import GraphRecipe
+from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy, published_recipe
+from alignn_ff.graph.strategies import STRATEGIES, Strategy
 from alignn_ff.graph.transfer import graph_to, system_to
 
 __all__ = [
+    "STRATEGIES",
     "AtomicGraph",
     "AtomicSystem",
     "GraphRecipe",
+    "NeighborStrategy",
     "Prediction",
+    "Strategy",
     "batch_graphs",
     "batch_systems",
     "bond_cosines",
@@ -18,6 +22,7 @@ __all__ = [
     "check_atoms",
     "edge_vectors",
     "graph_to",
+    "published_recipe",
     "system_from_atoms",
     "system_to",
 ]

@@ -10,8 +10,9 @@ from torch import Tensor
 from alignn_ff.errors import StructureError
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem
 from alignn_ff.graph.line_graph import line_pairs
-from alignn_ff.graph.neighbors import radius_pairs
+from alignn_ff.graph.neighbors import IntArray, NeighborPairs
 from alignn_ff.graph.recipe import GraphRecipe
+from alignn_ff.graph.strategies import STRATEGIES
 
 
 def system_from_atoms(atoms: Atoms) -> AtomicSystem:
@@ -73,14 +74,20 @@ def build_graph(system: AtomicSystem, recipe: GraphRecipe) -> AtomicGraph:
     positions = system.positions.detach().cpu().numpy()
     cell = system.cell[0].detach().cpu().numpy()
     pbc = system.pbc[0].cpu().numpy()
-    pairs = radius_pairs(positions, cell, pbc, recipe.cutoff)
+    pairs = STRATEGIES[recipe.neighbor_strategy].find(positions, cell, pbc, recipe)
     coincident = np.flatnonzero((pairs.distance < COINCIDENT_A) & (pairs.src <= pairs.dst))
     if coincident.size:
         named = ", ".join(f"{pairs.src[e]} and {pairs.dst[e]}" for e in coincident[:5])
         more = f" and {coincident.size - 5} more pairs" if coincident.size > 5 else ""
         raise StructureError(f"atoms at one place: {named}{more} (closer than {COINCIDENT_A} Å); remove the duplicates")
-    nodes = np.flatnonzero(pairs.distance < recipe.line_cutoff).astype(np.int64)
-    line_src, line_dst = line_pairs(pairs, nodes, len(positions))
+    nodes = _line_nodes(pairs, recipe)
+    line_src, line_dst = line_pairs(
+        pairs,
+        nodes,
+        len(positions),
+        back_tracking=recipe.back_tracking,
+        own_image_angles=recipe.own_image_angles,
+    )
     device = system.positions.device
 
     def tensor(array: np.ndarray[tuple[int, ...], np.dtype[np.int64]], dtype: torch.dtype = torch.int64) -> Tensor:
@@ -150,6 +157,14 @@ def batch_graphs(graphs: Sequence[AtomicGraph]) -> AtomicGraph:
         n_line_nodes=joined("n_line_nodes"),
         n_triplets=joined("n_triplets"),
     )
+
+
+def _line_nodes(pairs: NeighborPairs, recipe: GraphRecipe) -> IntArray:
+    """Ascending ids of the edges that take part in angles."""
+    if not recipe.compute_line_graph:
+        return np.zeros(0, dtype=np.int64)
+    limit = np.inf if recipe.three_body_cutoff is None else recipe.three_body_cutoff
+    return np.flatnonzero(pairs.distance < limit).astype(np.int64)
 
 
 def _offsets(counts: list[int]) -> list[int]:

@@ -53,9 +53,21 @@ def radius_pairs(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_]
     # the same sum as in edge_vectors: exactly opposite for the reverse edge, so both are kept or neither
     vectors = positions[dst] - positions[src] + shift @ np.where(pbc[:, None], cell, 0.0)
     distance = np.linalg.norm(vectors, axis=1)
-    order = np.lexsort((shift[:, 2], shift[:, 1], shift[:, 0], src, dst))
-    order = order[distance[order] < cutoff]
-    return NeighborPairs(src[order], dst[order], shift[order], distance[order])
+    found = NeighborPairs(src, dst, shift, distance)
+    order = canonical_order(found)
+    return take(found, order[distance[order] < cutoff])
+
+
+def canonical_order(pairs: NeighborPairs) -> IntArray:
+    """(n_pairs,) indices that sort pairs by dst, then src, then shift."""
+    shift = pairs.shift
+    order: IntArray = np.lexsort((shift[:, 2], shift[:, 1], shift[:, 0], pairs.src, pairs.dst))
+    return order
+
+
+def take(pairs: NeighborPairs, chosen: IntArray) -> NeighborPairs:
+    """The chosen pairs, in the order of ``chosen``."""
+    return NeighborPairs(pairs.src[chosen], pairs.dst[chosen], pairs.shift[chosen], pairs.distance[chosen])
 
 
 ROUNDING_A = 1e-6

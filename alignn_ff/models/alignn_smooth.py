@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from alignn_ff.graph import AtomicGraph, GraphRecipe, bond_cosines
-from alignn_ff.models.base import ElementTable, EnergyModel, ForceFieldConfig, ModelStatistics
+from alignn_ff.models.base import ElementTable, EnergyModel, ForceFieldConfig, ModelKind, ModelStatistics
 from alignn_ff.nn import (
     EdgeGatedConvolution,
     Edges,
@@ -40,6 +40,11 @@ class AlignnSmoothConfig(ForceFieldConfig):
     hidden_features: int = Field(64, ge=1, description="channels of atoms and bonds")
     exponent: int = Field(6, ge=3, description="exponent of the envelopes; larger keeps neighbours for longer")
     use_zbl: bool = Field(True, description="add the ZBL repulsion below the sum of covalent radii")
+
+    @property
+    def kind(self) -> ModelKind:
+        """Always an energy."""
+        return "energy"
 
 
 class Geometry(NamedTuple):

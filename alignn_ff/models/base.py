@@ -1,7 +1,7 @@
-"""What every force field has in common: config fields, element table, statistics, the energy contract."""
+"""What models have in common: config fields, element table, statistics, the contracts of energies and properties."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from alignn_ff.graph import AtomicGraph, GraphRecipe
 
 MAX_ATOMIC_NUMBER = 118
+
+ModelKind = Literal["energy", "property"]
+"""What a model gives: an energy that is a sum over atoms, with forces; or properties of structures."""
 
 
 class ForceFieldConfig(BaseModel):
@@ -62,6 +65,42 @@ class EnergyModel(nn.Module, ABC):
         Returns:
             (n_atoms,) float64, eV.
         """
+
+
+class PropertyModel(nn.Module, ABC):
+    """A model whose outputs are properties of structures, not an energy that forces derive from.
+
+    Attributes:
+        recipe: the graph that the model was built for.
+        elements: atomic numbers that the model knows, ascending.
+    """
+
+    recipe: GraphRecipe
+    elements: tuple[int, ...]
+
+    @abstractmethod
+    def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
+        """Outputs of each structure.
+
+        Args:
+            graph: one structure or several.
+            edge_vectors: (n_edges, 3) float64, Å.
+
+        Returns:
+            (n_systems, n_outputs) float64; log-probabilities for a classification.
+        """
+
+
+class Heads(NamedTuple):
+    """Further outputs of a model; None where it has none.
+
+    Attributes:
+        atomwise: (n_atoms, atomwise_output_features) float64.
+        additional: (n_systems, additional_output_features) float64.
+    """
+
+    atomwise: Tensor | None = None
+    additional: Tensor | None = None
 
 
 class ElementTable(nn.Module):

@@ -1,25 +1,39 @@
 """Bricks of the models: sums, envelopes, bases, the edge-gated convolution, repulsion."""
 
+from alignn_ff.nn.attention import NodeAttentionConvolution, SelfAttentionConvolution
 from alignn_ff.nn.basis import bessel_basis, chebyshev_basis
 from alignn_ff.nn.convolution import EdgeGatedConvolution
-from alignn_ff.nn.envelope import polynomial_envelope
+from alignn_ff.nn.envelope import polynomial_envelope, shoulder_envelope
+from alignn_ff.nn.gated_average import GatedAverageConvolution
 from alignn_ff.nn.gated_sum import gated_sum, plain_gated_sum
+from alignn_ff.nn.gaussian import GaussianBasis
+from alignn_ff.nn.norm import NormedLayer, NormKind
 from alignn_ff.nn.repulsion import ZBLRepulsion
 from alignn_ff.nn.segment import Edges, Segments, gather, make_edges, make_segments, scatter_sum, segment_sum
+from alignn_ff.nn.short_range import linear_penalty, published_zbl
 
 __all__ = [
     "EdgeGatedConvolution",
     "Edges",
+    "GatedAverageConvolution",
+    "GaussianBasis",
+    "NodeAttentionConvolution",
+    "NormKind",
+    "NormedLayer",
     "Segments",
+    "SelfAttentionConvolution",
     "ZBLRepulsion",
     "bessel_basis",
     "chebyshev_basis",
     "gated_sum",
     "gather",
+    "linear_penalty",
     "make_edges",
     "make_segments",
     "plain_gated_sum",
     "polynomial_envelope",
+    "published_zbl",
     "scatter_sum",
     "segment_sum",
+    "shoulder_envelope",
 ]

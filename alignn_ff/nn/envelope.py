@@ -21,3 +21,17 @@ def polynomial_envelope(distance: Tensor, cutoff: float | Tensor, exponent: int 
     x = (distance / cutoff).clamp(max=1.0)
     tail = x * (p * (p + 2.0) - (0.5 * p * (p + 1.0)) * x) - 0.5 * (p + 1.0) * (p + 2.0)
     return 1.0 + x.pow(exponent) * tail
+
+
+def shoulder_envelope(distance: Tensor, inner: float, cutoff: float, exponent: int = 5) -> Tensor:
+    """Envelope that is 1 up to ``inner`` and falls to 0 at ``cutoff``, C² at both ends.
+
+    :func:`polynomial_envelope` of (distance − inner)/(cutoff − inner).
+
+    Args:
+        distance: any shape, Å.
+        inner: Å, less than ``cutoff``.
+        cutoff: Å.
+        exponent: p ≥ 3.
+    """
+    return polynomial_envelope((distance - inner).clamp(min=0.0), cutoff - inner, exponent)

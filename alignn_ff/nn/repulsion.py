@@ -41,6 +41,11 @@ class ZBLRepulsion(nn.Module):
         z1, z2 = z_src[close].to(distance.dtype), z_dst[close].to(distance.dtype)
         r = distance.index_select(0, close)
         screened = r * (z1.pow(0.23) + z2.pow(0.23)) / (0.8854 * BOHR_A)
-        phi = sum(c * torch.exp(-a * screened) for c, a in zip(_COEFFICIENTS, _EXPONENTS, strict=True))
-        pair = COULOMB_EV_A * z1 * z2 / r * phi * polynomial_envelope(r, reach[close])
+        pair = COULOMB_EV_A * z1 * z2 / r * screening(screened) * polynomial_envelope(r, reach[close])
         return torch.zeros_like(distance).index_add(0, close, 0.5 * pair)
+
+
+def screening(x: Tensor) -> Tensor:
+    """The universal screening function φ(x) of a reduced distance, any shape."""
+    terms = [c * torch.exp(-a * x) for c, a in zip(_COEFFICIENTS, _EXPONENTS, strict=True)]
+    return terms[0] + terms[1] + terms[2] + terms[3]

@@ -7,14 +7,15 @@ import difflib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from alignn_ff.elements import SCHEME_WIDTHS, FeatureScheme
 from alignn_ff.errors import ConfigError
-from alignn_ff.graph import GraphRecipe
-from alignn_ff.models import AlignnSmoothConfig, ModelConfig
+from alignn_ff.graph import STRATEGIES, GraphRecipe, NeighborStrategy, published_recipe
+from alignn_ff.models import FAMILIES, AlignnSmoothConfig, ModelConfig
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -44,9 +45,33 @@ class TrainingConfig(BaseModel):
     dataset: Literal["user_data"] = Field("user_data", description="where records come from")
     data: str | None = Field(None, description="extended XYZ file of the records; --data overrides (ours)")
 
-    neighbor_strategy: Literal["radius_graph"] = Field("radius_graph", description="how neighbours are found")
-    cutoff: float = Field(8.0, gt=0, description="longest bond, Å")
-    three_body_cutoff: float | None = Field(None, gt=0, description="longest bond of the line graph, Å; null: cutoff")
+    atom_features: FeatureScheme = Field(
+        "cgcnn", description="element features of the published families; alignn_smooth learns its own"
+    )
+    neighbor_strategy: NeighborStrategy = Field(
+        "k-nearest",
+        description="how neighbours are found; alignn_smooth needs radius_graph, and takes it where nothing is said",
+    )
+    cutoff: float = Field(8.0, gt=0, description="longest bond, Å; where k-nearest begins to search")
+    cutoff_extra: float = Field(
+        3.0,
+        ge=0,
+        description="step, Å, by which a radius graph's cutoff grows, to twice at most, for periodic structures with a "
+        "neighbourless atom; alignn_smooth needs 0, and takes it where nothing is said",
+    )
+    three_body_cutoff: float | None = Field(
+        None,
+        gt=0,
+        description="longest bond of the line graph, Å, of alignn_smooth and of pure_torch; null: all bonds",
+    )
+    max_neighbors: int | None = Field(
+        12,
+        ge=1,
+        description="nearest neighbours that each atom keeps in fast_graph, torch_graph and pure_torch (null: all), "
+        "and k of k-nearest; a radius_graph keeps all",
+    )
+    use_canonize: bool = Field(True, description="k-nearest: each edge once; false: twice, mostly, as published")
+    compute_line_graph: bool = Field(True, description="build the line graph; false only where alignn_layers is 0")
 
     train_ratio: Ratio = Field(0.8, description="fraction for training, where counts are not set")
     val_ratio: Ratio = Field(0.1, description="fraction for validation")
@@ -101,6 +126,60 @@ class TrainingConfig(BaseModel):
             raise ValueError(f"{', '.join(unknown)} is no chemical symbol")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_for_family(cls, content: object) -> object:
+        """A model without name is an alignn_smooth; what a smooth family needs stands for what is left out."""
+        if not isinstance(content, dict):
+            return content
+        model = content.get("model", {})
+        if isinstance(model, dict):
+            model = {"name": "alignn_smooth", **model}
+            content = {**content, "model": model}
+        name = model["name"] if isinstance(model, dict) else getattr(model, "name", None)
+        smooth = isinstance(name, str) and name in FAMILIES and FAMILIES[name].smooth
+        return {**SMOOTH_DEFAULTS, **content} if smooth else content
+
+    @model_validator(mode="after")
+    def _graph_suits_model(self) -> Self:
+        allowed = ", ".join(name for name, strategy in STRATEGIES.items() if strategy.smooth)
+        if FAMILIES[self.model.name].smooth and not STRATEGIES[self.neighbor_strategy].smooth:
+            raise ValueError(
+                f"neighbor_strategy is {self.neighbor_strategy!r}, but the energy of {self.model.name} is smooth only "
+                f"with all pairs below the cutoff: take {allowed}, or leave the field out"
+            )
+        if FAMILIES[self.model.name].smooth and self.cutoff_extra > 0:
+            raise ValueError(
+                f"cutoff_extra is {self.cutoff_extra}, but a cutoff that grows makes the energy jump, which "
+                f"{self.model.name} must not: set it to 0, or leave the field out"
+            )
+        if self.neighbor_strategy == "k-nearest" and self.max_neighbors is None:
+            raise ValueError("k-nearest needs max_neighbors, its k; the default is 12")
+        if not self.compute_line_graph and self.model.alignn_layers > 0:
+            raise ValueError(
+                f"compute_line_graph is false, but model.alignn_layers is {self.model.alignn_layers}, and these layers "
+                "need angles: set one of them to match the other (true, or 0)"
+            )
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _features_suit_model(cls, content: object) -> object:
+        """A model that does not say how wide its element features are takes those of ``atom_features``."""
+        model = content.get("model") if isinstance(content, dict) else None
+        if not isinstance(content, dict) or not isinstance(model, dict) or model.get("name") not in FAMILIES:
+            return content
+        scheme = content.get("atom_features", "cgcnn")
+        if scheme not in SCHEME_WIDTHS or "atom_input_features" not in FAMILIES[model["name"]].config.model_fields:
+            return content
+        given = model.get("atom_input_features", SCHEME_WIDTHS[scheme])
+        if given != SCHEME_WIDTHS[scheme]:
+            raise ValueError(
+                f"model.atom_input_features is {given}, but atom_features {scheme!r} has {SCHEME_WIDTHS[scheme]} "
+                "numbers an element: leave the one out, or change the other"
+            )
+        return {**content, "model": {**model, "atom_input_features": given}}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.three_body_cutoff is not None and self.three_body_cutoff > self.cutoff:
@@ -112,10 +191,22 @@ class TrainingConfig(BaseModel):
 
     @property
     def recipe(self) -> GraphRecipe:
-        """The graph recipe of this run."""
+        """The graph recipe of this run: for published families what their package makes of the same fields.
+
+        But for own images of an atom, which count as any other neighbour.
+        """
+        if not FAMILIES[self.model.name].smooth:
+            return published_recipe(self.model_dump(), exact=False)
         return GraphRecipe(
-            neighbor_strategy=self.neighbor_strategy, cutoff=self.cutoff, three_body_cutoff=self.three_body_cutoff
+            neighbor_strategy=self.neighbor_strategy,
+            cutoff=self.cutoff,
+            three_body_cutoff=self.three_body_cutoff,
+            compute_line_graph=self.compute_line_graph,
         )
+
+
+SMOOTH_DEFAULTS: Final[dict[str, object]] = {"neighbor_strategy": "radius_graph", "cutoff_extra": 0.0}
+"""What smooth families need, where the published defaults differ."""
 
 
 def load_config(path: Path) -> TrainingConfig:
@@ -156,7 +247,8 @@ def validate_config(content: dict[str, Any], *, source: str = "config") -> Train
 
 
 def _explain(problem: Any) -> str:
-    where = ".".join(str(part) for part in problem["loc"]) or "config"
+    location = [part for k, part in enumerate(problem["loc"]) if k == 0 or part not in FAMILIES]
+    where = ".".join(str(part) for part in location) or "config"
     if problem["type"] == "extra_forbidden":
         owner = _fields_at(problem["loc"][:-1])
         near = difflib.get_close_matches(str(problem["loc"][-1]), owner, n=1, cutoff=0.5)
@@ -167,6 +259,8 @@ def _explain(problem: Any) -> str:
 
 
 def _fields_at(location: Iterable[str | int]) -> list[str]:
+    """Known fields of the section that a location in the config names; a family's section is named by the family."""
     sections: dict[str, type[BaseModel]] = {"model": AlignnSmoothConfig, "cross_validation": CrossValidation}
-    section = next((sections[str(part)] for part in location if str(part) in sections), TrainingConfig)
-    return list(section.model_fields)
+    sections |= {name: family.config for name, family in FAMILIES.items()}
+    named = [sections[str(part)] for part in location if str(part) in sections]
+    return list((named[-1] if named else TrainingConfig).model_fields)

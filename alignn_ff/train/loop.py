@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from alignn_ff.graph import Prediction
-from alignn_ff.models import EnergyModel, predict
+from alignn_ff.models import EnergyModel, predict, predict_as_published, unphysical_switches
 from alignn_ff.train.average import WeightAverage
 from alignn_ff.train.batches import Sample, epoch_order, join
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.loss import Loss, LossWeights, Measure, weighted_loss
+from alignn_ff.train.loss import Loss, LossWeights, Measure, loss_weights, weighted_loss
 from alignn_ff.train.optimizers import build_optimizer
 from alignn_ff.train.schedule import SCHEDULES
 from alignn_ff.train.state import Progress, TrainingState
@@ -63,9 +63,8 @@ class Trainer:
         self.batches_per_epoch = -(-len(training) // config.batch_size)
         self.n_steps = self.batches_per_epoch * config.epochs
         self.n_warmup = min(config.warmup_steps, int(LONGEST_WARMUP_FRACTION * self.n_steps))
-        self.weights = LossWeights(
-            config.model.graphwise_weight, config.model.gradwise_weight, config.model.stresswise_weight
-        )
+        self.weights = loss_weights(config.model)
+        self.as_published = bool(unphysical_switches(config.model))
         self.late_weights = self.weights._replace(energy=self.weights.energy * config.late_energy_factor)
 
     def run(self, *, observer: Observer, save: Callable[["Trainer", bool], None], stop: Callable[[], bool]) -> None:
@@ -123,7 +122,8 @@ class Trainer:
         """Prediction and loss of one batch: the same for training and validation."""
         system, graph, targets = batch.to(self.device)
         needed = weights.forces > 0 or weights.stress > 0 or not training
-        prediction = predict(self.model, system, graph, derivatives=needed, create_graph=training)
+        differentiate = predict_as_published if training and self.as_published else predict
+        prediction = differentiate(self.model, system, graph, derivatives=needed, create_graph=training)
         return prediction, weighted_loss(prediction, targets, graph.n_atoms, weights, self.measure)
 
     def validate(self) -> dict[str, float]:

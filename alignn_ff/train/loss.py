@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.graph import Prediction
+from alignn_ff.models import ForceFieldConfig, ModelConfig
 from alignn_ff.train.batches import Targets
 from alignn_ff.train.statistics import LabelScales
 from alignn_ff.units import GPA_PER_EV_PER_A3
@@ -45,6 +46,13 @@ class LossWeights(NamedTuple):
     energy: float
     forces: float
     stress: float
+
+
+def loss_weights(config: ModelConfig) -> LossWeights:
+    """Weights that a model's config gives; a family without forces has an energy alone."""
+    if not isinstance(config, ForceFieldConfig):
+        return LossWeights(1.0, 0.0, 0.0)
+    return LossWeights(config.graphwise_weight, config.gradwise_weight, config.stresswise_weight)
 
 
 def weighted_loss(

@@ -6,13 +6,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from alignn_ff.models import AlignnSmoothConfig
+from alignn_ff.models import FAMILIES
 from alignn_ff.train.config import CrossValidation, TrainingConfig
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "Training": TrainingConfig,
     "`cross_validation`": CrossValidation,
-    "`model`: `alignn_smooth`": AlignnSmoothConfig,
+    **{f"`model`: `{name}`": family.config for name, family in FAMILIES.items()},
 }
 
 

@@ -21,10 +21,11 @@ import torch
 import alignn_ff
 from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.checkpoint import Header, Provenance
+from alignn_ff.elements import alike
 from alignn_ff.errors import ConfigError
 from alignn_ff.io import write_json
 from alignn_ff.log import get_logger
-from alignn_ff.models import EnergyModel, build_model
+from alignn_ff.models import AlignnSmoothConfig, EnergyModel, build_model
 from alignn_ff.potential import DTYPES, cast_network, load_potential, select_device
 from alignn_ff.train.artifacts import (
     BEST_MODEL,
@@ -38,7 +39,7 @@ from alignn_ff.train.batches import build_sample, edge_lengths
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.loop import Observer, Trainer
-from alignn_ff.train.loss import Measure
+from alignn_ff.train.loss import Measure, loss_weights
 from alignn_ff.train.metrics import Comparison, compare, summarise
 from alignn_ff.train.records import Record, read_records, records_digest
 from alignn_ff.train.split import Split, split_records
@@ -141,6 +142,7 @@ def _prepare(config: TrainingConfig, records: Sequence[Record], split: Split, de
     training = [records[i] for i in split.train]
     samples = {i: build_sample(records[i], config.recipe) for i in (*split.train, *split.val)}
     elements = covered_elements(records)
+    _mention_alike_elements(config, elements)
     graphs = [samples[i].graph for i in split.train]
     statistics = measure_statistics(training, graphs, elements, reference_energies=config.reference_energies)
     scales = label_scales(training, statistics.reference_energies, elements)
@@ -174,7 +176,24 @@ def _prepare(config: TrainingConfig, records: Sequence[Record], split: Split, de
 def _seeded_model(config: TrainingConfig, header: Header) -> EnergyModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.random_seed)
-        return build_model(header.model, header.graph, header.elements, header.statistics)
+        model = build_model(header.model, header.graph, header.elements, header.statistics)
+    if not isinstance(model, EnergyModel):
+        raise ConfigError(
+            f"this {config.model.name} is a property model, and only force fields can be trained so far; for a force "
+            "field take one output with link identity, energy_mult_natoms and gradwise_weight > 0"
+        )
+    return model
+
+
+def _mention_alike_elements(config: TrainingConfig, elements: tuple[int, ...]) -> None:
+    if isinstance(config.model, AlignnSmoothConfig):
+        return
+    for group in alike(config.model.scheme, elements):
+        log.warning(
+            "atom_features %r cannot tell %s apart: the model gives them the same energy and forces",
+            config.model.scheme,
+            " and ".join(group),
+        )
 
 
 def _evaluate(
@@ -201,9 +220,10 @@ def _data_file(config: TrainingConfig, data: Path | None) -> Path:
 
 
 def _check_labels(config: TrainingConfig, forces: float | None, stress: float | None) -> None:
+    weights = loss_weights(config.model)
     for name, weight, scale in (
-        ("gradwise_weight", config.model.gradwise_weight, forces),
-        ("stresswise_weight", config.model.stresswise_weight, stress),
+        ("gradwise_weight", weights.forces, forces),
+        ("stresswise_weight", weights.stress, stress),
     ):
         if weight > 0 and scale is None:
             raise ConfigError(f"model.{name} is {weight}, but no training record has that label; set it to 0")

@@ -1,6 +1,24 @@
-"""The models that ship, and how a name or a path becomes a model file."""
+"""Models by name: those that ship, the user's own, those that were downloaded; and how a name becomes a file."""
 
-from alignn_ff.zoo.cards import ModelCard, cards
-from alignn_ff.zoo.resolve import choose, model_file
+from alignn_ff.zoo.add import add, remove
+from alignn_ff.zoo.cards import ModelCard, cards, cards_in, shipped_cards
+from alignn_ff.zoo.fetch import fetch, read_source
+from alignn_ff.zoo.published import PublishedModel, published_models
+from alignn_ff.zoo.resolve import choose, downloaded, file_in, model_file
 
-__all__ = ["ModelCard", "cards", "choose", "model_file"]
+__all__ = [
+    "ModelCard",
+    "PublishedModel",
+    "add",
+    "cards",
+    "cards_in",
+    "choose",
+    "downloaded",
+    "fetch",
+    "file_in",
+    "model_file",
+    "published_models",
+    "read_source",
+    "remove",
+    "shipped_cards",
+]

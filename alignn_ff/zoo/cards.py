@@ -1,5 +1,6 @@
-"""Model cards: what each shipped model is, was trained on, and how well it does."""
+"""Model cards: what each model of a zoo is, was trained on, and how well it does."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -7,10 +8,14 @@ from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from alignn_ff.errors import CheckpointError
+from alignn_ff.zoo import places
+
+CARD_NAME = "card.toml"
+NOT_STATED = "not stated"
 
 
 class ModelCard(BaseModel):
-    """One model of the zoo, read from its ``card.toml``.
+    """One model of a zoo, read from its ``card.toml``.
 
     Attributes:
         name: what ``--model`` takes.
@@ -33,16 +38,16 @@ class ModelCard(BaseModel):
     summary: str
     elements: tuple[str, ...]
     family: str
-    data: str
-    data_licence: str
-    data_reference: str
-    level_of_theory: str
-    licence: str
+    data: str = NOT_STATED
+    data_licence: str = NOT_STATED
+    data_reference: str = NOT_STATED
+    level_of_theory: str = NOT_STATED
+    licence: str = NOT_STATED
     n_parameters: int
     cutoff_A: float
-    three_body_cutoff_A: float
-    metrics: dict[str, float]
+    three_body_cutoff_A: float | None = None
     sha256: str
+    metrics: dict[str, float] = {}
     folder: Path
 
     @property
@@ -57,8 +62,25 @@ class ModelCard(BaseModel):
 
 
 def cards() -> list[ModelCard]:
-    """Cards of all models at hand, by name."""
-    return [read_card(path) for path in sorted(zoo_folder().glob("*/card.toml"))]
+    """Cards of all models at hand, by name: those that ship, then the user's own."""
+    return [*shipped_cards(), *cards_in(places.user_zoo())]
+
+
+def shipped_cards() -> list[ModelCard]:
+    """Cards of the models that ship, by name."""
+    return cards_in(zoo_folder())
+
+
+def zoo_folder() -> Path:
+    """Folder of the shipped models: inside the installed package, or beside it in a source tree."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "models_zoo"
+    return installed if any(installed.glob("*/card.toml")) else package.parent / "models_zoo"
+
+
+def cards_in(zoo: Path) -> list[ModelCard]:
+    """Cards of the models in one folder, by name."""
+    return [read_card(path) for path in sorted(zoo.glob(f"*/{CARD_NAME}"))]
 
 
 def read_card(path: Path) -> ModelCard:
@@ -74,8 +96,14 @@ def read_card(path: Path) -> ModelCard:
         raise CheckpointError(f"the model card {path} is not valid: {error}") from error
 
 
-def zoo_folder() -> Path:
-    """Folder of the shipped models: inside the installed package, or beside it in a source tree."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "models_zoo"
-    return installed if any(installed.glob("*/card.toml")) else package.parent / "models_zoo"
+def card_text(card: ModelCard) -> str:
+    """A card as TOML that :func:`read_card` reads back."""
+    fields = card.model_dump(mode="json", exclude={"folder", "metrics"}, exclude_none=True)
+    lines = [f"{name} = {_toml(value)}" for name, value in fields.items()]
+    metrics = [f"{_toml(name)} = {_toml(value)}" for name, value in card.metrics.items()]
+    return "\n".join([*lines, "", "[metrics]", *metrics, ""])
+
+
+def _toml(value: object) -> str:
+    """Strings, numbers and lists are written alike in TOML and JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")

@@ -5,44 +5,70 @@ from pathlib import Path
 
 from ase.data import chemical_symbols
 
-from alignn_ff.errors import ElementNotCoveredError, ModelNotFoundError
-from alignn_ff.zoo.cards import ModelCard, cards
+from alignn_ff.errors import CheckpointError, ElementNotCoveredError, ModelNotFoundError
+from alignn_ff.zoo import places
+from alignn_ff.zoo.cards import ModelCard, cards, cards_in, shipped_cards
+from alignn_ff.zoo.download import sha256_of
+from alignn_ff.zoo.fetch import SOURCE_NAME, read_source
+from alignn_ff.zoo.published import published_models
 
 MODEL_FILE_NAMES = ("model.pt", "best_model.pt")
 
 
 def model_file(name_or_path: str | Path) -> Path:
-    """The file of a model given by its zoo name, its file, or a folder that holds one.
+    """The file of a model given by its file, a folder that holds one, or a name.
+
+    A name is looked for among the models that ship, then in the user's zoo, then among those downloaded.
 
     Raises:
-        ModelNotFoundError: neither a model of the zoo nor a file or folder with a model.
+        ModelNotFoundError: no such file, folder or name.
+        CheckpointError: the file in the user's zoo or in the cache is not the one that was added or downloaded.
     """
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
     if path.is_dir():
-        for name in MODEL_FILE_NAMES:
-            if (path / name).is_file():
-                return path / name
-        raise ModelNotFoundError(f"the folder {path} holds no model: none of {', '.join(MODEL_FILE_NAMES)} is in it")
-    known = cards()
-    for card in known:
-        if card.name == str(name_or_path):
+        return file_in(path)
+    name = str(name_or_path)
+    for card in shipped_cards():
+        if card.name == name:
             return card.file
-    raise ModelNotFoundError(
-        f"no model {str(name_or_path)!r}: no such file or folder, and the zoo has "
-        f"{', '.join(card.name for card in known) or 'no models'}; `alignn-ff zoo list` shows them"
-    )
+    for card in cards_in(places.user_zoo()):
+        if card.name == name:
+            return _unchanged(card)
+    if name in downloaded():
+        read_source(places.download_cache() / name)
+        return file_in(places.download_cache() / name)
+    raise ModelNotFoundError(_not_found(name))
+
+
+def file_in(folder: Path) -> Path:
+    """The model file in a folder.
+
+    Raises:
+        ModelNotFoundError: there is none.
+    """
+    for name in MODEL_FILE_NAMES:
+        if (folder / name).is_file():
+            return folder / name
+    raise ModelNotFoundError(f"the folder {folder} holds no model: none of {', '.join(MODEL_FILE_NAMES)} is in it")
+
+
+def downloaded() -> list[str]:
+    """Names of the models in the download cache."""
+    return sorted(path.parent.name for path in places.download_cache().glob(f"*/{SOURCE_NAME}"))
 
 
 def choose(atomic_numbers: Iterable[int]) -> ModelCard:
     """The shipped model for a structure: the one with the fewest elements that knows all of these.
 
+    Models that a user added or downloaded are never chosen, only taken by name.
+
     Raises:
         ElementNotCoveredError: no model knows all elements.
     """
     needed = frozenset(int(z) for z in atomic_numbers)
-    known = cards()
+    known = shipped_cards()
     covering = [card for card in known if needed <= card.atomic_numbers]
     if covering:
         return min(covering, key=lambda card: (len(card.elements), card.name))
@@ -52,3 +78,24 @@ def choose(atomic_numbers: Iterable[int]) -> ModelCard:
         f"no shipped model covers {symbols}. Models at hand: {there}. Bring your own with --model PATH, "
         "or train one: alignn-ff train config.json --data your.extxyz"
     )
+
+
+def _unchanged(card: ModelCard) -> Path:
+    if not card.file.is_file():
+        raise ModelNotFoundError(f"{card.file}, the file of the model {card.name!r}, is gone; add the model again")
+    if sha256_of(card.file) != card.sha256:
+        raise CheckpointError(
+            f"{card.file} is not the file that was added as {card.name!r}: its SHA-256 differs from that of its card; "
+            "add the model again with --overwrite"
+        )
+    return card.file
+
+
+def _not_found(name: str) -> str:
+    known = ", ".join([*(card.name for card in cards()), *downloaded()]) or "no models"
+    if name in published_models():
+        return (
+            f"the model {name!r} of the published package is not here yet; `alignn-ff zoo fetch {name}` downloads it. "
+            f"At hand: {known}"
+        )
+    return f"no model {name!r}: no such file or folder, and the zoo has {known}; `alignn-ff zoo list` shows them"

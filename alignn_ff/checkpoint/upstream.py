@@ -1,0 +1,215 @@
+"""Folders written by the published ``alignn`` package: the only file that knows how they look.
+
+In: a folder with ``config.json`` and weights (``best_model.pt``, bare or ``{"model": …}``). Out: a model of this
+package with those weights. Weights are read as plain tensors; nothing in a file is executed.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from alignn_ff.checkpoint.format import Checkpoint, Header, Provenance, finished, read_archive
+from alignn_ff.elements import SCHEME_WIDTHS, covered_elements
+from alignn_ff.errors import CheckpointError
+from alignn_ff.graph import published_recipe
+from alignn_ff.models import FAMILIES, ModelStatistics, build_model
+
+CONFIG_NAME: Final = "config.json"
+
+REFUSED: Final[dict[str, str]] = {
+    "alignn_atomwise_pure_smooth": (
+        "its energy jumps where an edge crosses the cutoff, and its two published forward paths give other energies "
+        "for the same weights, so there is no one energy to reproduce; train alignn_smooth on the same data instead"
+    ),
+}
+"""Published families that are not read, with the reason."""
+
+PUBLISHED_DEFAULTS: Final[dict[str, dict[str, object]]] = {
+    "alignn": {},
+    "alignn_atomwise": {"envelope": "published"},
+    "alignn_atomwise_pure": {"envelope": "published", "penalty_factor": 0.5, "use_zbl": None, "three_body_cutoff": 3.5},
+    "ealignn_atomwise": {"envelope": "published"},
+}
+"""What the published code takes for fields that a config lacks, where it differs from its documentation."""
+
+NEUTRAL = ModelStatistics(reference_energies=(), scale=1.0, edges_per_atom=1.0, triplets_per_line_node=1.0)
+"""Published energies have no references and no scale."""
+
+
+def is_published(path: Path, content: object) -> bool:
+    """Whether a file holds published weights: a table of tensors, with a training config beside it."""
+    return (path.parent / CONFIG_NAME).is_file() and _table(content) is not None
+
+
+def load_published(path: Path, content: object) -> Checkpoint:
+    """A model from the content of a published weights file, and the config beside it.
+
+    Args:
+        path: of the weights.
+        content: what the file holds, read as plain data.
+
+    Raises:
+        CheckpointError: no config, one that is not understood, or weights that do not fit it.
+    """
+    fields = _read_config(path.parent / CONFIG_NAME)
+    header = _header(fields, path.parent / CONFIG_NAME)
+    state = _table(content)
+    if state is None:
+        raise CheckpointError(f"{path} holds no table of weights")
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(header.model, header.graph, header.elements, header.statistics)
+    _copy_weights(model, _renamed(state), path)
+    return finished(header, model, path)
+
+
+def read_published_folder(folder: Path) -> Checkpoint:
+    """A model from a published folder with the usual names.
+
+    Raises:
+        CheckpointError: as :func:`load_published`, or the weights are missing or damaged.
+    """
+    path = folder / "best_model.pt"
+    return load_published(path, read_archive(path))
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(fields, dict) or not isinstance(fields.get("model"), dict):
+        raise CheckpointError(f"{path} is no training config of the published package: it has no section 'model'")
+    name = fields["model"].get("name")
+    if name in REFUSED:
+        raise CheckpointError(f"the family {name!r} of {path} is not supported: {REFUSED[name]}")
+    if name not in PUBLISHED_DEFAULTS:
+        raise CheckpointError(
+            f"{path} is of the family {name!r}, which is none of the published ones; known are "
+            f"{', '.join(PUBLISHED_DEFAULTS)}"
+        )
+    return fields
+
+
+def _header(fields: dict[str, Any], path: Path) -> Header:
+    """Config, recipe and elements of a published model."""
+    given = fields["model"]
+    scheme = fields.get("atom_features", "cgcnn")
+    if scheme not in SCHEME_WIDTHS:
+        raise CheckpointError(f"{path} has atom_features {scheme!r}; known are {', '.join(SCHEME_WIDTHS)}")
+    defaults = {**PUBLISHED_DEFAULTS[given["name"]], "atom_input_features": SCHEME_WIDTHS[scheme]}
+    try:
+        config = FAMILIES[given["name"]].config.model_validate({**defaults, **given})
+        recipe = published_recipe(fields)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} ({e['input']!r})" for e in error.errors())
+        raise CheckpointError(f"{path} is not a config that this package understands: {problems}") from error
+    if SCHEME_WIDTHS[scheme] != config.atom_input_features:  # type: ignore[union-attr]
+        raise CheckpointError(
+            f"{path} has atom_features {scheme!r} ({SCHEME_WIDTHS[scheme]} numbers), but atom_input_features "
+            f"{config.atom_input_features}"  # type: ignore[union-attr]
+        )
+    elements = covered_elements(scheme)
+    return Header(
+        model=config,
+        graph=recipe,
+        elements=elements,
+        statistics=NEUTRAL._replace(reference_energies=(0.0,) * len(elements)),
+        provenance=Provenance(alignn_ff_version="published alignn", training_config=fields),
+    )
+
+
+def _table(content: object) -> dict[str, Tensor] | None:
+    """The table of weights in a file's content, bare or as its entry ``model``."""
+    table = content.get("model", content) if isinstance(content, Mapping) else None
+    if not isinstance(table, Mapping) or "atom_embedding.layer.0.weight" not in {_bare(k) for k in table}:
+        return None
+    return {_bare(k): v for k, v in table.items()} if all(isinstance(v, Tensor) for v in table.values()) else None
+
+
+def _bare(name: object) -> str:
+    return str(name).removeprefix("module.")  # what data-parallel training puts before
+
+
+def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights by the names of this package; those that are constants or unused are left out."""
+    unused = [*CONSTANTS, r"fc\."] if "fc3.weight" in state else CONSTANTS
+    renamed = {}
+    for old, tensor in state.items():
+        if any(re.match(pattern, old) for pattern in unused):
+            continue
+        new = old
+        for pattern, replacement in RENAMES:
+            new = re.sub(pattern, replacement, new)
+        renamed[new] = tensor.reshape(1) if tensor.ndim == 0 and new.endswith("bias") else tensor  # of the link "log"
+    return renamed
+
+
+CONSTANTS: Final = [r"_species_table$"]
+"""Entries that follow from the config."""
+
+RENAMES: Final[list[tuple[str, str]]] = [
+    (r"^atom_embedding\.", "network.atom_embedding."),
+    (r"^edge_embedding\.0\.", "network.bond_basis."),
+    (r"^edge_embedding\.1\.", "network.bond_embedding.0."),
+    (r"^edge_embedding\.2\.", "network.bond_embedding.1."),
+    (r"^angle_embedding\.0\.", "network.angle_basis."),
+    (r"^angle_embedding\.1\.", "network.angle_embedding.0."),
+    (r"^angle_embedding\.2\.", "network.angle_embedding.1."),
+    (r"^alignn_layers\.(\d+)\.node_update\.", r"network.angle_blocks.\1.bonds."),
+    (r"^alignn_layers\.(\d+)\.edge_update\.", r"network.angle_blocks.\1.angles."),
+    (r"^gcn_layers\.", "network.bond_blocks."),
+    (r"^fc_atomwise\.", "atomwise."),
+    (r"^fc_additional_output\.", "additional."),
+    (r"^extra_feature_embedding\.", "extra_embedding."),
+    (r"^fc1\.", "extra_layers.0."),
+    (r"^fc2\.", "extra_layers.1."),
+    (r"^fc3?\.", "readout."),
+    (r"\.layer\.0\.", ".linear."),
+    (r"\.layer\.1\.", ".norm."),
+    (r"\.src_gate\.", ".source_gate."),
+    (r"\.dst_gate\.", ".target_gate."),
+    (r"\.src_update\.", ".own."),
+    (r"\.dst_update\.", ".value."),
+    (r"\.bn_edges\.", ".edge_norm."),
+    (r"\.bn_nodes\.", ".node_norm."),
+    (r"\.attn_src\.", ".source_attention."),
+    (r"\.attn_dst\.", ".target_attention."),
+    (r"\.W_q\.", ".query."),
+    (r"\.W_k\.", ".key."),
+    (r"\.W_v\.", ".value."),
+    (r"\.W_ke\.", ".edge_key."),
+    (r"\.fc_node\.", ".own."),
+    (r"\.fc_edge\.", ".edge_own."),
+]
+"""Published names → ours, applied in order."""
+
+
+def _copy_weights(model: torch.nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    own = {name for name in ("scale", "reference") if name in model.state_dict()}
+    expected = {name: tensor for name, tensor in model.state_dict().items() if name not in own}
+    missing, surplus = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
+    shapes = [
+        f"{name} is {tuple(state[name].shape)}, the config says {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    problems = [
+        *([f"missing: {_few(missing)}"] if missing else []),
+        *([f"not part of this model: {_few(surplus)}"] if surplus else []),
+        *([f"of another shape: {_few(shapes)}"] if shapes else []),
+    ]
+    if problems:
+        raise CheckpointError(f"the weights in {path} do not fit its {CONFIG_NAME}: {'; '.join(problems)}")
+    model.load_state_dict(state, strict=False)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f", … ({len(names)} in all)" if len(names) > 5 else "")

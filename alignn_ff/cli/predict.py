@@ -1,0 +1,119 @@
+"""``alignn-ff predict``: what a model of any kind says about structures: numbers, classes, values of atoms."""
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alignn_ff.cli.console import results
+from alignn_ff.cli.options import DeviceOption, Dtype, DtypeOption, JsonOption
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from alignn_ff.predictor import Outputs
+
+
+def predict(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder, also one of the published package.")
+    ],
+    structures: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STRUCTURES", help="Structure files in any format that ASE reads; all structures of each."
+        ),
+    ],
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a table: a row a structure, a column a number.")
+    ] = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = Dtype.float32,
+    as_json: JsonOption = False,
+) -> None:
+    """Properties of structures: scalars, vectors, classes with probabilities, values of atoms."""
+    import json
+
+    from alignn_ff.io import atomic_write, read_structures
+    from alignn_ff.predictor import load_predictor
+
+    named = [
+        (f"{path}" if len(frames) == 1 else f"{path}[{k}]", atoms)
+        for path in structures
+        for frames in [read_structures(path)]
+        for k, atoms in enumerate(frames)
+    ]
+    predictor = load_predictor(model, device=device, dtype=dtype.value)
+    outputs = predictor.predict([atoms for _, atoms in named])
+    if csv_file is not None:
+        with atomic_write(csv_file) as temporary:
+            temporary.write_text(_csv(named, outputs), encoding="utf-8")
+    if as_json:
+        rows = [
+            {"structure": name, "formula": atoms.get_chemical_formula(), **output.to_json()}
+            for (name, atoms), output in zip(named, outputs, strict=True)
+        ]
+        content = {"model": predictor.name, "family": predictor.header.model.name, "predictions": rows}
+        typer.echo(json.dumps(content, allow_nan=False))
+    else:
+        _print(model, named, outputs)
+        if csv_file is not None:
+            results.print(f"table        {csv_file}", markup=False, soft_wrap=True)
+
+
+def _print(model: str, named: "list[tuple[str, Atoms]]", outputs: "list[Outputs]") -> None:
+    from alignn_ff.cli.summary import summary_table
+
+    results.print(f"{len(named)} structures · model {model}", markup=False, soft_wrap=True)
+    for (name, atoms), output in zip(named, outputs, strict=True):
+        rows: list[tuple[str, ...]] = [(f"  {column}", value) for column, value in _columns(output).items()]
+        rows += (
+            [
+                (f"  atom {i} {symbol}", *(f"{v:.6g}" for v in row))
+                for i, (symbol, row) in enumerate(zip(atoms.symbols, output.atomwise, strict=True))
+            ]
+            if output.atomwise is not None
+            else []
+        )
+        results.print(f"{name}  {atoms.get_chemical_formula()}", markup=False, soft_wrap=True)
+        results.print(summary_table(rows))
+
+
+def _csv(named: "list[tuple[str, Atoms]]", outputs: "list[Outputs]") -> str:
+    """One row a structure; values of atoms as one column each, separated by spaces."""
+    rows: list[dict[str, str]] = []
+    for (name, atoms), output in zip(named, outputs, strict=True):
+        row = {"structure": name, "formula": atoms.get_chemical_formula(), **_columns(output, exact=True)}
+        if output.atomwise is not None:
+            for k, column in enumerate(output.atomwise.T):
+                row[f"atomwise_{k}"] = " ".join(repr(float(v)) for v in column)
+        rows.append(row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _columns(output: "Outputs", *, exact: bool = False) -> dict[str, str]:
+    """Column → number, of all outputs of the structure itself."""
+
+    def shown(number: float) -> str:
+        return repr(float(number)) if exact else f"{number:.6g}"
+
+    columns: dict[str, str] = {}
+    if output.energy_eV is not None:
+        columns["energy_eV"] = shown(output.energy_eV)
+    if output.predicted_class is not None:
+        columns["class"] = str(output.predicted_class)
+    for name, numbers in (
+        ("output", output.values),
+        ("probability", output.probabilities),
+        ("additional", output.additional),
+    ):
+        if numbers is not None:
+            single = name == "output" and len(numbers) == 1
+            columns |= {name if single else f"{name}_{k}": shown(v) for k, v in enumerate(numbers)}
+    return columns

@@ -1,0 +1,153 @@
+"""Forces and stress as the published training computes them, where that is not the derivative of the energy.
+
+For training runs whose config asks for it, and for comparing with the published code. Everything else takes
+``derivatives.predict``: an energy with forces that are its slope. With g_e = ∂E/∂r_e, f_e = factor·g_e:
+
+    forces_i = Σ_{e: dst=i} f_e − Σ_{e: src=i} f_e        (the second sum only with add_reverse_forces)
+    stress   = −(1/V)·Σ_e r_e ⊗ f_e · stress_multiplier   (not symmetrised)
+
+Unlike the published code, nothing here mixes structures of a batch, except the stress where batch_stress is false.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
+from alignn_ff.models.base import EnergyModel
+from alignn_ff.models.derivatives import SMALLEST_VOLUME_A3
+from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
+from alignn_ff.models.published_config import AtomwiseConfig
+from alignn_ff.models.published_heads import PublishedEnergy
+from alignn_ff.nn import scatter_sum
+
+PHYSICAL: Final[dict[str, object]] = {
+    "grad_multiplier": -1,
+    "add_reverse_forces": True,
+    "force_mult_natoms": False,
+    "stress_multiplier": 1.0,
+    "batch_stress": True,
+    "lg_on_fly": True,
+    "remove_torque": False,
+}
+"""Switches with the value at which forces and stress are derivatives of the energy."""
+
+
+def unphysical_switches(config: object) -> tuple[str, ...]:
+    """What in a config makes the published forces or stress something else than derivatives, in words."""
+    if not isinstance(config, AtomwiseConfig):
+        return ()
+    asked = [
+        f"{name} = {getattr(config, name)}"
+        for name, physical in PHYSICAL.items()
+        if name not in config.IGNORED and getattr(config, name, physical) != physical
+    ]
+    if isinstance(config, EalignnAtomwiseConfig):
+        asked.append("forces and stress multiplied by the number of atoms")
+    return tuple(asked)
+
+
+def training_differences(config: object) -> tuple[str, ...]:
+    """What the published training of a loaded model did that nobody who uses the model does, in words."""
+    differences = unphysical_switches(config)
+    published = isinstance(config, EalignnAtomwiseConfig) and config.envelope == "published"
+    if published and isinstance(config, EalignnAtomwiseConfig) and config.alignn_layers > 0:
+        differences += (
+            "bonds across the cell's faces of a wrong length (whole cell translations counted as 1 Å), so that its "
+            "energies of periodic structures are not those of its training",
+        )
+    return differences
+
+
+def predict_as_published(
+    model: EnergyModel,
+    system: AtomicSystem,
+    graph: AtomicGraph,
+    *,
+    derivatives: bool = True,
+    create_graph: bool = False,
+    vectors: Tensor | None = None,
+) -> Prediction:
+    """Energy, and what the published training compares with forces and stress.
+
+    Args:
+        model: of a published family.
+        system: positions and cell.
+        graph: of the same atoms.
+        derivatives: also forces and stress.
+        create_graph: keep them differentiable, for training on them.
+        vectors: (n_edges, 3) edge vectors to use in place of those of ``system``.
+
+    Returns:
+        As ``derivatives.predict``; the stress in eV/Å³ too (the published one in GPa, divided by 160.21766208).
+    """
+    if not isinstance(model, PublishedEnergy) or not isinstance(model.architecture, AtomwiseConfig):
+        raise TypeError(f"{type(model).__name__} is of no published family")
+    config = model.architecture
+    vectors = edge_vectors(system, graph) if vectors is None else vectors
+    if derivatives and not vectors.requires_grad:
+        vectors.requires_grad_()
+    detached = "lg_on_fly" not in config.IGNORED and not config.lg_on_fly
+    atomic_energy = model(graph, vectors, vectors.detach() if detached else None)
+    n_systems = graph.n_atoms.shape[0]
+    energy = scatter_sum(atomic_energy, graph.system_idx, n_systems)
+    if not derivatives:
+        return Prediction(energy, atomic_energy, None, None)
+    (gradient,) = torch.autograd.grad(
+        energy, vectors, torch.ones_like(energy), create_graph=create_graph, materialize_grads=True
+    )
+    pair = gradient * _factor(config, graph)[:, None]
+    forces = scatter_sum(pair, graph.edge_dst, graph.atomic_numbers.shape[0])
+    if "add_reverse_forces" in config.IGNORED or config.add_reverse_forces:
+        forces = forces - scatter_sum(pair, graph.edge_src, graph.atomic_numbers.shape[0])
+    if isinstance(config, EalignnAtomwiseConfig) and config.remove_torque:
+        forces = without_torque(forces, system)
+    stress = _stress(config, vectors, pair, system, graph)
+    if not create_graph:
+        energy, atomic_energy = energy.detach(), atomic_energy.detach()
+        forces, stress = forces.detach(), stress.detach()
+    return Prediction(energy, atomic_energy, forces, stress)
+
+
+def _factor(config: AtomwiseConfig, graph: AtomicGraph) -> Tensor:
+    """(n_edges,) what ∂E/∂r_e is multiplied by."""
+    n_atoms = graph.n_atoms[graph.system_idx[graph.edge_src]].double()
+    if isinstance(config, EalignnAtomwiseConfig):
+        return -n_atoms
+    return config.grad_multiplier * (n_atoms if config.force_mult_natoms else torch.ones_like(n_atoms))
+
+
+def _stress(config: AtomwiseConfig, vectors: Tensor, pair: Tensor, system: AtomicSystem, graph: AtomicGraph) -> Tensor:
+    """(n_systems, 3, 3) eV/Å³; NaN for structures without a volume."""
+    outer = vectors[:, :, None] * pair[:, None, :]
+    n_systems = graph.n_atoms.shape[0]
+    virial: Tensor = scatter_sum(outer, graph.system_idx[graph.edge_src], n_systems)
+    volume: Tensor = torch.linalg.det(system.cell).abs()[:, None, None]
+    volume = volume.masked_fill(volume < SMALLEST_VOLUME_A3, float("nan"))
+    stress = -config.stress_multiplier * virial / volume
+    if "batch_stress" not in config.IGNORED and not config.batch_stress:  # half of the sum over the first one's volume
+        stress = (-virial.sum(0, keepdim=True) / (2.0 * volume[:1])).expand(n_systems, 3, 3)
+    return stress
+
+
+def without_torque(forces: Tensor, system: AtomicSystem) -> Tensor:
+    """Forces less the smallest field r × μ that cancels the net torque of each structure.
+
+    μ solves (Σ r rᵀ − Σ|r|²·1) μ = −Σ r × F, r from the mean position; where that is singular (one atom, a straight
+    molecule) the solution of least norm.
+
+    Args:
+        forces: (n_atoms, 3) eV/Å.
+        system: positions, taken as they are: in a periodic structure the torque depends on the choice of images.
+    """
+    index, n_systems = system.system_idx, system.cell.shape[0]
+    counts = torch.bincount(index, minlength=n_systems).double()[:, None]
+    positions = system.positions.detach()
+    r = positions - (scatter_sum(positions, index, n_systems) / counts)[index]
+    torque = scatter_sum(torch.linalg.cross(r, forces), index, n_systems)
+    squares = scatter_sum((r * r).sum(1), index, n_systems)[:, None, None]
+    inertia = scatter_sum(r[:, :, None] * r[:, None, :], index, n_systems) - squares * torch.eye(3).to(r)
+    mu: Tensor = (torch.linalg.pinv(inertia, hermitian=True) @ -torque[:, :, None]).squeeze(2)
+    correction: Tensor = torch.linalg.cross(r, mu[index])
+    return forces + correction

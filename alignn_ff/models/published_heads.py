@@ -1,0 +1,182 @@
+"""From the states of atoms to outputs: the energy of each atom, or properties of structures and atoms.
+
+The mean over atoms, times their number, times a linear readout, is a sum over atoms: so the published force fields
+have atomic energies. Penalty and ZBL belong to the energy of their own structure, once.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from alignn_ff.errors import ConfigError, StructureError
+from alignn_ff.graph import AtomicGraph, GraphRecipe
+from alignn_ff.models.base import EnergyModel, Heads, ModelStatistics, PropertyModel
+from alignn_ff.models.published_config import Activation, ArchitectureConfig, mention_ignored_fields
+from alignn_ff.models.published_network import Bonds, NetworkParts, PublishedNetwork
+from alignn_ff.nn import NormedLayer, scatter_sum
+
+TYPICAL_POSITIVE = 0.7
+"""Where an output behind exp() starts, as published (an average band gap in eV)."""
+
+
+class States(NamedTuple):
+    """What outputs are made of.
+
+    Attributes:
+        atoms: (n_atoms, hidden_features).
+        penalty: (n_atoms,) float64, eV, share of each atom; zero where there is none.
+        zbl: (n_atoms,) float64, eV, likewise.
+    """
+
+    atoms: Tensor
+    penalty: Tensor
+    zbl: Tensor
+
+
+class PublishedModel(nn.Module):
+    """Network and heads of a published family, without short-range terms."""
+
+    def __init__(
+        self, config: ArchitectureConfig, recipe: GraphRecipe, elements: tuple[int, ...], parts: NetworkParts
+    ) -> None:
+        super().__init__()
+        mention_ignored_fields(config)
+        self.architecture, self.recipe, self.elements = config, recipe, elements
+        width, extra = config.hidden_features, config.fingerprint_width
+        self.network = PublishedNetwork(config, elements, parts)
+        self.readout = nn.Linear(width + extra, config.n_outputs)
+        if config.link == "log":
+            nn.init.constant_(self.readout.bias, math.log(TYPICAL_POSITIVE))
+        if extra:
+            self.extra_embedding = NormedLayer(extra, extra, parts.norm)
+            both = width + extra
+            self.extra_layers = nn.Sequential(NormedLayer(both, both, parts.norm), NormedLayer(both, both, parts.norm))
+
+    def states(self, graph: AtomicGraph, edge_vectors: Tensor, angle_vectors: Tensor | None = None) -> States:
+        """States of the atoms and short-range energies.
+
+        Args:
+            graph: one structure or several.
+            edge_vectors: (n_edges, 3) float64, Å.
+            angle_vectors: (n_edges, 3), those that the angles are made of, if others (training without them).
+        """
+        angle_vectors = edge_vectors if angle_vectors is None else angle_vectors
+        distance = torch.linalg.vector_norm(edge_vectors, dim=1)
+        if self.architecture.longest_bond is not None:
+            kept = torch.nonzero(distance.detach() <= self.architecture.longest_bond).squeeze(1)
+            graph, distance, angle_vectors = keep_edges(graph, kept), distance[kept], angle_vectors[kept]
+        bonds = self.shaped(distance)
+        atoms = self.network(graph, bonds, angle_vectors)
+        return States(atoms, *self.short_range(graph, distance, bonds))
+
+    def shaped(self, distance: Tensor) -> Bonds:
+        """Bond lengths as the embedding reads them."""
+        return Bonds(distance)
+
+    def short_range(self, graph: AtomicGraph, distance: Tensor, bonds: Bonds) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Penalty and ZBL of each atom, (n_atoms,) float64, eV."""
+        none = distance.new_zeros(graph.atomic_numbers.shape[0])
+        return none, none
+
+    def heads(self, graph: AtomicGraph, edge_vectors: Tensor) -> Heads:  # noqa: ARG002
+        """Outputs beside the main one."""
+        return Heads()
+
+
+class PublishedProperty(PublishedModel, PropertyModel):
+    """Outputs of a structure from the mean over its atoms."""
+
+    def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
+        """(n_systems, n_outputs) float64."""
+        states = self.states(graph, edge_vectors)
+        pooled = mean_over_atoms(states.atoms, graph)
+        if self.architecture.fingerprint_width:
+            pooled = self.extra_layers(torch.cat([pooled, self._fingerprints(graph, pooled.dtype)], dim=1))
+        output: Tensor = self.readout(pooled).double() + self.added_to_output(states, graph)[:, None]
+        for name in self.architecture.activations:
+            output = ACTIVATIONS[name](output)
+        return output
+
+    def added_to_output(self, states: States, graph: AtomicGraph) -> Tensor:
+        """What short-range terms add to each output, (n_systems,) float64."""
+        return states.zbl.new_zeros(graph.n_atoms.shape[0])
+
+    def _fingerprints(self, graph: AtomicGraph, dtype: torch.dtype) -> Tensor:
+        width = self.architecture.fingerprint_width
+        given = None if graph.extra_features is None else graph.extra_features.shape[1]
+        if graph.extra_features is None or given != width:
+            raise StructureError(
+                f"this model reads {width} extra_features of each atom, but the structure has {given or 'none'}; "
+                "give them as atoms.arrays['extra_features']"
+            )
+        return mean_over_atoms(self.extra_embedding(graph.extra_features.to(dtype)), graph)
+
+
+class PublishedEnergy(PublishedModel, EnergyModel):
+    """Energy = Σ_i [reference of the element + scale·(W·x_i + b)] + penalty + ZBL.
+
+    Loaded models have references 0 and scale 1.
+    """
+
+    scale: Tensor
+    reference: Tensor
+
+    def __init__(
+        self,
+        config: ArchitectureConfig,
+        recipe: GraphRecipe,
+        elements: tuple[int, ...],
+        parts: NetworkParts,
+        statistics: ModelStatistics,
+    ) -> None:
+        super().__init__(config, recipe, elements, parts)
+        if statistics.exact_free_atoms:
+            raise ConfigError(
+                f"reference energies of isolated atoms need a family that keeps them exactly (alignn_smooth), not "
+                f'{getattr(config, "name", "this one")}; give "least_squares"'
+            )
+        self.register_buffer("scale", torch.tensor(statistics.scale, dtype=torch.float64))
+        self.register_buffer("reference", torch.tensor(statistics.reference_energies, dtype=torch.float64))
+
+    def forward(self, graph: AtomicGraph, edge_vectors: Tensor, angle_vectors: Tensor | None = None) -> Tensor:
+        """Energy of each atom, (n_atoms,) float64, eV; ``angle_vectors`` as in :meth:`states`."""
+        states = self.states(graph, edge_vectors, angle_vectors)
+        local = self.readout(states.atoms).squeeze(1).double()
+        reference = self.reference[self.network.features.row_of[graph.atomic_numbers]]
+        energy: Tensor = reference + self.scale * local + states.penalty + states.zbl
+        return energy
+
+
+def mean_over_atoms(values: Tensor, graph: AtomicGraph) -> Tensor:
+    """(n_systems, features) mean of (n_atoms, features)."""
+    n_atoms = graph.n_atoms.to(values.dtype)[:, None]
+    return scatter_sum(values, graph.system_idx, graph.n_atoms.shape[0]) / n_atoms
+
+
+def keep_edges(graph: AtomicGraph, kept: Tensor) -> AtomicGraph:
+    """The graph of some edges, and of the angles between them; counts of edges per structure stay behind."""
+    row_of = torch.full_like(graph.edge_src, -1)
+    row_of[kept] = torch.arange(kept.shape[0], device=kept.device)
+    line_src, line_dst = row_of[graph.line_src], row_of[graph.line_dst]
+    both = (line_src >= 0) & (line_dst >= 0)
+    line_nodes = row_of[graph.line_nodes]
+    return graph._replace(
+        edge_src=graph.edge_src[kept],
+        edge_dst=graph.edge_dst[kept],
+        edge_shift=graph.edge_shift[kept],
+        line_nodes=line_nodes[line_nodes >= 0],
+        line_src=line_src[both],
+        line_dst=line_dst[both],
+    )
+
+
+ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
+    "identity": lambda x: x,
+    "log": torch.exp,
+    "logit": torch.sigmoid,
+    "log_softmax": lambda x: torch.log_softmax(x, dim=1),
+}
+"""Names are the config's: the link "log" means that the model's output is the logarithm."""

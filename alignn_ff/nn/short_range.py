@@ -1,0 +1,51 @@
+"""Short-range terms of the published families: a linear penalty, and ZBL with a fixed end.
+
+Each gives an energy to every directed edge; a pair is two edges.
+"""
+
+import torch
+from torch import Tensor
+
+from alignn_ff.nn.envelope import polynomial_envelope
+from alignn_ff.nn.repulsion import screening
+
+ZBL_LENGTH_A = 0.46850
+"""0.8854·a₀, Å, with the digits that the published weights were trained with."""
+ZBL_COULOMB_EV_A = 14.399645
+"""e²/(4πε₀), eV·Å, likewise."""
+
+
+def linear_penalty(length: Tensor, factor: float, threshold: float) -> Tensor:
+    """factor·(threshold − length) where it is positive; it has a kink at the threshold.
+
+    Args:
+        length: (n_edges,) Å.
+        factor: eV/Å.
+        threshold: Å.
+
+    Returns:
+        (n_edges,) eV; both edges of a pair carry it in full, as published.
+    """
+    return factor * torch.relu(threshold - length)
+
+
+def published_zbl(z_src: Tensor, z_dst: Tensor, distance: Tensor, end: float) -> Tensor:
+    """Half the ZBL repulsion of a pair, switched off at ``end`` for all elements alike.
+
+    Ziegler, Biersack and Littmark (1985), times the envelope of DimeNet with exponent 4.
+
+    Args:
+        z_src: (n_edges,) atomic numbers.
+        z_dst: (n_edges,) atomic numbers.
+        distance: (n_edges,) float64, Å.
+        end: Å.
+
+    Returns:
+        (n_edges,) float64, eV.
+    """
+    close = torch.nonzero(distance.detach() < end).squeeze(1)
+    z1, z2 = z_src[close].to(distance.dtype), z_dst[close].to(distance.dtype)
+    r = distance.index_select(0, close)
+    phi = screening(r * (z1.pow(0.23) + z2.pow(0.23)) / ZBL_LENGTH_A)
+    pair = ZBL_COULOMB_EV_A * z1 * z2 / r * phi * polynomial_envelope(r, end, 4)
+    return torch.zeros_like(distance).index_add(0, close, 0.5 * pair)

@@ -1,0 +1,136 @@
+"""Predictor: everything that a model says about structures, whether a force field or a property model.
+
+In: structures. Out: scalars, vectors, classes with probabilities, values of atoms. Energies come from the same model
+that the potential of a force field is made of.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from ase import Atoms
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alignn_ff import checkpoint, zoo
+from alignn_ff.checkpoint import Header
+from alignn_ff.graph import batch_graphs, batch_systems, edge_vectors
+from alignn_ff.models import EnergyModel, Heads, PropertyModel
+from alignn_ff.nn import scatter_sum
+from alignn_ff.potential import DTYPES, Precision, cast_network, prepare_structure, select_device
+
+FloatArray = NDArray[np.float64]
+
+
+class Outputs(NamedTuple):
+    """What a model says about one structure; None where it says nothing.
+
+    Attributes:
+        energy_eV: total energy of a force field.
+        values: (n_outputs,) outputs of a property model, in the unit of its training data.
+        probabilities: (n_classes,) of a classification.
+        predicted_class: the most probable class, from 0.
+        atomwise: (n_atoms, n) outputs of each atom.
+        additional: (n,) further outputs of the structure.
+    """
+
+    energy_eV: float | None = None
+    values: FloatArray | None = None
+    probabilities: FloatArray | None = None
+    predicted_class: int | None = None
+    atomwise: FloatArray | None = None
+    additional: FloatArray | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Names with numbers, lists and units; what the model does not say is left out."""
+        said = {name: value for name, value in self._asdict().items() if value is not None}
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in said.items()}
+
+
+class Predictor:
+    """A model of any kind, ready to be evaluated.
+
+    Attributes:
+        name: of the model, for messages.
+        header: config, graph recipe, elements, provenance.
+        model: on ``device``, its parameters in ``dtype``.
+        device, dtype: where and how the network runs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        header: Header,
+        model: EnergyModel | PropertyModel,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.name, self.header, self.device, self.dtype = name, header, device, dtype
+        self.model = cast_network(model, dtype).to(device)
+
+    def predict(self, structures: Sequence[Atoms], *, batch_size: int = 32) -> list[Outputs]:
+        """Outputs of each structure, in the given order.
+
+        Raises:
+            StructureError: a structure makes no sense.
+            ElementNotCoveredError: an element that the model does not know.
+        """
+        outputs: list[Outputs] = []
+        for start in range(0, len(structures), batch_size):
+            outputs += self._batch(structures[start : start + batch_size])
+        return outputs
+
+    @torch.no_grad()
+    def _batch(self, structures: Sequence[Atoms]) -> list[Outputs]:
+        prepared = [prepare_structure(a, self.header, name=self.name, device=self.device) for a in structures]
+        graph = batch_graphs([item.graph for item in prepared])
+        vectors = edge_vectors(batch_systems([item.system for item in prepared]), graph)
+        main = self.model(graph, vectors)
+        further: Callable[..., Heads] | None = getattr(self.model, "heads", None)
+        heads = Heads() if further is None else further(graph, vectors)
+        if isinstance(self.model, EnergyModel):
+            energy = scatter_sum(main, graph.system_idx, len(structures)).tolist()
+            parts = [Outputs(energy_eV=e) for e in energy]
+        else:
+            classifies = bool(getattr(self.header.model, "classification", False))
+            parts = [_classes(row) if classifies else Outputs(values=_numbers(row)) for row in main]
+        counts = [len(a) for a in structures]
+        atomwise = [None] * len(counts) if heads.atomwise is None else heads.atomwise.split(counts)
+        additional = [None] * len(counts) if heads.additional is None else heads.additional.unbind(0)
+        return [
+            part._replace(atomwise=None if a is None else _numbers(a), additional=None if b is None else _numbers(b))
+            for part, a, b in zip(parts, atomwise, additional, strict=True)
+        ]
+
+
+def load_predictor(name_or_path: str | Path, *, device: str = "auto", dtype: Precision = "float32") -> Predictor:
+    """Load a model of any kind by zoo name, file or folder.
+
+    Args:
+        name_or_path: a name of the zoo, a model file, a folder with one, or a folder of the published package.
+        device: "auto" (GPU if there is one), "cpu", "cuda", …
+        dtype: of the network.
+
+    Raises:
+        ModelNotFoundError, CheckpointError, ConfigError
+    """
+    loaded = checkpoint.load(zoo.model_file(name_or_path))
+    chosen = select_device(device)
+    return Predictor(str(name_or_path), loaded.header, loaded.model, device=chosen, dtype=DTYPES[dtype])
+
+
+def _classes(output: Tensor) -> Outputs:
+    """From log-probabilities of all classes, or from one probability of class 1."""
+    if output.shape[0] == 1:
+        probabilities = np.array([1.0 - float(output[0]), float(output[0])])
+    else:
+        probabilities = _numbers(output.exp())
+    return Outputs(probabilities=probabilities, predicted_class=int(probabilities.argmax()))
+
+
+def _numbers(tensor: Tensor) -> FloatArray:
+    numbers: FloatArray = tensor.double().cpu().numpy()
+    return numbers

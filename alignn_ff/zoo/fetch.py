@@ -1,0 +1,149 @@
+"""Downloaded models: fetched once, checked, and at hand offline ever after.
+
+Each lies in ``<cache>/<name>/`` with ``source.json``, which says where it is from and what its files must hash to.
+"""
+
+import datetime as dt
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from alignn_ff.checkpoint.format import read_archive
+from alignn_ff.errors import CheckpointError, ConfigError, DownloadError, ModelNotFoundError
+from alignn_ff.io import write_json
+from alignn_ff.zoo import places
+from alignn_ff.zoo.archive import unpack_model
+from alignn_ff.zoo.download import Progress, download, sha256_of
+from alignn_ff.zoo.published import published_models
+
+SOURCE_NAME: Final = "source.json"
+
+
+class Source(BaseModel):
+    """Where a downloaded model is from.
+
+    Attributes:
+        url: the address.
+        sha256: of the file at that address.
+        files: name → SHA-256 of what lies here.
+        fetched: date and time, UTC.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    sha256: str
+    files: dict[str, str]
+    fetched: str
+
+
+def fetch(
+    name_or_url: str,
+    *,
+    name: str | None = None,
+    sha256: str | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """The folder of a downloaded model; it is downloaded where it is not here yet.
+
+    Args:
+        name_or_url: a model that the published package lists, or an http(s) address of a model file or of a zip
+            of a published folder.
+        name: what the model is called here; None takes the name, or the last part of the address.
+        sha256: what the downloaded file must have. Nobody publishes those of the listed models.
+        cache: folder of downloaded models; None takes the user's.
+        progress: is told of the bytes.
+
+    Raises:
+        ModelNotFoundError: no listed model has this name.
+        DownloadError: see :func:`download`; or the name stands for another address already.
+        CheckpointError: what is here was changed, or what came is no model.
+    """
+    url = _address(name_or_url)
+    name = valid_name(name or (name_or_url if name_or_url != url else Path(urlsplit(url).path).stem))
+    folder = (cache or places.download_cache()) / name
+    if (folder / SOURCE_NAME).is_file():
+        return _already_here(folder, url, sha256)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    archive = folder.parent / f"{name}.download"
+    download(url, archive, sha256=sha256, progress=progress)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as scratch:
+        fresh = Path(scratch) / name
+        fresh.mkdir()
+        try:
+            files = unpack_model(archive, fresh)
+            read_archive(files[-1])
+        except (DownloadError, CheckpointError):
+            archive.unlink()  # whole and wrong: going on with it would not help
+            raise
+        source = Source(
+            url=url,
+            sha256=sha256_of(archive),
+            files={file.name: sha256_of(file) for file in files},
+            fetched=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        )
+        write_json(fresh / SOURCE_NAME, source.model_dump())
+        shutil.rmtree(folder, ignore_errors=True)  # remains of nothing that counts: it has no source.json
+        fresh.rename(folder)
+    archive.unlink()
+    return folder
+
+
+def read_source(folder: Path) -> Source:
+    """Where a downloaded model is from, once its files are seen to be the ones that came.
+
+    Raises:
+        CheckpointError: they are not.
+    """
+    try:
+        source = Source.model_validate_json((folder / SOURCE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise CheckpointError(f"{folder / SOURCE_NAME} cannot be read; remove {folder} and fetch it again") from error
+    for name, expected in source.files.items():
+        if not (folder / name).is_file() or sha256_of(folder / name) != expected:
+            raise CheckpointError(f"{folder / name} is not the file that was downloaded; remove {folder}, fetch again")
+    return source
+
+
+def valid_name(name: str) -> str:
+    """A name that can be a folder's, and is no path.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name == "auto":
+        raise ConfigError(
+            f"{name!r} cannot be the name of a model: letters, digits, '.', '_' and '-', beginning with a letter or "
+            "digit, and not 'auto'; give another with --name"
+        )
+    return name
+
+
+def _address(name_or_url: str) -> str:
+    if "://" in name_or_url:
+        return name_or_url
+    listed = published_models()
+    if name_or_url not in listed:
+        raise ModelNotFoundError(
+            f"the published package lists no model {name_or_url!r}; `alignn-ff zoo list --published` shows its "
+            f"{len(listed)} names, and any https:// address of a model can be fetched"
+        )
+    return listed[name_or_url].url
+
+
+def _already_here(folder: Path, url: str, sha256: str | None) -> Path:
+    source = read_source(folder)
+    if source.url != url:
+        raise DownloadError(f"{folder.name!r} is from {source.url}, not from {url}; give another name with --name")
+    if sha256 is not None and source.sha256 != sha256.lower():
+        raise DownloadError(
+            f"{folder.name!r} is here, but was downloaded with the SHA-256 {source.sha256}, and {sha256.lower()} is "
+            f"expected; remove {folder} to fetch it again"
+        )
+    return folder
