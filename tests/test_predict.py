@@ -10,9 +10,15 @@ import pytest
 from ase.build import bulk
 from numpy.testing import assert_allclose
 
+from alignn_ff import checkpoint
+from alignn_ff.checkpoint import Header
+from alignn_ff.errors import StructureError
+from alignn_ff.graph import GraphRecipe
+from alignn_ff.models import AlignnAtomwiseConfig
 from alignn_ff.predictor import load_predictor
 from tests.conftest import CommandLine
 from tests.recorded import FOLDERS, recorded
+from tests.tiny_models import tiny_header, tiny_model
 
 
 @pytest.fixture
@@ -80,3 +86,32 @@ def test_unknown_element_is_named(command_line: CommandLine, tmp_path: Path) -> 
     result = command_line("predict", FOLDERS / "alignn-log", tmp_path / "ds.extxyz")
     assert result.code == 2
     assert "Ds" in result.stderr
+
+
+def test_fingerprints_of_atoms_are_read_and_their_absence_is_named(tmp_path: Path) -> None:
+    config = AlignnAtomwiseConfig(
+        alignn_layers=1,
+        gcn_layers=1,
+        hidden_features=8,
+        embedding_features=8,
+        edge_input_features=6,
+        triplet_input_features=4,
+        extra_features=3,
+        calculate_gradient=False,
+    )
+    header = Header(
+        model=config, graph=GraphRecipe(cutoff=4.5), elements=(14,), statistics=tiny_header((14,)).statistics
+    )
+    path = tmp_path / "fingerprints.pt"
+    checkpoint.save(path, header, tiny_model(header).state_dict())
+    predictor = load_predictor(path, device="cpu", dtype="float64")
+    atoms = [bulk("Si", cubic=True), bulk("Si", a=5.5)]
+    with pytest.raises(StructureError, match=r"reads 3 extra_features of each atom, but the structure has none"):
+        predictor.predict(atoms)
+    for index, structure in enumerate(atoms):
+        structure.arrays["extra_features"] = np.full((len(structure), 3), 0.5 * (index + 1))
+    together = predictor.predict(atoms)
+    alone = predictor.predict(atoms[1:])
+    assert_allclose(together[1].values, alone[0].values, rtol=0, atol=1e-12)
+    atoms[1].arrays["extra_features"] = np.full((2, 3), -1.0)
+    assert np.abs(predictor.predict(atoms[1:])[0].values - alone[0].values).max() > 1e-6
