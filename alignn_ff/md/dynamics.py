@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.md.md import MolecularDynamics
 
+from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.errors import AlignnError, SimulationError
 from alignn_ff.graph import check_atoms
 from alignn_ff.log import get_logger
@@ -48,6 +49,7 @@ def run_md(
         StructureError, ElementNotCoveredError, ConfigError: before anything is written.
         SimulationError: the run was stopped by a guard; files hold what came before.
     """
+    keep_freed_memory()
     check_atoms(atoms)
     ensemble = choose_ensemble(config, atoms)
     rng = np.random.default_rng(config.seed)

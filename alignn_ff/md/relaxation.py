@@ -15,6 +15,7 @@ from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedErr
 from ase.optimize import FIRE, LBFGS
 from ase.optimize.optimize import Optimizer
 
+from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.errors import AlignnError, SimulationError
 from alignn_ff.graph import check_atoms
 from alignn_ff.log import get_logger
@@ -54,6 +55,7 @@ def relax(
         StructureError: the structure makes no sense, or has no cell that could relax.
         SimulationError: energy or forces stopped being finite numbers, or the structure fell apart.
     """
+    keep_freed_memory()
     check_atoms(atoms)
     work = atoms.copy()
     work.calc = calculator
