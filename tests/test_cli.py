@@ -287,3 +287,14 @@ def test_the_example_is_a_silicon_vacancy_that_wants_to_relax() -> None:
     assert atoms.get_chemical_formula() == "Si63"
     np.testing.assert_allclose(atoms.cell.array, np.eye(3) * 2 * 5.469, atol=1e-9)
     assert atoms.get_all_distances(mic=True)[np.triu_indices(63, 1)].min() > 2.0
+
+
+def test_an_empty_model_name_and_an_unknown_symbol_are_named(tmp_path: Path, command_line: CommandLine) -> None:
+    strange = tmp_path / "strange.xyz"
+    strange.write_text("1\n\nQq 0 0 0\n")
+    unreadable = command_line("energy", strange)
+    assert unreadable.code == 2
+    assert "'Qq' is no chemical symbol" in unreadable.stderr
+    nameless = command_line("eval", "", strange)
+    assert nameless.code == 2
+    assert "name of the model is empty" in nameless.stderr

@@ -1,5 +1,6 @@
 """``alignn-ff train``: a JSON config and DFT data in, a model with metrics and plots out."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,6 +88,8 @@ class ProgressDisplay:
         if "val_energy_MAE_meV_per_atom" in row:
             parts.append(f"E {row['val_energy_MAE_meV_per_atom']:.2f} meV/atom")
         self._state = " · ".join(parts)
+        if self._task is not None:
+            self._bar.update(self._task, epoch=int(row["epoch"]), state=self._state, refresh=True)
         if not errors.is_terminal and self._config.progress:
             errors.print(f"epoch {int(row['epoch'])}/{self._config.epochs} · {self._state} · {row['seconds']:.0f} s")
 
@@ -106,4 +109,4 @@ def _summarise(result: "TrainingResult") -> None:
         results.print(error_table(f"{split} (best model, epoch {result.best_epoch})", metrics))
     results.print(f"model: {result.model_file}", soft_wrap=True)
     results.print(f"everything else: {result.folder.resolve()}", soft_wrap=True)
-    results.print(f"use it: alignn-ff relax STRUCTURE --model {result.model_file}", soft_wrap=True)
+    results.print(f"use it: alignn-ff relax STRUCTURE --model {shlex.quote(str(result.model_file))}", soft_wrap=True)

@@ -34,6 +34,8 @@ def read_structures(path: Path, index: str = ":") -> list[Atoms]:
             f"cannot tell the format of {path} ({error}); any format of ASE is allowed, "
             "for example POSCAR/.vasp, .cif, .xyz/.extxyz, .traj"
         ) from error
+    except KeyError as error:
+        raise StructureError(f"cannot read {path} as a structure: {error} is no chemical symbol or field") from error
     except Exception as error:  # ASE's readers raise anything on junk
         raise StructureError(f"cannot read {path} as a structure: {type(error).__name__}: {error}") from error
     structures = [frames] if isinstance(frames, Atoms) else list(frames)

@@ -24,6 +24,8 @@ def model_file(name_or_path: str | Path) -> Path:
         ModelNotFoundError: no such file, folder or name.
         CheckpointError: the file in the user's zoo or in the cache is not the one that was added or downloaded.
     """
+    if not str(name_or_path):
+        raise ModelNotFoundError("the name of the model is empty; give a name of the zoo, a file or a folder")
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
