@@ -1,7 +1,7 @@
 """Keep freed memory in the process, so that large buffers are not paged in anew at every step.
 
-glibc returns blocks above 128 KiB to the system as soon as they are freed; a training step then spends
-a quarter of its time in page faults. Only long-running drivers ask for this, never an import.
+glibc returns large blocks to the system as soon as they are freed, and each new one is paged in again.
+Only long-running drivers ask for this, never an import.
 """
 
 import ctypes

@@ -4,9 +4,8 @@ In: what each edge, source and target contribute to a gate, and envelope weights
 
     out_i = Σ_{e: dst=i} w_e·S_e ⊙ v_src,    S_e = σ(g_e + a_src + b_dst).
 
-Nearly all time of an evaluation goes here. Automatic differentiation, twice for training on forces, moves
-some forty arrays of size (n_edges, features) through memory; written by hand it is half of that, and
-only the gates S are kept.
+Nearly all time of an evaluation goes here. Automatic differentiation, twice for training on forces, keeps
+every intermediate array of size (n_edges, features); written by hand, only the gates S are kept.
 """
 
 from typing import Any
