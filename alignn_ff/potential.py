@@ -1,4 +1,4 @@
-"""Potential = model + graph recipe + device + dtype: the one energy that everything above shares.
+"""Potential = model + graph recipe + device + dtype + execution backend: the one energy that everything above shares.
 
 In: structures. Out: predictions. The calculator, dynamics, evaluation and training all come through here.
 """
@@ -14,6 +14,7 @@ from ase.data import chemical_symbols
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError, ElementNotCoveredError, PropertyModelError
+from alignn_ff.execution import BACKENDS, BackendName, Limits, choose_backend
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
@@ -26,7 +27,6 @@ from alignn_ff.graph import (
     system_to,
 )
 from alignn_ff.models import EnergyModel
-from alignn_ff.models import predict as predict_derivatives
 
 Precision = Literal["float32", "float64"]
 Model = TypeVar("Model", bound=torch.nn.Module)
@@ -42,16 +42,27 @@ class Potential:
         model: the network on ``device``, its parameters in ``dtype``.
         device: where it runs.
         dtype: of the network; geometry and energy sums are float64 always.
+        backend: how the model is executed, a name of ``execution.BACKENDS``.
     """
 
     def __init__(
-        self, name: str, header: Header, model: EnergyModel, *, device: torch.device, dtype: torch.dtype
+        self,
+        name: str,
+        header: Header,
+        model: EnergyModel,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        backend: BackendName = "auto",
+        limits: Limits | None = None,
     ) -> None:
         self.name = name
         self.header = header
         self.device = device
         self.dtype = dtype
         self.model = cast_network(model, dtype).to(device)
+        self.backend = choose_backend(backend, self.model)
+        self._evaluate = BACKENDS[self.backend].build(self.model, limits or Limits())
 
     def predict(
         self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32
@@ -83,7 +94,7 @@ class Potential:
 
     def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
         """Prediction for prepared input on this potential's device."""
-        return predict_derivatives(self.model, system, graph, derivatives=derivatives)
+        return self._evaluate(system, graph, derivatives=derivatives)
 
     def prepare(self, atoms: Atoms) -> "Prepared":
         """Check a structure and build its graph.
@@ -131,7 +142,13 @@ def prepare_structure(atoms: Atoms, header: Header, *, name: str, device: torch.
 
 
 def load_potential(
-    name_or_path: str | Path, *, device: str = "auto", dtype: Precision = "float32", for_atoms: Atoms | None = None
+    name_or_path: str | Path,
+    *,
+    device: str = "auto",
+    dtype: Precision = "float32",
+    backend: BackendName = "auto",
+    limits: Limits | None = None,
+    for_atoms: Atoms | None = None,
 ) -> Potential:
     """Load a model by zoo name, file or folder.
 
@@ -140,6 +157,8 @@ def load_potential(
             model that fits ``for_atoms``.
         device: "auto" (GPU if there is one), "cpu", "cuda", "cuda:1", …
         dtype: of the network.
+        backend: how the model is executed; "auto" takes the fastest one that starts at once.
+        limits: what an evaluation may use; None is no bound.
         for_atoms: structure that "auto" chooses a model for.
 
     Raises:
@@ -157,7 +176,15 @@ def load_potential(
             f"{name_or_path} is a property model ({loaded.header.model.name}): its output is no energy that forces "
             f"derive from; predict with it by `alignn-ff predict {name_or_path} STRUCTURES`"
         )
-    return Potential(str(name_or_path), loaded.header, loaded.model, device=select_device(device), dtype=DTYPES[dtype])
+    return Potential(
+        str(name_or_path),
+        loaded.header,
+        loaded.model,
+        device=select_device(device),
+        dtype=DTYPES[dtype],
+        backend=backend,
+        limits=limits,
+    )
 
 
 def select_device(device: str) -> torch.device:
