@@ -24,18 +24,24 @@ class Record(NamedTuple):
     Attributes:
         identifier: position in the file, "file.extxyz:17".
         atoms: the structure, without calculator.
-        energy: eV, total.
+        energy: eV, total, or None.
         forces: (n_atoms, 3) eV/Å, or None.
         stress: (3, 3) eV/Å³, tension positive, or None.
         group: ``config_type`` of the frame, "" if it has none.
+        target: (n_outputs,) property of the structure in the unit of its file, or None.
+        atomwise: (n_atoms, k) property of each atom, or None.
+        additional: (m,) further property of the structure, or None.
     """
 
     identifier: str
     atoms: Atoms
-    energy: float
+    energy: float | None
     forces: NDArray[np.float64] | None
     stress: NDArray[np.float64] | None
     group: str
+    target: NDArray[np.float64] | None = None
+    atomwise: NDArray[np.float64] | None = None
+    additional: NDArray[np.float64] | None = None
 
 
 def read_records(path: Path) -> list[Record]:
@@ -79,7 +85,8 @@ def _arrays(record: Record) -> Iterator[NDArray[np.generic]]:
     yield record.atoms.pbc
     yield np.array(record.energy)
     yield np.zeros(0) if record.forces is None else record.forces
-    yield np.zeros(0) if record.stress is None else record.stress
+    for label in (record.stress, record.target, record.atomwise, record.additional):
+        yield np.zeros(0) if label is None else label
 
 
 def _record(identifier: str, atoms: Atoms) -> Record:

@@ -105,7 +105,7 @@ def training_domain(
             if chosen.size:
                 name = f"{chemical_symbols[first]}-{chemical_symbols[second]}"
                 shortest[name] = min(shortest[name], float(chosen.min()))
-    energies = [record.energy / len(record.atoms) for record in records]
+    energies = [record.energy / len(record.atoms) for record in records if record.energy is not None]
     norms = [np.linalg.norm(record.forces, axis=1).max() for record in records if record.forces is not None]
     return TrainingDomain(
         shortest_distance_A=dict(sorted(shortest.items())),
