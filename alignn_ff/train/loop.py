@@ -62,7 +62,8 @@ class Trainer:
         self._sums = torch.zeros(len(Loss._fields), dtype=torch.float64, device=device)
         self.batches_per_epoch = -(-len(training) // config.batch_size)
         self.n_steps = self.batches_per_epoch * config.epochs
-        self.n_warmup = min(config.warmup_steps, int(LONGEST_WARMUP_FRACTION * self.n_steps))
+        self.schedule_steps = self.batches_per_epoch * (config.lr_total_epochs or config.epochs)
+        self.n_warmup = min(config.warmup_steps, int(LONGEST_WARMUP_FRACTION * self.schedule_steps))
         self.weights = loss_weights(config.model)
         self.as_published = bool(unphysical_switches(config.model))
         self.late_weights = self.weights._replace(energy=self.weights.energy * config.late_energy_factor)
@@ -104,10 +105,10 @@ class Trainer:
     def step(self, batch: Sample) -> Loss:
         """One optimiser step."""
         step = self.progress.step
-        rate = self.config.learning_rate * SCHEDULES[self.config.scheduler](step, self.n_steps, self.n_warmup)
+        rate = self.config.learning_rate * SCHEDULES[self.config.scheduler](step, self.schedule_steps, self.n_warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        late = step >= LATE_FRACTION * self.n_steps
+        late = step >= LATE_FRACTION * self.schedule_steps
         _, loss = self.compute(batch, self.late_weights if late else self.weights, training=True)
         self.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()

@@ -37,14 +37,16 @@ from alignn_ff.train.artifacts import (
 )
 from alignn_ff.train.batches import build_sample, edge_lengths
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.config.advice import advice, bond_advice
 from alignn_ff.train.datasets import load_records, suit_outputs
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.loop import Observer, Trainer
 from alignn_ff.train.loss import Measure, loss_weights
+from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, compare, summarise
 from alignn_ff.train.records import Record, records_digest
 from alignn_ff.train.split import Split, split_records
-from alignn_ff.train.state import check_fingerprint, load_state, save_state
+from alignn_ff.train.state import STATE_FILE, check_fingerprint, load_state, save_state
 from alignn_ff.train.statistics import (
     covered_elements,
     label_scales,
@@ -54,8 +56,19 @@ from alignn_ff.train.statistics import (
 
 log = get_logger("train")
 
-FREE_TO_CHANGE = frozenset({"data", "output_dir", "progress", "checkpoint_minutes", "write_predictions"})
-"""Fields that a resumed run may change."""
+FREE_TO_CHANGE = frozenset(
+    {
+        "data",
+        "output_dir",
+        "progress",
+        "checkpoint_minutes",
+        "resume_checkpoint",
+        "write_predictions",
+        "gpu_memory_fraction",
+        "version",
+    }
+)
+"""Fields that a resumed run may change; ``epochs`` too, where ``lr_total_epochs`` holds the schedule."""
 
 
 class TrainingResult(NamedTuple):
@@ -105,7 +118,10 @@ def train(
     if data is not None:
         config = config.model_copy(update={"data": str(data), "dataset": "user_data"})
     folder = Path(config.output_dir)
+    resume = resume or (config.resume_checkpoint and (folder / STATE_FILE).exists())
     check_folder(folder, resume=resume, overwrite=overwrite)
+    for sentence in advice(config):
+        log.warning(sentence)
     records = load_records(config)
     config = suit_outputs(config, records)
     split = split_records(records, config)
@@ -129,7 +145,7 @@ def train(
         if is_best or not (folder / BEST_MODEL).exists():
             save_model(folder / BEST_MODEL, run.header, trainer)
 
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, machine_settings(config, run.trainer.device):
         run.trainer.run(observer=observer, save=save, stop=stop)
     if stop.signal is not None:
         raise TrainingInterruptedError(stop.signal, run.trainer.progress.epoch, folder)
@@ -165,6 +181,8 @@ def _prepare(config: TrainingConfig, records: Sequence[Record], split: Split, de
             data_sha256=records_digest(records),
         ),
     )
+    for sentence in bond_advice(config, header.domain.shortest_distance_A if header.domain else {}):
+        log.warning(sentence)
     trainer = Trainer(
         config,
         cast_network(_seeded_model(config, header), DTYPES[config.dtype]).to(device),
@@ -226,5 +244,6 @@ def _check_labels(config: TrainingConfig, forces: float | None, stress: float | 
 
 
 def _fingerprint(config: TrainingConfig, records: Sequence[Record]) -> dict[str, str]:
-    fields = config.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
+    free = FREE_TO_CHANGE | ({"epochs"} if config.lr_total_epochs is not None else set())
+    fields = config.model_dump(mode="json", exclude=set(free))
     return {**{name: json.dumps(value) for name, value in fields.items()}, "data": records_digest(records)}
