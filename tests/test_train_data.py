@@ -169,7 +169,6 @@ def test_folds_are_stratified_by_the_key_that_is_asked_for(records):
     counts = {}
     for key in ("batch", None):
         choice = {"n_folds": 2, "fold": 0, "stratify_by": key}
-        seeds = range(9)
         splits = [
             split_records(records, validate_config({"cross_validation": choice, "random_seed": seed}))
             for seed in range(9)
