@@ -3,6 +3,7 @@
 Structures of one composition with nearly equal fingerprints are compared by all their distances.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -43,7 +44,7 @@ def _same_ones(records: Sequence[Record], near: Iterable[tuple[int, int]]) -> It
             if i not in known:
                 known[i] = sorted_distances(records[i])
         sizes = [len(records[i].atoms) for i in pair]
-        common = int(np.lcm(*sizes))
+        common = math.lcm(*sizes)
         first, second = (np.repeat(known[i], common // n) for i, n in zip(pair, sizes, strict=True))
         n = min(len(first), len(second))
         at_the_reach = abs(len(first) - len(second)) <= 0.05 * n
