@@ -1,4 +1,4 @@
-"""Records as tensors: graphs built once, targets with masks, batches in a seeded order."""
+"""Records as tensors: graphs built once, targets beside them, batches in a seeded order."""
 
 import random
 from collections.abc import Sequence
@@ -19,24 +19,12 @@ from alignn_ff.graph import (
     graph_to,
     system_from_atoms,
     system_to,
+    with_extra_features,
 )
 from alignn_ff.train.records import Record
+from alignn_ff.train.targets import LabelWidths, Targets, targets_of
 
-
-class Targets(NamedTuple):
-    """Labels of a batch, float64, zero where the mask is false; never NaN.
-
-    Attributes:
-        energy: (n_systems,) eV, total.
-        forces: (n_atoms, 3) eV/Å. has_forces: (n_atoms,) bool.
-        stress: (n_systems, 3, 3) eV/Å³, tension positive. has_stress: (n_systems,) bool.
-    """
-
-    energy: Tensor
-    forces: Tensor
-    has_forces: Tensor
-    stress: Tensor
-    has_stress: Tensor
+NO_PROPERTIES = LabelWidths()
 
 
 class Sample(NamedTuple):
@@ -55,22 +43,17 @@ class Sample(NamedTuple):
         )
 
 
-def build_sample(record: Record, recipe: GraphRecipe) -> Sample:
-    """Graph and targets of one record."""
+def build_sample(record: Record, recipe: GraphRecipe, widths: LabelWidths = NO_PROPERTIES) -> Sample:
+    """Graph and targets of one record.
+
+    Args:
+        record: structure and labels.
+        recipe: how atoms become a graph.
+        widths: of the properties that some record of the set has.
+    """
     system = system_from_atoms(record.atoms)
-    n_atoms = len(record.atoms)
-    targets = Targets(
-        energy=torch.tensor([record.energy], dtype=torch.float64),
-        forces=torch.zeros(n_atoms, 3, dtype=torch.float64)
-        if record.forces is None
-        else torch.from_numpy(record.forces.copy()),
-        has_forces=torch.full((n_atoms,), record.forces is not None),
-        stress=torch.zeros(1, 3, 3, dtype=torch.float64)
-        if record.stress is None
-        else torch.from_numpy(record.stress.copy())[None],
-        has_stress=torch.tensor([record.stress is not None]),
-    )
-    return Sample(system, build_graph(system, recipe), targets)
+    graph = with_extra_features(build_graph(system, recipe), record.atoms)
+    return Sample(system, graph, targets_of(record, widths))
 
 
 def edge_lengths(sample: Sample) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
