@@ -6,15 +6,15 @@ alone decide them), divides each batch's sums by them, and then its gradients ad
 Nothing here waits for the device.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from alignn_ff.models import ModelConfig
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.criteria import CRITERIA, Elements, class_likelihood
+from alignn_ff.train.criteria import CRITERIA, Elements, class_likelihood, zero_inflated
 from alignn_ff.train.outputs import ModelOutputs
 from alignn_ff.train.parts import NAMES, PARTS, Part
 from alignn_ff.train.statistics import LabelScales
@@ -107,21 +107,26 @@ def comparable(part: Part, predicted: Tensor, targets: Targets, n_atoms: Tensor)
     return known * unit, label.reshape(rows, -1) * unit
 
 
-def build_measure(config: TrainingConfig, scales: LabelScales) -> Measure:
+OF_OUTPUTS: Final[dict[str, Elements]] = {"classification": class_likelihood, "zero_inflated": zero_inflated}
+"""Field of a model whose outputs have a likelihood of their own, whatever the criterion is called."""
+
+
+def build_measure(config: TrainingConfig, scales: LabelScales, spreads: Mapping[str, float]) -> Measure:
     """The criterion of a config for every part.
 
     Args:
         config: of the run.
-        scales: RMS of labels on the training set.
+        scales: RMS of energies, forces and stresses on the training set.
+        spreads: of properties on the training set, "target", "atomwise", "additional".
     """
     row = CRITERIA[config.criterion]
-    classifies = bool(getattr(config.model, "classification", False))
-    of_target = class_likelihood if classifies else row.of_target or row.elements
+    of_target = row.of_target or row.elements
+    of_target = next((elements for field, elements in OF_OUTPUTS.items() if getattr(config.model, field, False)), of_target)
     rms = {
         "energy": scales.energy,
         "forces": scales.forces,
         "stress": None if scales.stress is None else scales.stress * GPA_PER_EV_PER_A3,
-        **scales.properties,
+        **spreads,
     }
     return Measure(
         elements=tuple(of_target if name == "target" else row.elements for name in NAMES),

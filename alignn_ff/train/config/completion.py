@@ -69,12 +69,25 @@ def _classify(content: Content) -> Content:
     return {**content, "model": {**content["model"], "classification": True}}
 
 
+def _inflate_zeros(content: Content) -> Content:
+    """The criterion zig reads a pair for each target, so the model must say pairs."""
+    if content.get("criterion") != "zig" or not isinstance(content["model"], dict):
+        return content
+    if _family(content) in FAMILIES and not _has_field(content, "zero_inflated"):
+        raise ValueError(
+            f"criterion is zig, but {_family(content)} predicts energies only: take model.name alignn or "
+            "alignn_atomwise, or another criterion"
+        )
+    return {**content, "model": {**content["model"], "zero_inflated": True}}
+
+
 COMPLETIONS: Final[tuple[Callable[[Content], Content], ...]] = (
     _name_the_family,
     _take_user_data,
     _suit_smooth_families,
     _take_feature_width,
     _classify,
+    _inflate_zeros,
 )
 
 
