@@ -51,7 +51,7 @@ def test_published_family_trains_and_loads(tmp_path: Path, name: str, switches: 
 
 def test_property_model_is_refused_before_training_starts(tmp_path: Path) -> None:
     data = write_frames(tmp_path / "cu.extxyz", copper_frames(8))
-    config = config_of(tmp_path, "alignn_atomwise", output_features=2, stresswise_weight=0.0)
+    config = config_of(tmp_path, "alignn_atomwise", link="log", stresswise_weight=0.0)
     with pytest.raises(ConfigError, match="property model"):
         train(config, observer=Silent(), data=data, device="cpu")
 

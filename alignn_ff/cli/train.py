@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alignn_ff.cli.console import errors, results
-from alignn_ff.cli.options import DeviceOption
+from alignn_ff.cli.inputs import parse_changes
+from alignn_ff.cli.options import (
+    AdditionalKeyOption,
+    AtomwiseKeyOption,
+    DeviceOption,
+    ForcesKeyOption,
+    IdKeyOption,
+    SetOption,
+    StressKeyOption,
+    TargetKeyOption,
+)
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -18,20 +28,40 @@ if TYPE_CHECKING:
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.json", help="Training config.")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="Extended XYZ file with labels (eV, eV/Å, eV/Å³).")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Extended XYZ file, ASE database, id_prop.json, or a folder with id_prop.json or id_prop.csv; "
+            "takes the place of dataset.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; overrides output_dir.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where a stopped run left off.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.")] = False,
+    id_key: IdKeyOption = None,
+    target_key: TargetKeyOption = None,
+    forces_key: ForcesKeyOption = None,
+    stress_key: StressKeyOption = None,
+    atomwise_key: AtomwiseKeyOption = None,
+    additional_key: AdditionalKeyOption = None,
+    changes: SetOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train a force field on DFT data."""
+    """Train a model on DFT data."""
     from alignn_ff.train import load_config
     from alignn_ff.train import train as run
 
-    settings = load_config(config)
-    if output is not None:
-        settings = settings.model_copy(update={"output_dir": str(output)})
+    given = {
+        "output_dir": None if output is None else str(output),
+        "id_tag": id_key,
+        "target": target_key,
+        "forces_key": forces_key,
+        "stress_key": stress_key,
+        "atomwise_key": atomwise_key,
+        "additional_key": additional_key,
+    }
+    named = {name: value for name, value in given.items() if value is not None}
+    settings = load_config(config, {**parse_changes(changes or []), **named})
     with ProgressDisplay(settings) as display:
         result = run(settings, observer=display, data=data, device=device, resume=resume, overwrite=overwrite)
     if settings.write_predictions:

@@ -37,11 +37,12 @@ from alignn_ff.train.artifacts import (
 )
 from alignn_ff.train.batches import build_sample, edge_lengths
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.datasets import load_records, suit_outputs
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.loop import Observer, Trainer
 from alignn_ff.train.loss import Measure, loss_weights
 from alignn_ff.train.metrics import Comparison, compare, summarise
-from alignn_ff.train.records import Record, read_records, records_digest
+from alignn_ff.train.records import Record, records_digest
 from alignn_ff.train.split import Split, split_records
 from alignn_ff.train.state import check_fingerprint, load_state, save_state
 from alignn_ff.train.statistics import (
@@ -91,7 +92,7 @@ def train(
     Args:
         config: of the run.
         observer: is told of every step and epoch.
-        data: extended XYZ file; takes the place of ``config.data``.
+        data: file or folder; takes the place of ``config.data`` and ``config.dataset``.
         device: "auto", "cpu", "cuda", …
         resume: go on where a stopped run of the same config and data left off.
         overwrite: start anew in a folder that holds a run.
@@ -101,9 +102,12 @@ def train(
         TrainingInterruptedError: it was stopped by a signal; its state is saved.
     """
     keep_freed_memory()
+    if data is not None:
+        config = config.model_copy(update={"data": str(data), "dataset": "user_data"})
     folder = Path(config.output_dir)
     check_folder(folder, resume=resume, overwrite=overwrite)
-    records = read_records(_data_file(config, data))
+    records = load_records(config)
+    config = suit_outputs(config, records)
     split = split_records(records, config)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", config.model_dump(mode="json"))
@@ -209,14 +213,6 @@ def _evaluate(
     if config.write_predictions:
         write_json(folder / "predictions.json", {name: prediction_rows(items) for name, items in comparisons.items()})
     return TrainingResult(folder, best, trainer.progress.best_epoch, trainer.progress.history, metrics, comparisons)
-
-
-def _data_file(config: TrainingConfig, data: Path | None) -> Path:
-    if data is not None:
-        return data
-    if config.data is None:
-        raise ConfigError('no training data: give --data FILE.extxyz, or "data" in the config')
-    return Path(config.data)
 
 
 def _check_labels(config: TrainingConfig, forces: float | None, stress: float | None) -> None:

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,13 @@ from alignn_ff.train.config.schema import TrainingConfig
 from alignn_ff.train.config.splitting import CrossValidation
 
 
-def load_config(path: Path) -> TrainingConfig:
+def load_config(path: Path, changes: Mapping[str, object] | None = None) -> TrainingConfig:
     """Read and check a JSON config.
+
+    Args:
+        path: of the file.
+        changes: fields that take the place of those in the file, before it is checked; "model.name" is a field of
+            the section ``model``.
 
     Raises:
         ConfigError: the file is missing, empty, no JSON, or a field is unknown or out of range; all
@@ -35,6 +40,8 @@ def load_config(path: Path) -> TrainingConfig:
         raise ConfigError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold one JSON object {{…}}, but holds a {type(content).__name__}")
+    for name, value in (changes or {}).items():
+        content = _with(content, name.split("."), value)
     return validate_config(content, source=str(path))
 
 
@@ -49,6 +56,15 @@ def validate_config(content: dict[str, Any], *, source: str = "config") -> Train
     except ValidationError as error:
         problems = "\n".join(f"  - {_explain(item)}" for item in error.errors())
         raise ConfigError(f"{source} is not valid:\n{problems}") from error
+
+
+def _with(content: dict[str, Any], names: Sequence[str], value: object) -> dict[str, Any]:
+    """The content with one field of it, or of a section in it, changed."""
+    first, *rest = names
+    if not rest:
+        return {**content, first: value}
+    section = content.get(first)
+    return {**content, first: _with(section if isinstance(section, dict) else {}, rest, value)}
 
 
 def _explain(problem: Any) -> str:
