@@ -109,8 +109,31 @@ class TrainingConfig(BaseModel):
         description="energy of each element, eV: fitted, or given for isolated atoms, which are then exact (ours)",
     )
 
+    use_lmdb: bool = Field(
+        True, description="keep graphs in a file instead of in memory, so that memory does not grow with their number"
+    )
+    read_existing: bool = Field(
+        False,
+        description="an existing graph cache must be of these records and graphs; false: one that is not is built "
+        "anew. One that agrees is reused either way",
+    )
+
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of the network")
+    num_workers: int = Field(
+        4, ge=0, description="threads that load batches ahead, and processes that build graphs; 0: none, for debugging"
+    )
+    pin_memory: bool = Field(False, description="load batches into pinned memory, for faster copies to a GPU")
+    distributed: bool = Field(
+        False, description="train with several processes that torchrun starts; batch_size is that of all together"
+    )
+    data_parallel: bool = Field(False, description="accepted: one process uses one device; distributed uses more")
     output_dir: str = Field(".", description="where models, logs and predictions are written")
+    filename: str = Field(
+        "sample", min_length=1, description="prefix of the graph cache, <filename>_graphs, in output_dir or absolute"
+    )
+    save_dataloader: bool = Field(
+        False, description="write dataloader.json: ids of each split and the digest of the cache (no pickle)"
+    )
     write_checkpoint: bool = Field(True, description="save best_model.pt and current_model.pt")
     checkpoint_minutes: float = Field(5.0, gt=0, description="longest time between two training states (ours)")
     write_predictions: bool = Field(True, description="write predictions, metrics and plots at the end")

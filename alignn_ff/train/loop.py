@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -10,10 +10,12 @@ from torch import Tensor
 from alignn_ff.graph import Prediction
 from alignn_ff.models import EnergyModel, predict, predict_as_published, unphysical_switches
 from alignn_ff.train.average import WeightAverage
-from alignn_ff.train.batches import Sample, epoch_order, join
+from alignn_ff.train.batches import Sample, epoch_order
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.loader import Loader
 from alignn_ff.train.loss import Loss, LossWeights, Measure, loss_weights, weighted_loss
 from alignn_ff.train.optimizers import build_optimizer
+from alignn_ff.train.ranks import Alone, Ranks, deal, mean_or_zero
 from alignn_ff.train.schedule import SCHEDULES
 from alignn_ff.train.state import Progress, TrainingState
 from alignn_ff.units import GPA_PER_EV_PER_A3, MEV_PER_EV
@@ -33,15 +35,24 @@ class Observer(Protocol):
         """After every epoch, with its row of the history."""
 
 
+@runtime_checkable
+class BuildObserver(Protocol):
+    """Somebody who also watches graphs being built."""
+
+    def on_build(self, done: int, total: int) -> None:
+        """Now and then, with the number of graphs that there are, of how many."""
+
+
 class Trainer:
     """One run: a model, its data, and where it stands.
 
     Args:
         config: of the run.
         model: on its device, parameters in their dtype.
-        training, validation: samples on the CPU; validation may be empty.
+        training, validation: samples on the CPU, the same in all processes; validation may be empty.
         measure: criterion with its scales.
         device: where steps run.
+        ranks: processes of the run; each computes its part of every batch.
     """
 
     def __init__(
@@ -53,8 +64,11 @@ class Trainer:
         validation: Sequence[Sample],
         measure: Measure,
         device: torch.device,
+        ranks: Ranks | None = None,
     ) -> None:
         self.config, self.model, self.device = config, model, device
+        self.ranks: Ranks = ranks or Alone()
+        self.loader = Loader(n_threads=config.num_workers, pin_memory=config.pin_memory)
         self.training, self.validation, self.measure = training, validation, measure
         self.optimizer = build_optimizer(model, config)
         self.average = WeightAverage(model, config.ema_decay)
@@ -84,7 +98,8 @@ class Trainer:
                 self.progress.seconds = before + time.monotonic() - started
                 observer.on_step(self.progress, self.n_steps)
                 interrupted = stop()
-                if interrupted or time.monotonic() - last_save > 60 * self.config.checkpoint_minutes:
+                (due,) = self.ranks.largest(time.monotonic() - last_save > 60 * self.config.checkpoint_minutes)
+                if interrupted or due:
                     save(self, False)
                     last_save = time.monotonic()
                 if interrupted:
@@ -111,6 +126,7 @@ class Trainer:
         _, loss = self.compute(batch, self.late_weights if late else self.weights, training=True)
         self.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()
+        self.ranks.sum_gradients(self.model)
         if self.config.gradient_clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
         self.optimizer.step()
@@ -124,19 +140,29 @@ class Trainer:
         needed = weights.forces > 0 or weights.stress > 0 or not training
         differentiate = predict_as_published if training and self.as_published else predict
         prediction = differentiate(self.model, system, graph, derivatives=needed, create_graph=training)
-        return prediction, weighted_loss(prediction, targets, graph.n_atoms, weights, self.measure)
+        return prediction, weighted_loss(
+            prediction,
+            targets,
+            graph.n_atoms,
+            weights,
+            self.measure,
+            mean=self.ranks.mean if training else mean_or_zero,
+        )
 
     def validate(self) -> dict[str, float]:
         """Loss and mean absolute errors of the averaged weights on the validation set."""
-        sums = {"loss": 0.0, "energy": 0.0, "forces": 0.0, "stress": 0.0}
-        counts = dict.fromkeys(sums, 0)
+        names = ("loss", "energy", "forces", "stress")
+        sums, counts = torch.zeros(2, len(names), dtype=torch.float64)
+        order = [[i] for i in deal(range(len(self.validation)), self.ranks)]
         with self.average.applied_to(self.model):
-            for sample in self.validation:
+            for sample in self.loader.batches(self.validation, order):
                 prediction, loss = self.compute(sample, self.late_weights, training=False)
-                for name, error in {"loss": loss.total[None], **_errors(prediction, sample)}.items():
-                    sums[name] += float(error.detach().abs().sum())
-                    counts[name] += error.numel()
-        means = {name: sums[name] / counts[name] for name in sums if counts[name]}
+                found = {"loss": loss.total[None], **_errors(prediction, sample)}
+                for column, name in enumerate(names):
+                    sums[column] += found[name].detach().abs().sum().cpu()
+                    counts[column] += found[name].numel()
+        sums, counts = self.ranks.total(sums), self.ranks.total(counts)
+        means = {name: float(sums[column] / counts[column]) for column, name in enumerate(names) if counts[column]}
         units = {
             "loss": ("val_loss", 1.0),
             "energy": ("val_energy_MAE_meV_per_atom", MEV_PER_EV),
@@ -147,7 +173,7 @@ class Trainer:
 
     def state(self, fingerprint: dict[str, str]) -> TrainingState:
         """Everything that a resume needs."""
-        self.progress.sums = self._sums.tolist()
+        self.progress.sums = self.ranks.total(self._sums).tolist()
         return TrainingState(
             progress=self.progress,
             model={name: p.detach() for name, p in self.model.named_parameters()},
@@ -162,6 +188,7 @@ class Trainer:
         self.optimizer.load_state_dict(state.optimizer)
         with torch.no_grad():
             self._sums.copy_(torch.tensor(state.progress.sums))
+            self._sums *= self.ranks.rank == 0  # that of one rank: they are added up
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(state.model[name])
                 self.average.weights[name].copy_(state.average[name])
@@ -170,7 +197,9 @@ class Trainer:
         order = epoch_order(
             len(self.training), self.config.batch_size, seed=self.config.random_seed, epoch=self.progress.epoch
         )
-        return (join([self.training[i] for i in indices]) for indices in order[self.progress.batch :])
+        return self.loader.batches(
+            self.training, [deal(indices, self.ranks) for indices in order[self.progress.batch :]]
+        )
 
     def _add(self, loss: Loss) -> None:
         self.progress.batch += 1
@@ -181,7 +210,7 @@ class Trainer:
         progress = self.progress
         progress.epoch += 1
         row = {"epoch": float(progress.epoch), "learning_rate": self.optimizer.param_groups[0]["lr"]}
-        means = (self._sums / progress.batch).tolist()
+        means = (self.ranks.total(self._sums) / progress.batch).tolist()
         row |= {f"train_{name}_loss": mean for name, mean in zip(Loss._fields, means, strict=True)}
         row |= self.validate() if self.validation else {}
         row["seconds"] = progress.seconds

@@ -22,22 +22,26 @@ class Loss(NamedTuple):
     stress: Tensor
 
 
-def mse(error: Tensor, delta: float) -> Tensor:  # noqa: ARG001 - one signature for all criteria
+Mean = Callable[[Tensor], Tensor]
+"""Mean of some values, 0 where there are none; of several processes, each one's part of the mean over all."""
+
+
+def mse(error: Tensor, delta: float, mean: Mean) -> Tensor:  # noqa: ARG001 - one signature for all criteria
     """Mean square."""
-    return error.square().mean()
+    return mean(error.square())
 
 
-def l1(error: Tensor, delta: float) -> Tensor:  # noqa: ARG001 - one signature for all criteria
+def l1(error: Tensor, delta: float, mean: Mean) -> Tensor:  # noqa: ARG001 - one signature for all criteria
     """Mean absolute value."""
-    return error.abs().mean()
+    return mean(error.abs())
 
 
-def huber(error: Tensor, delta: float) -> Tensor:
+def huber(error: Tensor, delta: float, mean: Mean) -> Tensor:
     """Huber loss divided by delta: the slope of l1 far out, a parabola within ±delta."""
-    return torch.nn.functional.huber_loss(error, torch.zeros_like(error), delta=delta) / delta
+    return mean(torch.nn.functional.huber_loss(error, torch.zeros_like(error), delta=delta, reduction="none")) / delta
 
 
-CRITERIA: Final[dict[str, Callable[[Tensor, float], Tensor]]] = {"mse": mse, "l1": l1, "huber": huber}
+CRITERIA: Final[dict[str, Callable[[Tensor, float, Mean], Tensor]]] = {"mse": mse, "l1": l1, "huber": huber}
 
 
 class LossWeights(NamedTuple):
@@ -56,16 +60,19 @@ def loss_weights(config: ModelConfig) -> LossWeights:
 
 
 def weighted_loss(
-    prediction: Prediction, targets: Targets, n_atoms: Tensor, weights: LossWeights, measure: "Measure"
+    prediction: Prediction, targets: Targets, n_atoms: Tensor, weights: LossWeights, measure: "Measure", *, mean: Mean
 ) -> Loss:
-    """Loss of one batch; a part without labels or weight is zero."""
+    """Loss of one batch; a part without labels or weight is zero.
+
+    Which means are taken depends on the weights alone, so that all processes of a run take the same ones.
+    """
     zero = prediction.energy.new_zeros(())
-    energy = measure.energy((prediction.energy - targets.energy) / n_atoms)
+    energy = measure.energy((prediction.energy - targets.energy) / n_atoms, mean)
     forces, stress = zero, zero
-    if weights.forces > 0 and prediction.forces is not None and bool(targets.has_forces.any()):
-        forces = measure.forces((prediction.forces - targets.forces)[targets.has_forces])
-    if weights.stress > 0 and prediction.stress is not None and bool(targets.has_stress.any()):
-        stress = measure.stress((prediction.stress - targets.stress)[targets.has_stress] * GPA_PER_EV_PER_A3)
+    if weights.forces > 0 and prediction.forces is not None:
+        forces = measure.forces((prediction.forces - targets.forces)[targets.has_forces], mean)
+    if weights.stress > 0 and prediction.stress is not None:
+        stress = measure.stress((prediction.stress - targets.stress)[targets.has_stress] * GPA_PER_EV_PER_A3, mean)
     total = weights.energy * energy + weights.forces * forces + weights.stress * stress
     return Loss(total, energy, forces, stress)
 
@@ -79,14 +86,14 @@ class Measure:
         self._forces = huber_delta * (scales.forces or 1.0)
         self._stress = huber_delta * (scales.stress or 1.0) * GPA_PER_EV_PER_A3
 
-    def energy(self, error: Tensor) -> Tensor:
+    def energy(self, error: Tensor, mean: Mean) -> Tensor:
         """Of errors in eV/atom."""
-        return self._criterion(error, self._energy)
+        return self._criterion(error, self._energy, mean)
 
-    def forces(self, error: Tensor) -> Tensor:
+    def forces(self, error: Tensor, mean: Mean) -> Tensor:
         """Of errors in eV/Å."""
-        return self._criterion(error, self._forces)
+        return self._criterion(error, self._forces, mean)
 
-    def stress(self, error: Tensor) -> Tensor:
+    def stress(self, error: Tensor, mean: Mean) -> Tensor:
         """Of errors in GPa."""
-        return self._criterion(error, self._stress)
+        return self._criterion(error, self._stress, mean)
