@@ -19,7 +19,7 @@ from torch import Tensor
 
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import GraphRecipe
-from alignn_ff.io import atomic_write
+from alignn_ff.io.tensors import write_tensors
 from alignn_ff.models import MAX_ATOMIC_NUMBER, EnergyModel, ModelConfig, ModelStatistics, PropertyModel, build_model
 
 FORMAT: Final = "alignn-ff model"
@@ -118,8 +118,7 @@ def save(path: Path, header: Header, state: dict[str, Tensor]) -> None:
         "header": header.model_dump_json(),
         "state": {name: tensor.detach().cpu() for name, tensor in state.items()},
     }
-    with atomic_write(path) as temporary:
-        torch.save(content, temporary)
+    write_tensors(path, content)
 
 
 def load_own(path: Path, content: object) -> Checkpoint:

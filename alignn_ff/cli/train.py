@@ -64,6 +64,8 @@ def train(
     settings = load_config(config, {**parse_changes(changes or []), **named})
     with ProgressDisplay(settings) as display:
         result = run(settings, observer=display, data=data, device=device, resume=resume, overwrite=overwrite)
+    if result is None:  # the first process of the run tells
+        return
     if settings.write_predictions:
         _write_plots(result)
     _summarise(result)
@@ -84,10 +86,10 @@ class ProgressDisplay:
 
         self._config = config
         self._bar = Progress(
-            TextColumn("[bold]training[/]"),
+            TextColumn("[bold]{task.description}[/]"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("steps · epoch {task.fields[epoch]} · {task.fields[state]}"),
+            TextColumn("{task.fields[state]}"),
             TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(),
@@ -95,6 +97,7 @@ class ProgressDisplay:
             disable=not config.progress,
         )
         self._task: TaskID | None = None
+        self._graphs: TaskID | None = None
         self._state = "…"
 
     def __enter__(self) -> "ProgressDisplay":
@@ -104,11 +107,20 @@ class ProgressDisplay:
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
+    def on_build(self, done: int, total: int) -> None:
+        """Advance the bar of the graph cache."""
+        if self._graphs is None:
+            self._graphs = self._bar.add_task("graphs", total=total, state="")
+        self._bar.update(self._graphs, completed=done)
+
     def on_step(self, progress: "Progress", n_steps: int) -> None:
         """Advance the bar."""
+        if self._graphs is not None:
+            self._bar.remove_task(self._graphs)
+            self._graphs = None
         if self._task is None:
-            self._task = self._bar.add_task("", total=n_steps, epoch=progress.epoch, state=self._state)
-        self._bar.update(self._task, completed=progress.step, epoch=progress.epoch, state=self._state)
+            self._task = self._bar.add_task("training", total=n_steps, state="")
+        self._bar.update(self._task, completed=progress.step, state=self._described(progress.epoch))
 
     def on_epoch(self, row: dict[str, float]) -> None:
         """Show the newest errors; on a terminal that is no terminal, a line every epoch."""
@@ -119,9 +131,12 @@ class ProgressDisplay:
             parts.append(f"E {row['val_energy_MAE_meV_per_atom']:.2f} meV/atom")
         self._state = " · ".join(parts)
         if self._task is not None:
-            self._bar.update(self._task, epoch=int(row["epoch"]), state=self._state, refresh=True)
+            self._bar.update(self._task, state=self._described(int(row["epoch"])), refresh=True)
         if not errors.is_terminal and self._config.progress:
             errors.print(f"epoch {int(row['epoch'])}/{self._config.epochs} · {self._state} · {row['seconds']:.0f} s")
+
+    def _described(self, epoch: int) -> str:
+        return f"steps · epoch {epoch} · {self._state}"
 
 
 def _write_plots(result: "TrainingResult") -> None:

@@ -13,6 +13,8 @@ from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import TrainingError
 from alignn_ff.io import atomic_write, write_json
+from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.data import RunData
 from alignn_ff.train.loop import Trainer
 from alignn_ff.train.metrics import Comparison
 from alignn_ff.train.records import Record
@@ -42,6 +44,17 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
 def identifiers(records: Sequence[Record], split: Split) -> dict[str, object]:
     """Which record went where."""
     return {name: [records[i].identifier for i in indices] for name, indices in split._asdict().items()}
+
+
+def loader_description(config: TrainingConfig, data: RunData) -> dict[str, object]:
+    """What makes the batches of a run: ids, order, and the digest of the cache that vouches for the graphs."""
+    return {
+        **identifiers(data.records, data.split),
+        "batch_size": config.batch_size,
+        "random_seed": config.random_seed,
+        "cache": None if data.cache is None else str(data.cache.resolve()),
+        "cache_digest": data.cache_digest,
+    }
 
 
 def save_model(path: Path, header: Header, trainer: Trainer) -> None:

@@ -1,8 +1,8 @@
 """Records as tensors: graphs built once, targets beside them, batches in a seeded order."""
 
 import random
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,15 +16,14 @@ from alignn_ff.graph import (
     batch_systems,
     build_graph,
     edge_vectors,
-    graph_to,
     system_from_atoms,
-    system_to,
     with_extra_features,
 )
 from alignn_ff.train.records import Record
 from alignn_ff.train.targets import LabelWidths, Targets, targets_of
 
 NO_PROPERTIES = LabelWidths()
+Nest = TypeVar("Nest", bound=tuple[Any, ...])
 
 
 class Sample(NamedTuple):
@@ -35,12 +34,29 @@ class Sample(NamedTuple):
     targets: Targets
 
     def to(self, device: torch.device) -> "Sample":
-        """The same on another device."""
-        return Sample(
-            system_to(self.system, device),
-            graph_to(self.graph, device),
-            Targets(*(tensor.to(device) for tensor in self.targets)),
-        )
+        """The same on another device; does not wait where this one is in pinned memory."""
+        return _mapped(self, lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pinned(self) -> "Sample":
+        """The same in pinned memory."""
+        return _mapped(self, Tensor.pin_memory)
+
+
+def empty_like(sample: Sample) -> Sample:
+    """A batch of no structures, for a process whose part of a batch is empty."""
+    return _mapped(sample, lambda tensor: tensor[:0])
+
+
+def _mapped(nest: Nest, change: Callable[[Tensor], Tensor]) -> Nest:
+    """Containers with every tensor changed."""
+    make: Callable[..., Nest] = type(nest)
+    return make(*(_changed(part, change) for part in nest))
+
+
+def _changed(part: object, change: Callable[[Tensor], Tensor]) -> object:
+    if isinstance(part, Tensor):
+        return change(part)
+    return _mapped(part, change) if isinstance(part, tuple) else part
 
 
 def build_sample(record: Record, recipe: GraphRecipe, widths: LabelWidths = NO_PROPERTIES) -> Sample:

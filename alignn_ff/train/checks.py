@@ -1,7 +1,5 @@
 """What must agree between config, model and records before the first step; said here, not by a shape error later."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from alignn_ff.errors import ConfigError, DataError
@@ -10,7 +8,8 @@ from alignn_ff.models import ModelConfig
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.loss import loss_weights
 from alignn_ff.train.parts import PARTS
-from alignn_ff.train.records import Record
+from alignn_ff.train.properties import Moments
+from alignn_ff.train.statistics import Survey
 from alignn_ff.train.targets import LabelWidths
 
 log = get_logger("train")
@@ -59,21 +58,31 @@ def mention_missing_forces(model: ModelConfig) -> None:
         )
 
 
-def check_labels(config: TrainingConfig, training: Sequence[Record], widths: LabelWidths) -> None:
+def check_labels(config: TrainingConfig, found: Survey, widths: LabelWidths) -> None:
     """Labels that the loss asks for are there, as wide as the outputs, and make sense for the criterion.
+
+    Args:
+        config: of the run.
+        found: on the training set.
+        widths: of the properties.
 
     Raises:
         ConfigError, DataError: what is missing or does not fit.
     """
+    there = {
+        "energy": bool(np.isfinite(found.energies).any()),
+        "forces": found.forces is not None,
+        "stress": found.stress is not None,
+    }
     for part, weight in zip(PARTS, loss_weights(config.model), strict=True):
-        if weight > 0 and all(getattr(record, part.name) is None for record in training):
+        if weight > 0 and not there.get(part.name, part.name in found.properties):
             raise ConfigError(
                 f"model.{part.weight} is {weight}, but no training record has that label ({part.name}); "
                 "give the label, or set the weight to 0"
             )
     _check_widths(config.model, widths)
     if config.model.kind == "property":
-        _check_values(config, training)
+        _check_values(config, found.properties["target"])
 
 
 def _check_widths(model: ModelConfig, widths: LabelWidths) -> None:
@@ -97,15 +106,12 @@ def _check_widths(model: ModelConfig, widths: LabelWidths) -> None:
         )
 
 
-def _check_values(config: TrainingConfig, training: Sequence[Record]) -> None:
-    values = np.concatenate([record.target for record in training if record.target is not None] or [np.zeros(0)])
-    if getattr(config.model, "classification", False):
-        n_classes = max(getattr(config.model, "n_outputs", 2), 2)
-        wrong = sorted({float(v) for v in values if v not in range(n_classes)})
-        if wrong:
-            raise DataError(
-                f"targets of a classification are the numbers of {n_classes} classes, 0 to {n_classes - 1}, but some "
-                f"are {', '.join(f'{v:g}' for v in wrong[:5])}; classification_threshold makes classes of numbers"
-            )
-    if config.criterion == "poisson" and (values < 0).any():
-        raise DataError(f"criterion poisson is for counts, but a target is {values.min():g}; take mse or l1")
+def _check_values(config: TrainingConfig, targets: Moments) -> None:
+    n_classes = max(getattr(config.model, "n_outputs", 2), 2)
+    if getattr(config.model, "classification", False) and not 0 <= targets.highest <= n_classes - 1:
+        raise DataError(
+            f"the model tells {n_classes} classes, numbered 0 to {n_classes - 1}, but a target is {targets.highest:g}; "
+            "set model.num_classes (family alignn), or make two classes by classification_threshold"
+        )
+    if config.criterion == "poisson" and targets.lowest < 0:
+        raise DataError(f"criterion poisson is for counts, but a target is {targets.lowest:g}; take mse or l1")

@@ -48,6 +48,4 @@ def set_training_mode(model: nn.Module) -> None:
 
 def _listed(named: dict[str, nn.Module]) -> str:
     top = [name for name in named if name.count(".") < 2]
-    return "\n".join(
-        f"  {name} ({sum(p.numel() for p in named[name].parameters())} numbers)" for name in top
-    )
+    return "\n".join(f"  {name} ({sum(p.numel() for p in named[name].parameters())} numbers)" for name in top)

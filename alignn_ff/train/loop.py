@@ -2,21 +2,25 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from alignn_ff.models import EnergyModel, PropertyModel
 from alignn_ff.train.average import WeightAverage, copy_tensors, evolving_tensors
-from alignn_ff.train.batches import Sample, epoch_order, join
+from alignn_ff.train.batches import Sample, epoch_order
 from alignn_ff.train.books import LossBook, StepLoss, ValidationBook
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.freezing import set_training_mode
+from alignn_ff.train.loader import Loader
 from alignn_ff.train.loss import Measure, combined, label_counts, loss_weights
 from alignn_ff.train.optimizers import build_optimizer
 from alignn_ff.train.outputs import ModelOutputs, evaluate
 from alignn_ff.train.parts import PARTS
+from alignn_ff.train.ranks import Alone, Ranks, deal
+from alignn_ff.train.replay import WithReplay, n_replayed
 from alignn_ff.train.schedule import SCHEDULES
 from alignn_ff.train.state import Progress, TrainingState
 
@@ -35,6 +39,14 @@ class Observer(Protocol):
         """After every epoch, with its row of the history."""
 
 
+@runtime_checkable
+class BuildObserver(Protocol):
+    """Somebody who also watches graphs being built."""
+
+    def on_build(self, done: int, total: int) -> None:
+        """Now and then, with the number of graphs that there are, of how many."""
+
+
 class Trainer:
     """One run: a model, its data, and where it stands.
 
@@ -44,6 +56,8 @@ class Trainer:
         training, validation: samples on the CPU; validation may be empty.
         measure: criterion with its scales.
         device: where steps run.
+        ranks: processes of the run; each computes its part of every batch.
+        replay: samples of the model's past, of which each epoch sees some.
     """
 
     def __init__(
@@ -55,14 +69,19 @@ class Trainer:
         validation: Sequence[Sample],
         measure: Measure,
         device: torch.device,
+        ranks: Ranks | None = None,
+        replay: Sequence[Sample] = (),
     ) -> None:
         self.config, self.model, self.device = config, model, device
+        self.ranks: Ranks = ranks or Alone()
+        self.loader = Loader(n_threads=config.num_workers, pin_memory=config.pin_memory)
         self.training, self.validation, self.measure = training, validation, measure
+        self.replay, self.n_replayed = replay, n_replayed(len(training), len(replay), config.replay_fraction)
         self.optimizer = build_optimizer(model, config)
         self.average = WeightAverage(model, config.ema_decay)
         self.progress = Progress()
         self.book = LossBook(device)
-        n_batches = -(-len(training) // config.batch_size)
+        n_batches = -(-(len(training) + self.n_replayed) // config.batch_size)
         self.steps_per_epoch = -(-n_batches // config.accumulation_steps)
         self.n_steps = self.steps_per_epoch * config.epochs
         self.n_scheduled = self.steps_per_epoch * (config.lr_total_epochs or config.epochs)
@@ -95,7 +114,8 @@ class Trainer:
                 self.progress.seconds = before + time.monotonic() - started
                 observer.on_step(self.progress, self.n_steps)
                 interrupted = stop()
-                if interrupted or time.monotonic() - last_save > 60 * self.config.checkpoint_minutes:
+                (due,) = self.ranks.largest(time.monotonic() - last_save > 60 * self.config.checkpoint_minutes)
+                if interrupted or due:
                     save(self, False)
                     last_save = time.monotonic()
                 if interrupted:
@@ -120,19 +140,21 @@ class Trainer:
             group["lr"] = rate
         weights = self.late_weights if step >= LATE_FRACTION * self.n_scheduled else self.weights
         here = [batch.to(self.device) for batch in batches]
-        counts = torch.stack([label_counts(batch.targets) for batch in here]).sum(0)
+        own = torch.stack([label_counts(batch.targets) for batch in here]).sum(0)
+        counts = self.ranks.total(own)
         self.optimizer.zero_grad(set_to_none=True)
         sums = torch.zeros_like(counts)
         for batch in here:
             _, costs = self.compute(batch, training=True)
             combined(costs, counts, weights).backward()
             sums += costs.detach()
+        self.ranks.sum_gradients(self.model)
         if self.config.gradient_clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
         self.optimizer.step()
         self.average.update(self.model, step)
         self.progress.step += 1
-        return StepLoss(combined(sums, counts, weights), sums, counts)
+        return StepLoss(combined(sums, counts, weights), sums, own)
 
     def compute(self, batch: Sample, *, training: bool) -> tuple[ModelOutputs, Tensor]:
         """Outputs, and (n_parts,) sums of costs, of one batch: the same for training and validation."""
@@ -152,20 +174,22 @@ class Trainer:
 
     def validate(self) -> ValidationBook:
         """Loss, errors and outputs of the averaged weights on the validation set."""
-        book = ValidationBook(self.late_weights, classifies=self.classifies)
+        book = ValidationBook(self.late_weights, len(self.validation), classifies=self.classifies)
         self.model.eval()
-        size = self.config.batch_size
+        size, n_samples = self.config.batch_size, len(self.validation)
+        order = [deal(range(start, min(start + size, n_samples)), self.ranks) for start in range(0, n_samples, size)]
         with self.average.applied_to(self.model), torch.set_grad_enabled(False):
-            for start in range(0, len(self.validation), size):
-                batch = join(self.validation[start : start + size]).to(self.device)
+            for rows, sample in zip(order, self.loader.batches(self.validation, order), strict=True):
+                batch = sample.to(self.device)
                 outputs, costs = self.compute(batch, training=False)
-                book.add(costs, outputs, batch.targets, batch.graph.n_atoms)
+                book.add(rows, costs, outputs, batch.targets, batch.graph.n_atoms)
+        book.share(self.ranks)
         set_training_mode(self.model)
         return book
 
     def state(self, fingerprint: dict[str, str]) -> TrainingState:
         """Everything that a resume needs."""
-        self.progress.sums = self.book.to_list()
+        self.progress.sums = self.book.to_list(self.ranks)
         return TrainingState(
             progress=self.progress,
             model=evolving_tensors(self.model),
@@ -178,25 +202,26 @@ class Trainer:
         """Go back to a saved state."""
         self.progress = state.progress
         self.optimizer.load_state_dict(state.optimizer)
-        self.book.restore(state.progress.sums)
+        self.book.restore(state.progress.sums, self.ranks)
         copy_tensors(state.model, self.model)
         for name, tensor in self.average.weights.items():
             tensor.copy_(state.average[name])
 
     def _rest_of_epoch(self) -> Iterator[list[Sample]]:
         """The batches of each step that is left of this epoch."""
-        config = self.config
-        order = epoch_order(len(self.training), config.batch_size, seed=config.random_seed, epoch=self.progress.epoch)
-        for step in range(self.progress.batch, self.steps_per_epoch):
-            of_step = order[step * config.accumulation_steps : (step + 1) * config.accumulation_steps]
-            yield [join([self.training[i] for i in indices]) for indices in of_step]
+        config, epoch, each = self.config, self.progress.epoch, self.config.accumulation_steps
+        samples = WithReplay(self.training, self.replay, self.n_replayed, seed=config.random_seed, epoch=epoch)
+        order = epoch_order(len(samples), config.batch_size, seed=config.random_seed, epoch=epoch)
+        left = order[self.progress.batch * each :]
+        batches = self.loader.batches(samples, [deal(indices, self.ranks) for indices in left])
+        return iter(lambda: list(islice(batches, each)), [])
 
     def _finish_epoch(self) -> bool:
         """Close the books of an epoch; says whether it is the best so far."""
         progress = self.progress
         progress.epoch += 1
         row = {"epoch": float(progress.epoch), "learning_rate": self.optimizer.param_groups[0]["lr"]}
-        row |= {f"train_{name}_loss": mean for name, mean in self.book.means(progress.batch).items()}
+        row |= {f"train_{name}_loss": mean for name, mean in self.book.means(progress.batch, self.ranks).items()}
         book = self.validate() if self.validation else None
         row |= {} if book is None else book.row()
         row["seconds"] = progress.seconds

@@ -1,9 +1,9 @@
 """The loss: Σ over kinds of labels of weight · (sum of costs) / (number of labels).
 
 Energies are compared per atom (eV/atom), forces in eV/Å, stress in GPa, properties in the unit of the data. Sums and
-counts stay apart until the end: a step over several batches, or over several processes, adds up the counts first (labels
-alone decide them), divides each batch's sums by them, and then its gradients add up to those of one large batch, exactly.
-Nothing here waits for the device.
+counts stay apart until the end: a step over several batches, or over several processes, adds up the counts first
+(labels alone decide them), divides each batch's sums by them, and then its gradients add up to those of one large
+batch, exactly. Nothing here waits for the device.
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,17 +94,26 @@ class Measure(NamedTuple):
         rows = getattr(targets, f"has_{part.name}").double()
         if self.per_atom and part.graph_level:
             rows = rows / n_atoms
-        return (costs * rows[:, None]).sum()
+        total: Tensor = (costs * rows[:, None]).sum()
+        return total
 
 
 def comparable(part: Part, predicted: Tensor, targets: Targets, n_atoms: Tensor) -> tuple[Tensor, Tensor]:
     """Prediction and label as two matrices in the unit of comparison, zero where there is no label."""
-    label, mask = getattr(targets, part.name), getattr(targets, f"has_{part.name}")
+    mask = getattr(targets, f"has_{part.name}")
+    known = matrix(predicted).masked_fill(~mask[:, None], 0.0)
+    return in_unit(part, known, n_atoms), in_unit(part, matrix(getattr(targets, part.name)), n_atoms)
+
+
+def in_unit(part: Part, values: Tensor, n_atoms: Tensor) -> Tensor:
+    """A matrix of labels or predictions in the unit in which they are compared."""
     unit = part.unit(n_atoms)
-    unit = unit[:, None] if isinstance(unit, Tensor) else unit
-    rows = label.shape[0]
-    known = predicted.reshape(rows, -1).masked_fill(~mask[:, None], 0.0)
-    return known * unit, label.reshape(rows, -1) * unit
+    return values * (unit[:, None] if isinstance(unit, Tensor) else unit)
+
+
+def matrix(values: Tensor) -> Tensor:
+    """(rows, numbers of a row), also of no rows."""
+    return values[:, None] if values.ndim == 1 else values.flatten(1)
 
 
 OF_OUTPUTS: Final[dict[str, Elements]] = {"classification": class_likelihood, "zero_inflated": zero_inflated}
@@ -120,8 +129,8 @@ def build_measure(config: TrainingConfig, scales: LabelScales, spreads: Mapping[
         spreads: of properties on the training set, "target", "atomwise", "additional".
     """
     row = CRITERIA[config.criterion]
-    of_target = row.of_target or row.elements
-    of_target = next((elements for field, elements in OF_OUTPUTS.items() if getattr(config.model, field, False)), of_target)
+    of_outputs = [elements for field, elements in OF_OUTPUTS.items() if getattr(config.model, field, False)]
+    of_target = of_outputs[0] if of_outputs else row.of_target or row.elements
     rms = {
         "energy": scales.energy,
         "forces": scales.forces,

@@ -1,15 +1,61 @@
-"""What training measures of properties: their spread, and the scaling of a structure's targets."""
+"""What training measures of properties: their moments, and from them the scaling of a structure's targets."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alignn_ff.errors import DataError
-from alignn_ff.train.records import Record
 
 Array = NDArray[np.float64]
+
+SMALLEST_VARIANCE = 1e-10
+"""Of a principal component of z-scores; below it, targets are combinations of each other."""
+
+
+class Moments(NamedTuple):
+    """Mean (n,) and covariance (n, n) of a property over the training set, and the range of all its numbers."""
+
+    mean: Array
+    covariance: Array
+    lowest: float
+    highest: float
+
+    @property
+    def spread(self) -> float:
+        """Root mean square, over the numbers of the property, of their standard deviations."""
+        return float(np.sqrt(np.diag(self.covariance).mean()))
+
+
+class RunningMoments:
+    """Moments of labels that come one by one, about the first of them, so that nothing cancels."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lowest, self._highest = np.inf, -np.inf
+        self._first: Array = np.zeros(0)
+        self._sum: Array = np.zeros(0)
+        self._products: Array = np.zeros((0, 0))
+
+    def add(self, label: Array | None) -> None:
+        """Take in a label: (n,) of a structure, or (n_atoms, n) of its atoms."""
+        if label is None:
+            return
+        rows = np.atleast_2d(label)
+        self._lowest, self._highest = min(self._lowest, float(rows.min())), max(self._highest, float(rows.max()))
+        if not self.count:
+            self._first = rows[0].copy()
+            self._sum, self._products = np.zeros(rows.shape[1]), np.zeros((rows.shape[1],) * 2)
+        rows = rows - self._first
+        self.count += len(rows)
+        self._sum += rows.sum(axis=0)
+        self._products += rows.T @ rows
+
+    def result(self) -> Moments:
+        """Moments of all labels so far."""
+        mean = self._sum / self.count
+        covariance = self._products / self.count - np.outer(mean, mean)
+        return Moments(self._first + mean, covariance, self._lowest, self._highest)
 
 
 class TargetScaling(NamedTuple):
@@ -20,25 +66,12 @@ class TargetScaling(NamedTuple):
         axes: (n, n) what one unit of each raw output adds, a row each.
     """
 
-    mean: tuple[float, ...] = ()
-    axes: tuple[tuple[float, ...], ...] = ()
+    mean: tuple[float, ...]
+    axes: tuple[tuple[float, ...], ...]
 
 
-NO_SCALING = TargetScaling()
-
-
-def spreads(records: Sequence[Record]) -> dict[str, float]:
-    """RMS deviation of each kind of property from its mean, over the training set."""
-    found = {}
-    for kind in ("target", "atomwise", "additional"):
-        labels = [np.atleast_2d(label) for record in records if (label := getattr(record, kind)) is not None]
-        if labels:
-            found[kind] = float(np.concatenate(labels).std(axis=0).mean())
-    return found
-
-
-def measure_scaling(records: Sequence[Record]) -> TargetScaling:
-    """Mean, spread and principal components of the targets.
+def target_scaling(moments: Moments | None) -> TargetScaling:
+    """Mean, spreads and principal axes of targets.
 
     Each target is divided by its spread (z-score), then the targets are turned to the principal axes of their
     correlation matrix and divided by the spreads along them. An axis without spread keeps its length.
@@ -46,18 +79,11 @@ def measure_scaling(records: Sequence[Record]) -> TargetScaling:
     Raises:
         DataError: no targets.
     """
-    labels = [record.target for record in records if record.target is not None]
-    if not labels:
+    if moments is None:
         raise DataError("standard_scalar_and_pca scales targets, but no training record has one")
-    targets: Array = np.stack(labels)
-    mean, spread = targets.mean(axis=0), targets.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
-    scores = (targets - mean) / spread
-    variances, axes = np.linalg.eigh(scores.T @ scores / len(scores))
-    widths = np.sqrt(np.where(variances > SMALLEST_VARIANCE, variances, 1.0))
+    variances = np.diag(moments.covariance)
+    spread = np.sqrt(np.where(variances > 0, variances, 1.0))
+    along, axes = np.linalg.eigh(moments.covariance / np.outer(spread, spread))
+    widths = np.sqrt(np.where(along > SMALLEST_VARIANCE, along, 1.0))
     scaled = (widths * axes).T * spread
-    return TargetScaling(tuple(mean.tolist()), tuple(tuple(row) for row in scaled.tolist()))
-
-
-SMALLEST_VARIANCE = 1e-10
-"""Of a principal component of z-scores; below it, targets are combinations of each other."""
+    return TargetScaling(tuple(moments.mean.tolist()), tuple(tuple(row) for row in scaled.tolist()))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.errors import TrainingError
-from alignn_ff.io import atomic_write
+from alignn_ff.io.tensors import write_tensors
 
 STATE_FILE = "training_state.pt"
 
@@ -73,8 +73,7 @@ def save_state(folder: Path, state: TrainingState) -> None:
         "optimizer": state.optimizer,
         "fingerprint": state.fingerprint,
     }
-    with atomic_write(folder / STATE_FILE) as temporary:
-        torch.save(content, temporary)
+    write_tensors(folder / STATE_FILE, content)
 
 
 def load_state(folder: Path) -> TrainingState:
