@@ -1,6 +1,7 @@
 """``alignn-ff train``: a JSON config and DFT data in, a model with metrics and plots out."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
     from alignn_ff.train import Progress, TrainingConfig, TrainingResult
 
 
+SHOWN: Mapping[str, str] = {
+    "val_force_MAE_eV_per_A": "val F {:.4f} eV/Å",
+    "val_energy_MAE_meV_per_atom": "E {:.2f} meV/atom",
+    "val_target_MAE": "val target MAE {:.4g}",
+    "val_accuracy": "val accuracy {:.3f}",
+    "val_atomwise_MAE": "atomwise MAE {:.4g}",
+}
+"""Columns of the history that are shown while a run goes on."""
+
+
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.json", help="Training config.")],
     data: Annotated[
@@ -36,6 +47,10 @@ def train(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; overrides output_dir.")] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Fine-tune this model: zoo name, file or folder."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where a stopped run left off.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.")] = False,
     id_key: IdKeyOption = None,
@@ -53,6 +68,7 @@ def train(
 
     given = {
         "output_dir": None if output is None else str(output),
+        "start_from": start_from,
         "id_tag": id_key,
         "target": target_key,
         "forces_key": forces_key,
@@ -125,10 +141,7 @@ class ProgressDisplay:
     def on_epoch(self, row: dict[str, float]) -> None:
         """Show the newest errors; on a terminal that is no terminal, a line every epoch."""
         parts = [f"loss {row['train_total_loss']:.4g}"]
-        if "val_force_MAE_eV_per_A" in row:
-            parts.append(f"val F {row['val_force_MAE_eV_per_A']:.4f} eV/Å")
-        if "val_energy_MAE_meV_per_atom" in row:
-            parts.append(f"E {row['val_energy_MAE_meV_per_atom']:.2f} meV/atom")
+        parts += [shown.format(row[name]) for name, shown in SHOWN.items() if name in row]
         self._state = " · ".join(parts)
         if self._task is not None:
             self._bar.update(self._task, state=self._described(int(row["epoch"])), refresh=True)
@@ -154,4 +167,7 @@ def _summarise(result: "TrainingResult") -> None:
         results.print(error_table(f"{split} (best model, epoch {result.best_epoch})", metrics))
     results.print(f"model: {result.model_file}", soft_wrap=True)
     results.print(f"everything else: {result.folder.resolve()}", soft_wrap=True)
-    results.print(f"use it: alignn-ff relax STRUCTURE --model {shlex.quote(str(result.model_file))}", soft_wrap=True)
+    file = shlex.quote(str(result.model_file))
+    is_force_field = any("energy_MAE_meV_per_atom" in metrics["all"] for metrics in result.metrics.values())
+    use = f"relax STRUCTURE --model {file}" if is_force_field else f"predict {file} STRUCTURES"
+    results.print(f"use it: alignn-ff {use}", soft_wrap=True)

@@ -88,13 +88,15 @@ def load_start(name_or_path: str) -> Start:
     return Start(name_or_path, loaded.header, loaded.model.state_dict())
 
 
-def completed_by_start(content: dict[str, Any], start: Start) -> dict[str, Any]:
-    """The content of a config, with the model and graph fields of the start where it says nothing.
+def completed_by_start(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a config, with the model and graph fields of its start, if it has one, where it says nothing.
 
-    Args:
-        content: as it stands in the file.
-        start: the model that the run starts from.
+    Raises:
+        ModelNotFoundError, CheckpointError: the start cannot be read.
     """
+    if not isinstance(content.get("start_from"), str):
+        return content
+    start = load_start(content["start_from"])
     model, graph = (
         start.header.model.model_dump(),
         start.header.graph.model_dump(exclude={"back_tracking", *OWN_IMAGES}),
@@ -105,7 +107,7 @@ def completed_by_start(content: dict[str, Any], start: Start) -> dict[str, Any]:
     if "classification_threshold" in content:
         model.pop("classification", None)
     merged = {**model, **given} if isinstance(given, dict) else given
-    return {**features, **graph, **content, "start_from": start.name, "model": merged}
+    return {**features, **graph, **content, "model": merged}
 
 
 def recipe_of(config: TrainingConfig, start: Start | None) -> GraphRecipe:
