@@ -124,11 +124,13 @@ def _stress(config: AtomwiseConfig, vectors: Tensor, pair: Tensor, system: Atomi
     n_systems = graph.n_atoms.shape[0]
     virial: Tensor = scatter_sum(outer, graph.system_idx[graph.edge_src], n_systems)
     volume: Tensor = torch.linalg.det(system.cell).abs()[:, None, None]
-    volume = volume.masked_fill(volume < SMALLEST_VOLUME_A3, float("nan"))
+    without = volume < SMALLEST_VOLUME_A3
+    volume = volume.masked_fill(without, 1.0)  # NaN here would make gradients NaN that nobody asks for
     stress = -config.stress_multiplier * virial / volume
     if "batch_stress" not in config.IGNORED and not config.batch_stress:  # half of the sum over the first one's volume
         stress = (-virial.sum(0, keepdim=True) / (2.0 * volume[:1])).expand(n_systems, 3, 3)
-    return stress
+        without = without[:1]
+    return stress.masked_fill(without, float("nan"))
 
 
 def without_torque(forces: Tensor, system: AtomicSystem) -> Tensor:
