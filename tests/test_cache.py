@@ -20,6 +20,7 @@ from alignn_ff.train.batches import Sample, build_sample
 from alignn_ff.train.cache import Building, BuildStoppedError, Cache, identify, open_cache
 from alignn_ff.train.cache import build as build_module
 from alignn_ff.train.cache import opening as opening_module
+from alignn_ff.train.cache import store as store_module
 from alignn_ff.train.cache.build import store_records, store_samples
 from alignn_ff.train.cache.entries import layout, pack_record, pack_sample, unpack_record, unpack_sample
 from alignn_ff.train.cache.packing import DamagedEntryError, pack, unpack
@@ -369,8 +370,16 @@ def test_memory_does_not_grow_with_the_number_of_structures(
         tracemalloc.stop()
         return found
 
-    monkeypatch.setattr(build_module, "COMMIT_BYTES", 1 << 16)
-    monkeypatch.setattr(build_module, "RECORDS_AT_ONCE", 16)
-    peak(16)
-    few, many = peak(96), peak(400)
-    assert many - few < 304 * 300, f"{(many - few) / 304:.0f} B more for each structure, whose graph takes 4 kB"
+    for module, name, value in (
+        (build_module, "COMMIT_BYTES", 1 << 14),
+        (build_module, "CHUNK", 8),
+        (build_module, "RECORDS_AT_ONCE", 8),
+        (store_module, "CHUNK_BYTES", 1 << 14),
+    ):
+        monkeypatch.setattr(module, name, value)
+    peak(32)
+    sample = build_sample(records[0], RECIPE)
+    n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in leaves(sample) if tensor is not None)
+    few, many = peak(64), peak(256)
+    growth = (many - few) / 192
+    assert growth < 0.1 * n_bytes, f"{growth:.0f} B more for each structure, whose sample takes {n_bytes} B"

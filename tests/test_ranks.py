@@ -1,6 +1,5 @@
 """Several processes of one run take the steps of a single one; their collectives are simulated by threads."""
 
-import logging
 import threading
 from pathlib import Path
 
@@ -155,7 +154,7 @@ def test_distributed_without_torchrun_says_how_to_start(tmp_path: Path, monkeypa
     data = write_frames(tmp_path / "cu.extxyz", copper_frames(4))
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     content = {**SMALL, "epochs": 1, "output_dir": str(tmp_path / "run")}
-    with pytest.raises(ConfigError, match="torchrun --nproc-per-node N -m alignn_ff.train"):
+    with pytest.raises(ConfigError, match=r"torchrun --nproc-per-node N -m alignn_ff\.train"):
         train(validate_config({**content, "distributed": True}), observer=Silent(), data=data, device="cpu")
     assert train(validate_config(content), observer=Silent(), data=data, device="cpu") is not None
 
