@@ -28,6 +28,7 @@ Build = Callable[[Record], Sample]
 
 CHUNK: Final = 64
 """Records that a process takes at a time."""
+RECORDS_AT_ONCE: Final = 512
 WORTH_A_PROCESS: Final = 1000
 """Records that a further process must save the others, since it takes seconds to start."""
 COMMIT_BYTES: Final = 1 << 24
@@ -44,7 +45,7 @@ def store_records(store: Store, records: Iterable[Record]) -> None:
     """Put the records into the store that are not there yet."""
     there = store.count("records")
     entries = ((index, pack_record(record)) for index, record in enumerate(records) if index >= there)
-    while chunk := list(islice(entries, CHUNK * CHUNK)):
+    while chunk := list(islice(entries, RECORDS_AT_ONCE)):
         store.put("records", chunk)
 
 
@@ -79,7 +80,8 @@ def store_samples(
     n_processes = min(n_processes, os.cpu_count() or 1, len(missing) // worth_a_process)
     pending: list[tuple[int, bytes]] = []
     done, committed = len(there), time.monotonic()
-    notify(done, n_records)
+    if missing:
+        notify(done, n_records)
     for indices, entries in zip(chunks, _built(store, chunks, build, n_processes), strict=True):
         pending.extend(zip(indices, entries, strict=True))
         done += len(indices)
@@ -89,8 +91,9 @@ def store_samples(
             notify(done, n_records)
         if stop():
             raise BuildStoppedError(f"{done} of {n_records} graphs are built and kept in {store.folder}")
-    store.put("samples", pending)
-    notify(done, n_records)
+    if missing:
+        store.put("samples", pending)
+        notify(done, n_records)
 
 
 def _due(pending: Sequence[tuple[int, bytes]], committed: float) -> bool:

@@ -21,7 +21,7 @@ DATA_FILE: Final = "data.mdb"
 LOCK_FILE: Final = "lock.mdb"
 FIRST_MAP_BYTES: Final = 1 << 26
 """Size of the map at first; doubled whenever it is full."""
-CHUNK_BYTES: Final = 1 << 22
+CHUNK_BYTES: Final = 1 << 20
 
 
 class Store:
