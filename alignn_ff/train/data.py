@@ -4,6 +4,7 @@ In: labelled records. Out: :class:`RunData`, whose samples are read when they ar
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,7 @@ class RunData(NamedTuple):
         training, validation: their samples, in the order of the split.
         data_digest: SHA-256 of structures and labels.
         cache_digest: SHA-256 of recipe and records, the same with and without a cache.
-        cache: folder of the cache; None in memory.
+        cache: from which all of these are read; None in memory.
     """
 
     records: Sequence[Record]
@@ -35,7 +36,7 @@ class RunData(NamedTuple):
     validation: Sequence[Sample]
     data_digest: str
     cache_digest: str
-    cache: Path | None
+    cache: Cache | None
 
     def chosen(self, indices: Sequence[int]) -> Iterator[Record]:
         """Records by index, one after another."""
@@ -59,10 +60,11 @@ def cache_folder(config: TrainingConfig) -> Path:
     return Path(config.output_dir) / f"{config.filename}_graphs"
 
 
-def prepare_data(
+@contextmanager
+def prepared_data(
     config: TrainingConfig, read: Callable[[], Sequence[Record]], ranks: Ranks, watcher: Watcher
-) -> RunData:
-    """Read the records of a run, split them, and build what graphs are not in the cache yet.
+) -> Iterator[RunData]:
+    """The records of a run, split, with their graphs, of which those are built that are not in the cache yet.
 
     Args:
         config: of the run.
@@ -74,20 +76,17 @@ def prepare_data(
         AlignnError: records, split or cache are not usable; on the other ranks, that the first one failed.
     """
     if not config.use_lmdb:
-        return _in_memory(config, read())
+        yield _in_memory(config, read())
+        return
     digests = ranks.first_says("graph cache", lambda: _fill_cache(config, read(), watcher))
     data_digest, cache_digest = digests.split()
     cache = Cache(cache_folder(config))
-    split = split_records(cache.records, config)
-    return RunData(
-        cache.records,
-        split,
-        cache.samples(split.train),
-        cache.samples(split.val),
-        data_digest,
-        cache_digest,
-        cache.folder,
-    )
+    try:
+        split = split_records(cache.records, config)
+        training, validation = cache.samples(split.train), cache.samples(split.val)
+        yield RunData(cache.records, split, training, validation, data_digest, cache_digest, cache)
+    finally:
+        cache.close()
 
 
 def _in_memory(config: TrainingConfig, records: Sequence[Record]) -> RunData:

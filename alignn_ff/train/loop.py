@@ -187,7 +187,7 @@ class Trainer:
         self.progress = state.progress
         self.optimizer.load_state_dict(state.optimizer)
         with torch.no_grad():
-            self._sums.copy_(torch.tensor(state.progress.sums))
+            self._sums.copy_(torch.tensor(state.progress.sums, dtype=torch.float64))
             self._sums *= self.ranks.rank == 0  # that of one rank: they are added up
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(state.model[name])

@@ -14,6 +14,8 @@ Everything lands in ``output_dir``:
 
 import datetime as dt
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,8 +41,8 @@ from alignn_ff.train.artifacts import (
 )
 from alignn_ff.train.cache import BuildStoppedError
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.data import RunData, Watcher, prepare_data
-from alignn_ff.train.interrupt import StopRequest, TrainingInterruptedError, stop_on_signals
+from alignn_ff.train.data import RunData, Watcher, prepared_data
+from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.loop import BuildObserver, Observer, Trainer
 from alignn_ff.train.loss import Measure, loss_weights
 from alignn_ff.train.metrics import Comparison, compare, summarise
@@ -131,17 +133,25 @@ def train(
         log.warning("data_parallel: one process trains on one device; for several, %s", SEVERAL_PROCESSES)
     with joined_ranks(device, distributed=config.distributed) as (ranks, own_device):
         ranks.first_says("folder", lambda: _open_folder(config, resume=resume, overwrite=overwrite))
+        with _gathered(config, data, ranks, observer) as gathered:
+            run = _prepare(config, gathered, select_device(own_device), ranks)
+            _train(config, run, gathered, observer=observer, resume=resume)
+            return _evaluate(config, gathered, run.trainer, folder) if ranks.rank == 0 else None
+
+
+@contextmanager
+def _gathered(config: TrainingConfig, data: Path | None, ranks: Ranks, observer: Observer) -> Iterator[RunData]:
+    with ExitStack() as stack:
         with stop_on_signals() as stop:
+            watcher = Watcher(stop, observer.on_build if isinstance(observer, BuildObserver) else _unwatched)
+            preparing = prepared_data(config, lambda: read_records(_data_file(config, data)), ranks, watcher)
             try:
-                watcher = Watcher(stop, observer.on_build if isinstance(observer, BuildObserver) else _unwatched)
-                gathered = prepare_data(config, lambda: read_records(_data_file(config, data)), ranks, watcher)
+                gathered = stack.enter_context(preparing)
             except BuildStoppedError as error:
                 assert stop.signal is not None
                 advice = "the same command goes on from there"
                 raise TrainingInterruptedError(stop.signal, f"while graphs were built; {error}", advice) from error
-            run = _prepare(config, gathered, select_device(own_device), ranks)
-            _train(config, run, gathered, observer=observer, stop=stop, resume=resume)
-        return _evaluate(config, gathered, run.trainer, folder) if ranks.rank == 0 else None
+        yield gathered
 
 
 SEVERAL_PROCESSES = (
@@ -166,9 +176,7 @@ def _unwatched(done: int, total: int) -> None:
     log.info("graphs: %d of %d", done, total)
 
 
-def _train(
-    config: TrainingConfig, run: _Run, data: RunData, *, observer: Observer, stop: StopRequest, resume: bool
-) -> None:
+def _train(config: TrainingConfig, run: _Run, data: RunData, *, observer: Observer, resume: bool) -> None:
     """Go through the epochs, saving on the way.
 
     Raises:
@@ -200,7 +208,9 @@ def _train(
             save_model(folder / BEST_MODEL, run.header, trainer)
 
     try:
-        run.trainer.run(observer=observer if leads else _Nobody(), save=save, stop=lambda: stop.shared(run.ranks))
+        with stop_on_signals() as stop:
+            watching = observer if leads else _Nobody()
+            run.trainer.run(observer=watching, save=save, stop=lambda: stop.shared(run.ranks))
     except (StorageError, LostRankError) as error:
         raise type(error)(f"{error}. {_kept(folder)}") from error
     if stop.signal is not None:
