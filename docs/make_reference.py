@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from alignn_ff.train.reference import markdown_reference
+from alignn_ff.train.config.reference import markdown_reference
 
 MARK = "<!-- made from the schema -->\n"
 

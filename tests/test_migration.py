@@ -18,14 +18,8 @@ PAGE = (Path(__file__).parents[1] / "docs" / "migration.md").read_text(encoding=
 PUBLISHED_FIELDS = json.loads((Path(__file__).parent / "data" / "published_fields.json").read_text())
 
 
-def test_every_field_of_the_published_reference_is_taken_or_said_to_be_gone() -> None:
-    table = PAGE[PAGE.index("Fields that are no longer there") :]
-    gone = {
-        name for row in re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
-    }
-    taken = set(TrainingConfig.model_fields)
-    assert set(PUBLISHED_FIELDS["training"]) - taken == gone
-    assert not gone & taken
+def test_every_field_of_the_published_reference_is_taken() -> None:
+    assert set(PUBLISHED_FIELDS["training"]) <= set(TrainingConfig.model_fields)
 
 
 @pytest.mark.parametrize("name", ["alignn_atomwise", "alignn_atomwise_pure"])

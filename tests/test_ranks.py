@@ -14,7 +14,7 @@ from alignn_ff.train import read_records, train, validate_config
 from alignn_ff.train.batches import build_sample
 from alignn_ff.train.loader import Loader
 from alignn_ff.train.loop import Trainer
-from alignn_ff.train.loss import Measure
+from alignn_ff.train.loss import build_measure, combined, label_counts
 from alignn_ff.train.ranks import Alone, Ranks, deal, synchronise_norms
 from alignn_ff.train.statistics import LabelScales
 from tests.labelled_data import copper_frames, labelled, molecule_frames, write_frames
@@ -75,7 +75,7 @@ def test_summed_gradients_are_those_of_one_process_with_the_whole_batch(records,
     def step(ranks: Ranks) -> tuple[dict[str, Tensor], Tensor]:
         network = model_of(config, (6, 8, 29))
         assert isinstance(network, EnergyModel)
-        measure = Measure("huber", 0.1, LabelScales(0.2, 0.5, 0.01))
+        measure = build_measure(config, LabelScales(0.2, 0.5, 0.01), {})
         trainer = Trainer(
             config,
             network,
@@ -86,10 +86,10 @@ def test_summed_gradients_are_those_of_one_process_with_the_whole_batch(records,
             ranks=ranks,
         )
         (batch,) = Loader(n_threads=0).batches(samples, [deal(range(len(samples)), ranks)])
-        _, loss = trainer.compute(batch, trainer.weights, training=True)
-        loss.total.backward()
+        _, costs = trainer.compute(batch, training=True)
+        combined(costs, ranks.total(label_counts(batch.targets)), trainer.weights).backward()
         ranks.sum_gradients(network)
-        return gradients(network), torch.stack(loss).detach()
+        return gradients(network), costs.detach()
 
     expected, losses = step(Alone())
     with on_ranks(size) as everywhere:

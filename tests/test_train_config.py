@@ -8,7 +8,7 @@ import pytest
 from alignn_ff.errors import ConfigError
 from alignn_ff.graph import STRATEGIES, GraphRecipe
 from alignn_ff.train import TrainingConfig, load_config, validate_config
-from alignn_ff.train.reference import markdown_reference
+from alignn_ff.train.config.reference import markdown_reference
 
 
 def message_of(content: dict) -> str:
@@ -35,7 +35,7 @@ def test_all_problems_are_listed_at_once():
     [
         ({"cutoff": 4.0, "three_body_cutoff": 5.0}, "must not exceed cutoff"),
         ({"train_ratio": 0.9, "val_ratio": 0.2}, "more than 1"),
-        ({"criterion": "mae"}, "'mse', 'l1' or 'huber'"),
+        ({"criterion": "mae"}, "'poisson', 'zig' or 'huber'"),
         ({"model": {"name": "schnet"}}, "alignn_smooth"),
         ({"reference_energies": {"Xx": 1.0}}, "no chemical symbol"),
         ({"cross_validation": {"n_folds": 3, "fold": 3}}, "0 to 2"),

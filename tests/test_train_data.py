@@ -87,13 +87,15 @@ def test_folds_are_disjoint_stratified_and_cover_everything(records):
 
 def test_counts_override_ratios_and_order_is_kept(records):
     split = split_records(records, validate_config({"n_train": 5, "n_val": 2, "n_test": 1}))
-    assert (split.train, split.val, split.test) == ((0, 1, 2, 3, 4), (5, 6), (7,))
+    assert (split.train, split.val, split.test) == ((0, 1, 2, 3, 4), (9, 10), (11,))
     shuffled = split_records(
         records, validate_config({"n_train": 5, "n_val": 2, "n_test": 1, "keep_data_order": False})
     )
     assert shuffled.train != split.train
     by_ratio = split_records(records, validate_config({}))
-    assert [len(part) for part in by_ratio] == [10, 1, 1]
+    assert by_ratio == (tuple(range(9)), (10,), (11,))
+    rest = split_records(records, validate_config({"train_ratio": None, "n_val": 0}))
+    assert rest == (tuple(range(11)), (), (11,))
 
 
 def test_asking_for_more_than_there_is_says_how_many_there_are(records):

@@ -1,5 +1,6 @@
 """From what a user typed to objects of the library."""
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -50,3 +51,21 @@ def parse_elements(text: str) -> frozenset[str]:
     if unknown:
         raise ConfigError(f"no chemical element: {', '.join(map(repr, unknown))}; --elements takes symbols like Si,Ge")
     return symbols
+
+
+def parse_changes(words: list[str]) -> dict[str, object]:
+    """Fields and values: "epochs=10", "model.link=log"; a value that is no JSON is a text.
+
+    Raises:
+        ConfigError: a word without "=".
+    """
+    changes: dict[str, object] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError(f"--set takes FIELD=VALUE, such as epochs=10, not {word!r}")
+        try:
+            changes[name.strip()] = json.loads(text)
+        except json.JSONDecodeError:
+            changes[name.strip()] = text
+    return changes

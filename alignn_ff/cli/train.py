@@ -1,13 +1,24 @@
 """``alignn-ff train``: a JSON config and DFT data in, a model with metrics and plots out."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alignn_ff.cli.console import errors, results
-from alignn_ff.cli.options import DeviceOption
+from alignn_ff.cli.inputs import parse_changes
+from alignn_ff.cli.options import (
+    AdditionalKeyOption,
+    AtomwiseKeyOption,
+    DeviceOption,
+    ForcesKeyOption,
+    IdKeyOption,
+    SetOption,
+    StressKeyOption,
+    TargetKeyOption,
+)
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -15,23 +26,58 @@ if TYPE_CHECKING:
     from alignn_ff.train import Progress, TrainingConfig, TrainingResult
 
 
+SHOWN: Mapping[str, str] = {
+    "val_force_MAE_eV_per_A": "val F {:.4f} eV/Å",
+    "val_energy_MAE_meV_per_atom": "E {:.2f} meV/atom",
+    "val_target_MAE": "val target MAE {:.4g}",
+    "val_accuracy": "val accuracy {:.3f}",
+    "val_atomwise_MAE": "atomwise MAE {:.4g}",
+}
+"""Columns of the history that are shown while a run goes on."""
+
+
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.json", help="Training config.")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="Extended XYZ file with labels (eV, eV/Å, eV/Å³).")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Extended XYZ file, ASE database, id_prop.json, or a folder with id_prop.json or id_prop.csv; "
+            "takes the place of dataset.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; overrides output_dir.")] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Fine-tune this model: zoo name, file or folder."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where a stopped run left off.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.")] = False,
+    id_key: IdKeyOption = None,
+    target_key: TargetKeyOption = None,
+    forces_key: ForcesKeyOption = None,
+    stress_key: StressKeyOption = None,
+    atomwise_key: AtomwiseKeyOption = None,
+    additional_key: AdditionalKeyOption = None,
+    changes: SetOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train a force field on DFT data."""
+    """Train a model on DFT data."""
     from alignn_ff.train import load_config
     from alignn_ff.train import train as run
 
-    settings = load_config(config)
-    if output is not None:
-        settings = settings.model_copy(update={"output_dir": str(output)})
+    given = {
+        "output_dir": None if output is None else str(output),
+        "start_from": start_from,
+        "id_tag": id_key,
+        "target": target_key,
+        "forces_key": forces_key,
+        "stress_key": stress_key,
+        "atomwise_key": atomwise_key,
+        "additional_key": additional_key,
+    }
+    named = {name: value for name, value in given.items() if value is not None}
+    settings = load_config(config, {**parse_changes(changes or []), **named})
     with ProgressDisplay(settings) as display:
         result = run(settings, observer=display, data=data, device=device, resume=resume, overwrite=overwrite)
     if result is None:  # the first process of the run tells
@@ -95,10 +141,7 @@ class ProgressDisplay:
     def on_epoch(self, row: dict[str, float]) -> None:
         """Show the newest errors; on a terminal that is no terminal, a line every epoch."""
         parts = [f"loss {row['train_total_loss']:.4g}"]
-        if "val_force_MAE_eV_per_A" in row:
-            parts.append(f"val F {row['val_force_MAE_eV_per_A']:.4f} eV/Å")
-        if "val_energy_MAE_meV_per_atom" in row:
-            parts.append(f"E {row['val_energy_MAE_meV_per_atom']:.2f} meV/atom")
+        parts += [shown.format(row[name]) for name, shown in SHOWN.items() if name in row]
         self._state = " · ".join(parts)
         if self._task is not None:
             self._bar.update(self._task, state=self._described(int(row["epoch"])), refresh=True)
@@ -124,4 +167,7 @@ def _summarise(result: "TrainingResult") -> None:
         results.print(error_table(f"{split} (best model, epoch {result.best_epoch})", metrics))
     results.print(f"model: {result.model_file}", soft_wrap=True)
     results.print(f"everything else: {result.folder.resolve()}", soft_wrap=True)
-    results.print(f"use it: alignn-ff relax STRUCTURE --model {shlex.quote(str(result.model_file))}", soft_wrap=True)
+    file = shlex.quote(str(result.model_file))
+    is_force_field = any("energy_MAE_meV_per_atom" in metrics["all"] for metrics in result.metrics.values())
+    use = f"relax STRUCTURE --model {file}" if is_force_field else f"predict {file} STRUCTURES"
+    results.print(f"use it: alignn-ff {use}", soft_wrap=True)

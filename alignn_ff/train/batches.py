@@ -1,4 +1,4 @@
-"""Records as tensors: graphs built once, targets with masks, batches in a seeded order."""
+"""Records as tensors: graphs built once, targets beside them, batches in a seeded order."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -17,26 +17,13 @@ from alignn_ff.graph import (
     build_graph,
     edge_vectors,
     system_from_atoms,
+    with_extra_features,
 )
 from alignn_ff.train.records import Record
+from alignn_ff.train.targets import LabelWidths, Targets, targets_of
 
+NO_PROPERTIES = LabelWidths()
 Nest = TypeVar("Nest", bound=tuple[Any, ...])
-
-
-class Targets(NamedTuple):
-    """Labels of a batch, float64, zero where the mask is false; never NaN.
-
-    Attributes:
-        energy: (n_systems,) eV, total.
-        forces: (n_atoms, 3) eV/Å. has_forces: (n_atoms,) bool.
-        stress: (n_systems, 3, 3) eV/Å³, tension positive. has_stress: (n_systems,) bool.
-    """
-
-    energy: Tensor
-    forces: Tensor
-    has_forces: Tensor
-    stress: Tensor
-    has_stress: Tensor
 
 
 class Sample(NamedTuple):
@@ -72,22 +59,17 @@ def _changed(part: object, change: Callable[[Tensor], Tensor]) -> object:
     return _mapped(part, change) if isinstance(part, tuple) else part
 
 
-def build_sample(record: Record, recipe: GraphRecipe) -> Sample:
-    """Graph and targets of one record."""
+def build_sample(record: Record, recipe: GraphRecipe, widths: LabelWidths = NO_PROPERTIES) -> Sample:
+    """Graph and targets of one record.
+
+    Args:
+        record: structure and labels.
+        recipe: how atoms become a graph.
+        widths: of the properties that some record of the set has.
+    """
     system = system_from_atoms(record.atoms)
-    n_atoms = len(record.atoms)
-    targets = Targets(
-        energy=torch.tensor([record.energy], dtype=torch.float64),
-        forces=torch.zeros(n_atoms, 3, dtype=torch.float64)
-        if record.forces is None
-        else torch.from_numpy(record.forces.copy()),
-        has_forces=torch.full((n_atoms,), record.forces is not None),
-        stress=torch.zeros(1, 3, 3, dtype=torch.float64)
-        if record.stress is None
-        else torch.from_numpy(record.stress.copy())[None],
-        has_stress=torch.tensor([record.stress is not None]),
-    )
-    return Sample(system, build_graph(system, recipe), targets)
+    graph = with_extra_features(build_graph(system, recipe), record.atoms)
+    return Sample(system, graph, targets_of(record, widths))
 
 
 def edge_lengths(sample: Sample) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

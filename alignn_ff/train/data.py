@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignn_ff.errors import AlignnError, DataError
+from alignn_ff.graph import GraphRecipe
 from alignn_ff.train.batches import Sample, build_sample
-from alignn_ff.train.cache import Building, Cache, Identity, identify, open_cache
+from alignn_ff.train.cache import Building, BuildStoppedError, Cache, Identity, identify, open_cache
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.ranks import Ranks
 from alignn_ff.train.records import Record, records_digest
 from alignn_ff.train.split import Split, split_records
+from alignn_ff.train.targets import LabelWidths, label_widths
 
 
 class RunData(NamedTuple):
@@ -28,6 +31,7 @@ class RunData(NamedTuple):
         data_digest: SHA-256 of structures and labels.
         cache_digest: SHA-256 of recipe and records, the same with and without a cache.
         cache: from which all of these are read; None in memory.
+        widths: how many numbers the properties of a record have.
     """
 
     records: Sequence[Record]
@@ -37,22 +41,15 @@ class RunData(NamedTuple):
     data_digest: str
     cache_digest: str
     cache: Cache | None
+    widths: LabelWidths
 
     def chosen(self, indices: Sequence[int]) -> Iterator[Record]:
         """Records by index, one after another."""
         return (self.records[i] for i in indices)
 
 
-class Watcher(NamedTuple):
-    """Who is told of the building of graphs, and may stop it.
-
-    Attributes:
-        stop: asked between chunks.
-        notify: told how many graphs there are, of how many.
-    """
-
-    stop: Callable[[], bool]
-    notify: Callable[[int, int], None]
+Notify = Callable[[int, int], None]
+"""Is told, now and then, how many graphs there are, of how many."""
 
 
 def cache_folder(config: TrainingConfig) -> Path:
@@ -62,62 +59,80 @@ def cache_folder(config: TrainingConfig) -> Path:
 
 @contextmanager
 def prepared_data(
-    config: TrainingConfig, read: Callable[[], Sequence[Record]], ranks: Ranks, watcher: Watcher
+    config: TrainingConfig, recipe: GraphRecipe, read: Callable[[], Sequence[Record]], ranks: Ranks, notify: Notify
 ) -> Iterator[RunData]:
     """The records of a run, split, with their graphs, of which those are built that are not in the cache yet.
 
     Args:
         config: of the run.
+        recipe: of its graphs.
         read: reads the records; with a cache, the first rank alone calls it.
         ranks: processes of the run.
-        watcher: is told of the building, and may stop it.
+        notify: is told of the building.
 
     Raises:
         AlignnError: records, split or cache are not usable; on the other ranks, that the first one failed.
+        TrainingInterruptedError: a signal stopped the building; what is built is kept.
     """
     if not config.use_lmdb:
-        yield _in_memory(config, read())
+        yield _in_memory(config, recipe, read())
         return
-    digests = ranks.first_says("graph cache", lambda: _fill_cache(config, read(), watcher))
-    data_digest, cache_digest = digests.split()
-    cache = Cache(cache_folder(config))
+    found = ranks.first_says("graph cache", lambda: _fill_cache(config, recipe, read(), notify))
+    data_digest, cache_digest, *numbers = found.split()
+    cache, widths = Cache(cache_folder(config)), LabelWidths(*map(int, numbers))
     try:
         split = split_records(cache.records, config)
         training, validation = cache.samples(split.train), cache.samples(split.val)
-        yield RunData(cache.records, split, training, validation, data_digest, cache_digest, cache)
+        yield RunData(cache.records, split, training, validation, data_digest, cache_digest, cache, widths)
     finally:
         cache.close()
 
 
-def _in_memory(config: TrainingConfig, records: Sequence[Record]) -> RunData:
-    split = split_records(records, config)
+def _in_memory(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Record]) -> RunData:
+    split, widths = split_records(records, config), label_widths(records)
     training, validation = (
-        [_named_sample(records[i], config) for i in indices] for indices in (split.train, split.val)
+        named_samples([records[i] for i in indices], recipe, widths) for indices in (split.train, split.val)
     )
-    digest = _identity(config, records).digest
-    return RunData(records, split, training, validation, records_digest(records), digest, None)
+    digest = _identity(config, recipe, records).digest
+    return RunData(records, split, training, validation, records_digest(records), digest, None, widths)
 
 
-def _fill_cache(config: TrainingConfig, records: Sequence[Record], watcher: Watcher) -> str:
-    """Build the cache where it lacks; the digests of data and cache, separated by a space."""
+def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Record], notify: Notify) -> str:
+    """Build the cache where it lacks; the digests of data and cache, and the widths, separated by spaces."""
     split_records(records, config)  # what is wrong with the split is said before graphs are built
-    identity = _identity(config, records)
-    building = Building(
-        build=partial(build_sample, recipe=config.recipe),
-        n_processes=config.num_workers,
-        stop=watcher.stop,
-        notify=watcher.notify,
-    )
-    open_cache(cache_folder(config), identity, records, building, insist=config.read_existing).close()
-    return f"{records_digest(records)} {identity.digest}"
+    identity, widths = _identity(config, recipe, records), label_widths(records)
+    folder, stopped = cache_folder(config), "nothing had to be built"
+    with stop_on_signals() as stop:
+        building = Building(
+            build=partial(build_sample, recipe=recipe, widths=widths),
+            n_processes=config.num_workers,
+            stop=stop,
+            notify=notify,
+        )
+        try:
+            open_cache(folder, identity, records, building, insist=config.read_existing).close()
+        except BuildStoppedError as error:
+            stopped = str(error)
+    if stop.signal is not None:
+        advice = "the same command goes on from there"
+        raise TrainingInterruptedError(stop.signal, f"while graphs were built; {stopped}", advice)
+    return " ".join([records_digest(records), identity.digest, *map(str, widths)])
 
 
-def _identity(config: TrainingConfig, records: Iterable[Record]) -> Identity:
-    return identify(records, config.recipe, family=config.model.name, atom_features=config.atom_features)
+def _identity(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[Record]) -> Identity:
+    return identify(records, recipe, family=config.model.name, atom_features=config.atom_features)
 
 
-def _named_sample(record: Record, config: TrainingConfig) -> Sample:
-    try:
-        return build_sample(record, config.recipe)
-    except AlignnError as error:
-        raise DataError(f"record {record.identifier} has no graph: {error}") from error
+def named_samples(records: Iterable[Record], recipe: GraphRecipe, widths: LabelWidths) -> list[Sample]:
+    """Samples of records.
+
+    Raises:
+        DataError: a record has no graph; it is named.
+    """
+    samples = []
+    for record in records:
+        try:
+            samples.append(build_sample(record, recipe, widths))
+        except AlignnError as error:
+            raise DataError(f"record {record.identifier} has no graph: {error}") from error
+    return samples

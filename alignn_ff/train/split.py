@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from alignn_ff.errors import DataError
+from alignn_ff.log import get_logger
 from alignn_ff.train.config import CrossValidation, TrainingConfig
 from alignn_ff.train.records import Record
+
+log = get_logger("train")
 
 
 class Split(NamedTuple):
@@ -54,17 +57,26 @@ def _group(record: Record, key: str) -> str:
 
 
 def _sequential_split(n_records: int, config: TrainingConfig) -> Split:
-    n_val = round(config.val_ratio * n_records) if config.n_val is None else config.n_val
-    n_test = round(config.test_ratio * n_records) if config.n_test is None else config.n_test
-    wanted = round(config.train_ratio * n_records) if config.n_train is None else config.n_train
-    if config.n_train is None and config.train_ratio + config.val_ratio + config.test_ratio > 1 - 1e-9:
-        wanted = n_records - n_val - n_test
-    if wanted + n_val + n_test > n_records or wanted < 0:
+    """Training records from the front, then validation and test from the back: record by record as published."""
+    n_val = int(config.val_ratio * n_records) if config.n_val is None else config.n_val
+    n_test = int(config.test_ratio * n_records) if config.n_test is None else config.n_test
+    n_train = _n_train(n_records, n_records - n_val - n_test, config)
+    if n_train + n_val + n_test > n_records or n_train < 0:
         raise DataError(
-            f"the split asks for {max(wanted, 0)} + {n_val} + {n_test} records (train, val, test), "
+            f"the split asks for {max(n_train, 0)} + {n_val} + {n_test} records (train, val, test), "
             f"but the data has {n_records}"
         )
+    left_over = n_records - n_train - n_val - n_test
+    if left_over:
+        log.info("%d of %d records are in no split; train_ratio null would train on them", left_over, n_records)
     order = list(range(n_records))
     if not config.keep_data_order:
         random.Random(config.random_seed).shuffle(order)  # noqa: S311 - not for secrets
-    return Split(tuple(order[:wanted]), tuple(order[wanted : wanted + n_val]), tuple(order[wanted + n_val :][:n_test]))
+    first_test = n_records - n_test
+    return Split(tuple(order[:n_train]), tuple(order[first_test - n_val : first_test]), tuple(order[first_test:]))
+
+
+def _n_train(n_records: int, rest: int, config: TrainingConfig) -> int:
+    if config.n_train is not None:
+        return config.n_train
+    return rest if config.train_ratio is None else int(config.train_ratio * n_records)

@@ -24,13 +24,14 @@ class Progress:
 
     Attributes:
         epoch: epochs completed.
-        batch: batches of the current epoch done.
+        batch: steps of the current epoch done.
         step: optimiser steps done.
-        sums: losses of the current epoch (total, energy, forces, stress), summed over its batches.
+        sums: the book of the losses of the current epoch.
         best_loss: lowest validation loss so far; None before the first.
         best_epoch: the epoch that gave it.
         history: one row an epoch.
         seconds: time spent training, over all sittings.
+        outputs: of the best and of the last epoch: number, targets and predictions of the validation structures.
     """
 
     epoch: int = 0
@@ -41,6 +42,7 @@ class Progress:
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass

@@ -16,7 +16,9 @@ from alignn_ff.checkpoint import TrainingDomain
 from alignn_ff.errors import ConfigError
 from alignn_ff.models import ModelStatistics
 from alignn_ff.train.batches import Sample, edge_lengths
+from alignn_ff.train.properties import Moments, RunningMoments
 from alignn_ff.train.records import Record
+from alignn_ff.train.targets import LabelWidths
 
 Array = NDArray[np.float64]
 
@@ -27,11 +29,12 @@ class Survey(NamedTuple):
     Attributes:
         elements: atomic numbers that the model will know, ascending.
         composition: (n_structures, n_elements) number of atoms.
-        energies: (n_structures,) eV, total.
+        energies: (n_structures,) eV, total; NaN where there is none.
         forces, stress: RMS of the components, eV/Å and eV/Å³; None without labels.
         largest_force: norm, eV/Å; None without labels.
         n_edges, n_line_nodes, n_triplets: of all graphs.
         shortest: shortest bond of each pair of elements, "Si-Si" → Å.
+        properties: kind of property → moments, of those that any record has.
     """
 
     elements: tuple[int, ...]
@@ -44,6 +47,7 @@ class Survey(NamedTuple):
     n_line_nodes: int
     n_triplets: int
     shortest: dict[str, float]
+    properties: dict[str, Moments]
 
     @property
     def n_atoms(self) -> Array:
@@ -63,12 +67,14 @@ def covered_elements(records: Iterable[Record]) -> tuple[int, ...]:
 def survey(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) -> Survey:
     """Go through a training set once, holding one structure at a time."""
     composition, energies = array("d"), array("d")
+    properties = {kind: RunningMoments() for kind in LabelWidths._fields}
     forces, stress, shortest = _Squares(), _Squares(), np.full((MAX_ELEMENT, MAX_ELEMENT), np.inf)
     largest, counts = -1.0, np.zeros(3, dtype=np.int64)
     for record, sample in pairs:
         composition.extend(np.bincount(record.atoms.numbers, minlength=MAX_ELEMENT)[list(elements)].tolist())
-        assert record.energy is not None
-        energies.append(record.energy)
+        energies.append(np.nan if record.energy is None else record.energy)
+        for kind, moments in properties.items():
+            moments.add(getattr(record, kind))
         stress.add(record.stress)
         forces.add(record.forces)
         if record.forces is not None:
@@ -89,6 +95,7 @@ def survey(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) ->
         n_line_nodes=n_line_nodes,
         n_triplets=n_triplets,
         shortest=_named(shortest),
+        properties={kind: moments.result() for kind, moments in properties.items() if moments.count},
     )
 
 
@@ -100,7 +107,7 @@ def measure_statistics(found: Survey, *, reference_energies: str | dict[str, flo
     """
     given = isinstance(reference_energies, dict)
     references = (
-        _given_references(reference_energies, found.elements)
+        given_references(reference_energies, found.elements)
         if isinstance(reference_energies, dict)
         else fit_references(found)
     )
@@ -118,8 +125,21 @@ def fit_references(found: Survey) -> Array:
 
     Minimum norm, since a set of one composition does not tell its elements apart.
     """
-    n_atoms = found.n_atoms
-    solution, *_ = np.linalg.lstsq(found.composition / n_atoms[:, None], found.energies / n_atoms, rcond=None)
+    return fit_per_element(found.composition, found.energies)
+
+
+def fit_per_element(composition: Array, energies: Array) -> Array:
+    """Energy of each element by least squares of minimum norm over energies per atom, eV; zero without energies.
+
+    Args:
+        composition: (n_structures, n_elements) number of atoms.
+        energies: (n_structures,) eV; NaN where there is none.
+    """
+    known = np.isfinite(energies)
+    n_atoms = composition[known].sum(axis=1)
+    if not known.any():
+        return np.zeros(composition.shape[1])
+    solution, *_ = np.linalg.lstsq(composition[known] / n_atoms[:, None], energies[known] / n_atoms, rcond=None)
     return np.asarray(solution, dtype=np.float64)
 
 
@@ -145,15 +165,16 @@ class LabelScales(NamedTuple):
 def label_scales(found: Survey, references: Sequence[float] | Array) -> LabelScales:
     """RMS of each kind of label."""
     residual = (found.energies - found.composition @ np.asarray(references)) / found.n_atoms
-    return LabelScales(float(np.sqrt(np.mean(residual**2))), found.forces, found.stress)
+    known = residual[np.isfinite(residual)]
+    return LabelScales(float(np.sqrt(np.mean(known**2))) if known.size else 0.0, found.forces, found.stress)
 
 
 def training_domain(found: Survey) -> TrainingDomain:
     """Shortest distances, and ranges of energy and force, that later safeguards compare with."""
-    per_atom = found.energies / found.n_atoms
+    per_atom = (found.energies / found.n_atoms)[np.isfinite(found.energies)]
     return TrainingDomain(
         shortest_distance_A=found.shortest,
-        energy_per_atom_eV=(float(per_atom.min()), float(per_atom.max())),
+        energy_per_atom_eV=(float(per_atom.min()), float(per_atom.max())) if per_atom.size else None,
         largest_force_eV_per_A=found.largest_force,
         n_structures=len(found.energies),
         n_atoms=int(found.n_atoms.sum()),
@@ -179,7 +200,12 @@ class _Squares:
         return float(np.sqrt(self._sum / self._count)) if self._count else None
 
 
-def _given_references(given: dict[str, float], elements: tuple[int, ...]) -> Array:
+def given_references(given: dict[str, float], elements: Sequence[int]) -> Array:
+    """Reference energies in the order of the elements, eV.
+
+    Raises:
+        ConfigError: an element is missing.
+    """
     by_number = {atomic_numbers[symbol]: energy for symbol, energy in given.items()}
     missing = [chemical_symbols[z] for z in elements if z not in by_number]
     if missing:

@@ -7,7 +7,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from alignn_ff.models import FAMILIES
-from alignn_ff.train.config import CrossValidation, TrainingConfig
+from alignn_ff.train.config.schema import TrainingConfig
+from alignn_ff.train.config.splitting import CrossValidation
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "Training": TrainingConfig,

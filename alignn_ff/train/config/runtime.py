@@ -1,0 +1,27 @@
+"""Config fields of the machine: precision, workers, devices."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from alignn_ff.train.config.sections import Section
+
+
+class RuntimeFields(Section):
+    """Runtime and distributed."""
+
+    dtype: Literal["float32", "float64"] = Field("float32", description="precision of the network")
+    use_amp: bool = Field(False, description="bf16 where it helps: the network's matrices on CUDA (published code)")
+    deterministic: bool = Field(
+        False, description="refuse algorithms that sum in a random order, at some cost (published code)"
+    )
+    num_workers: int = Field(4, ge=0, description="processes that build and load graphs; 0: none beside this one")
+    pin_memory: bool = Field(False, description="pinned host memory, for faster copies to a GPU")
+    gpu_memory_fraction: float | None = Field(
+        None, gt=0, le=1, description="largest part of the GPU's memory that is taken (published code)"
+    )
+    distributed: bool = Field(False, description="train on several processes, started by torchrun")
+    ddp_find_unused_parameters: bool = Field(
+        False, description="several processes: look for weights without gradient in every step (published code)"
+    )
+    data_parallel: bool = Field(False, description="accepted, not used: torchrun takes its place")
