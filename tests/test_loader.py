@@ -1,6 +1,8 @@
 """Batches made ahead: the same whoever makes them, and runs that do not notice where their graphs lie."""
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +12,7 @@ import torch
 
 from alignn_ff.train import train, validate_config
 from alignn_ff.train.batches import Sample, build_sample, empty_like, epoch_order, join
+from alignn_ff.train.interrupt import TrainingInterruptedError
 from alignn_ff.train.loader import Loader
 from tests.labelled_data import copper_frames, molecule_frames, write_frames
 from tests.test_cache import RECIPE, assert_same_sample
@@ -164,3 +167,16 @@ def test_a_set_of_molecules_and_crystals_trains(tmp_path: Path) -> None:
     data = write_frames(tmp_path / "mixed.extxyz", [*copper_frames(3), *molecule_frames(3)])
     config = validate_config({**SMALL, "epochs": 1, "cross_validation": None, "n_test": 0, "output_dir": str(tmp_path)})
     assert train(config, observer=Silent(), data=data, device="cpu") is not None
+
+
+def test_ctrl_c_while_graphs_are_built_keeps_them_and_the_same_command_goes_on(tmp_path: Path, data: Path) -> None:
+    class Impatient(Silent):
+        def on_build(self, done: int, total: int) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    config = validate_config({**SMALL, "epochs": 1, "output_dir": str(tmp_path / "run")})
+    with pytest.raises(TrainingInterruptedError, match=r"SIGINT while graphs were built; 8 of 8 graphs .* goes on"):
+        train(config, observer=Impatient(), data=data, device="cpu")
+    assert (tmp_path / "run" / "sample_graphs.building").exists()
+    assert train(config, observer=Silent(), data=data, device="cpu") is not None
+    assert not (tmp_path / "run" / "sample_graphs.building").exists()

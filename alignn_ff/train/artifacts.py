@@ -52,7 +52,7 @@ def loader_description(config: TrainingConfig, data: RunData) -> dict[str, objec
         **identifiers(data.records, data.split),
         "batch_size": config.batch_size,
         "random_seed": config.random_seed,
-        "cache": None if data.cache is None else str(data.cache.resolve()),
+        "cache": None if data.cache is None else str(data.cache.folder.resolve()),
         "cache_digest": data.cache_digest,
     }
 

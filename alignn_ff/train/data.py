@@ -4,6 +4,7 @@ In: labelled records. Out: :class:`RunData`, whose samples are read when they ar
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +12,9 @@ from typing import NamedTuple
 from alignn_ff.errors import AlignnError, DataError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.train.batches import Sample, build_sample
-from alignn_ff.train.cache import Building, Cache, Identity, identify, open_cache
+from alignn_ff.train.cache import Building, BuildStoppedError, Cache, Identity, identify, open_cache
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.ranks import Ranks
 from alignn_ff.train.records import Record, records_digest
 from alignn_ff.train.split import Split, split_records
@@ -28,7 +30,7 @@ class RunData(NamedTuple):
         training, validation: their samples, in the order of the split.
         data_digest: SHA-256 of structures and labels.
         cache_digest: SHA-256 of recipe and records, the same with and without a cache.
-        cache: folder of the cache; None in memory.
+        cache: from which all of these are read; None in memory.
         widths: how many numbers the properties of a record have.
     """
 
@@ -38,7 +40,7 @@ class RunData(NamedTuple):
     validation: Sequence[Sample]
     data_digest: str
     cache_digest: str
-    cache: Path | None
+    cache: Cache | None
     widths: LabelWidths
 
     def chosen(self, indices: Sequence[int]) -> Iterator[Record]:
@@ -46,16 +48,8 @@ class RunData(NamedTuple):
         return (self.records[i] for i in indices)
 
 
-class Watcher(NamedTuple):
-    """Who is told of the building of graphs, and may stop it.
-
-    Attributes:
-        stop: asked between chunks.
-        notify: told how many graphs there are, of how many.
-    """
-
-    stop: Callable[[], bool]
-    notify: Callable[[int, int], None]
+Notify = Callable[[int, int], None]
+"""Is told, now and then, how many graphs there are, of how many."""
 
 
 def cache_folder(config: TrainingConfig) -> Path:
@@ -63,37 +57,35 @@ def cache_folder(config: TrainingConfig) -> Path:
     return Path(config.output_dir) / f"{config.filename}_graphs"
 
 
-def prepare_data(
-    config: TrainingConfig, recipe: GraphRecipe, read: Callable[[], Sequence[Record]], ranks: Ranks, watcher: Watcher
-) -> RunData:
-    """Read the records of a run, split them, and build what graphs are not in the cache yet.
+@contextmanager
+def prepared_data(
+    config: TrainingConfig, recipe: GraphRecipe, read: Callable[[], Sequence[Record]], ranks: Ranks, notify: Notify
+) -> Iterator[RunData]:
+    """The records of a run, split, with their graphs, of which those are built that are not in the cache yet.
 
     Args:
         config: of the run.
         recipe: of its graphs.
         read: reads the records; with a cache, the first rank alone calls it.
         ranks: processes of the run.
-        watcher: is told of the building, and may stop it.
+        notify: is told of the building.
 
     Raises:
         AlignnError: records, split or cache are not usable; on the other ranks, that the first one failed.
+        TrainingInterruptedError: a signal stopped the building; what is built is kept.
     """
     if not config.use_lmdb:
-        return _in_memory(config, recipe, read())
-    found = ranks.first_says("graph cache", lambda: _fill_cache(config, recipe, read(), watcher))
-    data_digest, cache_digest, *widths = found.split()
-    cache = Cache(cache_folder(config))
-    split = split_records(cache.records, config)
-    return RunData(
-        cache.records,
-        split,
-        cache.samples(split.train),
-        cache.samples(split.val),
-        data_digest,
-        cache_digest,
-        cache.folder,
-        LabelWidths(*map(int, widths)),
-    )
+        yield _in_memory(config, recipe, read())
+        return
+    found = ranks.first_says("graph cache", lambda: _fill_cache(config, recipe, read(), notify))
+    data_digest, cache_digest, *numbers = found.split()
+    cache, widths = Cache(cache_folder(config)), LabelWidths(*map(int, numbers))
+    try:
+        split = split_records(cache.records, config)
+        training, validation = cache.samples(split.train), cache.samples(split.val)
+        yield RunData(cache.records, split, training, validation, data_digest, cache_digest, cache, widths)
+    finally:
+        cache.close()
 
 
 def _in_memory(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Record]) -> RunData:
@@ -105,17 +97,25 @@ def _in_memory(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Re
     return RunData(records, split, training, validation, records_digest(records), digest, None, widths)
 
 
-def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Record], watcher: Watcher) -> str:
+def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Record], notify: Notify) -> str:
     """Build the cache where it lacks; the digests of data and cache, and the widths, separated by spaces."""
     split_records(records, config)  # what is wrong with the split is said before graphs are built
     identity, widths = _identity(config, recipe, records), label_widths(records)
-    building = Building(
-        build=partial(build_sample, recipe=recipe, widths=widths),
-        n_processes=config.num_workers,
-        stop=watcher.stop,
-        notify=watcher.notify,
-    )
-    open_cache(cache_folder(config), identity, records, building, insist=config.read_existing).close()
+    folder, stopped = cache_folder(config), "nothing had to be built"
+    with stop_on_signals() as stop:
+        building = Building(
+            build=partial(build_sample, recipe=recipe, widths=widths),
+            n_processes=config.num_workers,
+            stop=stop,
+            notify=notify,
+        )
+        try:
+            open_cache(folder, identity, records, building, insist=config.read_existing).close()
+        except BuildStoppedError as error:
+            stopped = str(error)
+    if stop.signal is not None:
+        advice = "the same command goes on from there"
+        raise TrainingInterruptedError(stop.signal, f"while graphs were built; {stopped}", advice)
     return " ".join([records_digest(records), identity.digest, *map(str, widths)])
 
 

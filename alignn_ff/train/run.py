@@ -36,14 +36,13 @@ from alignn_ff.train.artifacts import (
     write_histories,
     write_predictions,
 )
-from alignn_ff.train.cache import BuildStoppedError
 from alignn_ff.train.checks import check_choices
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.data import RunData, Watcher, prepare_data
+from alignn_ff.train.data import RunData, prepared_data
 from alignn_ff.train.datasets import load_records, suit_outputs
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.finetuning import load_start, recipe_of
-from alignn_ff.train.interrupt import StopRequest, TrainingInterruptedError, stop_on_signals
+from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.loop import BuildObserver, Observer, Trainer
 from alignn_ff.train.metrics import Comparison, summarise
 from alignn_ff.train.ranks import LostRankError, joined_ranks
@@ -133,18 +132,12 @@ def train(
         log.warning("data_parallel: one process trains on one device; for several, %s", SEVERAL_PROCESSES)
     with joined_ranks(device, distributed=config.distributed) as (ranks, own_device):
         ranks.first_says("folder", lambda: _open_folder(config, resume=resume, overwrite=overwrite))
-        with stop_on_signals() as stop:
-            try:
-                watcher = Watcher(stop, observer.on_build if isinstance(observer, BuildObserver) else _unwatched)
-                gathered = prepare_data(config, recipe, lambda: load_records(config), ranks, watcher)
-            except BuildStoppedError as error:
-                assert stop.signal is not None
-                advice = "the same command goes on from there"
-                raise TrainingInterruptedError(stop.signal, f"while graphs were built; {error}", advice) from error
+        notify = observer.on_build if isinstance(observer, BuildObserver) else _unwatched
+        with prepared_data(config, recipe, lambda: load_records(config), ranks, notify) as gathered:
             config = suit_outputs(config, [gathered.records[0]])
             run = prepare_run(config, gathered, start, select_device(own_device), ranks)
-            _train(config, run, gathered, observer=observer, stop=stop, resume=resume)
-        return _evaluate(config, gathered, run, folder) if ranks.rank == 0 else None
+            _train(config, run, gathered, observer=observer, resume=resume)
+            return _evaluate(config, gathered, run, folder) if ranks.rank == 0 else None
 
 
 SEVERAL_PROCESSES = (
@@ -163,9 +156,7 @@ def _unwatched(done: int, total: int) -> None:
     log.info("graphs: %d of %d", done, total)
 
 
-def _train(
-    config: TrainingConfig, run: Run, data: RunData, *, observer: Observer, stop: StopRequest, resume: bool
-) -> None:
+def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observer, resume: bool) -> None:
     """Go through the epochs, saving on the way.
 
     Raises:
@@ -197,7 +188,7 @@ def _train(
             save_model(folder / BEST_MODEL, run.header, trainer)
 
     try:
-        with _audience(config, observer, leads=leads) as watching:
+        with stop_on_signals() as stop, _audience(config, observer, leads=leads) as watching:
             run.trainer.run(observer=watching, save=save, stop=lambda: stop.shared(run.ranks))
     except (StorageError, LostRankError) as error:
         raise type(error)(f"{error}. {_kept(folder)}") from error

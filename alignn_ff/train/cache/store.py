@@ -41,13 +41,12 @@ class Store:
         self.folder = folder
         options = {"map_size": FIRST_MAP_BYTES} if writing else {"readonly": True, "lock": False}
         try:
-            self._environment = lmdb.open(
-                str(folder), max_dbs=len(TABLES), readahead=False, create=writing, max_readers=1024, **options
-            )
+            self._environment = lmdb.open(str(folder), max_dbs=len(TABLES), readahead=False, create=writing, **options)
             self._tables = {name: self._environment.open_db(name.encode(), create=writing) for name in TABLES}
         except lmdb.Error as error:
-            failure = StorageError if writing else DataError
-            raise failure(f"the data of the graph cache {folder} cannot be opened: {error}") from error
+            if writing:
+                raise _unwritable(folder, error) from error
+            raise DataError(f"the data of the graph cache {folder} cannot be opened: {error}") from error
         if writing and self._environment.info()["map_size"] < FIRST_MAP_BYTES:
             self._environment.set_mapsize(FIRST_MAP_BYTES)
 
@@ -91,14 +90,18 @@ class Store:
             except lmdb.MapFullError:
                 self._environment.set_mapsize(2 * self._environment.info()["map_size"])
             except lmdb.Error as error:
-                raise StorageError(
-                    f"cannot write the graph cache {self.folder}: {error}; what was built before is kept. Free some "
-                    "space and run the same command again: it goes on from there (or set use_lmdb to false)"
-                ) from error
+                raise _unwritable(self.folder, error) from error
 
     def close(self) -> None:
         """Let go of the file."""
         self._environment.close()
+
+
+def _unwritable(folder: Path, error: lmdb.Error) -> StorageError:
+    return StorageError(
+        f"cannot write the graph cache {folder}: {error}; what was built before is kept. Free some space and run the "
+        "same command again: it goes on from there (or set use_lmdb to false)"
+    )
 
 
 def is_truncated(folder: Path) -> bool:
