@@ -199,6 +199,7 @@ def test_a_folder_with_a_run_is_not_overwritten_by_accident(tmp_path, data):
         train(small_config(tmp_path / "new"), observer=Silent(), data=data, resume=True)
 
 
+@pytest.mark.config_field("n_early_stopping")
 def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path, data):
     config = small_config(tmp_path, epochs=50, learning_rate=1e-30, scheduler="none", n_early_stopping=3, ema_decay=0.0)
     result = train(config, observer=Silent(), data=data)
@@ -220,6 +221,7 @@ def test_every_choice_of_the_loop_trains(tmp_path, data, changes):
     assert result.history[-1]["train_total_loss"] < result.history[0]["train_total_loss"]
 
 
+@pytest.mark.config_field("reference_energies")
 def test_isolated_atom_references_make_free_atoms_exact(tmp_path):
     data = write_frames(tmp_path / "co.extxyz", molecule_frames(8))
     model = {**SMALL["model"], "stresswise_weight": 0.0}

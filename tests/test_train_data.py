@@ -1,5 +1,7 @@
 """Records, splits, statistics and batches."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,7 @@ def records(tmp_path):
     return read_records(write_frames(tmp_path / "cu.extxyz", copper_frames(12)))
 
 
+@pytest.mark.config_field("cross_validation", "cross_validation.n_folds", "cross_validation.fold")
 def test_folds_are_disjoint_stratified_and_cover_everything(records):
     held_out = []
     for fold in range(4):
@@ -85,6 +88,7 @@ def test_folds_are_disjoint_stratified_and_cover_everything(records):
     assert sorted(held_out) == list(range(12))
 
 
+@pytest.mark.config_field("n_train", "n_val", "n_test", "train_ratio", "keep_data_order")
 def test_counts_override_ratios_and_order_is_kept(records):
     split = split_records(records, validate_config({"n_train": 5, "n_val": 2, "n_test": 1}))
     assert (split.train, split.val, split.test) == ((0, 1, 2, 3, 4), (9, 10), (11,))
@@ -156,3 +160,52 @@ def test_an_epoch_sees_every_sample_once_in_an_order_that_seed_and_epoch_decide(
     assert order == epoch_order(11, 4, seed=1, epoch=3)
     assert order != epoch_order(11, 4, seed=1, epoch=4)
     assert order != epoch_order(11, 4, seed=2, epoch=3)
+
+
+@pytest.mark.config_field("train_ratio", "val_ratio", "test_ratio")
+def test_ratios_are_rounded_down_and_taken_from_both_ends(records):
+    fields = {"train_ratio": 0.5, "val_ratio": 0.25, "test_ratio": 0.25}
+    assert split_records(records, validate_config(fields)) == ((0, 1, 2, 3, 4, 5), (6, 7, 8), (9, 10, 11))
+    less = {"train_ratio": 0.3, "val_ratio": 0.1, "test_ratio": 0.2}
+    assert split_records(records, validate_config(less)) == ((0, 1, 2), (9,), (10, 11))
+
+
+@pytest.mark.config_field("keep_data_order", "random_seed")
+def test_a_shuffled_split_is_that_of_the_published_package_and_its_seed(records):
+    order = list(range(12))
+    random.seed(123)
+    random.shuffle(order)
+    fields = {"keep_data_order": False, "n_train": 6, "n_val": 3, "n_test": 3}
+    split = split_records(records, validate_config(fields))
+    assert split == (tuple(order[:6]), tuple(order[6:9]), tuple(order[9:]))
+    assert split_records(records, validate_config({**fields, "random_seed": 124})) != split
+
+
+@pytest.mark.config_field("cross_validation.stratify_by")
+def test_folds_are_stratified_by_the_key_that_is_asked_for(records):
+    for index, record in enumerate(records):
+        record.atoms.info["batch"] = "a" if index < 6 else "b"
+    counts = {}
+    for key in ("batch", None):
+        choice = {"n_folds": 2, "fold": 0, "stratify_by": key}
+        splits = [
+            split_records(records, validate_config({"cross_validation": choice, "random_seed": seed}))
+            for seed in range(9)
+        ]
+        counts[key] = {sum(records[i].atoms.info["batch"] == "a" for i in split.val) for split in splits}
+    assert counts["batch"] == {3}
+    assert len(counts[None]) > 1
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_record_and_one_record_are_clear(tmp_path, n):
+    path = tmp_path / "cu.extxyz"
+    if n == 0:
+        path.write_text("")
+        with pytest.raises(DataError, match="Empty"):
+            read_records(path)
+        return
+    only = read_records(write_frames(path, copper_frames(1)))
+    with pytest.raises(DataError, match=r"no record is left to train on: 1 in all.*train_ratio"):
+        split_records(only, validate_config({}))
+    assert split_records(only, validate_config({"train_ratio": None})) == ((0,), (), ())

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ase.build import bulk
 
 from alignn_ff import checkpoint
 from alignn_ff.errors import ConfigError, DataError
@@ -15,15 +14,15 @@ from alignn_ff.predictor import load_predictor
 from alignn_ff.train import TrainingResult, read_records, train, validate_config
 from alignn_ff.train.evaluation import evaluate_file
 from alignn_ff.train.metrics import errors
-from tests.labelled_data import copper_frames, write_frames
-from tests.property_data import property_frames, single_target_frames, volumes
+from tests.labelled_data import write_frames
+from tests.property_data import alloy_frames, property_frames, single_target_frames, two_phases, volumes
 from tests.test_train import Silent
 
 LOOP = {
     "neighbor_strategy": "fast_graph",
     "cutoff": 4.0,
     "max_neighbors": 12,
-    "atom_features": "atomic_number",
+    "atom_features": "basic",
     "epochs": 12,
     "batch_size": 3,
     "learning_rate": 0.02,
@@ -31,6 +30,7 @@ LOOP = {
     "progress": False,
     "num_workers": 0,
     "use_lmdb": False,
+    "write_checkpoint": False,
     "train_ratio": 0.5,
     "val_ratio": 0.25,
     "test_ratio": 0.25,
@@ -80,8 +80,8 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_property_model_learns_several_outputs(tmp_path: Path, properties: Path, model: dict[str, object]) -> None:
     result = run(tmp_path, properties, model)
-    assert result.history[-1]["train_total_loss"] < 0.5 * result.history[0]["train_total_loss"]
-    (said,) = load_predictor(result.model_file, device="cpu", dtype="float64").predict([bulk("Cu", cubic=True)])
+    assert result.history[-1]["train_total_loss"] < 0.9 * result.history[0]["train_total_loss"]
+    (said,) = load_predictor(result.model_file, device="cpu", dtype="float64").predict(alloy_frames(1))
     assert said.values is not None
     assert said.values.shape == (2,)
     assert set(result.metrics) == {"train", "val", "test"}
@@ -120,7 +120,7 @@ def test_each_further_head_learns_by_its_weight_alone(
 
 @pytest.mark.config_field("model.atomwise_weight", "model.atomwise_output_features")
 def test_a_force_field_learns_charges_beside_its_forces(tmp_path: Path) -> None:
-    frames = copper_frames(8)
+    frames = alloy_frames(8)
     for atoms in frames:
         atoms.arrays["atomwise"] = np.linalg.norm(atoms.get_forces(), axis=1)
     data = write_frames(tmp_path / "cu.extxyz", frames)
@@ -136,7 +136,7 @@ def test_every_criterion_lowers_its_loss(tmp_path: Path, criterion: str) -> None
     values = np.where(np.arange(12) % 3 == 0, 0.0, np.round(volumes()))
     data = write_frames(tmp_path / "counts.extxyz", single_target_frames(values))
     model = {"name": "alignn", "link": "log" if criterion == "poisson" else "identity"}
-    result = run(tmp_path / "run", data, model, criterion=criterion, epochs=20)
+    result = run(tmp_path / "run", data, model, criterion=criterion)
     assert result.history[-1]["train_total_loss"] < 0.95 * result.history[0]["train_total_loss"]
 
 
@@ -154,23 +154,15 @@ def test_a_zero_inflated_model_reports_probability_times_mean(tmp_path: Path) ->
 
 @pytest.mark.config_field("classification_threshold", "model.classification")
 @pytest.mark.parametrize("name", ["alignn", "alignn_atomwise", "ealignn_atomwise"])
-def test_a_threshold_makes_a_classifier_that_tells_the_classes(tmp_path: Path, single: Path, name: str) -> None:
+def test_a_threshold_makes_a_classifier_that_tells_the_classes(tmp_path: Path, name: str) -> None:
+    data = write_frames(tmp_path / "phases.extxyz", two_phases())
     model = {"name": name, **({} if name == "alignn" else NO_FORCES)}
-    threshold = float(np.median(volumes()))
-    result = run(
-        tmp_path,
-        single,
-        model,
-        classification_threshold=threshold,
-        train_ratio=1.0,
-        val_ratio=0.0,
-        test_ratio=0.0,
-        epochs=80,
-    )
+    everything = {"train_ratio": 1.0, "val_ratio": 0.0, "test_ratio": 0.0, "batch_size": 4, "epochs": 25}
+    result = run(tmp_path / "run", data, model, classification_threshold=1.5, **everything)
     found = result.metrics["train"]["all"]
-    assert found["accuracy"] >= 0.9
-    assert found["ROC_AUC"] >= 0.9
-    said = load_predictor(result.model_file, device="cpu").predict(single_target_frames(volumes(2)))
+    assert found["accuracy"] == found["ROC_AUC"] == 1.0
+    said = load_predictor(result.model_file, device="cpu").predict(two_phases(2))
+    assert [item.predicted_class for item in said] == [0, 1]
     assert all(item.probabilities is not None and item.probabilities.sum() == pytest.approx(1.0) for item in said)
 
 
@@ -181,7 +173,7 @@ def test_classes_are_as_many_as_the_model_says(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"tells 2 classes.*num_classes"):
         run(tmp_path / "two", data, model)
     result = run(tmp_path / "three", data, {**model, "num_classes": 3}, epochs=2)
-    said = load_predictor(result.model_file, device="cpu").predict([bulk("Cu", cubic=True)])
+    said = load_predictor(result.model_file, device="cpu").predict(alloy_frames(1))
     assert said[0].probabilities is not None
     assert len(said[0].probabilities) == 3
 
@@ -201,47 +193,50 @@ def test_scaled_targets_come_back_in_real_units(tmp_path: Path, properties: Path
 
 @pytest.mark.config_field("target_multiplication_factor")
 def test_a_multiplied_target_is_what_the_model_predicts(tmp_path: Path, single: Path) -> None:
-    results = [
-        run(tmp_path / str(factor), single, {"name": "alignn"}, target_multiplication_factor=factor, epochs=40)
-        for factor in (1.0, 10.0)
-    ]
-    said = [
-        load_predictor(result.model_file, device="cpu").predict([bulk("Cu", cubic=True)])[0].values[0]
-        for result in results
-    ]
-    assert said[1] == pytest.approx(10.0 * said[0], rel=0.3)
+    said = []
+    for factor in (1.0, 10.0):
+        changes = {"target_multiplication_factor": factor, "standard_scalar_and_pca": True, "epochs": 2}
+        result = run(tmp_path / str(factor), single, {"name": "alignn"}, **changes)
+        (outputs,) = load_predictor(result.model_file, device="cpu").predict(alloy_frames(1))
+        said.append(outputs.values[0])
+    assert said[1] == pytest.approx(10.0 * said[0], rel=1e-2)
 
 
 @pytest.mark.config_field("model.link")
 def test_the_link_decides_the_range_of_outputs(tmp_path: Path, single: Path) -> None:
     for link, low, high in (("log", 0.0, np.inf), ("logit", 0.0, 1.0)):
         result = run(tmp_path / link, single, {"name": "alignn", "link": link}, epochs=2)
-        said = load_predictor(result.model_file, device="cpu").predict(copper_frames(4))
+        said = load_predictor(result.model_file, device="cpu").predict(alloy_frames(4))
         assert all(low < item.values[0] < high for item in said)
 
 
 @pytest.mark.config_field("model.extra_features")
 def test_fingerprints_of_atoms_are_learned_from(tmp_path: Path) -> None:
-    frames = single_target_frames(np.linspace(0.0, 1.0, 12))
+    frames = two_phases()
     for atoms in frames:
-        atoms.arrays["extra_features"] = np.full((len(atoms), 2), 4.0 * atoms.info["target"] - 2.0)
+        atoms.arrays["extra_features"] = np.full((len(atoms), 2), float(atoms.info["target"]))
     data = write_frames(tmp_path / "prints.extxyz", frames)
-    with_prints = run(tmp_path / "with", data, {"name": "alignn", "extra_features": 2}, epochs=40)
-    without = run(tmp_path / "without", data, {"name": "alignn"}, epochs=40)
-    assert with_prints.history[-1]["train_total_loss"] < 0.5 * without.history[-1]["train_total_loss"]
+    others = [atoms.copy() for atoms in frames]
+    for atoms in others:
+        atoms.arrays["extra_features"] += 1.0
+    for width in (0, 2):
+        result = run(tmp_path / str(width), data, {"name": "alignn", "extra_features": width}, epochs=2)
+        predictor = load_predictor(result.model_file, device="cpu")
+        pairs = zip(predictor.predict(frames), predictor.predict(others), strict=True)
+        assert all((one.values != other.values).all() == (width > 0) for one, other in pairs)
 
 
 def test_statistics_of_batch_normalisation_are_those_of_the_training_set(tmp_path: Path, single: Path) -> None:
     result = run(tmp_path, single, {"name": "alignn"}, epochs=3, ema_decay=0.9)
     weights = weights_of(result)
-    assert weights["network.atom_embedding.norm.num_batches_tracked"] == 3 * 2
+    assert weights["network.atom_embedding.norm.num_batches_tracked"] == 2 * result.best_epoch
     assert not torch.equal(weights["network.bond_embedding.0.norm.running_mean"], torch.zeros(8, dtype=torch.float64))
     again = errors(evaluate_file(result.model_file, read_records(single)[6:9], device="cpu", dtype="float64"))
-    assert again["target_MAE"] == pytest.approx(result.history[-1]["val_target_MAE"], rel=1e-5)
+    assert again["target_MAE"] == pytest.approx(result.history[result.best_epoch - 1]["val_target_MAE"], rel=1e-5)
 
 
 def test_alignn_atomwise_and_its_pure_variant_train_alike(tmp_path: Path) -> None:
-    data = write_frames(tmp_path / "cu.extxyz", copper_frames(9))
+    data = write_frames(tmp_path / "alloy.extxyz", alloy_frames(9))
     histories = [
         run(tmp_path / name, data, {"name": name, "stresswise_weight": 0.05}, epochs=3, criterion="l1").history
         for name in ("alignn_atomwise", "alignn_atomwise_pure")
@@ -256,7 +251,7 @@ def test_bf16_changes_a_property_model_and_is_refused_where_forces_are_trained(t
         run(tmp_path / str(amp), single, {"name": "alignn"}, dtype="float32", use_amp=amp) for amp in (False, True)
     ]
     assert results[1].history[-1]["train_total_loss"] != results[0].history[-1]["train_total_loss"]
-    assert results[1].history[-1]["train_total_loss"] < 0.7 * results[1].history[0]["train_total_loss"]
+    assert results[1].history[-1]["train_total_loss"] < results[1].history[0]["train_total_loss"]
     assert weights_of(results[1])["readout.weight"].dtype == torch.float32
     with pytest.raises(ConfigError, match=r"use_amp.*forces.*bf16"):
         run(tmp_path / "forces", single, {"name": "alignn_atomwise"}, use_amp=True)

@@ -30,7 +30,7 @@ def check_choices(config: TrainingConfig) -> None:
             "derivatives that training on forces takes would be mostly noise. Set it to false; energies and property "
             "models alone can take it"
         )
-    if config.criterion == "poisson" and not (is_property and link == "log"):
+    if config.criterion == "poisson" and is_property and not likelihood and link != "log":
         raise ConfigError(
             "criterion is poisson, whose predictions are rates of counts and so positive: give a property model the "
             'link "log" (model.link), or take another criterion'

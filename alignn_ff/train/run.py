@@ -38,12 +38,14 @@ from alignn_ff.train.artifacts import (
 )
 from alignn_ff.train.checks import check_choices
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.config.advice import advice
 from alignn_ff.train.data import RunData, prepared_data
 from alignn_ff.train.datasets import load_records, suit_outputs
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.finetuning import load_start, recipe_of
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.loop import BuildObserver, Observer, Trainer
+from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, summarise
 from alignn_ff.train.ranks import LostRankError, joined_ranks
 from alignn_ff.train.records import records_digest
@@ -58,6 +60,9 @@ FREE_TO_CHANGE = frozenset(
         "data",
         "output_dir",
         "progress",
+        "resume_checkpoint",
+        "gpu_memory_fraction",
+        "version",
         "log_tensorboard",
         "checkpoint_minutes",
         "write_predictions",
@@ -71,7 +76,7 @@ FREE_TO_CHANGE = frozenset(
         "data_parallel",
     }
 )
-"""Fields that a resumed run may change."""
+"""Fields that a resumed run may change; ``epochs`` too, where ``lr_total_epochs`` holds the schedule."""
 
 
 class TrainingResult(NamedTuple):
@@ -125,11 +130,12 @@ def train(
     if data is not None:
         config = config.model_copy(update={"data": str(data), "dataset": "user_data"})
     check_choices(config)
+    for sentence in advice(config):
+        log.warning(sentence)
     start = None if config.start_from is None else load_start(config.start_from)
     recipe = recipe_of(config, start)
     folder = Path(config.output_dir)
-    if config.data_parallel:
-        log.warning("data_parallel: one process trains on one device; for several, %s", SEVERAL_PROCESSES)
+    resume = resume or (config.resume_checkpoint and (folder / STATE_FILE).exists())
     with joined_ranks(device, distributed=config.distributed) as (ranks, own_device):
         ranks.first_says("folder", lambda: _open_folder(config, resume=resume, overwrite=overwrite))
         notify = observer.on_build if isinstance(observer, BuildObserver) else _unwatched
@@ -138,11 +144,6 @@ def train(
             run = prepare_run(config, gathered, start, select_device(own_device), ranks)
             _train(config, run, gathered, observer=observer, resume=resume)
             return _evaluate(config, gathered, run, folder) if ranks.rank == 0 else None
-
-
-SEVERAL_PROCESSES = (
-    "set distributed to true and start the run as torchrun --nproc-per-node N -m alignn_ff.train CONFIG.json"
-)
 
 
 def _open_folder(config: TrainingConfig, *, resume: bool, overwrite: bool) -> str:
@@ -188,7 +189,11 @@ def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observe
             save_model(folder / BEST_MODEL, run.header, trainer)
 
     try:
-        with stop_on_signals() as stop, _audience(config, observer, leads=leads) as watching:
+        with (
+            stop_on_signals() as stop,
+            machine_settings(config, run.trainer.device),
+            _audience(config, observer, leads=leads) as watching,
+        ):
             run.trainer.run(observer=watching, save=save, stop=lambda: stop.shared(run.ranks))
     except (StorageError, LostRankError) as error:
         raise type(error)(f"{error}. {_kept(folder)}") from error
@@ -243,6 +248,7 @@ def _evaluate(config: TrainingConfig, data: RunData, run: Run, folder: Path) -> 
 
 
 def _fingerprint(config: TrainingConfig, data_digest: str, run: Run) -> dict[str, str]:
-    fields = config.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
+    free = FREE_TO_CHANGE | ({"epochs"} if config.lr_total_epochs is not None else set())
+    fields = config.model_dump(mode="json", exclude=set(free))
     pasts = {"replay": records_digest(run.replay), "start": json.dumps(run.header.provenance.started_from)}
     return {**{name: json.dumps(value) for name, value in fields.items()}, "data": data_digest, **pasts}

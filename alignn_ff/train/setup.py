@@ -17,6 +17,7 @@ from alignn_ff.potential import DTYPES, cast_network
 from alignn_ff.train.batches import Sample, join
 from alignn_ff.train.checks import check_labels
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.config.advice import bond_advice
 from alignn_ff.train.data import RunData, named_samples
 from alignn_ff.train.datasets import load_records
 from alignn_ff.train.finetuning import (
@@ -132,12 +133,15 @@ def _measure(
     if config.standard_scalar_and_pca and config.model.kind == "property":
         scaling = target_scaling(found.properties.get("target"))
         statistics = statistics._replace(output_mean=scaling.mean, output_axes=scaling.axes)
+    domain = training_domain(found)
+    for sentence in bond_advice(config, domain.shortest_distance_A):
+        log.warning(sentence)
     header = Header(
         model=config.model,
         graph=recipe_of(config, start),
         elements=elements,
         statistics=statistics,
-        domain=training_domain(found),
+        domain=domain,
         provenance=_provenance(config, data),
     )
     if start is not None:

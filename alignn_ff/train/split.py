@@ -31,7 +31,10 @@ def split_records(records: Sequence[Record], config: TrainingConfig) -> Split:
     else:
         split = _sequential_split(len(records), config)
     if not split.train:
-        raise DataError(f"no record is left to train on: {len(records)} in all, {len(split.val)} for validation")
+        raise DataError(
+            f"no record is left to train on: {len(records)} in all, {len(split.val)} for validation, {len(split.test)} "
+            "for testing; train_ratio null trains on all that is left"
+        )
     return split
 
 

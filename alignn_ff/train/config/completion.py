@@ -70,15 +70,14 @@ def _classify(content: Content) -> Content:
 
 
 def _inflate_zeros(content: Content) -> Content:
-    """The criterion zig reads a pair for each target, so the model must say pairs."""
-    if content.get("criterion") != "zig" or not isinstance(content["model"], dict):
+    """The criterion zig reads a pair for each target, so a model that has no forces must say pairs."""
+    model = content["model"]
+    if content.get("criterion") != "zig" or not _has_field(content, "zero_inflated"):
         return content
-    if _family(content) in FAMILIES and not _has_field(content, "zero_inflated"):
-        raise ValueError(
-            f"criterion is zig, but {_family(content)} predicts energies only: take model.name alignn or "
-            "alignn_atomwise, or another criterion"
-        )
-    return {**content, "model": {**content["model"], "zero_inflated": True}}
+    forces = _has_field(content, "gradwise_weight") and model.get("calculate_gradient", True)
+    if forces and model.get("gradwise_weight", 1.0):
+        return content
+    return {**content, "model": {**model, "zero_inflated": True}}
 
 
 COMPLETIONS: Final[tuple[Callable[[Content], Content], ...]] = (

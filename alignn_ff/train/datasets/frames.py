@@ -62,14 +62,18 @@ def _row_draft(row: AtomsRow, keys: DataKeys) -> Draft:
 def _draft(atoms: Atoms, keys: DataKeys) -> Draft:
     check_atoms(atoms)
     info: Mapping[str, Any] = atoms.info
+    results = {} if atoms.calc is None else atoms.calc.results  # where ASE's readers put charges, dipoles, …
+    of_each_atom = {**atoms.arrays, **results}
+    of_structure = {**info, **results}
     target, energy = _target(info, keys), _energy(atoms, keys)
     if energy is None and target is None:
         raise DataError(
             "no labels; an energy is needed (energy=… in the comment line, eV, total), or the target that is learned"
         )
-    forces, stress = _label(atoms, keys, "forces", atoms.arrays), _label(atoms, keys, "stress", info)
-    atomwise = label_key(keys, "atomwise", set(atoms.arrays) - STRUCTURAL)
-    additional = label_key(keys, "additional", info)
+    forces = _label(atoms, keys, "forces", of_each_atom)
+    stress = _label(atoms, keys, "stress", of_structure)
+    atomwise = label_key(keys, "atomwise", of_each_atom.keys() - STRUCTURAL)
+    additional = label_key(keys, "additional", of_structure)
     return Draft(
         atoms=atoms.copy(),  # without its calculator
         identifier=str(info[keys.identifier]) if keys.identifier in info else None,
@@ -78,8 +82,8 @@ def _draft(atoms: Atoms, keys: DataKeys) -> Draft:
         stress=None if stress is None else stress_tensor("stress", stress),
         group=str(info.get("config_type", "")),
         target=target,
-        atomwise=None if atomwise is None else of_atoms(atomwise, atoms.arrays[atomwise], len(atoms)),
-        additional=None if additional is None else vector(additional, info[additional]),
+        atomwise=None if atomwise is None else of_atoms(atomwise, of_each_atom[atomwise], len(atoms)),
+        additional=None if additional is None else vector(additional, of_structure[additional]),
     )
 
 
