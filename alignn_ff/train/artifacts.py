@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,18 +81,15 @@ def write_histories(folder: Path, trainer: Trainer) -> None:
         write_json(folder / f"history_{split}.json", {"rows": own, **outputs})
 
 
-def prediction_rows(comparisons: Sequence[Comparison]) -> list[dict[str, object]]:
-    """Labels beside predictions, one entry a structure, with units in the names."""
-    return [
-        {
-            "id": item.identifier,
-            "config_type": item.group,
-            "n_atoms": item.n_atoms,
-            **{title: _pair(name, getattr(item, name)) for name, title in TITLES.items() if getattr(item, name).size},
-            **({"probabilities": item.probabilities.tolist()} if item.probabilities.size else {}),
-        }
-        for item in comparisons
-    ]
+def prediction_row(item: Comparison) -> dict[str, object]:
+    """Labels beside predictions of a structure, with units in the names."""
+    return {
+        "id": item.identifier,
+        "config_type": item.group,
+        "n_atoms": item.n_atoms,
+        **{title: _pair(name, getattr(item, name)) for name, title in TITLES.items() if getattr(item, name).size},
+        **({"probabilities": item.probabilities.tolist()} if item.probabilities.size else {}),
+    }
 
 
 TITLES: Final[Mapping[str, str]] = {
@@ -107,10 +105,22 @@ TITLES: Final[Mapping[str, str]] = {
 
 def write_predictions(folder: Path, comparisons: Mapping[str, Sequence[Comparison]]) -> None:
     """All predictions as JSON, and those of structures as CSV, a file a split, named as published."""
-    write_json(folder / "predictions.json", {name: prediction_rows(items) for name, items in comparisons.items()})
+    with atomic_write(folder / "predictions.json") as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines(_json_lines(comparisons))
     for split, items in comparisons.items():
         with atomic_write(folder / f"prediction_results_{split}_set.csv") as temporary:
             temporary.write_text(_csv(items), encoding="utf-8")
+
+
+def _json_lines(comparisons: Mapping[str, Sequence[Comparison]]) -> Iterator[str]:
+    """A JSON object, split → rows, a line a structure, made line by line."""
+    yield "{"
+    for place, (split, items) in enumerate(comparisons.items()):
+        yield f"{',' if place else ''}\n{json.dumps(split)}: ["
+        for row, item in enumerate(items):
+            yield f"{',' if row else ''}\n{json.dumps(prediction_row(item), allow_nan=False)}"
+        yield "\n]"
+    yield "\n}\n"
 
 
 def _csv(comparisons: Sequence[Comparison]) -> str:

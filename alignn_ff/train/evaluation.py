@@ -1,13 +1,17 @@
 """A model file beside labelled structures: everything that it says, energies through its potential."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from alignn_ff.models import EnergyModel
 from alignn_ff.potential import Potential, Precision
 from alignn_ff.predictor import Predictor, load_predictor
 from alignn_ff.train.metrics import Comparison, compare
 from alignn_ff.train.records import Record
+
+RECORDS_AT_ONCE: Final = 256
 
 
 def evaluate_file(
@@ -28,8 +32,14 @@ class Evaluator:
         self._predictor = predictor
         self._potential = potential_of(predictor)
 
-    def compare(self, records: Sequence[Record]) -> list[Comparison]:
-        """Labels beside predictions, in the order of the records."""
+    def compare(self, records: Iterable[Record]) -> list[Comparison]:
+        """Labels beside predictions, in the order of the records, of which few are held at a time."""
+        left, comparisons = iter(records), list[Comparison]()
+        while some := list(islice(left, RECORDS_AT_ONCE)):
+            comparisons += self._compare(some)
+        return comparisons
+
+    def _compare(self, records: Sequence[Record]) -> list[Comparison]:
         if self._potential is None:
             return compare(self._predictor, records)
         energies = compare(self._potential, records)

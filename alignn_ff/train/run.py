@@ -237,8 +237,8 @@ def _evaluate(config: TrainingConfig, data: RunData, run: Run, folder: Path) -> 
     """Metrics of the best model as read back from its file."""
     best, progress = folder / BEST_MODEL, run.trainer.progress
     evaluator = Evaluator(load_predictor(best, device=str(run.trainer.device), dtype=config.dtype))
-    chosen = {name: list(data.chosen(indices)) for name, indices in data.split._asdict().items() if indices}
-    chosen |= {"replay": run.replay} if run.replay else {}
+    chosen = {name: data.chosen(indices) for name, indices in data.split._asdict().items() if indices}
+    chosen |= {"replay": iter(run.replay)} if run.replay else {}
     comparisons = {name: evaluator.compare(records) for name, records in chosen.items()}
     metrics = {name: summarise(items) for name, items in comparisons.items()}
     write_json(folder / "metrics.json", {"best_epoch": progress.best_epoch, **metrics})
