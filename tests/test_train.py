@@ -15,7 +15,7 @@ from ase import Atoms
 
 from alignn_ff import load_potential
 from alignn_ff.checkpoint import read, save
-from alignn_ff.errors import ConfigError, TrainingError
+from alignn_ff.errors import ConfigError, StorageError, TrainingError
 from alignn_ff.train import compare, errors, read_records, train, validate_config
 from alignn_ff.train.interrupt import TrainingInterruptedError
 from tests.labelled_data import copper_frames, molecule_frames, write_frames
@@ -260,8 +260,8 @@ def test_a_failing_write_leaves_the_former_state_whole(tmp_path, data, monkeypat
     def full_disk(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(StorageError, match=r"No space left on device; the file that was there is untouched"):
         save(tmp_path / "best_model.pt", header, state)
     assert (tmp_path / "best_model.pt").read_bytes() == before
     assert not list(tmp_path.glob(".*"))

@@ -10,9 +10,16 @@ from ase import Atoms
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.train import read_records, validate_config
-from alignn_ff.train.batches import build_sample, edge_lengths, epoch_order, join
+from alignn_ff.train.batches import build_sample, epoch_order, join
 from alignn_ff.train.split import split_records
-from alignn_ff.train.statistics import covered_elements, fit_references, measure_statistics, training_domain
+from alignn_ff.train.statistics import (
+    covered_elements,
+    fit_references,
+    label_scales,
+    measure_statistics,
+    survey,
+    training_domain,
+)
 from tests.labelled_data import copper_frames, labelled, molecule_frames, write_frames
 
 
@@ -102,27 +109,39 @@ def test_asking_for_more_than_there_is_says_how_many_there_are(records):
         split_records(records, validate_config({"n_train": 0, "n_val": 12, "n_test": 0}))
 
 
+def surveyed(records, cutoff=4.0):
+    recipe = GraphRecipe(cutoff=cutoff)
+    return survey(((record, build_sample(record, recipe)) for record in records), covered_elements(records))
+
+
 def test_references_of_one_composition_have_minimum_norm(tmp_path):
     records = read_records(write_frames(tmp_path / "co.extxyz", molecule_frames(4)))
-    references = fit_references(records, covered_elements(records))
+    references = fit_references(surveyed(records))
     assert references[0] == pytest.approx(references[1])
     assert references.sum() == pytest.approx(np.mean([record.energy for record in records]))
 
 
 def test_given_references_must_cover_the_data(records):
-    graphs = [build_sample(record, GraphRecipe(cutoff=4.0)).graph for record in records]
+    found = surveyed(records)
     with pytest.raises(ConfigError, match="lacks Cu"):
-        measure_statistics(records, graphs, (29,), reference_energies={"C": 0.0})
-    statistics = measure_statistics(records, graphs, (29,), reference_energies={"Cu": -1.0})
+        measure_statistics(found, reference_energies={"C": 0.0})
+    statistics = measure_statistics(found, reference_energies={"Cu": -1.0})
     assert statistics.exact_free_atoms
     assert statistics.reference_energies == (-1.0,)
+
+
+def test_scales_are_the_rms_of_all_labels_at_once(records):
+    scales = label_scales(surveyed(records), [-1.0])
+    forces = np.concatenate([record.forces.ravel() for record in records])
+    energies = np.array([record.energy / len(record.atoms) + 1.0 for record in records])
+    assert scales.forces == pytest.approx(np.sqrt(np.mean(forces**2)), rel=1e-12)
+    assert scales.energy == pytest.approx(np.sqrt(np.mean(energies**2)), rel=1e-12)
 
 
 def test_the_training_domain_holds_the_shortest_distance_of_every_pair(tmp_path):
     atoms = Atoms("CuCuAu", positions=[[0, 0, 0], [2.2, 0, 0], [0, 2.9, 0]], cell=[9, 9, 9], pbc=True)
     records = read_records(write_frames(tmp_path / "x.extxyz", [labelled(atoms, "x")]))
-    sample = build_sample(records[0], GraphRecipe(cutoff=5.0))
-    domain = training_domain(records, [sample.graph], [edge_lengths(sample)])
+    domain = training_domain(surveyed(records, cutoff=5.0))
     assert domain.shortest_distance_A == {"Cu-Cu": pytest.approx(2.2), "Cu-Au": pytest.approx(2.9)}
     assert domain.n_atoms == 3
 

@@ -3,21 +3,24 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from alignn_ff.errors import TrainingError
+from alignn_ff.train.ranks import Ranks
 
 
 class TrainingInterruptedError(TrainingError):
-    """A signal stopped the run; its state is on disk."""
+    """A signal stopped the run; what can be kept is on disk.
 
-    def __init__(self, number: int, epoch: int, folder: Path) -> None:
+    Args:
+        number: of the signal.
+        where: where the run stood, and what is kept.
+        advice: how to go on.
+    """
+
+    def __init__(self, number: int, where: str, advice: str) -> None:
         self.exit_code = 128 + number
-        super().__init__(
-            f"stopped by {signal.Signals(number).name} after {epoch} epochs; everything is saved in {folder}, "
-            "and the same command with --resume goes on from there"
-        )
+        super().__init__(f"stopped by {signal.Signals(number).name} {where}, and {advice}")
 
 
 class StopRequest:
@@ -28,6 +31,12 @@ class StopRequest:
     def __call__(self) -> bool:
         """Whether to stop."""
         return self.signal is not None
+
+    def shared(self, ranks: Ranks) -> bool:
+        """Whether any process of the run was asked to stop; all of them must call this."""
+        (number,) = ranks.largest(self.signal or 0)
+        self.signal = number or None
+        return number > 0
 
 
 @contextmanager

@@ -8,7 +8,19 @@ from alignn_ff.train.config.sections import Section
 class CacheFields(Section):
     """Graph caching."""
 
-    use_lmdb: bool = Field(True, description="keep built graphs in an LMDB file, so that memory stays bounded")
-    read_existing: bool = Field(False, description="reuse the cache of an earlier run where it is of the same graphs")
-    filename: str = Field("sample", description="prefix of the names of caches")
-    save_dataloader: bool = Field(False, description="write the ids of the splits and the digest of the cache")
+    use_lmdb: bool = Field(
+        True,
+        description="keep graphs in an LMDB file, so that memory does not grow with them; false: in memory",
+    )
+    read_existing: bool = Field(
+        False,
+        description="true: a cache that is there must be of these records and graphs; false: one that is not is built "
+        "anew. One that is, is reused either way",
+    )
+    filename: str = Field(
+        "sample",
+        description="prefix of the graph cache, <filename>_graphs, in output_dir or at an absolute path",
+    )
+    save_dataloader: bool = Field(
+        False, description="write dataloader.json: ids of the splits and digest of the cache, no pickle"
+    )

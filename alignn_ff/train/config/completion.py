@@ -69,12 +69,24 @@ def _classify(content: Content) -> Content:
     return {**content, "model": {**content["model"], "classification": True}}
 
 
+def _inflate_zeros(content: Content) -> Content:
+    """The criterion zig reads a pair for each target, so a model that has no forces must say pairs."""
+    model = content["model"]
+    if content.get("criterion") != "zig" or not _has_field(content, "zero_inflated"):
+        return content
+    forces = _has_field(content, "gradwise_weight") and model.get("calculate_gradient", True)
+    if forces and model.get("gradwise_weight", 1.0):
+        return content
+    return {**content, "model": {**model, "zero_inflated": True}}
+
+
 COMPLETIONS: Final[tuple[Callable[[Content], Content], ...]] = (
     _name_the_family,
     _take_user_data,
     _suit_smooth_families,
     _take_feature_width,
     _classify,
+    _inflate_zeros,
 )
 
 

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,19 @@ from alignn_ff.train.config.schema import TrainingConfig
 from alignn_ff.train.config.splitting import CrossValidation
 
 
-def load_config(path: Path, changes: Mapping[str, object] | None = None) -> TrainingConfig:
+def load_config(
+    path: Path,
+    changes: Mapping[str, object] | None = None,
+    *,
+    complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> TrainingConfig:
     """Read and check a JSON config.
 
     Args:
         path: of the file.
         changes: fields that take the place of those in the file, before it is checked; "model.name" is a field of
             the section ``model``.
+        complete: adds what follows from elsewhere, before it is checked.
 
     Raises:
         ConfigError: the file is missing, empty, no JSON, or a field is unknown or out of range; all
@@ -42,7 +48,7 @@ def load_config(path: Path, changes: Mapping[str, object] | None = None) -> Trai
         raise ConfigError(f"{path} must hold one JSON object {{…}}, but holds a {type(content).__name__}")
     for name, value in (changes or {}).items():
         content = _with(content, name.split("."), value)
-    return validate_config(content, source=str(path))
+    return validate_config(complete(content), source=str(path))
 
 
 def validate_config(content: dict[str, Any], *, source: str = "config") -> TrainingConfig:

@@ -15,12 +15,16 @@ class RuntimeFields(Section):
     deterministic: bool = Field(
         False, description="refuse algorithms that sum in a random order, at some cost (published code)"
     )
-    num_workers: int = Field(4, ge=0, description="processes that build and load graphs; 0: none beside this one")
+    num_workers: int = Field(
+        4, ge=0, description="threads that make batches ahead, processes that build graphs; 0: none"
+    )
     pin_memory: bool = Field(False, description="pinned host memory, for faster copies to a GPU")
     gpu_memory_fraction: float | None = Field(
         None, gt=0, le=1, description="largest part of the GPU's memory that is taken (published code)"
     )
-    distributed: bool = Field(False, description="train on several processes, started by torchrun")
+    distributed: bool = Field(
+        False, description="several processes, started by torchrun, share each batch of batch_size structures"
+    )
     ddp_find_unused_parameters: bool = Field(
         False, description="several processes: look for weights without gradient in every step (published code)"
     )

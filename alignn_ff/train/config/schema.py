@@ -13,6 +13,7 @@ from alignn_ff.models import FAMILIES, AlignnSmoothConfig, ModelConfig
 from alignn_ff.train.config.cache import CacheFields
 from alignn_ff.train.config.completion import completed
 from alignn_ff.train.config.data import DataFields
+from alignn_ff.train.config.finetuning import FineTuningFields
 from alignn_ff.train.config.graph import GraphFields
 from alignn_ff.train.config.loop import LoopFields
 from alignn_ff.train.config.outputs import OutputFields
@@ -21,7 +22,7 @@ from alignn_ff.train.config.splitting import SplitFields
 
 
 class TrainingConfig(  # the last base comes first in files
-    OutputFields, RuntimeFields, CacheFields, LoopFields, SplitFields, GraphFields, DataFields
+    OutputFields, RuntimeFields, CacheFields, FineTuningFields, LoopFields, SplitFields, GraphFields, DataFields
 ):
     """Everything that decides a training run."""
 
