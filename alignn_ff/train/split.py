@@ -7,7 +7,7 @@ from typing import NamedTuple
 from alignn_ff.errors import DataError
 from alignn_ff.log import get_logger
 from alignn_ff.train.config import CrossValidation, TrainingConfig
-from alignn_ff.train.records import Record
+from alignn_ff.train.records import Record, reduced_formula
 
 log = get_logger("train")
 
@@ -40,22 +40,36 @@ def split_records(records: Sequence[Record], config: TrainingConfig) -> Split:
 
 def fold_split(records: Sequence[Record], choice: CrossValidation, seed: int) -> Split:
     """Hold out one fold; each group is spread evenly over the folds, so every fold looks like the whole."""
-    if len(records) < choice.n_folds:
-        raise DataError(f"{choice.n_folds} folds need as many records, but there are {len(records)}")
-    groups: dict[str, list[int]] = {}
-    for index, record in enumerate(records):
-        key = "" if choice.stratify_by is None else _group(record, choice.stratify_by)
-        groups.setdefault(key, []).append(index)
-    dealt: list[int] = []
+    units = _units(records, choice.keep_together)
+    if len(units) < choice.n_folds:
+        what = "records" if choice.keep_together is None else f"values of {choice.keep_together!r}"
+        raise DataError(f"{choice.n_folds} folds need as many {what}, but there are {len(units)}")
+    groups: dict[str, list[list[int]]] = {}
+    for unit in units:
+        key = "" if choice.stratify_by is None else _value(records[unit[0]], choice.stratify_by)
+        groups.setdefault(key, []).append(unit)
+    dealt: list[list[int]] = []
     for name in sorted(groups):
         random.Random(f"{seed}/{name}").shuffle(groups[name])  # noqa: S311 - not for secrets
         dealt.extend(groups[name])
-    held_out = set(dealt[choice.fold :: choice.n_folds])
+    held_out = {index for unit in dealt[choice.fold :: choice.n_folds] for index in unit}
     everyone = range(len(records))
     return Split(tuple(i for i in everyone if i not in held_out), tuple(sorted(held_out)), ())
 
 
-def _group(record: Record, key: str) -> str:
+def _units(records: Sequence[Record], keep_together: str | None) -> list[list[int]]:
+    """Records that stay in one fold."""
+    if keep_together is None:
+        return [[index] for index in range(len(records))]
+    units: dict[str, list[int]] = {}
+    for index, record in enumerate(records):
+        units.setdefault(_value(record, keep_together), []).append(index)
+    return list(units.values())
+
+
+def _value(record: Record, key: str) -> str:
+    if key == "formula":
+        return reduced_formula(record)
     return record.group if key == "config_type" else str(record.atoms.info.get(key, ""))
 
 
