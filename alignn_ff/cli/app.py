@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 app.command("energy")(energy.energy)
 app.command("predict")(predict.predict)
-app.command("relax")(relax.relax)
+app.command("relax", cls=relax.RelaxCommand)(relax.relax)
 app.command("md")(md.md)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)

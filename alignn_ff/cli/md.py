@@ -95,10 +95,11 @@ def _progress(config: "MDConfig") -> Iterator[Callable[["Snapshot"], None]]:
 
 
 def _print(result: "MDResult", files: "MDFiles") -> None:
-    from alignn_ff.cli.summary import print_files, print_title, summary_table
+    from alignn_ff.cli.summary import count, print_files, print_title, summary_table
 
     config = result.config
-    print_title(f"{result.atoms.get_chemical_formula()}, {len(result.atoms)} atoms, {config.ensemble}", result.model)
+    n_atoms = count(len(result.atoms), "atom")
+    print_title(f"{result.atoms.get_chemical_formula()}, {n_atoms}, {config.ensemble}", result.model)
     rows = [
         ("steps", f"{config.steps} × {config.timestep_fs:g} fs"),
         ("mean temperature", f"{result.mean_temperature_K:.1f} K"),

@@ -14,9 +14,15 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     The temporary file keeps the suffix of ``path``, since writers choose formats by it. On failure it is
     removed and ``path`` stays as it was.
+
+    Raises:
+        OSError: naming ``path``, not the temporary file, where its folder cannot be written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     os.close(handle)
     temporary = Path(name)
     try:

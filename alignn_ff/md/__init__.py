@@ -1,11 +1,15 @@
 """Dynamics and relaxation: a structure and a calculator in, files and a result object out."""
 
-from alignn_ff.md.config import MDConfig, RelaxConfig
+from alignn_ff.md.config import MDConfig
 from alignn_ff.md.dynamics import run_md
 from alignn_ff.md.ensembles import ENSEMBLES, Ensemble
+from alignn_ff.md.optimizers import OPTIMIZERS
 from alignn_ff.md.outputs import MDFiles, RelaxFiles, check_format, claim, md_files, relax_files, write_relaxation
-from alignn_ff.md.relaxation import OPTIMIZERS, relax
-from alignn_ff.md.results import MDResult, RelaxResult, RelaxStep, nanoseconds_per_day
+from alignn_ff.md.relax_config import RelaxConfig
+from alignn_ff.md.relax_result import RelaxResult, RelaxStep
+from alignn_ff.md.relax_state import read_state
+from alignn_ff.md.relaxation import RelaxRecords, relax, resume
+from alignn_ff.md.results import MDResult, nanoseconds_per_day
 from alignn_ff.md.single_point import SinglePoint, single_point
 from alignn_ff.md.snapshot import Snapshot
 from alignn_ff.md.trajectory import iterate_trajectory, read_trajectory
@@ -19,6 +23,7 @@ __all__ = [
     "MDResult",
     "RelaxConfig",
     "RelaxFiles",
+    "RelaxRecords",
     "RelaxResult",
     "RelaxStep",
     "SinglePoint",
@@ -28,9 +33,11 @@ __all__ = [
     "iterate_trajectory",
     "md_files",
     "nanoseconds_per_day",
+    "read_state",
     "read_trajectory",
     "relax",
     "relax_files",
+    "resume",
     "run_md",
     "single_point",
     "write_relaxation",

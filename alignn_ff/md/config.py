@@ -11,7 +11,6 @@ from pydantic_core import ErrorDetails
 from alignn_ff.errors import ConfigError
 
 EnsembleName = Literal["nve", "nvt_langevin"]
-OptimizerName = Literal["lbfgs", "fire"]
 Repeats = Annotated[int, Field(ge=1)]
 
 
@@ -27,15 +26,6 @@ class RunConfig(BaseModel):
             return handler(values)
         except ValidationError as error:
             raise ConfigError("; ".join(_in_words(cls, problem) for problem in error.errors())) from error
-
-
-class RelaxConfig(RunConfig):
-    """How a structure is relaxed."""
-
-    fmax_eV_per_A: float = Field(0.01, gt=0, description="converged when no force exceeds this, eV/Å")
-    max_steps: int = Field(500, ge=0, description="most steps of the optimiser")
-    optimizer: OptimizerName = Field("lbfgs", description="how forces become steps")
-    relax_cell: bool = Field(False, description="relax the cell along its periodic axes too")
 
 
 class MDConfig(RunConfig):

@@ -10,7 +10,8 @@ from ase import Atoms
 
 from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.io import atomic_write, write_json, write_structure
-from alignn_ff.md.results import MDResult, RelaxResult
+from alignn_ff.md.relax_result import RelaxResult
+from alignn_ff.md.results import MDResult
 from alignn_ff.md.trajectory import frame_text
 
 KEPT_SUFFIXES: Final = frozenset({".vasp", ".cif", ".xyz", ".extxyz", ".traj", ".xsf"})
@@ -19,16 +20,26 @@ KEPT_SUFFIXES: Final = frozenset({".vasp", ".cif", ".xyz", ".extxyz", ".traj", "
 
 @dataclass(frozen=True)
 class RelaxFiles:
-    """Files of a relaxation: the structure, the JSON result beside it, and the steps, if asked for."""
+    """Files of a relaxation.
+
+    Attributes:
+        structure: relaxed.
+        result: JSON, beside it.
+        restart: there if it did not converge.
+        trajectory, plot: the steps and a figure of them, if asked for.
+    """
 
     structure: Path
     result: Path
+    restart: Path
     trajectory: Path | None = None
+    plot: Path | None = None
 
     @property
     def all(self) -> tuple[Path, ...]:
-        """Every file that will be written."""
-        return (self.structure, self.result, *(() if self.trajectory is None else (self.trajectory,)))
+        """Every file that may be written."""
+        asked = (path for path in (self.trajectory, self.plot) if path is not None)
+        return (self.structure, self.result, self.restart, *asked)
 
 
 @dataclass(frozen=True)
@@ -47,21 +58,27 @@ class MDFiles:
 
 
 def relax_files(
-    source: Path, atoms: Atoms, *, output: Path | None = None, trajectory: Path | None = None
+    source: Path,
+    atoms: Atoms,
+    *,
+    output: Path | None = None,
+    trajectory: Path | None = None,
+    plot: Path | None = None,
 ) -> RelaxFiles:
     """Where a relaxation of ``source`` goes: ``output``, or "<stem>-relaxed" in the current directory.
 
     Raises:
-        ConfigError: the structure, its JSON result and the trajectory would be one file.
+        ConfigError: two of them would be one file.
     """
     default_suffix = ".vasp" if atoms.pbc.all() else ".extxyz"
     suffix = source.suffix if source.suffix in KEPT_SUFFIXES else default_suffix
     structure = Path(f"{source.stem}-relaxed{suffix}") if output is None else output
-    files = RelaxFiles(structure, structure.with_suffix(".json"), trajectory)
+    restart = structure.with_name(f"{structure.stem}-restart.json")
+    files = RelaxFiles(structure, structure.with_suffix(".json"), restart, trajectory, plot)
     if len({path.resolve() for path in files.all}) < len(files.all):
         raise ConfigError(
-            f"the structure {files.structure}, the result {files.result} and the trajectory {trajectory} must be "
-            "different files; choose another --output (not .json) or --trajectory"
+            f"{', '.join(map(str, files.all))} must be different files; choose another --output (not .json), "
+            "--trajectory or --plot"
         )
     return files
 
