@@ -120,6 +120,10 @@ def relax(
     atoms = read_structure(structure)
     files = relax_files(structure, atoms, output=output, trajectory=trajectory, plot=plot)
     check_format(files.structure, atoms)
+    if plot is not None:
+        from alignn_ff.plots import check_figure
+
+        check_figure(plot)
     claim(files.all, source=structure, overwrite=overwrite)
     calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value)
     records = _records(files, {"model": model, "device": device, "dtype": dtype.value})

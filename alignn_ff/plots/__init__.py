@@ -2,7 +2,7 @@
 
 from alignn_ff.plots.dynamics import energy_conservation
 from alignn_ff.plots.relaxation import convergence
-from alignn_ff.plots.style import save_figure
+from alignn_ff.plots.style import check_figure, save_figure
 from alignn_ff.plots.training import learning_curve, parity_figures
 
-__all__ = ["convergence", "energy_conservation", "learning_curve", "parity_figures", "save_figure"]
+__all__ = ["check_figure", "convergence", "energy_conservation", "learning_curve", "parity_figures", "save_figure"]
