@@ -161,7 +161,6 @@ def test_a_folder_that_cannot_be_written_to_is_named_not_a_temporary_file(
         ("relax --restart missing.json", "no such restart file"),
         ("relax POSCAR --restart missing.json", "leave out"),
         ("relax POSCAR --plot c.nonsense", "c.nonsense"),
-        ("relax POSCAR --plot POSCAR", "replace the input"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from alignn_ff.md import RelaxStep
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
@@ -25,6 +26,6 @@ def convergence(steps: Sequence[RelaxStep], *, fmax_eV_per_A: float) -> Figure:
             bottom.plot(number, cell, ".-", color=COLOURS[2], markersize=3, label="cell")
         bottom.axhline(fmax_eV_per_A, color=COLOURS[6], linewidth=0.8, linestyle="--", label="limit")
         bottom.set(xlabel="step", ylabel="largest force (eV/Å)", yscale="log")
-        bottom.xaxis.get_major_locator().set_params(integer=True)
+        bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
         bottom.legend()
     return figure
