@@ -1,22 +1,20 @@
-"""What a user chooses for a relaxation or a dynamics run: frozen, closed, each field with its unit.
+"""What a user chooses for a relaxation, and the base of all configs here: frozen, closed, each field with its unit.
 
 A value that is not allowed raises :class:`ConfigError`, wherever the config is made.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from alignn_ff.errors import ConfigError
 
-EnsembleName = Literal["nve", "nvt_langevin"]
 OptimizerName = Literal["lbfgs", "fire"]
-Repeats = Annotated[int, Field(ge=1)]
 
 
 class RunConfig(BaseModel):
-    """Base of both configs: frozen, closed, finite numbers only, errors for people."""
+    """Base of the configs: frozen, closed, finite numbers only, errors for people."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -36,21 +34,6 @@ class RelaxConfig(RunConfig):
     max_steps: int = Field(500, ge=0, description="most steps of the optimiser")
     optimizer: OptimizerName = Field("lbfgs", description="how forces become steps")
     relax_cell: bool = Field(False, description="relax the cell along its periodic axes too")
-
-
-class MDConfig(RunConfig):
-    """How a structure moves in time."""
-
-    steps: int = Field(ge=0, description="number of time steps")
-    ensemble: EnsembleName = Field("nve", description="what is kept constant, and by which integrator")
-    timestep_fs: float = Field(1.0, gt=0, description="length of a time step, fs")
-    temperature_K: float = Field(300.0, ge=0, description="of the initial velocities and of the thermostat, K")
-    friction_per_fs: float = Field(0.01, gt=0, description="friction of a Langevin thermostat, 1/fs")
-    supercell: tuple[Repeats, Repeats, Repeats] = Field((1, 1, 1), description="repeats along the lattice vectors")
-    seed: int = Field(0, ge=0, description="seed of velocities and thermostat")
-    keep_velocities: bool = Field(False, description="start from the velocities of the structure")
-    write_every: int = Field(10, ge=1, description="steps between frames of the trajectory")
-    log_every: int = Field(10, ge=1, description="steps between rows of the log")
 
 
 def _in_words(config: type[BaseModel], problem: ErrorDetails) -> str:
