@@ -22,8 +22,9 @@ from alignn_ff.graph import check_atoms
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 from alignn_ff.log import get_logger
 from alignn_ff.md.admission import admit
+from alignn_ff.md.guard_checks import Baseline, baseline
 from alignn_ff.md.guard_limits import GuardLimits
-from alignn_ff.md.guards import Baseline, Watch, baseline
+from alignn_ff.md.guards import Watch
 from alignn_ff.md.md_config import MDConfig
 from alignn_ff.md.md_files import MDFiles, Outputs, write_md_end
 from alignn_ff.md.md_result import MDResult

@@ -40,9 +40,21 @@ def repeated(atoms: Atoms, repeats: tuple[int, int, int]) -> Atoms:
                 f"the supercell {','.join(map(str, repeats))} repeats lattice vector {axis + 1}, along which the "
                 f"structure is not periodic (pbc {atoms.pbc.tolist()}); use 1 there"
             )
-    supercell: Atoms = atoms.repeat(repeats)
-    supercell.calc = None
-    return supercell
+    if repeats == (1, 1, 1):
+        return _without_calculator(atoms.copy())
+    try:
+        return _without_calculator(atoms.repeat(repeats))
+    except NotImplementedError:
+        names = sorted({type(constraint).__name__ for constraint in atoms.constraints})
+        raise StructureError(
+            f"a structure with the constraint(s) {', '.join(names)} cannot be repeated; make the supercell first, then "
+            "constrain it"
+        ) from None
+
+
+def _without_calculator(atoms: Atoms) -> Atoms:
+    atoms.calc = None
+    return atoms
 
 
 def draw_velocities(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from alignn_ff.errors import SimulationError
 from alignn_ff.io import write_json, write_structure
-from alignn_ff.md.guards import Violation
+from alignn_ff.md.guard_checks import Violation
 from alignn_ff.md.md_config import MDConfig
 from alignn_ff.md.md_files import MDFiles
 from alignn_ff.md.snapshot import Snapshot

@@ -20,7 +20,7 @@ COLUMNS: Final = (
     "pressure_GPa",
     "volume_A3",
 )
-"""Names of the columns, each an attribute of :class:`Snapshot`; a cell is empty where there is no such quantity."""
+"""Names of the columns, each an attribute of :class:`Snapshot`; nan where there is no such quantity."""
 
 HEADER: Final = ",".join(COLUMNS) + "\n"
 
@@ -28,7 +28,7 @@ HEADER: Final = ",".join(COLUMNS) + "\n"
 def row(snapshot: Snapshot) -> str:
     """One line of the log; every number is written so that it reads back exactly."""
     values = (getattr(snapshot, column) for column in COLUMNS)
-    return ",".join("" if value is None else repr(value) for value in values) + "\n"
+    return ",".join("nan" if value is None else repr(value) for value in values) + "\n"
 
 
 class ThermoFile:
