@@ -6,7 +6,7 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-DEPTH_EV, STIFFNESS_PER_A, LENGTH_A, CUTOFF_A = 0.35, 1.4, 2.87, 5.0
+DEPTH_EV, STIFFNESS_PER_A, LENGTH_A, CUTOFF_A = 0.7, 1.4, 2.72, 3.6
 
 
 class Morse(Calculator):
@@ -60,13 +60,13 @@ def _morse(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def morse_crystal(repeats: int = 3) -> Atoms:
-    """An fcc crystal at rest under its own potential, about 2.7 Å between neighbours."""
-    return bulk("Cu", "fcc", a=4.01, cubic=True) * (repeats, repeats, repeats)
+    """An fcc crystal at rest under its own potential, 2.97 Å between neighbours."""
+    return bulk("Cu", "fcc", a=4.19, cubic=True) * (repeats, repeats, repeats)
 
 
 def morse_cluster() -> Atoms:
     """Thirteen atoms in a vacuum."""
     from ase.cluster import Icosahedron
 
-    atoms = Icosahedron("Cu", 2, latticeconstant=4.01)
+    atoms = Icosahedron("Cu", 2, latticeconstant=4.19)
     return Atoms(atoms.numbers, atoms.positions)

@@ -105,15 +105,16 @@ class Propagator:
         place, atoms, stage = self.place, self.atoms, self._stage
         ensemble, targets = ENSEMBLES[stage.ensemble], stage.targets(place.stage_step)
         assert place.freedom is not None
+        potential, kinetic = float(atoms.get_potential_energy()), float(atoms.get_kinetic_energy())
         return Snapshot(
             step=place.step,
             time_fs=sum(done.time_fs for done in self._stages[: place.stage]) + place.stage_step * stage.timestep_fs,
             atoms=atoms,
             forces_eV_per_A=atoms.get_forces(apply_constraint=False),
-            potential_eV=float(atoms.get_potential_energy()),
-            kinetic_eV=float(atoms.get_kinetic_energy()),
+            potential_eV=potential,
+            kinetic_eV=kinetic,
             temperature_K=temperature(atoms, place.freedom),
-            conserved_eV=self._conserved() + place.offset_eV,
+            conserved_eV=float(ensemble.conserved(self._integrator, potential + kinetic)) + place.offset_eV,
             stage=place.stage,
             target_temperature_K=targets.temperature_K if ensemble.thermostat else None,
             target_pressure_GPa=targets.pressure_GPa if "pressure_GPa" in READS[stage.ensemble] else None,
