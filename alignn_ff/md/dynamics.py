@@ -230,7 +230,7 @@ class _Saver:
 
     def __init__(self, run: Run, outputs: Outputs | None, began: float) -> None:
         self._run, self._outputs, self._began = run, outputs, began
-        self._saved_at, self._saved_step = time.monotonic(), run.propagator.place.step
+        self._saved_at, self._versions = time.monotonic(), software_versions()
 
     def is_due(self) -> bool:
         config, step = self._run.config, self._run.propagator.place.step
@@ -248,13 +248,13 @@ class _Saver:
             "baseline": run.watch.start.to_json(),
             "record": run.record.to_json(wall_time_s=time.perf_counter() - self._began),
             "model": asdict(run.model),
-            "versions": software_versions(),
+            "versions": self._versions,
             "outputs": self._outputs.sync(),
             "prefix": run.files.prefix.name,
             "command": run.command,
         }
         write_restart(run.files.restart, RestartContent(description, propagator.atoms, propagator.state()))
-        self._saved_at, self._saved_step = time.monotonic(), propagator.place.step
+        self._saved_at = time.monotonic()
 
 
 def _result(run: Run, *, wall_time_s: float, first_fs: float) -> MDResult:

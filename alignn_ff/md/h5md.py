@@ -222,9 +222,16 @@ def _lay_out(file: "h5py.File", atoms: Atoms, quantities: frozenset[Quantity]) -
             _element(file.create_group(name), shapes.get(name, ()), unit)
     _series(file[CLOCK], "step", (), np.int64)
     _series(file[CLOCK], "time", (), np.float64).attrs["unit"] = "fs"
-    for name in UNITS:
-        if name in file and name != CLOCK:
-            file[name]["step"], file[name]["time"] = file[CLOCK]["step"], file[CLOCK]["time"]
+    _share_clock(file)
+
+
+def _share_clock(file: "h5py.File") -> None:
+    """Let every element have the steps and times of the positions, as hard links."""
+    for element in (file[name] for name in UNITS if name in file and name != CLOCK):
+        for name in ("step", "time"):
+            if name in element:
+                del element[name]
+            element[name] = file[CLOCK][name]
 
 
 def _element(group: "h5py.Group", shape: tuple[int, ...], unit: str) -> None:
@@ -279,8 +286,9 @@ def _cut(path: Path, keep: int) -> None:
         with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="latest") as new:
             for name in old:
                 old.copy(old[name], new, name)
+            for name in ("step", "time"):
+                new[CLOCK][name].resize(keep, axis=0)
             for name in UNITS:
                 if name in new:
                     new[name]["value"].resize(keep, axis=0)
-            for name in ("step", "time"):
-                new[CLOCK][name].resize(keep, axis=0)
+            _share_clock(new)

@@ -80,7 +80,7 @@ def read_restart(path: Path) -> RestartContent:
         CheckpointError: the file is missing, damaged, something else, or of a newer version.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         head = json.loads(str(arrays["head"]))
         assert head["format"] == FORMAT
