@@ -17,7 +17,17 @@ from ase.constraints import FixAtoms
 
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import CheckpointError, ConfigError, OutputError
-from alignn_ff.md import ENSEMBLES, MDConfig, MDFiles, MDInterruptedError, Snapshot, md_files, read_trajectory, resume_md, run_md
+from alignn_ff.md import (
+    ENSEMBLES,
+    MDConfig,
+    MDFiles,
+    MDInterruptedError,
+    Snapshot,
+    md_files,
+    read_trajectory,
+    resume_md,
+    run_md,
+)
 from alignn_ff.md.integrator_state import STATE
 from alignn_ff.md.restart import previous, read_restart
 from alignn_ff.md.stage import READS
@@ -30,14 +40,14 @@ PROGRAM = [sys.executable, "-c", "from alignn_ff.cli import main; main()"]
 EVERY_FORMAT = ("extxyz", "traj", "h5md")
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """The process ends here."""
 
 
 def crash_at(step: int):  # type: ignore[no-untyped-def]
     def observe(snapshot: Snapshot) -> None:
         if snapshot.step == step:
-            raise Crash
+            raise CrashError
 
     return observe
 
@@ -60,10 +70,10 @@ def ramping(ensemble: str, motion: str | None, **more: object) -> MDConfig:
 def run_with_crashes(atoms: Atoms, config: MDConfig, files: MDFiles, crashes: tuple[int, ...]) -> Atoms:
     """The end of a run that crashed at some steps and went on from its restart file each time."""
     first, *others = crashes
-    with pytest.raises(Crash):
+    with pytest.raises(CrashError):
         run_md(atoms, Morse(), config=config, files=files, on_step=crash_at(first))
     for step in others:
-        with pytest.raises(Crash):
+        with pytest.raises(CrashError):
             resume_md(files.restart, calculator=Morse(), on_step=crash_at(step))
     return resume_md(files.restart, calculator=Morse()).atoms
 
@@ -201,9 +211,18 @@ def silicon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_run_killed_at_random_times_is_the_run_in_one_go(silicon: Path, si_model_file: Path) -> None:
-    words = ["md", str(silicon), "-m", str(si_model_file), "--ensemble", "nvt_nose_hoover", "--temperature", "100:400:200"]
+    words = [
+        "md",
+        str(silicon),
+        "-m",
+        str(si_model_file),
+        "--ensemble",
+        "nvt_nose_hoover",
+        "--temperature",
+        "100:400:200",
+    ]
     words += ["--write-every", "7", "--log-every", "3", "--checkpoint-every", "19", "--format", "extxyz,h5md"]
-    words += ["--no-guards", "--steps", "240"]
+    words += ["--no-guards", "--steps", "120"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     rng = random.Random(5)
     subprocess.run([*PROGRAM, *words, "-o", "whole"], env=environment, check=True, capture_output=True)
@@ -293,7 +312,7 @@ def test_a_damaged_restart_file_is_named(damage: bytes | None, tmp_path: Path) -
     files = md_files(Path("x"), prefix=tmp_path / "run")
     run_md(morse_crystal(2), Morse(), config=MDConfig(steps=4, checkpoint_every=2), files=files)
     files.restart.write_bytes(files.restart.read_bytes()[:-300] if damage is None else damage)
-    with pytest.raises(CheckpointError, match="damaged or no restart file.*run-previous.restart"):
+    with pytest.raises(CheckpointError, match=r"damaged or no restart file.*run-previous\.restart"):
         resume_md(files.restart, calculator=Morse())
     assert resume_md(previous(files.restart), calculator=Morse()).config.steps == 4
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ase.io.trajectory import Trajectory, TrajectoryReader
@@ -26,7 +27,7 @@ class TrajFile:
         self._path, self._quantities = path, tuple(quantities)
         if keep is not None:
             _cut(path, keep)
-        self._n_frames = keep or 0
+        self._n_frames, self._gave_up = keep or 0, False
         self._writer = Trajectory(path, "w" if keep is None else "a")
 
     def write(self, snapshot: Snapshot) -> None:
@@ -38,6 +39,7 @@ class TrajFile:
         try:
             self._writer.write(chosen_copy(snapshot.atoms, self._quantities))
         except OSError as error:
+            self._give_up()
             raise disk_failed(self._path, error) from error
         self._n_frames += 1
 
@@ -55,11 +57,19 @@ class TrajFile:
         return self._n_frames
 
     def close(self) -> None:
-        """Close; a frame that found no room is given up, for it does not count yet."""
+        """Close."""
+        if self._gave_up:
+            return
         try:
             self._writer.close()
         except OSError as error:
             raise disk_failed(self._path, error) from error
+
+    def _give_up(self) -> None:
+        """Close without the frame that found no room: it does not count yet, so the others stay readable."""
+        self._gave_up = True
+        with suppress(OSError):
+            self._writer.backend.fd.close()
 
 
 def _cut(path: Path, keep: int) -> None:

@@ -37,10 +37,16 @@ class RelaxConfig(RunConfig):
 
 
 def _in_words(config: type[BaseModel], problem: ErrorDetails) -> str:
-    name = str(problem["loc"][0]) if problem["loc"] else config.__name__
-    if name not in config.model_fields:
-        return f"{name} is no setting; allowed are {', '.join(config.model_fields)}"
+    field = str(problem["loc"][0]) if problem["loc"] else config.__name__
+    if field not in config.model_fields:
+        return f"{field} is no setting; allowed are {', '.join(config.model_fields)}"
     if problem["type"] == "missing":
-        return f"{name} is missing ({config.model_fields[name].description})"
+        return f"{field} is missing ({config.model_fields[field].description})"
     reason = problem["msg"].replace("Input should", "it should")
-    return f"{name} is {problem['input']!r}, but {reason} ({config.model_fields[name].description})"
+    return f"{_place(problem)} is {problem['input']!r}, but {reason} ({config.model_fields[field].description})"
+
+
+def _place(problem: ErrorDetails) -> str:
+    """The field, and the element of it where it has several: "formats.0"."""
+    field, *inside = problem["loc"]
+    return ".".join([str(field), *(str(step) for step in inside if isinstance(step, int))])

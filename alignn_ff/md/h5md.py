@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PARTICLES: Final = "particles/all"
 CLOCK: Final = f"{PARTICLES}/position"
 BOX: Final = f"{PARTICLES}/box/edges"
+CHUNK_BYTES: Final = 64 * 1024
 WAITING_BYTES: Final = 64 * 1024 * 1024
 """Frames wait in memory up to this size."""
 
@@ -50,6 +51,15 @@ UNITS: Final[dict[str, str]] = {
     "observables/volume": "Angstrom3",
 }
 """Path of each element in the file → its unit."""
+
+
+PATHS: Final[dict[Quantity, str]] = {
+    "velocities": f"{PARTICLES}/velocity",
+    "forces": f"{PARTICLES}/force",
+    "stress": "observables/stress",
+    "atomic_energies": f"{PARTICLES}/potential_energy",
+}
+"""Quantity → path of its element."""
 
 
 class H5MDFile:
@@ -96,11 +106,12 @@ class H5MDFile:
         """
         if self._waiting:
             try:
-                _append(self._path, self._waiting, self._clock)
-                with self._path.open("rb") as file:
-                    os.fsync(file.fileno())
-            except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
-                raise disk_failed(self._path, error if isinstance(error, OSError) else OSError(str(error))) from error
+                _reserve(self._path, sum(value.nbytes for frame in self._waiting for value in frame.values()))
+            except OSError as error:
+                raise disk_failed(self._path, error) from error
+            _append(self._path, self._waiting, self._clock)
+            with self._path.open("rb") as file:
+                os.fsync(file.fileno())
             self._n_frames += len(self._waiting)
             self._waiting, self._clock = [], []
         return self._n_frames
@@ -183,15 +194,14 @@ def _elements(snapshot: Snapshot, quantities: frozenset[Quantity]) -> dict[str, 
         "observables/pressure": np.nan if snapshot.pressure_GPa is None else snapshot.pressure_GPa,
         "observables/volume": np.nan if snapshot.volume_A3 is None else snapshot.volume_A3,
     }
-    if "velocities" in quantities:
-        found[f"{PARTICLES}/velocity"] = atoms.get_velocities() * units.fs
-    if "forces" in quantities:
-        found[f"{PARTICLES}/force"] = snapshot.forces_eV_per_A
-    if "stress" in quantities:
-        stress = results.get("stress")
-        found["observables/stress"] = np.full((3, 3), np.nan) if stress is None else voigt_6_to_full_3x3_stress(stress)
-    if "atomic_energies" in quantities:
-        found[f"{PARTICLES}/potential_energy"] = results.get("energies", np.full(len(atoms), np.nan))
+    stress = results.get("stress")
+    chosen: dict[Quantity, Any] = {
+        "velocities": atoms.get_velocities() * units.fs,
+        "forces": snapshot.forces_eV_per_A,
+        "stress": np.full((3, 3), np.nan) if stress is None else voigt_6_to_full_3x3_stress(stress),
+        "atomic_energies": results.get("energies", np.full(len(atoms), np.nan)),
+    }
+    found |= {PATHS[name]: chosen[name] for name in quantities}
     return {name: np.array(value, dtype=np.float64) for name, value in found.items()}
 
 
@@ -212,14 +222,14 @@ def _lay_out(file: "h5py.File", atoms: Atoms, quantities: frozenset[Quantity]) -
     shapes = {
         CLOCK: (len(atoms), 3),
         BOX: (3, 3),
-        **({f"{PARTICLES}/velocity": (len(atoms), 3)} if "velocities" in quantities else {}),
-        **({f"{PARTICLES}/force": (len(atoms), 3)} if "forces" in quantities else {}),
-        **({f"{PARTICLES}/potential_energy": (len(atoms),)} if "atomic_energies" in quantities else {}),
-        **({"observables/stress": (3, 3)} if "stress" in quantities else {}),
+        PATHS["velocities"]: (len(atoms), 3),
+        PATHS["forces"]: (len(atoms), 3),
+        PATHS["stress"]: (3, 3),
+        PATHS["atomic_energies"]: (len(atoms),),
     }
-    for name, unit in UNITS.items():
-        if name in shapes or (name.startswith("observables/") and name != "observables/stress"):
-            _element(file.create_group(name), shapes.get(name, ()), unit)
+    left_out = {path for name, path in PATHS.items() if name not in quantities}
+    for name in UNITS.keys() - left_out:
+        _series(file.create_group(name), "value", shapes.get(name, ()), np.float64).attrs["unit"] = UNITS[name]
     _series(file[CLOCK], "step", (), np.int64)
     _series(file[CLOCK], "time", (), np.float64).attrs["unit"] = "fs"
     _share_clock(file)
@@ -229,18 +239,31 @@ def _share_clock(file: "h5py.File") -> None:
     """Let every element have the steps and times of the positions, as hard links."""
     for element in (file[name] for name in UNITS if name in file and name != CLOCK):
         for name in ("step", "time"):
-            if name in element:
-                del element[name]
             element[name] = file[CLOCK][name]
 
 
-def _element(group: "h5py.Group", shape: tuple[int, ...], unit: str) -> None:
-    _series(group, "value", shape, np.float64).attrs["unit"] = unit
-
-
 def _series(group: "h5py.Group", name: str, shape: tuple[int, ...], dtype: type) -> "h5py.Dataset":
-    frames = max(1, min(1024, 2**18 // (8 * int(np.prod(shape, dtype=int)) or 8)))
+    frames = max(1, min(1024, CHUNK_BYTES // (8 * int(np.prod(shape, dtype=int)) or 8)))
     return group.create_dataset(name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(frames, *shape))
+
+
+def _reserve(path: Path, n_bytes: int) -> None:
+    """Make sure of room before HDF5 writes, for its library does not survive a write that fails.
+
+    Closing the file gives back what was too much.
+
+    Raises:
+        OSError: there is no room; the file is as it was.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            os.posix_fallocate(file.fileno(), size, n_bytes + len(UNITS) * CHUNK_BYTES)
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 def _append(path: Path, frames: Sequence[dict[str, NDArray[np.float64]]], clock: Sequence[tuple[int, float]]) -> None:
@@ -284,11 +307,23 @@ def _cut(path: Path, keep: int) -> None:
         if present < keep:
             raise OutputError(f"{path} holds {present} frames, fewer than the {keep} of the restart file")
         with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="latest") as new:
-            for name in old:
-                old.copy(old[name], new, name)
-            for name in ("step", "time"):
-                new[CLOCK][name].resize(keep, axis=0)
+            _lay_out(new, _frame(old, 0), _quantities(old))
             for name in UNITS:
                 if name in new:
-                    new[name]["value"].resize(keep, axis=0)
-            _share_clock(new)
+                    _copy_rows(old[name]["value"], new[name]["value"], keep)
+            for name in ("step", "time"):
+                _copy_rows(old[CLOCK][name], new[CLOCK][name], keep)
+
+
+def _quantities(file: "h5py.File") -> frozenset[Quantity]:
+    """The quantities that a file holds."""
+    return frozenset(name for name, path in PATHS.items() if path in file)
+
+
+def _copy_rows(old: "h5py.Dataset", new: "h5py.Dataset", keep: int) -> None:
+    """Copy the first rows, a block of chunks at a time."""
+    new.resize(keep, axis=0)
+    block = 64 * new.chunks[0]
+    for first in range(0, keep, block):
+        last = min(first + block, keep)
+        new[first:last] = old[first:last]
