@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.build import bulk, fcc100, molecule
+from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from alignn_ff.errors import ConfigError, StructureError
+from alignn_ff.md import MDConfig, md_files, run_md
 from alignn_ff.md.analysis import Analysis, AnalysisConfig, analysis_files, analyze, write_analysis
 from alignn_ff.md.analysis.blocking import average
 from alignn_ff.md.analysis.pairs import pairs_within
@@ -311,6 +313,19 @@ def test_any_format_gives_the_same_numbers(name: str, tmp_path: Path) -> None:
             np.testing.assert_allclose(same[column], table[column], atol=1e-4)
 
 
+def test_h5md_of_a_run_gives_the_same_numbers_as_its_extended_xyz(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    files = md_files(Path("x"), prefix=tmp_path / "run", formats=("extxyz", "h5md"))
+    config = MDConfig(steps=24, write_every=2, formats=("extxyz", "h5md"), temperature_K=300)
+    run_md(bulk("Cu", cubic=True), EMT(), config=config, files=files)
+    measured = AnalysisConfig(observables=("thermo", "rdf", "msd", "vdos"))
+    found = [analyze(tmp_path / name, config=measured) for name in ("run.extxyz", "run.h5")]
+    for finding in ("thermo", "rdf", "msd", "vdos"):
+        for column, values in found[0].findings[finding].tables[finding].items():  # type: ignore[index]
+            same = found[1].findings[finding].tables[finding][column]  # type: ignore[index]
+            np.testing.assert_allclose(same, values, atol=2e-6, err_msg=column)
+
+
 def test_everything_is_written_with_units_and_drawn(tmp_path: Path) -> None:
     path = trajectory(tmp_path)
     analysis = analyze(path)
@@ -371,7 +386,7 @@ def test_what_is_no_trajectory_is_refused(tmp_path: Path) -> None:
     for name, words in {
         "missing.extxyz": "no such trajectory",
         "changed.extxyz": "frame 3 has 5 atoms",
-        "junk.traj": "cannot",
+        "junk.traj": "junk.traj",
         "empty.extxyz": "no frame",
     }.items():
         with pytest.raises(StructureError, match=words):

@@ -10,8 +10,8 @@ from typer.core import TyperCommand
 
 from alignn_ff.cli.console import errors, stoppable
 from alignn_ff.cli.options import DeviceOption, Dtype, ModelOption, OverwriteOption
-from alignn_ff.cli.stopping import StopRequest, stop_request
 from alignn_ff.errors import ConfigError
+from alignn_ff.interrupt import StopRequest, stop_on_signals
 
 if TYPE_CHECKING:
     from alignn_ff.md import RelaxFiles, RelaxRecords, RelaxResult, RelaxStep
@@ -128,7 +128,7 @@ def relax(
     calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value)
     records = _records(files, {"model": model, "device": device, "dtype": dtype.value})
     with _running(files, config.max_steps) as (show, stop):
-        result = run(atoms, calculator, config=config, records=records, on_step=show, stop=stop)
+        result = run(atoms, calculator, config=config, records=records, on_step=show, stop=lambda: stop.name)
     _finish(result, files, stop)
 
 
@@ -146,7 +146,9 @@ def _go_on(state_file: Path, structure: Path | None, steps: int) -> None:
     files = RelaxFiles(**names)  # type: ignore[arg-type]
     calculator = load_calculator(state.start, **run)
     with _running(files, state.steps[-1].step + steps) as (show, stop):
-        result = resume(state, calculator, records=_records(files, run), on_step=show, stop=stop, max_steps=steps)
+        result = resume(
+            state, calculator, records=_records(files, run), on_step=show, stop=lambda: stop.name, max_steps=steps
+        )
     _finish(result, files, stop)
 
 
@@ -169,7 +171,7 @@ def _running(files: "RelaxFiles", max_steps: int) -> Iterator[tuple[Callable[["R
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with (
         stoppable(f"nothing was written{kept}"),
-        stop_request() as stop,
+        stop_on_signals() as stop,
         Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress,
     ):
         task = progress.add_task("relaxing", total=None)
@@ -196,4 +198,4 @@ def _finish(result: "RelaxResult", files: "RelaxFiles", stop: StopRequest) -> No
         save_figure(convergence(result.steps, fmax_eV_per_A=result.config.fmax_eV_per_A), files.plot)
     print_relaxation(result, files)
     if not result.after.converged:
-        raise typer.Exit(NOT_CONVERGED if stop.number is None else stop.exit_code)
+        raise typer.Exit(NOT_CONVERGED if stop.signal is None else stop.exit_code)

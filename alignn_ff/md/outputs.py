@@ -9,10 +9,8 @@ from typing import Final
 from ase import Atoms
 
 from alignn_ff.errors import ConfigError, StructureError
-from alignn_ff.io import atomic_write, write_json, write_structure
+from alignn_ff.io import write_json, write_structure
 from alignn_ff.md.relax_result import RelaxResult
-from alignn_ff.md.results import MDResult
-from alignn_ff.md.trajectory import frame_text
 
 KEPT_SUFFIXES: Final = frozenset({".vasp", ".cif", ".xyz", ".extxyz", ".traj", ".xsf"})
 """Formats in which a relaxed structure is written like its source; others become .vasp or .extxyz."""
@@ -42,21 +40,6 @@ class RelaxFiles:
         return (self.structure, self.result, self.restart, *asked)
 
 
-@dataclass(frozen=True)
-class MDFiles:
-    """Files of a dynamics run: the frames, the log, the last structure, the JSON summary."""
-
-    trajectory: Path
-    log: Path
-    final: Path
-    summary: Path
-
-    @property
-    def all(self) -> tuple[Path, ...]:
-        """Every file that will be written."""
-        return (self.trajectory, self.log, self.final, self.summary)
-
-
 def relax_files(
     source: Path,
     atoms: Atoms,
@@ -81,16 +64,6 @@ def relax_files(
             "--trajectory or --plot"
         )
     return files
-
-
-def md_files(source: Path, *, prefix: Path | None = None) -> MDFiles:
-    """Where a dynamics run of ``source`` goes: names begin with ``prefix``, or "<stem>-md" in the current directory."""
-    prefix = Path(f"{source.stem}-md") if prefix is None else prefix
-
-    def named(ending: str) -> Path:
-        return prefix.with_name(prefix.name + ending)
-
-    return MDFiles(named(".extxyz"), named(".csv"), named("-final.extxyz"), named(".json"))
 
 
 def claim(paths: Iterable[Path], *, source: Path, overwrite: bool) -> None:
@@ -133,11 +106,3 @@ def write_relaxation(files: RelaxFiles, result: RelaxResult) -> None:
     """Write the relaxed structure and its JSON result, each whole or not at all."""
     write_structure(files.structure, result.atoms)
     write_json(files.result, result.to_json())
-
-
-def write_md_end(files: MDFiles, result: MDResult) -> None:
-    """Write the last structure, momenta included, and the JSON summary, each whole or not at all."""
-    with atomic_write(files.final) as temporary:
-        text = frame_text(result.atoms, step=result.config.steps, time_fs=result.simulated_time_fs)
-        temporary.write_text(text, encoding="utf-8")
-    write_json(files.summary, result.to_json())

@@ -4,7 +4,7 @@ In: a structure, a calculator, a :class:`RelaxConfig`. Out: a :class:`RelaxResul
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,22 +162,28 @@ def _steps(relaxation: Relaxation, max_steps: int) -> Iterator[RelaxStep]:
 def _recorders(stack: ExitStack, relaxation: Relaxation, records: RelaxRecords) -> Iterator[StepObserver]:
     """Observers that write every step as a frame, and the state now and then; files close with ``stack``."""
     if records.trajectory is not None:
-        earlier = _earlier_frames(records.trajectory, relaxation.steps)
-        file = stack.enter_context(RecordFile(records.trajectory))
-        for frame in earlier:
-            file.write(frame)
+        keep = _length_of_frames(records.trajectory, len(relaxation.steps)) if relaxation.steps else None
+        file = stack.enter_context(RecordFile(records.trajectory, keep=keep))
         yield lambda step: file.write(frame_text(relaxation.atoms, step=step.step))
     if records.state is not None:
         yield lambda step: _write_state(relaxation, records) if step.step and step.step % STATE_EVERY == 0 else None
 
 
-def _earlier_frames(path: Path, steps: Sequence[RelaxStep]) -> list[str]:
-    """Frames of the steps that a restart already has, as they stand in the file."""
-    if not steps or not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    length = int(lines[0]) + 2 if lines else 0
-    return ["".join(lines[i * length : (i + 1) * length]) for i in range(len(steps)) if (i + 1) * length <= len(lines)]
+def _length_of_frames(path: Path, number: int) -> int:
+    """Bytes of the frames that a restart already has: as many of them as the file holds."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        return 0
+    length = 0
+    with path.open("rb") as file:
+        for _ in range(number):
+            head = file.readline()
+            lines = [head, *(file.readline() for _ in range(int(head or 0) + 1))]
+            if not lines[-1].endswith(b"\n"):
+                break
+            length += sum(map(len, lines))
+    return length
 
 
 def _write_state(relaxation: Relaxation, records: RelaxRecords) -> None:

@@ -1,12 +1,12 @@
-"""Stopping a run on purpose: SIGINT and SIGTERM end it after the current step, with everything saved."""
+"""Stopping a training on purpose: SIGINT and SIGTERM end it after the current step, with everything saved."""
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from alignn_ff.errors import TrainingError
+from alignn_ff.interrupt import StopRequest, stop_on_signals
+
+__all__ = ["StopRequest", "TrainingInterruptedError", "stop_on_signals"]
 
 
 class TrainingInterruptedError(TrainingError):
@@ -18,29 +18,3 @@ class TrainingInterruptedError(TrainingError):
             f"stopped by {signal.Signals(number).name} after {epoch} epochs; everything is saved in {folder}, "
             "and the same command with --resume goes on from there"
         )
-
-
-class StopRequest:
-    """Whether a signal asked to stop, and which."""
-
-    signal: int | None = None
-
-    def __call__(self) -> bool:
-        """Whether to stop."""
-        return self.signal is not None
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into a request to stop, for a while."""
-    request = StopRequest()
-
-    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        request.signal = number
-
-    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield request
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

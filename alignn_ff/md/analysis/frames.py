@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.log import get_logger
 from alignn_ff.md.analysis.config import AnalysisConfig
-from alignn_ff.md.trajectory import iterate_trajectory
+from alignn_ff.md.reading import iterate_trajectory
 
 FARTHEST_STEP: Final = 0.4
 """A step between frames longer than this part of the cell may have been unwrapped the wrong way round."""
@@ -84,7 +84,7 @@ def read_with_ase(path: Path) -> Iterator[Atoms]:
         raise StructureError(f"cannot read {path} as a trajectory: {type(error).__name__}: {error}") from error
 
 
-READERS: Final[dict[str, Reader]] = {".extxyz": iterate_trajectory, ".xyz": iterate_trajectory}
+READERS: Final[dict[str, Reader]] = dict.fromkeys((".extxyz", ".xyz", ".traj", ".h5"), iterate_trajectory)
 """Suffix → reader; ASE reads the rest."""
 
 
