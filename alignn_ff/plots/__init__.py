@@ -1,5 +1,6 @@
 """Figures: a result in, a matplotlib Figure out."""
 
+from alignn_ff.plots.comparison import StructureCurves, structure_comparison
 from alignn_ff.plots.dynamics import energy_conservation
 from alignn_ff.plots.observables import observable_figures
 from alignn_ff.plots.relaxation import convergence
@@ -7,6 +8,7 @@ from alignn_ff.plots.style import check_figure, save_figure
 from alignn_ff.plots.training import learning_curve, parity_figures
 
 __all__ = [
+    "StructureCurves",
     "check_figure",
     "convergence",
     "energy_conservation",
@@ -14,4 +16,5 @@ __all__ = [
     "observable_figures",
     "parity_figures",
     "save_figure",
+    "structure_comparison",
 ]
