@@ -73,6 +73,11 @@ def morse_cluster() -> Atoms:
     return Atoms(atoms.numbers, atoms.positions)
 
 
+def neighbour_crystal() -> Atoms:
+    """256 atoms at rest under :class:`MorseNeighbours` at about 200 K."""
+    return bulk("Cu", "fcc", a=3.86, cubic=True) * (4, 4, 4)
+
+
 class MorseNeighbours(Calculator):
     """Morse pairs between the nearest neighbours that a crystal began with: for crystals that stay crystals; fast."""
 
