@@ -15,7 +15,7 @@ from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.graph import check_atoms
 from alignn_ff.log import get_logger
-from alignn_ff.md.admission import admit
+from alignn_ff.md.admission import admit, warn_of_vacuum
 from alignn_ff.md.driving import Observer, Run, drive
 from alignn_ff.md.guard_checks import Baseline, baseline
 from alignn_ff.md.guard_limits import GuardLimits
@@ -60,6 +60,7 @@ def run_md(
     rng = np.random.default_rng(config.seed)
     start = starting_atoms(atoms, config, rng)
     admit(config.schedule, start)
+    warn_of_vacuum(config.schedule, start)
     constraints_to_json(start)
     start.calc = calculator
     start.get_forces()  # what is wrong with the input shows here, before a file is opened
