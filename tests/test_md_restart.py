@@ -296,7 +296,7 @@ def test_other_circumstances_are_said(
 ) -> None:
     files = md_files(silicon)
     run_md(_read(silicon), AlignnCalculator(si_model_file), config=MDConfig(steps=1), files=files)
-    monkeypatch.setattr("alignn_ff.md.restart_model.torch.get_num_threads", lambda: 17)
+    monkeypatch.setattr("alignn_ff.md.provenance.torch.get_num_threads", lambda: 17)
     resume_md(files.restart, steps=2)
     assert "threads 1 → 17" in caplog.text
 

@@ -109,11 +109,14 @@ def resume_md(
         config = config.model_copy(update={"guards": guards})
     model_record = record_from_json(head["model"])
     content.atoms.calc = find_model(model_record, elsewhere=model) if calculator is None else calculator
-    if calculator is not None and describe_model(calculator).name != model_record.name:
+    content.atoms.get_forces()  # afterwards a calculator knows its model
+    now = describe_model(content.atoms.calc)
+    if (now.sha256 or now.name) != (model_record.sha256 or model_record.name):
         raise CheckpointError(
-            f"the run was made with {model_record.name}, and now the calculator is {describe_model(calculator).name}"
+            f"the run was made with {model_record.name} ({model_record.sha256}), and now the calculator is {now.name} "
+            f"({now.sha256})"
         )
-    say_what_differs(model_record, head["versions"])
+    say_what_differs(model_record, now, head["versions"])
     rng = np.random.default_rng()
     rng.bit_generator.state = head["rng"]
     record = RunRecord(config, len(content.atoms))
