@@ -321,3 +321,15 @@ def test_a_constraint_that_cannot_be_repeated_is_named() -> None:
 def test_every_stage_setting_has_a_meaning_for_some_ensemble() -> None:
     read = frozenset[str]().union(*READS.values())
     assert read < set(Stage.model_fields)
+
+
+def test_a_barostat_on_a_vacuum_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """Files such as POSCAR call every slab periodic in all directions."""
+    slab = _slab()
+    slab.pbc = True
+    record(slab, steps=0, ensemble="npt_mtk", cell_motion="axes", cell_axes="ab")
+    record(morse_crystal(2), steps=0, ensemble="npt_mtk")
+    assert "empty" not in caplog.text
+    record(slab, steps=0, ensemble="npt_mtk")
+    assert "empty over more than 8 Å along c" in caplog.text
+    assert "cell_axes ab" in caplog.text

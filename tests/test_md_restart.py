@@ -210,7 +210,7 @@ def silicon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "si.vasp"
 
 
-def test_a_run_killed_at_random_times_is_the_run_in_one_go(silicon: Path, si_model_file: Path) -> None:
+def test_a_run_killed_at_random_times_is_the_run_in_one_go(silicon: Path, si_model_file: Path, command_line) -> None:  # type: ignore[no-untyped-def]
     words = [
         "md",
         str(silicon),
@@ -225,7 +225,7 @@ def test_a_run_killed_at_random_times_is_the_run_in_one_go(silicon: Path, si_mod
     words += ["--no-guards", "--steps", "120"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     rng = random.Random(5)
-    subprocess.run([*PROGRAM, *words, "-o", "whole"], env=environment, check=True, capture_output=True)
+    assert command_line(*words, "-o", "whole").code == 0
     command, kills = [*PROGRAM, *words, "-o", "torn"], 0
     while kills < 2:
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -296,7 +296,7 @@ def test_other_circumstances_are_said(
 ) -> None:
     files = md_files(silicon)
     run_md(_read(silicon), AlignnCalculator(si_model_file), config=MDConfig(steps=1), files=files)
-    monkeypatch.setattr("alignn_ff.md.restart_model.torch.get_num_threads", lambda: 17)
+    monkeypatch.setattr("alignn_ff.md.provenance.torch.get_num_threads", lambda: 17)
     resume_md(files.restart, steps=2)
     assert "threads 1 → 17" in caplog.text
 

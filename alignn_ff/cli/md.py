@@ -149,7 +149,7 @@ def md(
     if structure is None:
         raise ConfigError("give the STRUCTURE to start from, or --restart FILE to go on with a run")
     if (steps is None) == (stages is None):
-        raise ConfigError("give the number of time steps by --steps, or a file of stages by --stages")
+        raise ConfigError("give either the number of time steps by --steps, or a file of stages by --stages")
     settings = {
         "steps": steps,
         "pressure_GPa": None if pressure is None else parse_points(pressure, "--pressure"),

@@ -31,6 +31,8 @@ def print_md(result: "MDResult", files: "MDFiles") -> None:
 
 
 def _rows(result: "MDResult", stage: "StageResult") -> list[tuple[str, str]]:
+    from alignn_ff.md import ENSEMBLES
+
     config = result.config.schedule[result.stages.index(stage)]
     rows = [
         ("steps", f"{stage.n_steps} × {config.timestep_fs:g} fs"),
@@ -43,7 +45,8 @@ def _rows(result: "MDResult", stage: "StageResult") -> list[tuple[str, str]]:
         rows.append(
             ("mean volume", f"{stage.mean_volume_A3:.3f} Å³, {stage.mean_volume_A3 / len(result.atoms):.4f} Å³/atom")
         )
-    return [*rows, ("drift of the conserved quantity", _drift_in_words(stage))]
+    drifting = "conserved quantity" if ENSEMBLES[stage.ensemble].is_conserved else "total energy"
+    return [*rows, (f"drift of the {drifting}", _drift_in_words(stage))]
 
 
 def _totals(result: "MDResult") -> list[tuple[str, str]]:

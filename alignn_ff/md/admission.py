@@ -7,12 +7,16 @@ import numpy as np
 from ase import Atoms
 
 from alignn_ff.errors import ConfigError
+from alignn_ff.log import get_logger
 from alignn_ff.md.barostats import moving_axes
-from alignn_ff.md.cell import volume_A3
+from alignn_ff.md.cell import gaps_A, volume_A3
 from alignn_ff.md.ensembles import ENSEMBLES, Ensemble
 from alignn_ff.md.stage import READS, SPECIAL_SETTINGS, Stage
 
 Refusal = str | None
+
+VACUUM_A: Final = 8.0
+"""A gap between atoms that is longer than this is vacuum."""
 
 
 def admit(stages: Iterable[Stage], atoms: Atoms) -> None:
@@ -28,6 +32,27 @@ def admit(stages: Iterable[Stage], atoms: Atoms) -> None:
         reason = unread_settings(stage) or refusal(stage, atoms)
         if reason is not None:
             raise ConfigError(where + reason)
+
+
+def warn_of_vacuum(stages: Iterable[Stage], atoms: Atoms) -> None:
+    """Say that a barostat would move a vacuum, as in a slab whose file says that it is periodic in all directions."""
+    for stage in stages:
+        if not ENSEMBLES[stage.ensemble].motions:
+            continue
+        moving = moving_axes(atoms, stage) if stage.cell_motion == "axes" else (True, True, True)
+        empty = [
+            name for name, gap, moves in zip("abc", gaps_A(atoms), moving, strict=True) if moves and gap > VACUUM_A
+        ]
+        if empty:
+            solid = "".join(name for name in "abc" if name not in empty)
+            get_logger("md").warning(
+                "the cell is empty over more than %g Å along %s, and the ensemble %r will move that vacuum; %s",
+                VACUUM_A,
+                " and ".join(empty),
+                stage.ensemble,
+                f"to hold it, take npt_mtk with cell_motion axes and cell_axes {solid}" if solid else "take nvt_bussi",
+            )
+            return
 
 
 def unread_settings(stage: Stage) -> Refusal:

@@ -19,9 +19,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
-from alignn_ff import __version__
 from alignn_ff.errors import ConfigError, OutputError, StructureError
 from alignn_ff.io import atomic_write
+from alignn_ff.md.h5md_layout import BOX, CHUNK_BYTES, CLOCK, PARTICLES, PATHS, UNITS, lay_out
 from alignn_ff.md.md_config import Quantity
 from alignn_ff.md.snapshot import Snapshot
 from alignn_ff.md.trajectory import disk_failed
@@ -29,37 +29,8 @@ from alignn_ff.md.trajectory import disk_failed
 if TYPE_CHECKING:
     import h5py
 
-PARTICLES: Final = "particles/all"
-CLOCK: Final = f"{PARTICLES}/position"
-BOX: Final = f"{PARTICLES}/box/edges"
-CHUNK_BYTES: Final = 64 * 1024
 WAITING_BYTES: Final = 64 * 1024 * 1024
 """Frames wait in memory up to this size."""
-
-UNITS: Final[dict[str, str]] = {
-    CLOCK: "Angstrom",
-    BOX: "Angstrom",
-    f"{PARTICLES}/velocity": "Angstrom fs-1",
-    f"{PARTICLES}/force": "eV Angstrom-1",
-    f"{PARTICLES}/potential_energy": "eV",
-    "observables/stress": "eV Angstrom-3",
-    "observables/potential_energy": "eV",
-    "observables/kinetic_energy": "eV",
-    "observables/conserved_energy": "eV",
-    "observables/temperature": "K",
-    "observables/pressure": "GPa",
-    "observables/volume": "Angstrom3",
-}
-"""Path of each element in the file → its unit."""
-
-
-PATHS: Final[dict[Quantity, str]] = {
-    "velocities": f"{PARTICLES}/velocity",
-    "forces": f"{PARTICLES}/force",
-    "stress": "observables/stress",
-    "atomic_energies": f"{PARTICLES}/potential_energy",
-}
-"""Quantity → path of its element."""
 
 
 class H5MDFile:
@@ -125,7 +96,7 @@ class H5MDFile:
 
         try:
             with h5py.File(self._path, "w", libver="latest") as file:
-                _lay_out(file, atoms, self._quantities)
+                lay_out(file, atoms, self._quantities)
         except OSError as error:
             raise disk_failed(self._path, error) from error
 
@@ -205,48 +176,6 @@ def _elements(snapshot: Snapshot, quantities: frozenset[Quantity]) -> dict[str, 
     return {name: np.array(value, dtype=np.float64) for name, value in found.items()}
 
 
-def _lay_out(file: "h5py.File", atoms: Atoms, quantities: frozenset[Quantity]) -> None:
-    """Groups and empty datasets of a new file; every element shares the steps and times of the positions."""
-    head = file.create_group("h5md")
-    head.attrs["version"] = np.array([1, 1])
-    head.create_group("author").attrs["name"] = "unknown"
-    creator = head.create_group("creator")
-    creator.attrs["name"], creator.attrs["version"] = "alignn-ff", __version__
-    head.create_group("modules/units").attrs["version"] = np.array([1, 0])
-    box = file.create_group(f"{PARTICLES}/box")
-    box.attrs["dimension"] = 3
-    box.attrs["boundary"] = ["periodic" if periodic else "none" for periodic in atoms.pbc]
-    file[f"{PARTICLES}/species"] = atoms.numbers
-    file[f"{PARTICLES}/mass"] = atoms.get_masses()
-    file[f"{PARTICLES}/mass"].attrs["unit"] = "u"
-    shapes = {
-        CLOCK: (len(atoms), 3),
-        BOX: (3, 3),
-        PATHS["velocities"]: (len(atoms), 3),
-        PATHS["forces"]: (len(atoms), 3),
-        PATHS["stress"]: (3, 3),
-        PATHS["atomic_energies"]: (len(atoms),),
-    }
-    left_out = {path for name, path in PATHS.items() if name not in quantities}
-    for name in UNITS.keys() - left_out:
-        _series(file.create_group(name), "value", shapes.get(name, ()), np.float64).attrs["unit"] = UNITS[name]
-    _series(file[CLOCK], "step", (), np.int64)
-    _series(file[CLOCK], "time", (), np.float64).attrs["unit"] = "fs"
-    _share_clock(file)
-
-
-def _share_clock(file: "h5py.File") -> None:
-    """Let every element have the steps and times of the positions, as hard links."""
-    for element in (file[name] for name in UNITS if name in file and name != CLOCK):
-        for name in ("step", "time"):
-            element[name] = file[CLOCK][name]
-
-
-def _series(group: "h5py.Group", name: str, shape: tuple[int, ...], dtype: type) -> "h5py.Dataset":
-    frames = max(1, min(1024, CHUNK_BYTES // (8 * int(np.prod(shape, dtype=int)) or 8)))
-    return group.create_dataset(name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(frames, *shape))
-
-
 def _reserve(path: Path, n_bytes: int) -> None:
     """Make sure of room before HDF5 writes, for its library does not survive a write that fails.
 
@@ -307,7 +236,7 @@ def _cut(path: Path, keep: int) -> None:
         if present < keep:
             raise OutputError(f"{path} holds {present} frames, fewer than the {keep} of the restart file")
         with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="latest") as new:
-            _lay_out(new, _frame(old, 0), _quantities(old))
+            lay_out(new, _frame(old, 0), _quantities(old))
             for name in UNITS:
                 if name in new:
                     _copy_rows(old[name]["value"], new[name]["value"], keep)

@@ -7,6 +7,7 @@ from ase import Atoms
 
 from alignn_ff.md.md_config import MDConfig
 from alignn_ff.md.provenance import ModelRecord, software_versions
+from alignn_ff.md.stage import EnsembleName
 
 REPRODUCIBLE: Final = (
     "going on from a restart file gives the same bits as a run in one go on the same machine, with the same "
@@ -31,7 +32,7 @@ class StageResult:
     """
 
     name: str
-    ensemble: str
+    ensemble: EnsembleName
     n_steps: int
     time_fs: float
     conserved_quantity: str

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-import torch
-
 from alignn_ff import zoo
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import AlignnError, CheckpointError
@@ -55,16 +53,22 @@ def find_model(record: ModelRecord, *, elsewhere: str | None = None) -> AlignnCa
     )
 
 
-def say_what_differs(record: ModelRecord, versions: Mapping[str, str]) -> None:
+def say_what_differs(then: ModelRecord, now: ModelRecord, versions: Mapping[str, str]) -> None:
     """Warn where the numbers may not be the same bits as in a run in one go."""
-    now = {**software_versions(), "threads": str(torch.get_num_threads())}
-    then = {**versions, "threads": str(record.threads)} if record.threads is not None else dict(versions)
-    differing = [f"{name} {then[name]} → {now[name]}" for name in then if name in now and then[name] != now[name]]
+    before, after = (
+        {**circumstances(record), **known} for record, known in ((then, versions), (now, software_versions()))
+    )
+    differing = [f"{name} {before[name]} → {after[name]}" for name in before if before[name] != after.get(name)]
     if differing:
         get_logger("md").warning(
             "the run goes on under other circumstances (%s), so not with the same bits as in one go",
             ", ".join(differing),
         )
+
+
+def circumstances(record: ModelRecord) -> dict[str, str]:
+    """What decides the bits of a model's numbers beside its weights."""
+    return {name: str(getattr(record, name)) for name in ("dtype", "device", "backend", "threads")}
 
 
 def _load(place: str, record: ModelRecord) -> Potential:
