@@ -19,7 +19,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into a request to stop, for a while.
+    """Turn SIGINT and SIGTERM into a request to stop, for a while; a second signal does not wait for the step.
 
     Outside the main thread, where Python takes no signals, the request never comes.
     """
@@ -29,6 +29,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
         return
 
     def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        if request.signal is not None:
+            raise KeyboardInterrupt
         request.signal = number
 
     previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
