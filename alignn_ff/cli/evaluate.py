@@ -19,11 +19,9 @@ def evaluate(
     dtype: DtypeOption = Dtype.float32,
 ) -> None:
     """Compare a model with DFT labels, in all and by config_type."""
-    from alignn_ff.potential import load_potential
-    from alignn_ff.train import compare, read_records, summarise
+    from alignn_ff.train import evaluate_file, read_records, summarise
 
-    potential = load_potential(model, device=device, dtype=dtype.value)
-    comparisons = compare(potential, read_records(data))
+    comparisons = evaluate_file(model, read_records(data), device=device, dtype=dtype.value)
     metrics = summarise(comparisons)
     if plots is not None:
         from alignn_ff.plots import parity_figures, save_figure

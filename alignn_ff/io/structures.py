@@ -10,16 +10,23 @@ from alignn_ff.errors import StructureError
 from alignn_ff.io.atomic import atomic_write
 
 
-def read_structure(path: Path) -> Atoms:
+def read_structure(path: Path, *, format_name: str | None = None, format_if_unknown: str | None = None) -> Atoms:
     """The last structure in a file.
+
+    Args:
+        path: of the file.
+        format_name: ASE's name of its format; None: told by name and content.
+        format_if_unknown: ASE's name of the format to try where neither tells.
 
     Raises:
         StructureError: the file is missing, empty or in no format that ASE knows.
     """
-    return read_structures(path, index="-1")[0]
+    if format_name is None and format_if_unknown is not None and path.is_file() and not _is_known(path):
+        format_name = format_if_unknown
+    return read_structures(path, index="-1", format_name=format_name)[0]
 
 
-def read_structures(path: Path, index: str = ":") -> list[Atoms]:
+def read_structures(path: Path, index: str = ":", *, format_name: str | None = None) -> list[Atoms]:
     """Structures in a file, chosen by an ASE index string.
 
     Raises:
@@ -28,7 +35,7 @@ def read_structures(path: Path, index: str = ":") -> list[Atoms]:
     if not path.is_file():
         raise StructureError(f"no such structure file: {path}")
     try:
-        frames = ase.io.read(path, index=index)
+        frames = ase.io.read(path, index=index, format=format_name)
     except UnknownFileTypeError as error:
         raise StructureError(
             f"cannot tell the format of {path} ({error}); any format of ASE is allowed, "
@@ -55,3 +62,11 @@ def write_structure(path: Path, atoms: Atoms) -> None:
             ase.io.write(temporary, atoms, format=ase.io.formats.filetype(str(path), read=False))
     except (UnknownFileTypeError, KeyError, ValueError) as error:
         raise StructureError(f"cannot write a structure as {path}: {error}") from error
+
+
+def _is_known(path: Path) -> bool:
+    try:
+        ase.io.formats.filetype(str(path))
+    except UnknownFileTypeError:
+        return False
+    return True
