@@ -22,7 +22,7 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> int:
     Raises:
         ConfigError: a pattern names nothing, or nothing is left to learn.
     """
-    named = {name: module for name, module in model.named_modules() if name and any(module.parameters())}
+    named = {name: module for name, module in model.named_modules() if name and any(True for _ in module.parameters())}
     for pattern in patterns:
         chosen = [p for name, module in named.items() if fnmatchcase(name, pattern) for p in module.parameters()]
         chosen += [p for name, p in model.named_parameters() if fnmatchcase(name, pattern)]

@@ -3,5 +3,15 @@
 from alignn_ff.train.datasets.keys import DataKeys, keys_of
 from alignn_ff.train.datasets.reading import load_records, read_records, records_source
 from alignn_ff.train.datasets.targets import prepare_targets, suit_outputs
+from alignn_ff.train.datasets.writing import write_records
 
-__all__ = ["DataKeys", "keys_of", "load_records", "prepare_targets", "read_records", "records_source", "suit_outputs"]
+__all__ = [
+    "DataKeys",
+    "keys_of",
+    "load_records",
+    "prepare_targets",
+    "read_records",
+    "records_source",
+    "suit_outputs",
+    "write_records",
+]
