@@ -6,7 +6,7 @@ from pathlib import Path
 from alignn_ff.train.config.reference import field_names
 from tests.field_coverage import covered_fields
 
-AWAITED: frozenset[str] = frozenset({"ddp_find_unused_parameters"})
+AWAITED: frozenset[str] = frozenset()
 """Fields of the schema whose use is still to come; to be empty."""
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -26,32 +26,48 @@ def split_records(records: Sequence[Record], config: TrainingConfig) -> Split:
     Raises:
         DataError: more records asked for than there are, or none left to train on.
     """
+    if config.cross_validation is None:
+        return split_groups([""] * len(records), config)
+    return split_groups([group_of(record, config) for record in records], config)
+
+
+def split_groups(groups: Sequence[str], config: TrainingConfig) -> Split:
+    """Split records of which nothing is known but their groups.
+
+    Raises:
+        DataError: as :func:`split_records`.
+    """
     if config.cross_validation is not None:
-        split = fold_split(records, config.cross_validation, config.random_seed)
+        split = fold_split(groups, config.cross_validation, config.random_seed)
     else:
-        split = _sequential_split(len(records), config)
+        split = _sequential_split(len(groups), config)
     if not split.train:
         raise DataError(
-            f"no record is left to train on: {len(records)} in all, {len(split.val)} for validation, {len(split.test)} "
+            f"no record is left to train on: {len(groups)} in all, {len(split.val)} for validation, {len(split.test)} "
             "for testing; train_ratio null trains on all that is left"
         )
     return split
 
 
-def fold_split(records: Sequence[Record], choice: CrossValidation, seed: int) -> Split:
+def group_of(record: Record, config: TrainingConfig) -> str:
+    """What the folds of a cross-validation are balanced in; "" where they are not."""
+    key = None if config.cross_validation is None else config.cross_validation.stratify_by
+    return "" if key is None else _group(record, key)
+
+
+def fold_split(groups_of: Sequence[str], choice: CrossValidation, seed: int) -> Split:
     """Hold out one fold; each group is spread evenly over the folds, so every fold looks like the whole."""
-    if len(records) < choice.n_folds:
-        raise DataError(f"{choice.n_folds} folds need as many records, but there are {len(records)}")
+    if len(groups_of) < choice.n_folds:
+        raise DataError(f"{choice.n_folds} folds need as many records, but there are {len(groups_of)}")
     groups: dict[str, list[int]] = {}
-    for index, record in enumerate(records):
-        key = "" if choice.stratify_by is None else _group(record, choice.stratify_by)
+    for index, key in enumerate(groups_of):
         groups.setdefault(key, []).append(index)
     dealt: list[int] = []
     for name in sorted(groups):
         random.Random(f"{seed}/{name}").shuffle(groups[name])  # noqa: S311 - not for secrets
         dealt.extend(groups[name])
     held_out = set(dealt[choice.fold :: choice.n_folds])
-    everyone = range(len(records))
+    everyone = range(len(groups_of))
     return Split(tuple(i for i in everyone if i not in held_out), tuple(sorted(held_out)), ())
 
 

@@ -92,6 +92,10 @@ RULES: Final[tuple[Rule, ...]] = (
         "data_parallel is not used: torchrun --nproc-per-node N -m alignn_ff.train CONFIG.json trains on N devices",
     ),
     Rule(
+        lambda config: config.ddp_find_unused_parameters,
+        "ddp_find_unused_parameters is not used: weights that a step does not use are found in any case",
+    ),
+    Rule(
         lambda config: config.version is not None,
         "version ({version}) is not used: model files name the version of this package that made them",
     ),
