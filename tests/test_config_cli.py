@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alignn_ff.train import train, validate_config
-from alignn_ff.train.config.advice import advice, bond_advice
+from alignn_ff.train.config.advice import advice, bond_advice, unused_advice
 from tests.conftest import CommandLine
 from tests.labelled_data import molecule_frames, write_frames
 from tests.test_train import Silent
@@ -85,18 +85,21 @@ def test_a_bad_change_is_refused(tmp_path: Path, command_line: CommandLine, word
         ({"criterion": "poisson"}, "compared by mse"),
         ({"target_multiplication_factor": 2.0}, "neither forces nor stresses"),
         ({"data_parallel": True}, "torchrun"),
+        ({"ddp_find_unused_parameters": True}, "whichever weights have one"),
         ({"version": "2024.1"}, "version (2024.1) is not used"),
         ({"model": {"name": "alignn_atomwise_pure", "three_body_cutoff": 3.5}}, "angles end where the graph says"),
         ({"model": {"name": "ealignn_atomwise", "exponent": 7}}, "model.exponent = 7 is accepted, but not used"),
     ],
 )
 def test_what_one_may_not_expect_is_said(content: dict, said: str) -> None:
-    assert said in " ".join(advice(validate_config(content)))
+    config = validate_config(content)
+    assert said in " ".join(advice(config) + unused_advice(config))
 
 
 @pytest.mark.parametrize("content", [{}, {"model": ATOMWISE}, {"model": {"name": "alignn"}}])
 def test_nothing_is_said_of_an_ordinary_config(content: dict) -> None:
-    assert advice(validate_config(content)) == ()
+    config = validate_config(content)
+    assert advice(config) + unused_advice(config) == ()
 
 
 @pytest.mark.config_field("model.use_penalty", "model.penalty_threshold")

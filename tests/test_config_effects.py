@@ -266,12 +266,12 @@ def test_progress_shows_a_bar_or_nothing(tmp_path: Path, data: Path, command_lin
     assert said["false"] == ""
 
 
-@pytest.mark.config_field("version", "data_parallel")
+@pytest.mark.config_field("version", "data_parallel", "ddp_find_unused_parameters")
 def test_fields_that_are_not_used_are_named_once(tmp_path: Path, data: Path, caplog) -> None:
     with caplog.at_level(logging.WARNING, logger="alignn_ff"):
         run(tmp_path / "quiet", data, epochs=1)
         assert not caplog.records
-        run(tmp_path / "said", data, epochs=1, version="abc", data_parallel=True)
+        run(tmp_path / "said", data, epochs=1, version="abc", data_parallel=True, ddp_find_unused_parameters=True)
     said = [record.getMessage() for record in caplog.records]
-    assert [line.split(" ")[0] for line in said] == ["data_parallel", "version"]
+    assert [line.split(" ")[0] for line in said] == ["data_parallel", "ddp_find_unused_parameters", "version"]
     assert load_potential(tmp_path / "said", device="cpu") is not None

@@ -29,10 +29,11 @@ def validate(
 ) -> None:
     """Check configs: all problems at once (exit code 2), or what they ask for that one may not expect."""
     from alignn_ff.train import load_config
-    from alignn_ff.train.config.advice import advice
+    from alignn_ff.train.config.advice import advice, unused_advice
 
     for path in configs:
-        said = advice(load_config(path))
+        settings = load_config(path)
+        said = advice(settings) + unused_advice(settings)
         results.print(f"{path}: valid", markup=False, soft_wrap=True)
         for sentence in said:
             results.print(f"  - {sentence}", markup=False, soft_wrap=True)

@@ -30,15 +30,15 @@ def data_figures(sets: Sets, shortest: Mapping[str, Mapping[str, float]]) -> dic
 
 
 def _distributions(sets: Sets) -> Figure:
-    shown = {title: values for title, measure in LABELS.items() if (values := _measured(sets, measure))}
+    shown = {title: found for title, measure in LABELS.items() if (found := _measured(sets, measure))}
     with house_style():
         figure = new_figure(2.4 * max(len(shown), 1), 2.2)
         axes = figure.subplots(1, max(len(shown), 1), squeeze=False)[0]
         for panel, (title, measured) in zip(axes, shown.items(), strict=False):
             everything = np.concatenate(list(measured.values()))
             bins = np.linspace(everything.min(), everything.max() + 1e-9, 50)
-            for colour, (name, values) in zip(_colours(len(measured)), measured.items(), strict=True):
-                panel.hist(values, bins=bins, histtype="step", color=colour, label=name)
+            for colour, (name, numbers) in zip(_colours(len(measured)), measured.items(), strict=True):
+                panel.hist(numbers, bins=bins, histtype="step", color=colour, label=name)
             panel.set_xlabel(title)
             panel.set_yscale("log")
         axes[0].set_ylabel("number")

@@ -93,7 +93,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         lambda config: config.ddp_find_unused_parameters,
-        "ddp_find_unused_parameters is not used: weights that a step does not use are found in any case",
+        "ddp_find_unused_parameters is not used: gradients are summed over processes whichever weights have one",
     ),
     Rule(
         lambda config: config.version is not None,
@@ -103,21 +103,21 @@ RULES: Final[tuple[Rule, ...]] = (
 
 
 def advice(config: TrainingConfig) -> tuple[str, ...]:
-    """Sentences that apply to a config, also on fields of the model that are accepted and change nothing."""
-    said = tuple(_filled(rule.sentence, config) for rule in RULES if rule.applies(config))
-    return said + tuple(
-        f"model.{name} = {value} is accepted, but not used by {config.model.name}"
-        for name, value in ignored_fields(config).items()
-    )
+    """Sentences that apply to a config."""
+    return tuple(_filled(rule.sentence, config) for rule in RULES if rule.applies(config))
 
 
-def ignored_fields(config: TrainingConfig) -> dict[str, object]:
-    """Fields of the model that are set to something else than their default, and that its family does not use."""
+def unused_advice(config: TrainingConfig) -> tuple[str, ...]:
+    """Fields of the model that are set and that its family does not use; a run says this when it builds the model."""
     model = config.model
     if not isinstance(model, ArchitectureConfig):
-        return {}
+        return ()
     values = {name: getattr(model, name) for name in model.IGNORED}
-    return {name: value for name, value in values.items() if value != type(model).model_fields[name].default}
+    return tuple(
+        f"model.{name} = {value} is accepted, but not used by {model.name}"
+        for name, value in values.items()
+        if value != type(model).model_fields[name].default
+    )
 
 
 def bond_advice(config: TrainingConfig, shortest: Mapping[str, float]) -> tuple[str, ...]:

@@ -26,6 +26,6 @@ class RuntimeFields(Section):
         False, description="several processes, started by torchrun, share each batch of batch_size structures"
     )
     ddp_find_unused_parameters: bool = Field(
-        False, description="accepted, not used: weights that a step does not use are found in any case (published code)"
+        False, description="accepted, not used: no weight needs to have a gradient (published code)"
     )
     data_parallel: bool = Field(False, description="accepted, not used: torchrun takes its place")

@@ -72,7 +72,7 @@ def _draft(atoms: Atoms, keys: DataKeys) -> Draft:
     check_atoms(atoms)
     info: Mapping[str, Any] = atoms.info
     results = {} if atoms.calc is None else atoms.calc.results  # where ASE's readers put charges, dipoles, …
-    of_each_atom = {**atoms.arrays, **results}
+    of_each_atom = {**{name: info[name] for name in ("atomwise",) if name in info}, **atoms.arrays, **results}
     of_structure = {**info, **results}
     target, energy = _target(info, keys), _energy(atoms, keys)
     if energy is None and target is None:

@@ -43,7 +43,7 @@ def _write_database(path: Path, records: Sequence[Record]) -> None:
         for record in records:
             frame = _frame(record)
             pairs = {"jid": record.identifier, **({"config_type": record.group} if record.group else {})}
-            data = {name: value for name, value in _properties(record).items() if name not in frame.arrays}
+            data = _properties(record)
             database.write(frame, key_value_pairs=pairs, data=data)
 
 
@@ -53,11 +53,11 @@ def _write_id_prop(path: Path, records: Sequence[Record]) -> None:
 
 def _frame(record: Record) -> Atoms:
     """The structure with its labels as ASE holds them."""
-    atoms = record.atoms.copy()
-    labels: dict[str, Any] = {"energy": record.energy, "forces": record.forces}
-    if record.stress is not None:
-        labels["stress"] = record.stress.ravel()[[0, 4, 8, 5, 2, 1]]
-    atoms.calc = SinglePointCalculator(atoms, **{name: value for name, value in labels.items() if value is not None})
+    atoms: Atoms = record.atoms.copy()
+    stress = None if record.stress is None else record.stress.ravel()[[0, 4, 8, 5, 2, 1]]
+    labels = {"energy": record.energy, "forces": record.forces, "stress": stress}
+    known = {name: value for name, value in labels.items() if value is not None}
+    atoms.calc = SinglePointCalculator(atoms, **known) if known else None
     atoms.info["jid"] = record.identifier
     if record.group:
         atoms.info["config_type"] = record.group

@@ -1,6 +1,6 @@
 """What pairs of close structures say of units, signs and offsets of forces and stresses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,7 +17,14 @@ BELIEVED: Final = 0.9
 """Part of the spread of energy differences that must be explained before anything is said."""
 
 NEAR: Final = 0.15
-"""Relative distance of a factor from 1, or from a known one, that is taken for it."""
+"""Relative distance from 1 of a factor that is taken for 1."""
+
+CLEARER: Final = 0.5
+"""A known mix-up is believed if it leaves less than this part of what the labels leave as they are …"""
+EXPLAINS: Final = 0.25
+"""… and explains at least this part of what is left without them …"""
+WORSE: Final = 4.0
+"""… or if the labels as they are leave this many times what is left without them."""
 
 SMALLEST_OFFSET_GPA: Final = 0.3
 HARMLESS: Final = 0.99
@@ -36,7 +43,6 @@ FORCE_FACTORS: Final[dict[float, str]] = {
     -1.0: "the forces have the wrong sign: they are gradients",
     51.422: "the forces look like Ha/Bohr, the energies like eV",
     1.8897: "energies and forces look like Ha and Ha/Bohr, or like another pair of units with forces per Bohr",
-    0.52918: "the positions look like Bohr",
     27.2114: "the forces look like Ha/Å, the energies like eV",
     1 / 27.2114: "the energies look like Ha, the forces like eV/Å",
     25.711: "the forces look like Ry/Bohr, the energies like eV",
@@ -48,6 +54,8 @@ FORCE_FACTORS: Final[dict[float, str]] = {
     0.001: "the forces look like meV/Å, the energies like eV",
 }
 """What E₂ − E₁ over the work of the forces is in known mix-ups."""
+
+PER_ATOM: Final = "the energies look like eV per atom, where the total is expected"
 
 STRESS_FACTORS: Final[dict[float, str]] = {
     -1.0: "the stresses have the wrong sign: here tension is positive, elsewhere pressure",
@@ -74,6 +82,7 @@ class Consistency(NamedTuple):
         stress_factor: the same for stresses.
         stress_offset_GPa: what the diagonal of the stress labels has too much.
         stiffness_eV_per_A2: average resistance of displaced atoms.
+        force_mix_up, stress_mix_up: the known mix-up that makes much more of the labels; None: none does.
     """
 
     n_pairs: int
@@ -87,6 +96,8 @@ class Consistency(NamedTuple):
     stress_factor: float | None = None
     stress_offset_GPa: float | None = None
     stiffness_eV_per_A2: float | None = None
+    force_mix_up: str | None = None
+    stress_mix_up: str | None = None
 
 
 def consistency_of(pairs: Sequence[Pair]) -> Consistency:
@@ -111,6 +122,7 @@ def consistency_of(pairs: Sequence[Pair]) -> Consistency:
     _, left_without_forces = _fit(energy, stresses)
     _, left_without_stresses = _fit(energy, [work])
     total = float(energy @ energy)
+    per_atom = {1.0 / float(np.median([pair.n_atoms for pair in usable])): PER_ATOM}
     return bare._replace(
         explained=1.0 - _part(float(np.sum((energy - work - strain_work) ** 2)), total),
         explained_at_best=1.0 - _part(left, total),
@@ -120,7 +132,21 @@ def consistency_of(pairs: Sequence[Pair]) -> Consistency:
         force_factor=float(solution[0]) if np.any(work) else None,
         stress_factor=float(solution[1]) if with_stress else None,
         stress_offset_GPa=float(solution[2] / (solution[1] or 1.0) * GPA_PER_EV_PER_A3) if with_stress else None,
+        force_mix_up=_mix_up(energy, work, stresses, {**FORCE_FACTORS, **per_atom}),
+        stress_mix_up=_mix_up(energy, strain_work, [work], STRESS_FACTORS) if with_stress else None,
     )
+
+
+def _mix_up(energy: Array, column: Array, others: Sequence[Array], table: Mapping[float, str]) -> str | None:
+    """What a table says of the factor that explains the energies much better than 1 does."""
+
+    def left(factor: float) -> float:
+        return _fit(energy - factor * column, others)[1]
+
+    best = min(table, key=left)
+    _, without = _fit(energy, others)
+    needed = 1.0 - _part(left(best), without) >= EXPLAINS or left(1.0) > WORSE * without
+    return table[best] if needed and left(best) < CLEARER * left(1.0) else None
 
 
 def _fit(energy: Array, columns: Sequence[Array]) -> tuple[Array, float]:
@@ -136,13 +162,11 @@ def _part(left: float, of: float) -> float:
     return left / of if of > 0 else 1.0
 
 
-def doubts(found: Consistency, *, name: str, median_atoms: float) -> list[Finding]:
+def doubts(found: Consistency, name: str) -> list[Finding]:
     """What a fit says against the labels."""
     findings = []
-    if (found.explained_by_forces or 0.0) >= BELIEVED:
-        findings += _force_doubts(found, name, median_atoms)
-    if (found.explained_by_stresses or 0.0) >= BELIEVED:
-        findings += _stress_doubts(found, name)
+    findings += _force_doubts(found, name)
+    findings += _stress_doubts(found, name)
     findings += _noise(found, name)
     stiffness = found.stiffness_eV_per_A2
     if stiffness is not None and not SOFTEST <= abs(stiffness) <= STIFFEST:
@@ -155,15 +179,15 @@ def doubts(found: Consistency, *, name: str, median_atoms: float) -> list[Findin
     return findings
 
 
-def _force_doubts(found: Consistency, name: str, median_atoms: float) -> list[Finding]:
-    factor = found.force_factor
-    if factor is None or _is_near(factor, 1.0):
+def _force_doubts(found: Consistency, name: str) -> list[Finding]:
+    believed = (found.explained_by_forces or 0.0) >= BELIEVED
+    if found.force_mix_up is None and (not believed or _is_one(found.force_factor)):
         return []
-    if median_atoms > 1 and _is_near(factor * median_atoms, 1.0):
-        why = "the energies look like eV per atom, where the total is expected"
-    else:
-        why = _known(factor, FORCE_FACTORS)
-    sentence = f"{name}: energies change by {factor:.4g} times the work of the forces ({found.n_pairs} pairs); {why}"
+    why = found.force_mix_up or "no known mix-up of units has this factor"
+    sentence = (
+        f"{name}: energies change by {found.force_factor:.4g} times the work of the forces ({found.n_pairs} pairs); "
+        f"{why}"
+    )
     return [Finding("units of forces", sentence)]
 
 
@@ -171,13 +195,12 @@ def _stress_doubts(found: Consistency, name: str) -> list[Finding]:
     factor, offset = found.stress_factor, found.stress_offset_GPa
     if factor is None or offset is None or found.explained is None:
         return []
-    if not _is_near(factor, 1.0):
-        sentence = (
-            f"{name}: −dE/dstrain is {factor:.4g} times the stress ({found.n_strained} strained pairs); "
-            f"{_known(factor, STRESS_FACTORS)}"
-        )
+    believed = (found.explained_by_stresses or 0.0) >= BELIEVED
+    if found.stress_mix_up is not None or (believed and not _is_one(factor)):
+        why = found.stress_mix_up or "no known mix-up of units has this factor"
+        sentence = f"{name}: −dE/dstrain is {factor:.4g} times the stress ({found.n_strained} strained pairs); {why}"
         return [Finding("units of stress", sentence)]
-    if abs(offset) >= SMALLEST_OFFSET_GPA and found.explained < HARMLESS:
+    if believed and abs(offset) >= SMALLEST_OFFSET_GPA and found.explained < HARMLESS:
         sentence = (
             f"{name}: the diagonal of the stress is {offset:+.2f} GPa off dE/dstrain ({found.n_strained} strained "
             f"pairs; with that offset {100 * (found.explained_at_best or 0):.1f} % of the energy differences are "
@@ -201,12 +224,5 @@ def _noise(found: Consistency, name: str) -> list[Finding]:
     return [Finding("noise", sentence)]
 
 
-def _known(factor: float, table: dict[float, str]) -> str:
-    near = [known for known in table if _is_near(factor / known, 1.0)]
-    if not near:
-        return "no known mix-up of units has this factor"
-    return table[min(near, key=lambda known: abs(factor / known - 1.0))]
-
-
-def _is_near(value: float, target: float) -> bool:
-    return abs(value - target) <= NEAR * abs(target)
+def _is_one(factor: float | None) -> bool:
+    return factor is None or abs(factor - 1.0) <= NEAR

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
 from alignn_ff.train.records import Record
 from alignn_ff.train.survey.consistency import Consistency, consistency_of, doubts
 from alignn_ff.train.survey.contents import Contents, contents_of, reduced_formula
@@ -55,8 +53,7 @@ def describe(sets: Mapping[str, Sequence[Record]]) -> Description:
     environments = {name: [environment_of(record) for record in records] for name, records in sets.items()}
     for name, records in sets.items():
         consistency[name] = consistency_of(close_pairs(records))
-        sizes = float(np.median([len(record.atoms) for record in records]))
-        findings += doubts(consistency[name], name=name, median_atoms=sizes)
+        findings += doubts(consistency[name], name)
         for look in (unlikely_energies, net_forces, outliers):
             findings += look(records, name)
         findings += short_bonds(records, environments[name], name)

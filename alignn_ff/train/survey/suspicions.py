@@ -63,7 +63,7 @@ def outliers(records: Sequence[Record], name: str) -> list[Finding]:
             for identifier, value in measured
             if abs(value - middle) > OUTLIER * max(spread, 1e-9) and abs(value - middle) > 0.05 * abs(middle)
         ]
-        if far and len(far) < 0.05 * len(measured):
+        if 0 < len(far) <= max(2, 0.05 * len(measured)):
             _, worst, value = max(far)
             identifiers = tuple(identifier for _, identifier, _ in sorted(far, reverse=True))
             sentence = (
