@@ -5,9 +5,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from alignn_ff import checkpoint, zoo
+from alignn_ff.errors import ConfigError
 from alignn_ff.models import EnergyModel
 from alignn_ff.potential import Potential, Precision
 from alignn_ff.predictor import Predictor, load_predictor
+from alignn_ff.train.config import validate_config
+from alignn_ff.train.datasets import keys_of, prepare_targets, read_records
 from alignn_ff.train.metrics import Comparison, compare
 from alignn_ff.train.records import Record
 
@@ -23,6 +27,24 @@ def evaluate_file(
         ModelNotFoundError, CheckpointError, ElementNotCoveredError, StructureError
     """
     return Evaluator(load_predictor(name_or_path, device=device, dtype=dtype)).compare(records)
+
+
+def records_for(name_or_path: str | Path, data: Path) -> list[Record]:
+    """Records of a data set with targets as a model learned them: under its keys, multiplied, made classes of.
+
+    A model that does not say how it was trained is compared with the labels as they stand.
+
+    Raises:
+        ModelNotFoundError, CheckpointError, DataError
+    """
+    header = checkpoint.load(zoo.model_file(name_or_path)).header
+    try:
+        config = validate_config(header.provenance.training_config)
+    except ConfigError:
+        return read_records(data)
+    if not header.provenance.training_config:
+        return read_records(data)
+    return prepare_targets(read_records(data, keys_of(config)), config)
 
 
 class Evaluator:
