@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ase import Atoms
 from ase.build import bulk
 
 from alignn_ff.allocator import keep_freed_memory
@@ -44,6 +45,8 @@ CONFIG = {
     "progress": False,
     "model": {"hidden_features": 16, "alignn_layers": 1, "gcn_layers": 1},
 }
+MOST_STEPS = 400
+"""Steps of an epoch that are taken at most; the loader goes through all batches."""
 
 
 def main() -> None:
@@ -77,12 +80,11 @@ class Synthetic(Sequence[Record]):
     def __getitem__(self, index: int) -> Record:  # type: ignore[override]
         if index >= self.n_records:
             raise IndexError(index)
-        generator = np.random.default_rng(index)
-        atoms = bulk("CuZn", "cesiumchloride", a=2.95)
-        atoms.set_cell(atoms.cell.array * (1 + 0.02 * generator.normal()), scale_atoms=True)
-        atoms.positions += 0.05 * generator.normal(size=(2, 3))
-        forces = generator.normal(size=(2, 3))
-        return Record(f"synthetic:{index}", atoms, float(generator.normal()), forces, None, "")
+        numbers = np.random.default_rng(index).normal(size=14)
+        edge = 2.95 * (1 + 0.02 * numbers[0])
+        positions = np.array([[0.0] * 3, [edge / 2] * 3]) + 0.05 * numbers[1:7].reshape(2, 3)
+        atoms = Atoms([29, 30], positions=positions, cell=[edge] * 3, pbc=True)
+        return Record(f"synthetic:{index}", atoms, float(numbers[7]), numbers[8:].reshape(2, 3), None, "")
 
 
 class Memory(threading.Thread):
@@ -124,14 +126,14 @@ def measure(n_structures: int, *, in_memory: bool, workers: int) -> dict[str, ob
                 row["cache_MB"] = round((data.cache.folder / "data.mdb").stat().st_size / 1e6, 1)
             run = prepare_run(config, data, None, torch.device("cpu"), Alone())
             row |= {"survey_s": watch.lap(), "MiB_survey": memory.take()}
-            order = epoch_order(len(data.training), config.batch_size, seed=1, epoch=0)[:200]
+            order = epoch_order(len(data.training), config.batch_size, seed=1, epoch=0)
             for threads in (0, 2):
                 for _ in Loader(n_threads=threads).batches(data.training, order):
                     pass
                 row[f"loader_{threads}_us_per_structure"] = round(1e6 * watch.lap() / sum(map(len, order)), 1)
             memory.take()
-            run.trainer.run(observer=Nobody(), save=nothing, stop=lambda: False)
-            row |= {"epoch_s": watch.lap(), "MiB_epoch": memory.take()}
+            run.trainer.run(observer=Nobody(), save=nothing, stop=lambda: run.trainer.progress.step >= MOST_STEPS)
+            row |= {"steps": run.trainer.progress.step, "epoch_s": watch.lap(), "MiB_epoch": memory.take()}
     return row
 
 

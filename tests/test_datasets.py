@@ -354,3 +354,29 @@ def test_a_named_data_set_without_network_or_jarvis_tools_is_a_clear_error(jarvi
 def test_user_data_without_a_path_says_how_to_give_one() -> None:
     with pytest.raises(ConfigError, match="--data PATH"):
         load_records(validate_config({"dataset": "user_data"}))
+
+
+def test_frames_of_a_force_field_are_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alignn_ff.train.datasets import frames as frames_module
+    from alignn_ff.train.datasets import records_source
+
+    path = write_frames(tmp_path / "cu.extxyz", copper_frames(5))
+    config = validate_config({"data": str(path), "target_multiplication_factor": 2.0})
+    read: list[str] = []
+    draft = frames_module._draft
+    monkeypatch.setattr(frames_module, "_draft", lambda *given: read.append("one") or draft(*given))
+    source = records_source(config)
+    assert not read
+    assert next(iter(source)).identifier == "cu.extxyz:0"
+    assert len(read) == 1
+    for _ in range(2):
+        for record, same in zip(source, load_records(config), strict=True):
+            assert record.identifier == same.identifier
+            assert record.energy == same.energy
+            np.testing.assert_array_equal(record.forces, same.forces)
+    without = copper_frames(2)
+    without[1].calc.results.pop("energy")
+    without[1].info["target"] = [1.0, 2.0]
+    lacking = validate_config({"data": str(write_frames(tmp_path / "no.extxyz", without))})
+    with pytest.raises(DataError, match=r"an energy .* is missing for no\.extxyz:1"):
+        list(records_source(lacking))

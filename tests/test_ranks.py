@@ -12,6 +12,7 @@ from alignn_ff.graph import edge_vectors
 from alignn_ff.models import EnergyModel, ModelStatistics, PropertyModel, build_model
 from alignn_ff.train import read_records, train, validate_config
 from alignn_ff.train.batches import build_sample
+from alignn_ff.train.config.advice import advice
 from alignn_ff.train.loader import Loader
 from alignn_ff.train.loop import Trainer
 from alignn_ff.train.loss import build_measure, combined, label_counts
@@ -159,14 +160,12 @@ def test_distributed_without_torchrun_says_how_to_start(tmp_path: Path, monkeypa
     assert train(validate_config(content), observer=Silent(), data=data, device="cpu") is not None
 
 
-@pytest.mark.config_field("data_parallel")
-def test_data_parallel_is_accepted_with_advice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    data = write_frames(tmp_path / "cu.extxyz", copper_frames(4))
-    for wanted in (False, True):
-        caplog.clear()
-        config = validate_config({**SMALL, "epochs": 1, "data_parallel": wanted, "output_dir": str(tmp_path / "run")})
-        train(config, observer=Silent(), data=data, device="cpu", overwrite=True)
-        assert ("torchrun" in caplog.text) == wanted
+@pytest.mark.config_field("data_parallel", "ddp_find_unused_parameters")
+def test_choices_that_several_processes_do_not_need_are_accepted_with_advice() -> None:
+    assert not advice(validate_config(SMALL))
+    for name, words in {"data_parallel": "torchrun", "ddp_find_unused_parameters": "found in any case"}.items():
+        (sentence,) = advice(validate_config({**SMALL, name: True}))
+        assert words in sentence
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,19 +2,23 @@
 
 import csv
 import json
+import logging
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from alignn_ff import checkpoint
+from alignn_ff import checkpoint, load_potential
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.predictor import load_predictor
-from alignn_ff.train import TrainingResult, read_records, train, validate_config
+from alignn_ff.train import TrainingInterruptedError, TrainingResult, read_records, train, validate_config
 from alignn_ff.train.evaluation import evaluate_file
 from alignn_ff.train.metrics import errors
-from tests.labelled_data import write_frames
+from tests.conftest import CommandLine
+from tests.labelled_data import copper_frames, write_frames
 from tests.property_data import alloy_frames, property_frames, single_target_frames, two_phases, volumes
 from tests.test_train import Silent
 
@@ -319,7 +323,45 @@ def test_tensorboard_sees_every_column(tmp_path: Path, single: Path) -> None:
     assert curve == pytest.approx([row["val_target_MAE"] for row in result.history], rel=1e-6)
 
 
+@pytest.mark.config_field("log_tensorboard")
 def test_tensorboard_that_is_not_there_is_said(tmp_path: Path, single: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(ConfigError, match=r"alignn-ff\[tensorboard\]"):
         run(tmp_path, single, {"name": "alignn"}, epochs=1, log_tensorboard=True)
+
+
+def test_a_stopped_run_with_batch_normalisation_resumes_to_the_same_weights(tmp_path: Path, single: Path) -> None:
+    class Stopper(Silent):
+        def on_step(self, progress, n_steps):
+            super().on_step(progress, n_steps)
+            if self.steps == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    content = {**LOOP, "epochs": 4, "ema_decay": 0.9, "write_checkpoint": True, "model": {"name": "alignn", **NETWORK}}
+    whole, parts = (validate_config({**content, "output_dir": str(tmp_path / name)}) for name in ("whole", "parts"))
+    train(whole, observer=Silent(), data=single, device="cpu")
+    with pytest.raises(TrainingInterruptedError):
+        train(parts, observer=Stopper(), data=single, device="cpu")
+    train(parts, observer=Silent(), data=single, device="cpu", resume=True)
+    one, other = (checkpoint.read(tmp_path / name / "current_model.pt")[1] for name in ("whole", "parts"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_eval_takes_targets_as_the_model_learned_them(tmp_path: Path, command_line: CommandLine) -> None:
+    data = write_frames(tmp_path / "phases.extxyz", two_phases())
+    result = run(tmp_path / "run", data, {"name": "alignn"}, classification_threshold=1.5, epochs=2, batch_size=4)
+    told = json.loads(command_line("eval", result.folder, data, "--json").stdout)["metrics"]["all"]
+    assert told["n_structures"] == 8
+    assert 0.0 <= told["accuracy"] <= 1.0
+
+
+def test_elements_by_themselves_are_said_to_be_beyond_the_published_families(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And it is so: their forces vanish."""
+    data = write_frames(tmp_path / "cu.extxyz", copper_frames(8))
+    with caplog.at_level(logging.WARNING, logger="alignn_ff"):
+        result = run(tmp_path / "run", data, {"name": "alignn_atomwise", "use_penalty": False}, epochs=1)
+    assert "take alignn_smooth" in caplog.text.lower()
+    (said,) = load_potential(result.model_file, dtype="float64").predict(copper_frames(1))
+    assert float(said.forces.abs().max()) < 1e-6

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.inputs import data_keys
 from alignn_ff.cli.options import (
     DeviceOption,
     Dtype,
@@ -38,11 +37,12 @@ def evaluate(
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
 ) -> None:
-    """Compare a model with DFT labels, in all and by config_type."""
-    from alignn_ff.train import evaluate_file, read_records, summarise
+    """Compare a model of any kind with labels, in all and by config_type."""
+    from alignn_ff.train import evaluate_file, records_for, summarise
 
-    keys = data_keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
-    comparisons = evaluate_file(model, read_records(data, keys), device=device, dtype=dtype.value)
+    named = {"identifier": id_key, "target": target_key, "forces": forces_key, "stress": stress_key}
+    records = records_for(model, data, {kind: name for kind, name in named.items() if name is not None})
+    comparisons = evaluate_file(model, records, device=device, dtype=dtype.value)
     metrics = summarise(comparisons)
     if plots is not None:
         from alignn_ff.plots import parity_figures, save_figure

@@ -1,5 +1,6 @@
 """Structures in any format that ASE reads, with errors for people."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import ase.io
@@ -32,10 +33,22 @@ def read_structures(path: Path, index: str = ":", *, format_name: str | None = N
     Raises:
         StructureError: the file is missing, empty or in no format that ASE knows.
     """
+    structures = list(iterate_structures(path, index, format_name=format_name))
+    if not structures:
+        raise StructureError(f"{path} holds no structure")
+    return structures
+
+
+def iterate_structures(path: Path, index: str = ":", *, format_name: str | None = None) -> Iterator[Atoms]:
+    """Structures in a file, read one by one where the format allows it.
+
+    Raises:
+        StructureError: the file is missing or in no format that ASE knows.
+    """
     if not path.is_file():
         raise StructureError(f"no such structure file: {path}")
     try:
-        frames = ase.io.read(path, index=index, format=format_name)
+        yield from ase.io.iread(path, index=index, format=format_name)
     except UnknownFileTypeError as error:
         raise StructureError(
             f"cannot tell the format of {path} ({error}); any format of ASE is allowed, "
@@ -45,10 +58,6 @@ def read_structures(path: Path, index: str = ":", *, format_name: str | None = N
         raise StructureError(f"cannot read {path} as a structure: {error} is no chemical symbol or field") from error
     except Exception as error:  # ASE's readers raise anything on junk
         raise StructureError(f"cannot read {path} as a structure: {type(error).__name__}: {error}") from error
-    structures = [frames] if isinstance(frames, Atoms) else list(frames)
-    if not structures:
-        raise StructureError(f"{path} holds no structure")
-    return structures
 
 
 def write_structure(path: Path, atoms: Atoms) -> None:

@@ -3,7 +3,7 @@
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.configuration import load_config, validate_config
 from alignn_ff.train.datasets import DataKeys, read_records
-from alignn_ff.train.evaluation import evaluate_file
+from alignn_ff.train.evaluation import evaluate_file, records_for
 from alignn_ff.train.interrupt import TrainingInterruptedError
 from alignn_ff.train.loop import Observer
 from alignn_ff.train.metrics import Comparison, compare, errors, summarise
@@ -25,6 +25,7 @@ __all__ = [
     "evaluate_file",
     "load_config",
     "read_records",
+    "records_for",
     "summarise",
     "train",
     "validate_config",

@@ -5,6 +5,7 @@ import numpy as np
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.log import get_logger
 from alignn_ff.models import ModelConfig
+from alignn_ff.models.published_config import ArchitectureConfig
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.loss import loss_weights
 from alignn_ff.train.parts import PARTS
@@ -26,9 +27,9 @@ def check_choices(config: TrainingConfig) -> None:
     link = getattr(model, "link", "identity")
     if config.use_amp and model.kind == "energy":
         raise ConfigError(
-            "use_amp is true, but this run differentiates forces: bf16 has 8 significant bits, and the derivatives of "
-            "derivatives that training on forces takes would be mostly noise. Set it to false; energies and property "
-            "models alone can take it"
+            "use_amp is true, but a force field is differentiated for its forces, and training on them differentiates "
+            "twice: bf16 has 8 significant bits, and little but noise would be left. Set it to false; property models "
+            "can take it"
         )
     if config.criterion == "poisson" and is_property and not likelihood and link != "log":
         raise ConfigError(
@@ -55,6 +56,19 @@ def mention_missing_forces(model: ModelConfig) -> None:
             "gradwise_weight is %g, but forces are off: they need one output with link identity, energy_mult_natoms, "
             "and neither classification, zero_inflated nor extra_features",
             getattr(model, "gradwise_weight", 0.0),
+        )
+
+
+def mention_alike_neighbors(model: ModelConfig, found: Survey) -> None:
+    """Say it where all structures are of one element each, which the published families cannot tell apart."""
+    mixed = (found.composition > 0).sum(axis=1) > 1
+    averages = isinstance(model, ArchitectureConfig) and getattr(model, "conv_type", "alignn") == "alignn"
+    if averages and not mixed.any():
+        log.warning(
+            "every training structure is of one element, and %s then gives each atom the same energy wherever its "
+            "neighbours are: it takes an average over neighbours, and they are all alike. Forces stay zero. Take "
+            "alignn_smooth, which sums over neighbours",
+            model.name,
         )
 
 

@@ -16,9 +16,9 @@ from alignn_ff.train.cache import Building, BuildStoppedError, Cache, Identity, 
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.ranks import Ranks
-from alignn_ff.train.records import Record, records_digest
-from alignn_ff.train.split import Split, split_records
-from alignn_ff.train.targets import LabelWidths, label_widths
+from alignn_ff.train.records import Record, RecordsDigest, records_digest
+from alignn_ff.train.split import FoldKey, Split, fold_key, split_keys, split_records
+from alignn_ff.train.targets import LabelWidths, RunningWidths, label_widths
 
 
 class RunData(NamedTuple):
@@ -59,14 +59,15 @@ def cache_folder(config: TrainingConfig) -> Path:
 
 @contextmanager
 def prepared_data(
-    config: TrainingConfig, recipe: GraphRecipe, read: Callable[[], Sequence[Record]], ranks: Ranks, notify: Notify
+    config: TrainingConfig, recipe: GraphRecipe, read: Callable[[], Iterable[Record]], ranks: Ranks, notify: Notify
 ) -> Iterator[RunData]:
     """The records of a run, split, with their graphs, of which those are built that are not in the cache yet.
 
     Args:
         config: of the run.
         recipe: of its graphs.
-        read: reads the records; with a cache, the first rank alone calls it.
+        read: gives the records, which are gone through twice, or once where the cache agrees; with a cache, the
+            first rank alone calls it.
         ranks: processes of the run.
         notify: is told of the building.
 
@@ -75,7 +76,7 @@ def prepared_data(
         TrainingInterruptedError: a signal stopped the building; what is built is kept.
     """
     if not config.use_lmdb:
-        yield _in_memory(config, recipe, read())
+        yield _in_memory(config, recipe, list(read()))
         return
     found = ranks.first_says("graph cache", lambda: _fill_cache(config, recipe, read(), notify))
     data_digest, cache_digest, *numbers = found.split()
@@ -97,10 +98,19 @@ def _in_memory(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Re
     return RunData(records, split, training, validation, records_digest(records), digest, None, widths)
 
 
-def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Record], notify: Notify) -> str:
+def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[Record], notify: Notify) -> str:
     """Build the cache where it lacks; the digests of data and cache, and the widths, separated by spaces."""
-    split_records(records, config)  # what is wrong with the split is said before graphs are built
-    identity, widths = _identity(config, recipe, records), label_widths(records)
+    digest, running, keys = RecordsDigest(), RunningWidths(), list[FoldKey]()
+
+    def inspected() -> Iterator[Record]:
+        for record in records:
+            digest.add(record)
+            running.add(record)
+            keys.append(fold_key(record, config))
+            yield record
+
+    identity, widths = _identity(config, recipe, inspected()), running.result()
+    split_keys(keys, config)  # what is wrong with the split is said before graphs are built
     folder, stopped = cache_folder(config), "nothing had to be built"
     with stop_on_signals() as stop:
         building = Building(
@@ -116,7 +126,7 @@ def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[R
     if stop.signal is not None:
         advice = "the same command goes on from there"
         raise TrainingInterruptedError(stop.signal, f"while graphs were built; {stopped}", advice)
-    return " ".join([records_digest(records), identity.digest, *map(str, widths)])
+    return " ".join([digest.hexdigest(), identity.digest, *map(str, widths)])
 
 
 def _identity(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[Record]) -> Identity:

@@ -4,7 +4,7 @@ Labels are eV (total energy of the structure), eV/Å and eV/Å³ with ASE's sign
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -49,13 +49,28 @@ def reduced_formula(record: Record) -> str:
     )
 
 
-def records_digest(records: Sequence[Record]) -> str:
+def records_digest(records: Iterable[Record]) -> str:
     """SHA-256 over structures and labels, so that a resumed run can tell that its data are the same."""
-    digest = hashlib.sha256()
+    digest = RecordsDigest()
     for record in records:
-        for array in _arrays(record):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        digest.add(record)
     return digest.hexdigest()
+
+
+class RecordsDigest:
+    """SHA-256 over structures and labels of records that come one by one."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, record: Record) -> None:
+        """Take in a record."""
+        for array in _arrays(record):
+            self._digest.update(np.ascontiguousarray(array).tobytes())
+
+    def hexdigest(self) -> str:
+        """Of all records so far."""
+        return self._digest.hexdigest()
 
 
 def _arrays(record: Record) -> Iterator[NDArray[np.generic]]:

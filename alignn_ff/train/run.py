@@ -40,10 +40,10 @@ from alignn_ff.train.checks import check_choices
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import advice
 from alignn_ff.train.data import RunData, prepared_data
-from alignn_ff.train.datasets import load_records, suit_outputs
+from alignn_ff.train.datasets import records_source, suit_outputs
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.finetuning import load_start, recipe_of
-from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
+from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
 from alignn_ff.train.loop import BuildObserver, Observer, Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, summarise
@@ -139,7 +139,7 @@ def train(
     with joined_ranks(device, distributed=config.distributed) as (ranks, own_device):
         ranks.first_says("folder", lambda: _open_folder(config, resume=resume, overwrite=overwrite))
         notify = observer.on_build if isinstance(observer, BuildObserver) else _unwatched
-        with prepared_data(config, recipe, lambda: load_records(config), ranks, notify) as gathered:
+        with prepared_data(config, recipe, lambda: records_source(config), ranks, notify) as gathered:
             config = suit_outputs(config, [gathered.records[0]])
             run = prepare_run(config, gathered, start, select_device(own_device), ranks)
             _train(config, run, gathered, observer=observer, resume=resume)
@@ -194,7 +194,7 @@ def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observe
             machine_settings(config, run.trainer.device),
             _audience(config, observer, leads=leads) as watching,
         ):
-            run.trainer.run(observer=watching, save=save, stop=lambda: stop.shared(run.ranks))
+            run.trainer.run(observer=watching, save=save, stop=lambda: asked_anywhere(stop, run.ranks))
     except (StorageError, LostRankError) as error:
         raise type(error)(f"{error}. {_kept(folder)}") from error
     if stop.signal is not None:

@@ -15,7 +15,7 @@ from alignn_ff.log import get_logger
 from alignn_ff.models import AlignnSmoothConfig, EnergyModel, PropertyModel, build_model
 from alignn_ff.potential import DTYPES, cast_network
 from alignn_ff.train.batches import Sample, join
-from alignn_ff.train.checks import check_labels
+from alignn_ff.train.checks import check_labels, mention_alike_neighbors
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import bond_advice
 from alignn_ff.train.data import RunData, named_samples
@@ -127,6 +127,7 @@ def _measure(
     mention_alike_elements(config, covered_elements(data.records))
     found = survey(zip(data.chosen(data.split.train), data.training, strict=True), elements)
     check_labels(config, found, data.widths)
+    mention_alike_neighbors(config.model, found)
     statistics = measure_statistics(
         found, reference_energies=config.reference_energies if start is None else "least_squares"
     )

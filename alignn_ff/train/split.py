@@ -1,6 +1,7 @@
 """Which records train, validate and test."""
 
 import random
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,50 +21,80 @@ class Split(NamedTuple):
     test: tuple[int, ...]
 
 
+class FoldKey(NamedTuple):
+    """What the folds of a cross-validation ask of a record.
+
+    Attributes:
+        stratum: what they are balanced in; "" where they are not.
+        unit: records of one unit stay in one fold; None: each record is one.
+    """
+
+    stratum: str = ""
+    unit: str | None = None
+
+
 def split_records(records: Sequence[Record], config: TrainingConfig) -> Split:
     """Split by fold, counts or ratios, whichever the config gives.
 
     Raises:
         DataError: more records asked for than there are, or none left to train on.
     """
+    if config.cross_validation is None:
+        return split_keys([FoldKey()] * len(records), config)  # records in a cache are not read for nothing
+    return split_keys([fold_key(record, config) for record in records], config)
+
+
+def split_keys(keys: Sequence[FoldKey], config: TrainingConfig) -> Split:
+    """Split records of which nothing is known but their keys.
+
+    Raises:
+        DataError: as :func:`split_records`.
+    """
     if config.cross_validation is not None:
-        split = fold_split(records, config.cross_validation, config.random_seed)
+        split = fold_split(keys, config.cross_validation, config.random_seed)
     else:
-        split = _sequential_split(len(records), config)
+        split = _sequential_split(len(keys), config)
     if not split.train:
         raise DataError(
-            f"no record is left to train on: {len(records)} in all, {len(split.val)} for validation, {len(split.test)} "
+            f"no record is left to train on: {len(keys)} in all, {len(split.val)} for validation, {len(split.test)} "
             "for testing; train_ratio null trains on all that is left"
         )
     return split
 
 
-def fold_split(records: Sequence[Record], choice: CrossValidation, seed: int) -> Split:
-    """Hold out one fold; each group is spread evenly over the folds, so every fold looks like the whole."""
-    units = _units(records, choice.keep_together)
+def fold_key(record: Record, config: TrainingConfig) -> FoldKey:
+    """What the folds of this config ask of a record."""
+    choice = config.cross_validation
+    if choice is None:
+        return FoldKey()
+    return FoldKey(
+        "" if choice.stratify_by is None else sys.intern(_value(record, choice.stratify_by)),
+        None if choice.keep_together is None else sys.intern(_value(record, choice.keep_together)),
+    )
+
+
+def fold_split(keys: Sequence[FoldKey], choice: CrossValidation, seed: int) -> Split:
+    """Hold out one fold; each stratum is spread evenly over the folds, so every fold looks like the whole."""
+    units = _units(keys)
     if len(units) < choice.n_folds:
         what = "records" if choice.keep_together is None else f"values of {choice.keep_together!r}"
         raise DataError(f"{choice.n_folds} folds need as many {what}, but there are {len(units)}")
-    groups: dict[str, list[list[int]]] = {}
+    strata: dict[str, list[list[int]]] = {}
     for unit in units:
-        key = "" if choice.stratify_by is None else _value(records[unit[0]], choice.stratify_by)
-        groups.setdefault(key, []).append(unit)
+        strata.setdefault(keys[unit[0]].stratum, []).append(unit)
     dealt: list[list[int]] = []
-    for name in sorted(groups):
-        random.Random(f"{seed}/{name}").shuffle(groups[name])  # noqa: S311 - not for secrets
-        dealt.extend(groups[name])
+    for name in sorted(strata):
+        random.Random(f"{seed}/{name}").shuffle(strata[name])  # noqa: S311 - not for secrets
+        dealt.extend(strata[name])
     held_out = {index for unit in dealt[choice.fold :: choice.n_folds] for index in unit}
-    everyone = range(len(records))
-    return Split(tuple(i for i in everyone if i not in held_out), tuple(sorted(held_out)), ())
+    return Split(tuple(i for i in range(len(keys)) if i not in held_out), tuple(sorted(held_out)), ())
 
 
-def _units(records: Sequence[Record], keep_together: str | None) -> list[list[int]]:
+def _units(keys: Sequence[FoldKey]) -> list[list[int]]:
     """Records that stay in one fold."""
-    if keep_together is None:
-        return [[index] for index in range(len(records))]
-    units: dict[str, list[int]] = {}
-    for index, record in enumerate(records):
-        units.setdefault(_value(record, keep_together), []).append(index)
+    units: dict[str | int, list[int]] = {}
+    for index, key in enumerate(keys):
+        units.setdefault(index if key.unit is None else key.unit, []).append(index)
     return list(units.values())
 
 

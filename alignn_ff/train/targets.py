@@ -56,19 +56,38 @@ def label_widths(records: Iterable[Record]) -> LabelWidths:
     Raises:
         DataError: records have labels of different widths; one of each is named.
     """
-    first: dict[str, tuple[int, str]] = {}
+    widths = RunningWidths()
     for record in records:
+        widths.add(record)
+    return widths.result()
+
+
+class RunningWidths:
+    """Widths of the labels of records that come one by one."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[int, str]] = {}
+
+    def add(self, record: Record) -> None:
+        """Take in a record.
+
+        Raises:
+            DataError: it has another width than those before.
+        """
         for kind in LabelWidths._fields:
             label = getattr(record, kind)
             if label is None:
                 continue
-            width, named = first.setdefault(kind, (label.shape[-1], record.identifier))
+            width, named = self._first.setdefault(kind, (label.shape[-1], record.identifier))
             if label.shape[-1] != width:
                 raise DataError(
                     f"the {kind} of {record.identifier} has {label.shape[-1]} numbers, that of {named} {width}; "
                     "all records need the same"
                 )
-    return LabelWidths(**{kind: width for kind, (width, _) in first.items()})
+
+    def result(self) -> LabelWidths:
+        """Widths of all records so far."""
+        return LabelWidths(**{kind: width for kind, (width, _) in self._first.items()})
 
 
 def targets_of(record: Record, widths: LabelWidths) -> Targets:

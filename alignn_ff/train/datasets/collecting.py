@@ -1,6 +1,6 @@
 """From single records, each of which may be unusable, to a list: all problems are said at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +30,12 @@ class Draft(NamedTuple):
 
 
 def collect(source: Path | str, parts: Sequence[tuple[str, Callable[[], Draft]]]) -> list[Record]:
-    """All records.
+    """All records, as :func:`collected` gives them."""
+    return list(collected(source, parts))
+
+
+def collected(source: Path | str, parts: Iterable[tuple[str, Callable[[], Draft]]]) -> Iterator[Record]:
+    """Records one by one; what is wrong with some is said after the last.
 
     Args:
         source: the file or data set, for messages.
@@ -40,19 +45,18 @@ def collect(source: Path | str, parts: Sequence[tuple[str, Callable[[], Draft]]]
     Raises:
         DataError: there are none, or some cannot be used; the first of these are named.
     """
-    if not parts:
-        raise DataError(f"{source} is empty: it holds no records")
-    records: list[Record] = []
-    problems: list[str] = []
+    n_parts, problems = 0, list[str]()
     for name, read in parts:
+        n_parts += 1
         try:
             draft = read()
         except (DataError, StructureError) as error:
             problems.append(f"  - {name}: {error}")
         else:
-            records.append(Record(**{**draft._asdict(), "identifier": draft.identifier or name}))
+            yield Record(**{**draft._asdict(), "identifier": draft.identifier or name})
+    if not n_parts:
+        raise DataError(f"{source} is empty: it holds no records")
     if problems:
         more = len(problems) - SHOWN
         shown = "\n".join(problems[:SHOWN]) + (f"\n  … {more} more" if more > 0 else "")
-        raise DataError(f"{len(problems)} of {len(parts)} records of {source} cannot be used:\n{shown}")
-    return records
+        raise DataError(f"{len(problems)} of {n_parts} records of {source} cannot be used:\n{shown}")

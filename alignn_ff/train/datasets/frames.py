@@ -4,7 +4,7 @@ Units are ASE's: total energies in eV, forces in eV/Å, stresses in eV/Å³, ten
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +16,8 @@ from ase.db.row import AtomsRow
 
 from alignn_ff.errors import DataError, StructureError
 from alignn_ff.graph import check_atoms
-from alignn_ff.io import read_structures
-from alignn_ff.train.datasets.collecting import Draft, collect
+from alignn_ff.io import iterate_structures
+from alignn_ff.train.datasets.collecting import Draft, collect, collected
 from alignn_ff.train.datasets.keys import TARGET_IF_UNSAID, USUAL_TARGETS, DataKeys, label_key, target_key
 from alignn_ff.train.datasets.labels import Array, of_atoms, scalar, shaped, stress_tensor, vector
 from alignn_ff.train.records import Record
@@ -32,11 +32,20 @@ def read_frames(path: Path, keys: DataKeys) -> list[Record]:
     Raises:
         DataError: the file cannot be read, or records cannot be used; they are named.
     """
+    return list(iterate_frames(path, keys))
+
+
+def iterate_frames(path: Path, keys: DataKeys) -> Iterator[Record]:
+    """As :func:`read_frames`, one by one; what is wrong with some is said after the last."""
+    parts = ((f"{path.name}:{index}", partial(_draft, atoms, keys)) for index, atoms in enumerate(_frames(path)))
+    yield from collected(path, parts)
+
+
+def _frames(path: Path) -> Iterator[Atoms]:
     try:
-        frames = read_structures(path)
+        yield from iterate_structures(path)
     except StructureError as error:
         raise DataError(f"cannot read training data: {error}") from error
-    return collect(path, [(f"{path.name}:{index}", partial(_draft, atoms, keys)) for index, atoms in enumerate(frames)])
 
 
 def read_database(path: Path, keys: DataKeys) -> list[Record]:

@@ -1,17 +1,17 @@
 """Where records come from: the form of a data set is told by its path."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.datasets.frames import read_database, read_frames
+from alignn_ff.train.datasets.frames import iterate_frames, read_database, read_frames
 from alignn_ff.train.datasets.keys import DataKeys, keys_of
 from alignn_ff.train.datasets.named import read_named
 from alignn_ff.train.datasets.tables import read_id_prop_csv, read_id_prop_json
-from alignn_ff.train.datasets.targets import prepare_targets
+from alignn_ff.train.datasets.targets import iterate_energies, prepare_targets
 from alignn_ff.train.records import Record
 
 
@@ -56,8 +56,29 @@ def read_records(path: Path, keys: DataKeys | None = None) -> list[Record]:
     file = _file_in(path) if path.is_dir() else path
     if not file.is_file():
         raise DataError(f"cannot read training data: no such structure file: {file}")
-    form = next(form for form in FORMS if form.fits(file))
-    return form.read(file, keys or DataKeys())
+    return _form_of(file).read(file, keys or DataKeys())
+
+
+def records_source(config: TrainingConfig) -> Iterable[Record]:
+    """As :func:`load_records`, but frames that a force field learns from are read one by one, each time anew.
+
+    Raises:
+        ConfigError, DataError: as :func:`load_records`; of frames, when they are gone through.
+    """
+    path = None if config.data is None or config.dataset != "user_data" else Path(config.data)
+    if config.model.kind == "energy" and path is not None and path.is_file() and _form_of(path).read is read_frames:
+        return Frames(path, config)
+    return load_records(config)
+
+
+class Frames(Iterable[Record]):
+    """Records of a file of frames, of which one is held at a time."""
+
+    def __init__(self, path: Path, config: TrainingConfig) -> None:
+        self._path, self._config = path, config
+
+    def __iter__(self) -> Iterator[Record]:
+        return iterate_energies(iterate_frames(self._path, keys_of(self._config)), self._config)
 
 
 def load_records(config: TrainingConfig) -> list[Record]:
@@ -74,6 +95,10 @@ def load_records(config: TrainingConfig) -> list[Record]:
     else:
         records = read_records(Path(config.data), keys_of(config))
     return prepare_targets(records, config)
+
+
+def _form_of(file: Path) -> Form:
+    return next(form for form in FORMS if form.fits(file))
 
 
 def _file_in(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """Targets as a model learns them: multiplied, made classes of, checked for what the model needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +25,26 @@ def prepare_targets(records: Sequence[Record], config: TrainingConfig) -> list[R
         DataError: records lack what is learned, or their targets are no classes; they are named.
         ConfigError: a threshold for vectors.
     """
-    factor = config.target_multiplication_factor
     if config.model.kind == "energy":
-        _require([r for r in records if r.energy is None], "an energy (one number, eV)", len(records))
-        return [_scaled(record, factor) for record in records]
+        return list(iterate_energies(records, config))
+    factor = config.target_multiplication_factor
     prepared = [_scaled(record, factor) for record in _with_targets(records, config)]
     if config.classification_threshold is not None:
         prepared = [_classified(record, config.classification_threshold) for record in prepared]
     if getattr(config.model, "classification", False):
         _check_classes(prepared)
     return prepared
+
+
+def iterate_energies(records: Iterable[Record], config: TrainingConfig) -> Iterator[Record]:
+    """Records that a force field learns from, one by one; those without an energy are named after the last."""
+    lacking, n_records = list[str](), 0
+    for record in records:
+        n_records += 1
+        if record.energy is None:
+            lacking.append(record.identifier)
+        yield _scaled(record, config.target_multiplication_factor)
+    _require(lacking, "an energy (one number, eV)", n_records)
 
 
 def suit_outputs(config: TrainingConfig, records: Sequence[Record]) -> TrainingConfig:
@@ -67,7 +77,7 @@ def _with_targets(records: Sequence[Record], config: TrainingConfig) -> list[Rec
     if lacking and unsaid and all(record.energy is not None for record in lacking):
         log.info("the target is the energy per atom, eV, as the data hold no %r", config.target)
         return [record if record.target is not None else _energy_as_target(record) for record in records]
-    _require(lacking, f"the target {config.target!r}", len(records))
+    _require([record.identifier for record in lacking], f"the target {config.target!r}", len(records))
     return list(records)
 
 
@@ -105,8 +115,8 @@ def _check_classes(records: Sequence[Record]) -> None:
         )
 
 
-def _require(lacking: Sequence[Record], what: str, n_records: int) -> None:
+def _require(lacking: Sequence[str], what: str, n_records: int) -> None:
     if lacking:
-        named = ", ".join(record.identifier for record in lacking[:SHOWN])
+        named = ", ".join(lacking[:SHOWN])
         more = f", … ({len(lacking)} of {n_records})" if len(lacking) > SHOWN else ""
         raise DataError(f"{what} is missing for {named}{more}")
