@@ -280,6 +280,15 @@ def test_empty_and_broken_files_are_one_error(tmp_path: Path, name: str, content
         read_records(tmp_path / name)
 
 
+def test_rows_of_different_lengths_are_named(tmp_path: Path) -> None:
+    write_property_folder(tmp_path, [[1.0, 2.0]] * 3)
+    (tmp_path / "id_prop.csv").write_text("POSCAR-0.vasp,1,2\nPOSCAR-1.vasp,1\nPOSCAR-2.vasp,1,2,3\n")
+    with pytest.raises(DataError, match="2 of 3 records") as caught:
+        read_records(tmp_path)
+    assert "POSCAR-1.vasp): 2 columns, but the first row has 3" in str(caught.value)
+    assert "POSCAR-2.vasp): 4 columns" in str(caught.value)
+
+
 def test_a_folder_without_data_says_what_is_looked_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds none of id_prop\.json\.zip, id_prop\.json, id_prop\.csv"):
         read_records(tmp_path)

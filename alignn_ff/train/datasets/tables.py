@@ -75,11 +75,12 @@ def read_id_prop_csv(path: Path, keys: DataKeys) -> list[Record]:
         raise DataError(f"cannot read {path}: {error}") from error
     columns = _columns(rows[0], path, keys) if rows else None
     body = rows if columns is None else rows[1:]
-    chosen = columns or (0, tuple(range(1, len(body[0]) if body else 1)))
+    width = len(rows[0]) if rows else 0
+    chosen = columns or (0, tuple(range(1, width)))
     return collect(
         path,
         [
-            (f"{path.name}:{number} ({row[0]})", partial(_row_draft, path.parent, row, chosen, keys))
+            (f"{path.name}:{number} ({row[0]})", partial(_row_draft, path.parent, row, width, chosen, keys))
             for number, row in enumerate(body, start=1 if columns is None else 2)
         ],
     )
@@ -131,10 +132,14 @@ def _draft(entry: Mapping[str, Any], keys: DataKeys) -> Draft:
     )
 
 
-def _row_draft(folder: Path, row: Sequence[str], columns: tuple[int, tuple[int, ...]], keys: DataKeys) -> Draft:
+def _row_draft(
+    folder: Path, row: Sequence[str], width: int, columns: tuple[int, tuple[int, ...]], keys: DataKeys
+) -> Draft:
     file_column, target_columns = columns
-    if len(row) <= max((file_column, *target_columns)) or not target_columns:
+    if len(row) < 2 or not target_columns:
         raise DataError(f"{len(row)} columns; a structure file and at least one number are needed")
+    if len(row) != width:
+        raise DataError(f"{len(row)} columns, but the first row has {width}; all need the same")
     file = folder / row[file_column].strip()
     atoms = read_structure(file, format_if_unknown="vasp", format_name=_ase_format(keys))
     check_atoms(atoms)
