@@ -21,6 +21,9 @@ CM2_PER_S: Final = 0.1
 
 FEWEST_LAGS: Final = 4
 
+FAR_A2: Final = 1.0
+"""An atom that has gone no farther than this may just vibrate."""
+
 
 class MeanSquaredDisplacement:
     """MSD of each element.
@@ -104,5 +107,6 @@ def _diffusion(lags_fs: FloatArray, blocks: FloatArray) -> dict[str, object]:
         "D_axes_cm2_per_s": axes.mean(axis=0).tolist(),
         "D_axes_stderr_cm2_per_s": [number_or_none(error) for error in block_error(axes)],
         "exponent": number_or_none(float(exponent)),
-        "is_diffusive": bool(0.8 < exponent < 1.2),
+        "msd_at_end_A2": float(mean[-1]),
+        "is_diffusive": bool(0.8 < exponent < 1.2 and mean[-1] > FAR_A2),
     }
