@@ -49,6 +49,10 @@ class TrainingError(AlignnError):
     exit_code = 2
 
 
+class StorageError(AlignnError):
+    """A file cannot be written: the disk is full, or not writable."""
+
+
 class SimulationError(AlignnError):
     """A simulation was stopped because going on would give wrong results."""
 

@@ -2,9 +2,14 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
+
+ECHO_S: Final = 1.0
+"""Within this time after the first, a signal is the same one again: launchers pass on what the terminal sent too."""
 
 
 class StopRequest:
@@ -31,18 +36,21 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
     """Turn SIGINT and SIGTERM into a request to stop, for a while.
 
-    A second Ctrl-C ends what hangs between two steps: it raises KeyboardInterrupt.
+    A second Ctrl-C, a second later, ends what hangs between two steps: it raises KeyboardInterrupt.
     Outside the main thread, where Python takes no signals, the request never comes.
     """
     request = StopRequest()
+    first_at = 0.0
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
 
     def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        if request.signal is not None and number == signal.SIGINT:
+        nonlocal first_at
+        if request.signal is None:
+            request.signal, first_at = number, time.monotonic()
+        elif number == signal.SIGINT and time.monotonic() - first_at > ECHO_S:
             raise KeyboardInterrupt
-        request.signal = number
 
     previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

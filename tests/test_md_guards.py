@@ -11,7 +11,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from alignn_ff import checkpoint
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.checkpoint.format import TrainingDomain
-from alignn_ff.errors import SimulationError
+from alignn_ff.errors import SimulationError, StructureError
 from alignn_ff.md import GuardLimits, MDConfig, MDFiles, md_files, read_trajectory, resume_md, run_md
 from alignn_ff.md.guards import GUARDS
 from alignn_ff.md.restart import read_restart
@@ -234,7 +234,21 @@ def test_a_model_that_is_not_smooth_warns_before_constant_energy(
     assert "not smooth in the positions" in caplog.text
 
 
-def test_an_integrator_that_breaks_on_its_way_is_a_stopped_simulation(files: MDFiles) -> None:
-    config = MDConfig(steps=50, ensemble="npt_mtk", cell_motion="full", guards=GuardLimits(max_temperature_K=None))
-    with pytest.raises(SimulationError, match="stopped at step"):
-        run_md(morse_crystal(2), Morse(breaks_after=3), config=config, files=files)
+class Refusing(Morse):
+    """A calculator that finds its third structure senseless."""
+
+    def calculate(self, *arguments: object, **settings: object) -> None:
+        super().calculate(*arguments, **settings)
+        if self.n_evaluations == 4:
+            self.atoms.positions[5] = np.nan
+            raise StructureError("positions of atom(s) 5 are not finite")
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt_langevin", "npt_mtk"])
+def test_a_step_that_breaks_off_is_a_stopped_simulation(ensemble: str, files: MDFiles) -> None:
+    config = MDConfig.model_validate({"steps": 50, "ensemble": ensemble, "checkpoint_every": 1})
+    with pytest.raises(SimulationError, match=r"stopped at step 3 .*'structure': positions of atom\(s\) 5 are not"):
+        run_md(morse_crystal(2), Refusing(), config=config, files=files)
+    report = report_of(files)
+    assert (report["guard"], report["step"], report["time_fs"]) == ("structure", 3, 2.0)
+    assert read_restart(files.restart).description["place"]["step"] == 2

@@ -198,6 +198,18 @@ def test_a_signal_stops_after_the_step_with_everything_saved(tmp_path: Path) -> 
     assert_same_files(whole, files)
 
 
+def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+    def press(snapshot: Snapshot) -> None:
+        if snapshot.step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    files = md_files(Path("x"), prefix=tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        run_md(morse_crystal(2), Morse(), config=MDConfig(steps=10), files=files, on_step=press)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 # the command line, and what was changed meanwhile
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from alignn_ff import __version__
-from alignn_ff.cli import analyze, energy, evaluate, md, predict, relax, train, zoo
+from alignn_ff.cli import analyze, config, data, energy, evaluate, md, predict, relax, train, zoo
 from alignn_ff.cli.console import complain
 from alignn_ff.errors import AlignnError
 
@@ -29,6 +29,8 @@ app.command("md")(md.md)
 app.command("analyze")(analyze.analyze)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
+app.add_typer(config.app, name="config")
+app.add_typer(data.app, name="data")
 app.add_typer(zoo.app, name="zoo")
 
 

@@ -18,12 +18,10 @@ def evaluate(
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
 ) -> None:
-    """Compare a model with DFT labels, in all and by config_type."""
-    from alignn_ff.potential import load_potential
-    from alignn_ff.train import compare, read_records, summarise
+    """Compare a model of any kind with labels, in all and by config_type."""
+    from alignn_ff.train import evaluate_file, records_for, summarise
 
-    potential = load_potential(model, device=device, dtype=dtype.value)
-    comparisons = compare(potential, read_records(data))
+    comparisons = evaluate_file(model, records_for(model, data), device=device, dtype=dtype.value)
     metrics = summarise(comparisons)
     if plots is not None:
         from alignn_ff.plots import parity_figures, save_figure

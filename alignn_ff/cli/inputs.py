@@ -1,5 +1,6 @@
 """From what a user typed to objects of the library."""
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -111,3 +112,21 @@ def read_stages(path: "Path") -> "list[object]":
             f'{path} holds no stages; write a list such as [{{"steps": 1000, "temperature_K": [300, 600]}}]'
         )
     return stages
+
+
+def parse_changes(words: list[str]) -> dict[str, object]:
+    """Fields and values: "epochs=10", "model.link=log"; a value that is no JSON is a text.
+
+    Raises:
+        ConfigError: a word without "=".
+    """
+    changes: dict[str, object] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError(f"--set takes FIELD=VALUE, such as epochs=10, not {word!r}")
+        try:
+            changes[name.strip()] = json.loads(text)
+        except json.JSONDecodeError:
+            changes[name.strip()] = text
+    return changes

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from alignn_ff.allocator import keep_freed_memory
-from alignn_ff.errors import AlignnError, SimulationError
+from alignn_ff.errors import AlignnError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 from alignn_ff.log import get_logger
+from alignn_ff.md.guard_checks import Violation, broken_atoms
 from alignn_ff.md.guards import Watch
 from alignn_ff.md.md_config import MDConfig
 from alignn_ff.md.md_files import MDFiles, Outputs, write_md_end
@@ -94,15 +95,30 @@ def _observe(snapshot: Snapshot, run: Run, outputs: Outputs | None, on_step: Obs
 
 def _advance(run: Run) -> Snapshot:
     """One step; a structure that stops making sense on the way is a failed simulation."""
-    atoms, place = run.propagator.atoms, run.propagator.place
     try:
         return run.propagator.advance()
     except (AlignnError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
-        numbers = np.concatenate([atoms.positions.ravel(), atoms.get_momenta().ravel(), atoms.cell.array.ravel()])
-        if not isinstance(error, AlignnError) and np.isfinite(numbers).all():
+        broken = broken_atoms(run.propagator.atoms)
+        if not isinstance(error, AlignnError) and not broken.size:
             raise
-        kept = "" if run.files is None else f"; the last good state is in {run.files.restart}"
-        raise SimulationError(f"stopped at step {place.step + 1}: {error}{kept}") from error
+        snapshot, violation = _wreck(run.propagator), Violation(str(error), atoms=tuple(broken.tolist()))
+        raise guard_error(snapshot, "structure", violation, config=run.config, files=run.files) from error
+
+
+def _wreck(propagator: Propagator) -> Snapshot:
+    """The instant at which a step broke off: the structure as far as it came, and nothing computed of it."""
+    unknown, atoms = float("nan"), propagator.atoms
+    return Snapshot(
+        step=propagator.place.step + 1,
+        time_fs=propagator.time_fs,
+        atoms=atoms,
+        forces_eV_per_A=np.full((len(atoms), 3), unknown),
+        potential_eV=unknown,
+        kinetic_eV=unknown,
+        temperature_K=unknown,
+        conserved_eV=unknown,
+        stage=propagator.place.stage,
+    )
 
 
 class Saver:

@@ -76,8 +76,7 @@ def baseline(atoms: Atoms, *, hottest_K: float, shortest_A: Mapping[str, float])
 
 def finite(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:  # noqa: ARG001
     """Positions, momenta, forces and energies must be numbers."""
-    rows = np.hstack([snapshot.forces_eV_per_A, snapshot.atoms.positions, snapshot.atoms.get_momenta()])
-    broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    broken = broken_atoms(snapshot.atoms, snapshot.forces_eV_per_A)
     if broken.size:
         return Violation(
             f"forces or positions are no finite numbers on {in_words(snapshot.atoms, broken)}", atoms=_few(broken)
@@ -181,6 +180,12 @@ def cell(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation 
         "max_cell_ratio",
         float(ratios[worst]),
     )
+
+
+def broken_atoms(atoms: Atoms, *more: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Atoms whose positions, momenta or further rows are no finite numbers."""
+    rows = np.hstack([atoms.positions, atoms.get_momenta(), *more])
+    return np.flatnonzero(~np.isfinite(rows).all(axis=1))
 
 
 def too_close(

@@ -85,6 +85,12 @@ class Propagator:
         left = sum(stage.steps for stage in self._stages[self.place.stage :])
         return self.place.stage_step >= left
 
+    @property
+    def time_fs(self) -> float:
+        """Simulated time."""
+        done = sum(stage.time_fs for stage in self._stages[: self.place.stage])
+        return done + self.place.stage_step * self._stage.timestep_fs
+
     def state(self) -> dict[str, NDArray[np.float64]]:
         """What the integrator remembers beside its atoms."""
         return take_state(self._integrator)
@@ -108,7 +114,7 @@ class Propagator:
         potential, kinetic = float(atoms.get_potential_energy()), float(atoms.get_kinetic_energy())
         return Snapshot(
             step=place.step,
-            time_fs=sum(done.time_fs for done in self._stages[: place.stage]) + place.stage_step * stage.timestep_fs,
+            time_fs=self.time_fs,
             atoms=atoms,
             forces_eV_per_A=atoms.get_forces(apply_constraint=False),
             potential_eV=potential,

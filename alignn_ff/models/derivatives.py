@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
-from alignn_ff.models.base import EnergyModel
+from alignn_ff.models.base import EnergyModel, Heads
 from alignn_ff.nn import scatter_sum
 
 
@@ -32,14 +32,26 @@ def predict(
         derivatives: also forces and stress.
         create_graph: keep the derivatives differentiable, for training on them.
     """
+    return predict_with_heads(model, system, graph, derivatives=derivatives, create_graph=create_graph)[0]
+
+
+def predict_with_heads(
+    model: EnergyModel,
+    system: AtomicSystem,
+    graph: AtomicGraph,
+    *,
+    derivatives: bool = True,
+    create_graph: bool = False,
+) -> tuple[Prediction, Heads]:
+    """As :func:`predict`, with what else the model says of atoms and structures."""
     with torch.set_grad_enabled(derivatives or torch.is_grad_enabled()):  # also for callers under no_grad
         vectors = edge_vectors(system, graph)
         if derivatives and not vectors.requires_grad:
             vectors.requires_grad_()
-        atomic_energy = model(graph, vectors)
+        atomic_energy, heads = model.with_heads(graph, vectors)
         energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
     if not derivatives:
-        return Prediction(energy, atomic_energy, None, None)
+        return Prediction(energy, atomic_energy, None, None), heads
     (gradient,) = torch.autograd.grad(
         energy, vectors, torch.ones_like(energy), create_graph=create_graph, materialize_grads=True
     )
@@ -47,7 +59,8 @@ def predict(
     stress = stress_from_edges(gradient, vectors, graph, system.cell)
     if not create_graph:
         energy, atomic_energy, stress = energy.detach(), atomic_energy.detach(), stress.detach()
-    return Prediction(energy, atomic_energy, forces, stress)
+        heads = Heads(*(None if head is None else head.detach() for head in heads))
+    return Prediction(energy, atomic_energy, forces, stress), heads
 
 
 def forces_from_edges(gradient: Tensor, graph: AtomicGraph) -> Tensor:

@@ -1,6 +1,7 @@
 """Figures: a result in, a matplotlib Figure out."""
 
 from alignn_ff.plots.comparison import StructureCurves, structure_comparison
+from alignn_ff.plots.data import data_figures
 from alignn_ff.plots.dynamics import energy_conservation
 from alignn_ff.plots.observables import observable_figures
 from alignn_ff.plots.relaxation import convergence
@@ -11,6 +12,7 @@ __all__ = [
     "StructureCurves",
     "check_figure",
     "convergence",
+    "data_figures",
     "energy_conservation",
     "learning_curve",
     "observable_figures",

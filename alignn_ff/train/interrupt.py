@@ -1,20 +1,30 @@
 """Stopping a training on purpose: SIGINT and SIGTERM end it after the current step, with everything saved."""
 
 import signal
-from pathlib import Path
 
 from alignn_ff.errors import TrainingError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
+from alignn_ff.train.ranks import Ranks
 
-__all__ = ["StopRequest", "TrainingInterruptedError", "stop_on_signals"]
+__all__ = ["StopRequest", "TrainingInterruptedError", "asked_anywhere", "stop_on_signals"]
 
 
 class TrainingInterruptedError(TrainingError):
-    """A signal stopped the run; its state is on disk."""
+    """A signal stopped the run; what can be kept is on disk.
 
-    def __init__(self, number: int, epoch: int, folder: Path) -> None:
+    Args:
+        number: of the signal.
+        where: where the run stood, and what is kept.
+        advice: how to go on.
+    """
+
+    def __init__(self, number: int, where: str, advice: str) -> None:
         self.exit_code = 128 + number
-        super().__init__(
-            f"stopped by {signal.Signals(number).name} after {epoch} epochs; everything is saved in {folder}, "
-            "and the same command with --resume goes on from there"
-        )
+        super().__init__(f"stopped by {signal.Signals(number).name} {where}, and {advice}")
+
+
+def asked_anywhere(stop: StopRequest, ranks: Ranks) -> bool:
+    """Whether any process of the run was asked to stop; all of them must call this."""
+    (number,) = ranks.largest(stop.signal or 0)
+    stop.signal = number or None
+    return number > 0
