@@ -53,3 +53,7 @@ class SimulationError(AlignnError):
     """A simulation was stopped because going on would give wrong results."""
 
     exit_code = 4
+
+
+class CompilerError(AlignnError):
+    """The C++ kernels cannot be compiled or loaded here."""

@@ -5,7 +5,8 @@ In: what each edge, source and target contribute to a gate, and envelope weights
     out_i = Σ_{e: dst=i} w_e·S_e ⊙ v_src,    S_e = σ(g_e + a_src + b_dst).
 
 Nearly all time of an evaluation goes here. Automatic differentiation, twice for training on forces, keeps
-every intermediate array of size (n_edges, features); written by hand, only the gates S are kept.
+every intermediate array of size (n_edges, features); written by hand, only the gates S are kept, and on
+compiled kernels (``native_sum.py``) not even those.
 """
 
 from typing import Any
@@ -15,6 +16,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from alignn_ff.native import kernels_for
+from alignn_ff.nn.native_sum import NativeGatedSum
 from alignn_ff.nn.segment import Edges, gather, gather_rows, segment_sum, sum_rows
 
 
@@ -35,6 +38,10 @@ def gated_sum(
         (n_nodes, features).
     """
     inputs = (gates, source_gates, target_gates, values, weights)
+    kernels = kernels_for(inputs)
+    if kernels is not None:
+        native: Tensor = NativeGatedSum.apply(kernels, *inputs, *edges.src, *edges.dst)  # type: ignore[no-untyped-call]
+        return native
     result: Tensor = _GatedSum.apply(*inputs, *edges.src, *edges.dst)  # type: ignore[no-untyped-call]
     return result
 
