@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from alignn_ff import checkpoint
+from alignn_ff.native import Kernels, build, find_kernels
 from tests.tiny_models import tiny_header, tiny_model
 
 torch.set_num_threads(1)  # the models here are too small for more
@@ -22,14 +23,34 @@ def si_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def kernels_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this session compiles the C++ kernels, once."""
+    return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.fixture(scope="session")
+def kernels(kernels_folder: Path) -> Kernels:
+    """The compiled kernels, where there is a compiler."""
+    compiler = build.find_compiler()
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "library_folder", lambda: kernels_folder)
+        return find_kernels()
+
+
 @pytest.fixture(autouse=True)
-def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees, or writes to, the models of the user who runs it."""
+def _own_folders(
+    tmp_path_factory: pytest.TempPathFactory, kernels_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test sees, or writes to, the models and compiled kernels of the user who runs it."""
     from alignn_ff.zoo import places
 
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setattr(places, "user_zoo", lambda: home / "zoo")
     monkeypatch.setattr(places, "download_cache", lambda: home / "cache")
+    monkeypatch.setattr(build, "library_folder", lambda: kernels_folder)
 
 
 class CliResult(NamedTuple):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.errors import CompilerError
-from alignn_ff.native.build import build, find_compiler, library_path
+from alignn_ff.native import build
 
 DTYPES: Final[dict[torch.dtype, str]] = {torch.float32: "float32", torch.float64: "float64"}
 
@@ -52,19 +52,19 @@ def find_kernels() -> Kernels:
     Raises:
         CompilerError: there is no compiler, or it failed.
     """
-    compiler = find_compiler()
+    compiler = build.find_compiler()
     if compiler is None:
         raise CompilerError("there is no C++ compiler (c++, g++ or clang++ on the PATH); install one, e.g. g++")
-    path = library_path(compiler)
+    path = build.library_path(compiler)
     if not path.exists():
-        build(path, compiler)
+        build.build(path, compiler)
     return _open(path)
 
 
 def cached_kernels() -> Kernels | None:
     """The kernels if they are compiled already, else None; never compiles."""
-    compiler = find_compiler()
-    if compiler is None or not (path := library_path(compiler)).exists():
+    compiler = build.find_compiler()
+    if compiler is None or not (path := build.library_path(compiler)).exists():
         return None
     return _open(path)
 

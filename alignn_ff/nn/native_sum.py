@@ -12,23 +12,27 @@ from torch.autograd.function import once_differentiable
 
 from alignn_ff.native import Kernels
 
+N_INPUTS = 3
 N_INDEX = 6
 
 
 class NativeGatedSum(Function):
-    """``apply(kernels, gates, a, b, values, weights, *edges.src, *edges.dst)``."""
+    """``apply(kernels, gates, projections, weights, *edges.src, *edges.dst)``."""
 
     @staticmethod
     def forward(ctx: Any, kernels: Kernels, *inputs: Tensor) -> Tensor:
-        inputs, index = _contiguous(inputs[:5]), inputs[5:]
+        """(n_nodes, features)."""
+        inputs, index = _contiguous(inputs[:N_INPUTS]), inputs[N_INPUTS:]
         ctx.kernels = kernels
         ctx.save_for_backward(*inputs, *index)
-        out = torch.empty_like(inputs[3])
+        gates, projections, _ = inputs
+        out = gates.new_empty(projections.shape[0], gates.shape[1])
         _call(kernels, "gated_sum", index, inputs, out)
         return out
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Derivatives in gates, projections and weights, differentiable once more."""
         derivatives = _First.apply(ctx.kernels, gradient, *ctx.saved_tensors)  # type: ignore[no-untyped-call]
         return (None, *derivatives, *(None for _ in range(N_INDEX)))
 
@@ -36,7 +40,7 @@ class NativeGatedSum(Function):
 class _First(Function):
     @staticmethod
     def forward(ctx: Any, kernels: Kernels, gradient: Tensor, *saved: Tensor) -> tuple[Tensor, ...]:
-        gradient, inputs, index = gradient.contiguous(), saved[:5], saved[5:]
+        gradient, inputs, index = gradient.contiguous(), saved[:N_INPUTS], saved[N_INPUTS:]
         ctx.kernels = kernels
         ctx.save_for_backward(gradient, *saved)
         derivatives = tuple(torch.empty_like(t) for t in inputs)
@@ -47,7 +51,7 @@ class _First(Function):
     @once_differentiable
     def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor | None, ...]:
         gradient, *saved = ctx.saved_tensors
-        inputs, index = tuple(saved[:5]), tuple(saved[5:])
+        inputs, index = tuple(saved[:N_INPUTS]), tuple(saved[N_INPUTS:])
         derivatives = tuple(torch.empty_like(t) for t in (gradient, *inputs))
         _call(ctx.kernels, "gated_sum_second", index, inputs, gradient, *_contiguous(cotangents), *derivatives)
         return (None, *derivatives, *(None for _ in range(N_INDEX)))
@@ -55,9 +59,9 @@ class _First(Function):
 
 def _call(kernels: Kernels, name: str, index: tuple[Tensor, ...], inputs: tuple[Tensor, ...], *rest: Tensor) -> None:
     src, src_order, src_starts, dst, _, dst_starts = index
-    values, dtype = inputs[3], inputs[0].dtype
-    sizes = (values.shape[0], src.shape[0], values.shape[1], torch.get_num_threads())
-    kernels.call(name, dtype, src, dst, dst_starts, src_order, src_starts, *sizes, *inputs, *rest)
+    gates, projections, _ = inputs
+    sizes = (projections.shape[0], src.shape[0], gates.shape[1], torch.get_num_threads())
+    kernels.call(name, gates.dtype, src, dst, dst_starts, src_order, src_starts, *sizes, *inputs, *rest)
 
 
 def _contiguous(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

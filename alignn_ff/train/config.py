@@ -110,6 +110,9 @@ class TrainingConfig(BaseModel):
     )
 
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of the network")
+    kernels: Literal["auto", "native", "torch"] = Field(
+        "auto", description="on the CPU: compiled ones for all but short runs (auto), always, or never (ours)"
+    )
     output_dir: str = Field(".", description="where models, logs and predictions are written")
     write_checkpoint: bool = Field(True, description="save best_model.pt and current_model.pt")
     checkpoint_minutes: float = Field(5.0, gt=0, description="longest time between two training states (ours)")

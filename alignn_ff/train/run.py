@@ -26,6 +26,7 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.io import write_json
 from alignn_ff.log import get_logger
 from alignn_ff.models import AlignnSmoothConfig, EnergyModel, build_model
+from alignn_ff.native import using
 from alignn_ff.potential import DTYPES, cast_network, load_potential, select_device
 from alignn_ff.train.artifacts import (
     BEST_MODEL,
@@ -38,6 +39,7 @@ from alignn_ff.train.artifacts import (
 from alignn_ff.train.batches import build_sample, edge_lengths
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
+from alignn_ff.train.kernels import training_kernels
 from alignn_ff.train.loop import Observer, Trainer
 from alignn_ff.train.loss import Measure, loss_weights
 from alignn_ff.train.metrics import Comparison, compare, summarise
@@ -125,7 +127,9 @@ def train(
         if is_best or not (folder / BEST_MODEL).exists():
             save_model(folder / BEST_MODEL, run.header, trainer)
 
-    with stop_on_signals() as stop:
+    kernels = training_kernels(config, n_steps=run.trainer.n_steps, device=run.trainer.device)
+    log.info("kernels: %s", "torch" if kernels is None else kernels.path)
+    with stop_on_signals() as stop, using(kernels):
         run.trainer.run(observer=observer, save=save, stop=stop)
     if stop.signal is not None:
         raise TrainingInterruptedError(stop.signal, run.trainer.progress.epoch, folder)
