@@ -13,7 +13,7 @@ from alignn_ff.models.base import (
     ModelStatistics,
     PropertyModel,
 )
-from alignn_ff.models.derivatives import predict
+from alignn_ff.models.derivatives import assemble, predict
 from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
 from alignn_ff.models.published_derivatives import (
     predict_as_published,
@@ -38,6 +38,7 @@ __all__ = [
     "ModelKind",
     "ModelStatistics",
     "PropertyModel",
+    "assemble",
     "build_model",
     "predict",
     "predict_as_published",

@@ -37,17 +37,32 @@ def predict(
         if derivatives and not vectors.requires_grad:
             vectors.requires_grad_()
         atomic_energy = model(graph, vectors)
-        energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
-    if not derivatives:
+        if not derivatives:
+            return assemble(atomic_energy, None, vectors, system, graph)
+        (gradient,) = torch.autograd.grad(
+            atomic_energy, vectors, torch.ones_like(atomic_energy), create_graph=create_graph, materialize_grads=True
+        )
+        if not create_graph:
+            atomic_energy, vectors = atomic_energy.detach(), vectors.detach()
+        return assemble(atomic_energy, gradient, vectors, system, graph)
+
+
+def assemble(
+    atomic_energy: Tensor, gradient: Tensor | None, vectors: Tensor, system: AtomicSystem, graph: AtomicGraph
+) -> Prediction:
+    """Prediction from the energy of each atom and its gradient.
+
+    Args:
+        atomic_energy: (n_atoms,) eV.
+        gradient: (n_edges, 3) eV/Å, ∂E/∂r_e; None if forces and stress are not asked for.
+        vectors: (n_edges, 3) Å, r_e.
+        system, graph: that they belong to.
+    """
+    energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
+    if gradient is None:
         return Prediction(energy, atomic_energy, None, None)
-    (gradient,) = torch.autograd.grad(
-        energy, vectors, torch.ones_like(energy), create_graph=create_graph, materialize_grads=True
-    )
     forces = forces_from_edges(gradient, graph)
-    stress = stress_from_edges(gradient, vectors, graph, system.cell)
-    if not create_graph:
-        energy, atomic_energy, stress = energy.detach(), atomic_energy.detach(), stress.detach()
-    return Prediction(energy, atomic_energy, forces, stress)
+    return Prediction(energy, atomic_energy, forces, stress_from_edges(gradient, vectors, graph, system.cell))
 
 
 def forces_from_edges(gradient: Tensor, graph: AtomicGraph) -> Tensor:

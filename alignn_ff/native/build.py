@@ -22,7 +22,7 @@ from alignn_ff.log import get_logger
 SOURCES: Final = Path(__file__).with_name("source")
 COMPILERS: Final = ("c++", "g++", "clang++")
 """Tried in this order."""
-FLAGS: Final = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
+FLAGS: Final = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 """No -ffast-math: NaN stays NaN, and sums keep their order."""
 THREADS: Final = ("-fopenmp",)
 """The runtime of torch itself where it is GNU's; left out where a compiler does not have it."""

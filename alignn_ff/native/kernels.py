@@ -45,6 +45,13 @@ class Kernels:
         """
         getattr(self._library, f"{name}_{DTYPES[dtype]}")(*map(_argument, arguments))
 
+    def call_with(self, name: str, dtype: torch.dtype, arguments: ctypes.Structure) -> int:
+        """Call one kernel that takes a struct and returns a number; what the struct points to must live on."""
+        function = getattr(self._library, f"{name}_{DTYPES[dtype]}")
+        function.restype = ctypes.c_int64
+        status: int = function(ctypes.byref(arguments))
+        return status
+
 
 def find_kernels() -> Kernels:
     """The compiled kernels; compiles them if this machine has none yet, which takes some seconds.
