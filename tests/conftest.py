@@ -24,33 +24,33 @@ def si_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def kernels_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where this session compiles the C++ kernels, once."""
-    return tmp_path_factory.mktemp("kernels")
-
-
-@pytest.fixture(scope="session")
-def kernels(kernels_folder: Path) -> Kernels:
-    """The compiled kernels, where there is a compiler."""
-    compiler = build.find_compiler()
-    if compiler is None:
+def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this session has compiled the C++ kernels, once, if there is a compiler."""
+    if build.find_compiler() is None:
         pytest.skip("no C++ compiler")
+    folder = tmp_path_factory.mktemp("kernels")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "library_folder", lambda: kernels_folder)
-        return find_kernels()
+        patch.setattr(build, "library_folder", lambda: folder)
+        find_kernels()
+    return folder
+
+
+@pytest.fixture
+def kernels(compiled_folder: Path, _own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Kernels:
+    """The compiled kernels; with this fixture the package finds them too."""
+    monkeypatch.setattr(build, "library_folder", lambda: compiled_folder)
+    return find_kernels()
 
 
 @pytest.fixture(autouse=True)
-def _own_folders(
-    tmp_path_factory: pytest.TempPathFactory, kernels_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees, or writes to, the models and compiled kernels of the user who runs it."""
     from alignn_ff.zoo import places
 
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setattr(places, "user_zoo", lambda: home / "zoo")
     monkeypatch.setattr(places, "download_cache", lambda: home / "cache")
-    monkeypatch.setattr(build, "library_folder", lambda: kernels_folder)
+    monkeypatch.setattr(build, "library_folder", lambda: home / "kernels")
 
 
 class CliResult(NamedTuple):

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alignn_ff.cli.console import errors, results, stoppable
-from alignn_ff.cli.options import DeviceOption, Dtype, DtypeOption, ModelOption, OverwriteOption, StructureArgument
+from alignn_ff.cli.options import (
+    Backend,
+    BackendOption,
+    DeviceOption,
+    Dtype,
+    DtypeOption,
+    ModelOption,
+    OverwriteOption,
+    StructureArgument,
+)
 
 if TYPE_CHECKING:
     from alignn_ff.md import MDConfig, MDFiles, MDResult, Snapshot
@@ -44,6 +53,7 @@ def md(
     model: ModelOption = "auto",
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
+    backend: BackendOption = Backend.auto,
 ) -> None:
     """Molecular dynamics: frames, a log of energies, the last structure, and a summary with the energy drift."""
     from alignn_ff.cli.inputs import load_calculator, parse_supercell
@@ -68,7 +78,7 @@ def md(
     atoms = read_structure(structure)
     files = md_files(structure, prefix=output)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value)
+    calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value, backend=backend.value)
     with stoppable(f"{files.trajectory} and {files.log} hold what was done so far"), _progress(config) as show:
         result = run_md(atoms, calculator, config=config, files=files, on_step=show)
     _print(result, files)

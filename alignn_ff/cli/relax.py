@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alignn_ff.cli.console import errors, results, stoppable
-from alignn_ff.cli.options import DeviceOption, Dtype, ModelOption, OverwriteOption, StructureArgument
+from alignn_ff.cli.options import (
+    Backend,
+    BackendOption,
+    DeviceOption,
+    Dtype,
+    ModelOption,
+    OverwriteOption,
+    StructureArgument,
+)
 
 if TYPE_CHECKING:
     from alignn_ff.md import RelaxFiles, RelaxResult, RelaxStep
@@ -28,6 +36,7 @@ def relax(
         Dtype,
         typer.Option(help="Precision of the network. float64: so that tight --fmax are reached; float32 is faster."),
     ] = Dtype.float64,
+    backend: BackendOption = Backend.auto,
     fmax: Annotated[float, typer.Option(help="Converged when no force exceeds this, eV/Å.")] = 0.01,
     steps: Annotated[int, typer.Option(help="Most steps of the optimiser.")] = 500,
     optimizer: Annotated[str, typer.Option(help="lbfgs or fire.")] = "lbfgs",
@@ -52,7 +61,7 @@ def relax(
     files = relax_files(structure, atoms, output=output, trajectory=trajectory)
     check_format(files.structure, atoms)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value)
+    calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value, backend=backend.value)
     with stoppable("nothing was written but the steps of --trajectory, if that was given"), _progress(steps) as show:
         result = run(atoms, calculator, config=config, trajectory=files.trajectory, on_step=show)
     write_relaxation(files, result)

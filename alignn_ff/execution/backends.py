@@ -7,12 +7,15 @@ forces and stress that are the exact derivatives of what it reports, and passes 
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
-from alignn_ff.errors import ConfigError
+from alignn_ff.errors import CompilerError, ConfigError
 from alignn_ff.execution.contract import Evaluate, Limits
 from alignn_ff.execution.eager import build_eager
 from alignn_ff.execution.native import build_native, native_refusal
+from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel
 from alignn_ff.native import cached_kernels
+
+log = get_logger("execution")
 
 BackendName = Literal["auto", "eager", "native"]
 
@@ -31,14 +34,35 @@ class Backend(NamedTuple):
     at_once: Callable[[], bool]
 
 
+def _kernels_are_there() -> bool:
+    try:
+        return cached_kernels() is not None
+    except CompilerError as error:  # a cache that cannot be executed from, for one
+        log.warning("passing over the native backend: %s", error)
+        return False
+
+
 BACKENDS: Final[dict[str, Backend]] = {
     "eager": Backend(refusal=lambda model: None, build=build_eager, at_once=lambda: True),  # noqa: ARG005
-    "native": Backend(refusal=native_refusal, build=build_native, at_once=lambda: cached_kernels() is not None),
+    "native": Backend(refusal=native_refusal, build=build_native, at_once=_kernels_are_there),
 }
 """Name → backend."""
 
 PREFERENCE: Final[tuple[str, ...]] = ("native", "eager")
 """Fastest first; "auto" takes the first that can run a model and start at once."""
+
+
+COMPILE_SECONDS: Final = 30.0
+"""What compiling costs, once a machine; generously."""
+
+SAVED_SECONDS_PER_ATOM: Final = 3e-5
+"""What an evaluation on compiled kernels saves, an atom; cautiously."""
+
+
+def pays_to_compile(model: EnergyModel, *, n_evaluations: int, n_atoms: int) -> bool:
+    """Whether compiling the native backend for so many evaluations would save time, where it can run the model."""
+    saved = n_evaluations * n_atoms * SAVED_SECONDS_PER_ATOM
+    return saved > COMPILE_SECONDS and BACKENDS["native"].refusal(model) is None
 
 
 def choose_backend(name: str, model: EnergyModel) -> str:

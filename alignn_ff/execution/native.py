@@ -6,7 +6,6 @@ are made of them by the same functions as in the eager backend.
 """
 
 import ctypes
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -84,7 +83,7 @@ def _add_repulsion(
 class SmoothArguments(ctypes.Structure):
     """Mirror of the C++ struct of this name, field by field."""
 
-    _fields_: Final = [
+    _fields_ = [
         *((name, ctypes.c_int64) for name in ("n_atoms", "n_edges", "n_line_nodes", "n_triplets")),
         *((name, ctypes.c_int64) for name in ("features", "n_radial", "n_angular", "n_elements")),
         *((name, ctypes.c_int64) for name in ("angle_layers", "atom_layers", "exponent", "threads")),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from alignn_ff.models import AlignnSmooth
+from alignn_ff.models.alignn_smooth import AlignnSmooth, AngleBlock, AtomBlock
 from alignn_ff.nn import EdgeGatedConvolution
 
 MULTIPLE = 16
@@ -46,11 +46,13 @@ def _parts(model: AlignnSmooth) -> Iterator[Tensor]:
     yield from (_forward(initial.own), _bias(initial.own), _forward(initial.source), _forward(initial.target))
     yield _back(initial.own)
     for angle in model.angle_blocks:
+        assert isinstance(angle, AngleBlock)
         bonds = angle.bonds
         yield from (_forward(bonds.own), _bias(bonds.own), _forward(bonds.source), _forward(bonds.target))
         yield from (_back(bonds.own), _back(bonds.source), _back(bonds.target))
         yield from _convolution(angle.convolution, angle.gates)
     for atom in model.atom_blocks:
+        assert isinstance(atom, AtomBlock)
         yield from (_forward(atom.bond_gates), _back(atom.bond_gates))
         yield from _convolution(atom.convolution, atom.radial_gates)
     hidden, out = model.readout[0], model.readout[2]

@@ -10,6 +10,7 @@ from ase.calculators.calculator import BaseCalculator
 from ase.md.md import MolecularDynamics
 
 from alignn_ff.allocator import keep_freed_memory
+from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import AlignnError, SimulationError
 from alignn_ff.graph import check_atoms
 from alignn_ff.log import get_logger
@@ -54,6 +55,8 @@ def run_md(
     ensemble = choose_ensemble(config, atoms)
     rng = np.random.default_rng(config.seed)
     start = starting_atoms(atoms, config, rng)
+    if isinstance(calculator, AlignnCalculator):
+        calculator.expect(config.steps, start)
     start.calc = calculator
     start.get_forces()  # what is wrong with the input shows here, before a file is opened
     integrator = ensemble.build(start, config, rng)

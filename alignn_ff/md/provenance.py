@@ -25,6 +25,7 @@ class ModelRecord:
         sha256: of the model file; None if there is no file.
         elements: chemical symbols that the model knows.
         dtype, device: of the network.
+        backend: how it was executed.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ModelRecord:
     elements: tuple[str, ...] = ()
     dtype: str | None = None
     device: str | None = None
+    backend: str | None = None
 
 
 def describe_model(calculator: BaseCalculator) -> ModelRecord:
@@ -45,6 +47,7 @@ def describe_model(calculator: BaseCalculator) -> ModelRecord:
         elements=tuple(chemical_symbols[z] for z in potential.header.elements),
         dtype=str(potential.dtype).removeprefix("torch."),
         device=str(potential.device),
+        backend=potential.backend,
     )
 
 

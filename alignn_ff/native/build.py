@@ -8,7 +8,9 @@ import hashlib
 import platform
 import shutil
 import subprocess
+import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -22,7 +24,16 @@ from alignn_ff.log import get_logger
 SOURCES: Final = Path(__file__).with_name("source")
 COMPILERS: Final = ("c++", "g++", "clang++")
 """Tried in this order."""
-FLAGS: Final = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
+FLAGS: Final = (
+    "-std=c++17",
+    "-O3",
+    "-march=native",
+    "-ffp-contract=fast",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-shared",
+    "-fPIC",
+)
 """No -ffast-math: NaN stays NaN, and sums keep their order."""
 THREADS: Final = ("-fopenmp",)
 """The runtime of torch itself where it is GNU's; left out where a compiler does not have it."""
@@ -57,19 +68,31 @@ def build(path: Path, compiler: str) -> None:
         CompilerError: the compiler failed, or the cache cannot be written.
     """
     start = time.monotonic()
-    sources = [str(file) for file in sorted(SOURCES.glob("*.cpp"))]
     try:
-        with atomic_write(path) as temporary:
-            for threads in (THREADS, ()):
-                command = [compiler, *FLAGS, *threads, *sources, "-o", str(temporary)]
-                result = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)  # noqa: S603
-                if result.returncode == 0:
-                    break
-            else:
-                raise CompilerError(f"{compiler} could not compile the kernels:\n{result.stderr.strip()[-2000:]}")
+        with tempfile.TemporaryDirectory() as folder, atomic_write(path) as temporary:
+            try:
+                _compile(compiler, FLAGS + THREADS, Path(folder), temporary)
+            except subprocess.CalledProcessError:
+                _compile(compiler, FLAGS, Path(folder), temporary)
+    except subprocess.CalledProcessError as error:
+        raise CompilerError(f"{compiler} could not compile the kernels:\n{error.stderr.strip()[-2000:]}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CompilerError(f"the kernels could not be compiled by {compiler} into {path.parent}: {error}") from error
     _log.info("compiled the C++ kernels in %.1f s: %s", time.monotonic() - start, path)
+
+
+def _compile(compiler: str, flags: tuple[str, ...], folder: Path, target: Path) -> None:
+    """All sources at once, then the library."""
+
+    def run(*words: str) -> None:
+        command = [compiler, *flags, *words]
+        subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=True)  # noqa: S603
+
+    sources = sorted(SOURCES.glob("*.cpp"))
+    objects = [str(folder / f"{source.stem}.o") for source in sources]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda source, made: run("-c", str(source), "-o", made), sources, objects))
+    run("-shared", *objects, "-o", str(target))
 
 
 @cache

@@ -19,8 +19,8 @@ struct Inputs {  // gates, projections of sources, targets and values, weights
   const T *g, *a, *b, *v, *w;
 };
 
-template <class T, class W>
-void forward(const Edges& edges, W width, const Inputs<T>& in, T* out) {
+template <class T>
+void forward(const Edges& edges, int64_t width, const Inputs<T>& in, T* out) {
   const T *const g = in.g, *const a = in.a, *const b = in.b, *const v = in.v, *const w = in.w;
 #pragma omp parallel for schedule(static) num_threads(edges.threads)
   for (int64_t i = 0; i < edges.n_nodes; ++i) {
@@ -42,8 +42,8 @@ struct First {  // derivatives of Σ G·out, G = ∂L/∂out
   T *g, *a, *b, *v, *w;
 };
 
-template <class T, class W>
-void backward(const Edges& edges, W width, const Inputs<T>& in, const First<T>& d) {
+template <class T>
+void backward(const Edges& edges, int64_t width, const Inputs<T>& in, const First<T>& d) {
   const T *const g = in.g, *const a = in.a, *const b = in.b, *const v = in.v, *const w = in.w;
 #pragma omp parallel num_threads(edges.threads)
   {
@@ -95,8 +95,8 @@ struct Second {  // G, cotangents u of the first derivatives, and the derivative
   T *G_out, *g, *a, *b, *v, *w;
 };
 
-template <class T, class W>
-void second(const Edges& edges, W width, const Inputs<T>& in, const Second<T>& d) {
+template <class T>
+void second(const Edges& edges, int64_t width, const Inputs<T>& in, const Second<T>& d) {
   const T *const g = in.g, *const a = in.a, *const b = in.b, *const v = in.v, *const w = in.w;
 #pragma omp parallel num_threads(edges.threads)
   {
@@ -150,15 +150,6 @@ void second(const Edges& edges, W width, const Inputs<T>& in, const Second<T>& d
   }
 }
 
-template <class F>
-void with_width(int64_t width, F call) {
-  switch (width) {
-    case 64: return call(Width<64>(width));
-    case 128: return call(Width<128>(width));
-    default: return call(Width<0>(width));
-  }
-}
-
 }  // namespace alignn
 
 #define EDGES const int64_t *src, const int64_t *dst, const int64_t *by_dst, const int64_t *order, \
@@ -167,20 +158,20 @@ void with_width(int64_t width, F call) {
 #define EXPORT(T, suffix)                                                                                           \
   extern "C" void gated_sum_##suffix(EDGES, const T* g, const T* p, const T* w, T* out) {                           \
     const alignn::Inputs<T> in{g, p, p + width, p + 2 * width, w};                                                  \
-    alignn::with_width(width, [&](auto W) { alignn::forward(MAKE_EDGES, W, in, out); });                            \
+    alignn::forward(MAKE_EDGES, width, in, out);                                                                    \
   }                                                                                                                 \
   extern "C" void gated_sum_first_##suffix(EDGES, const T* g, const T* p, const T* w, const T* G, T* dg, T* dp,     \
                                            T* dw) {                                                                 \
     const alignn::Inputs<T> in{g, p, p + width, p + 2 * width, w};                                                  \
     const alignn::First<T> d{G, dg, dp, dp + width, dp + 2 * width, dw};                                            \
-    alignn::with_width(width, [&](auto W) { alignn::backward(MAKE_EDGES, W, in, d); });                             \
+    alignn::backward(MAKE_EDGES, width, in, d);                                                                     \
   }                                                                                                                 \
   extern "C" void gated_sum_second_##suffix(EDGES, const T* g, const T* p, const T* w, const T* G, const T* ug,     \
                                             const T* up, const T* uw, T* dG, T* dg, T* dp, T* dw) {                 \
     const alignn::Inputs<T> in{g, p, p + width, p + 2 * width, w};                                                  \
     const alignn::Second<T> d{G,  ug, up, up + width, up + 2 * width, uw, dG, dg, dp, dp + width, dp + 2 * width,   \
                               dw};                                                                                  \
-    alignn::with_width(width, [&](auto W) { alignn::second(MAKE_EDGES, W, in, d); });                               \
+    alignn::second(MAKE_EDGES, width, in, d);                                                                       \
   }
 EXPORT(float, float32)
 EXPORT(double, float64)

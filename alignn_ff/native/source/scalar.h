@@ -62,17 +62,4 @@ inline T sigmoid(T x) {
   return T(1) / (T(1) + exponential(-x));
 }
 
-// A width that is known when compiling makes the loops over features fully unrolled vector code.
-template <int Fixed>
-struct Width {
-  explicit Width(int64_t) {}
-  operator int64_t() const { return Fixed; }
-};
-template <>
-struct Width<0> {
-  int64_t value;
-  explicit Width(int64_t width) : value(width) {}
-  operator int64_t() const { return value; }
-};
-
 }  // namespace alignn

@@ -3,6 +3,8 @@
 // Everything that a block of atoms needs is done while it is in cache. What stays of the way forward are pre-activations
 // and projections, never anything of size (n_edges, features): gates of edges and triplets are recomputed on the way
 // back. Each row is summed by one thread in the order of the edges, so bits do not depend on the number of threads.
+#pragma once
+
 #include <algorithm>
 #include <cmath>
 
@@ -48,7 +50,7 @@ inline T silu_slope(T x) {
   return s * (T(1) + x * (T(1) - s));
 }
 
-template <class T, class W>
+template <class T>
 class Smooth {
  public:
   Smooth(const SmoothArguments& arguments, const Graph& graph)
@@ -192,7 +194,7 @@ class Smooth {
   // ---- forward
 
   void embed(Range r) {
-    for (int64_t i = r.begin; i < r.end; ++i) std::copy_n(weights.embedding + a.rows[i] * F, int64_t(F), x + i * F);
+    for (int64_t i = r.begin; i < r.end; ++i) std::copy_n(weights.embedding + a.rows[i] * F, F, x + i * F);
     project_ends(r, weights.source, weights.target, first_ends);
     prepare_layer(r, 0);
   }
@@ -308,7 +310,7 @@ class Smooth {
   // inner = own + sums·M, state += SiLU(inner)·U; `sums` is used up.
   void finish(Range rows, const Convolution<T>& w, Nodes<T>& nodes, T* sums, const Array<T>& state) {
     for (int64_t i = rows.begin; i < rows.end; ++i)
-      std::copy_n(nodes.projections + i * 4 * F + 3 * F, int64_t(F), nodes.inner + i * F);
+      std::copy_n(nodes.projections + i * 4 * F + 3 * F, F, nodes.inner + i * F);
     multiply<T>({sums, F, F, w.message, F, nodes.inner + rows.begin * F, F, nullptr, true}, rows.size());
     const T* const inner = nodes.inner + rows.begin * F;
 #pragma omp simd
@@ -345,7 +347,7 @@ class Smooth {
     for (int64_t i = r.begin; i < r.end; ++i) {
       T* const d_node = d_nodes + (i - r.begin) * 4 * F;
       atom_back(i, layer, d_node, d_bonds - rows.begin * F, memory);
-      std::copy_n(atoms[layer].inner + i * F, int64_t(F), d_node + 3 * F);
+      std::copy_n(atoms[layer].inner + i * F, F, d_node + 3 * F);
     }
     if (layer > 0)
       multiply<T>({d_nodes, 4 * F, 4 * F, w.projections_t, F, d_x + r.begin * F, F, nullptr, true}, r.size());
@@ -398,10 +400,10 @@ class Smooth {
       T *const gates = memory.gates.rows(2 * n, F), *const d_gates = gates + n * F;
       T *const d_target = d_lines + t * 4 * F, *const d_source = d_lines + twin * 4 * F;
       multiply<T>({angular + begin * A, A, A, w.gates, F, gates, F}, n);
-      std::fill_n(d_target + F, int64_t(F), T(0));
-      std::fill_n(d_source, int64_t(F), T(0));
-      std::fill_n(d_source + 2 * F, int64_t(F), T(0));
-      std::copy_n(lines[layer].inner + t * F, int64_t(F), d_target + 3 * F);
+      std::fill_n(d_target + F, F, T(0));
+      std::fill_n(d_source, F, T(0));
+      std::fill_n(d_source + 2 * F, F, T(0));
+      std::copy_n(lines[layer].inner + t * F, F, d_target + 3 * F);
       for (int64_t k = 0; k < n; ++k) {
         const int64_t from = g.source[begin + k];
         const T along = pair_back<true>(lines[layer], {t, from, twin, g.line_reverse[from]}, gates + k * F,
@@ -483,8 +485,7 @@ class Smooth {
 
   const SmoothArguments& a;
   const Graph& g;
-  const W F;
-  const int64_t R, A;
+  const int64_t F, R, A;
   const bool back;
   const Weights<T> weights;
   Array<T> weight;
@@ -501,14 +502,8 @@ template <class T>
 int64_t evaluate_smooth(const SmoothArguments& arguments) {
   const Graph graph(arguments);
   if (!graph.symmetric) return 1;
-  if (arguments.features == 64)
-    Smooth<T, Width<64>>(arguments, graph).run();
-  else
-    Smooth<T, Width<0>>(arguments, graph).run();
+  Smooth<T>(arguments, graph).run();
   return 0;
 }
 
 }  // namespace alignn
-
-extern "C" int64_t smooth_float32(const alignn::SmoothArguments* a) { return alignn::evaluate_smooth<float>(*a); }
-extern "C" int64_t smooth_float64(const alignn::SmoothArguments* a) { return alignn::evaluate_smooth<double>(*a); }
