@@ -37,12 +37,16 @@ class Side(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What was measured of one side; seconds are medians over rounds."""
+    """What was measured of one side; seconds are medians over rounds, the spread half their interquartile range.
+
+    CPU time, summed over threads, tells less of other processes on the machine; waiting threads count too.
+    """
 
     side: str
     n_atoms: int
     seconds: float
     spread: float
+    cpu_seconds: float
     parts: dict[str, float]
     peak_MiB: float
     notes: dict[str, Any]
@@ -74,13 +78,17 @@ def machine() -> dict[str, Any]:
 def report(title: str, rows: Sequence[Row], *, ours: str) -> None:
     """Print a table with µs per atom, and how many times slower than ``ours`` each side is."""
     reference = next((row.seconds for row in rows if row.side == ours), None)
-    print(f"\n{title}\n{'side':34s} {'µs/atom':>10s} {'±':>8s} {'ratio':>7s} {'peak MiB':>9s}  parts, µs/atom")
+    print(
+        f"\n{title}\n{'side':34s} {'µs/atom':>10s} {'±':>8s} {'ratio':>7s} {'CPU':>10s} {'peak MiB':>9s}  "
+        "parts, µs/atom"
+    )
     for row in rows:
         micro = 1e6 / row.n_atoms
         parts = ", ".join(f"{name} {seconds * micro:.1f}" for name, seconds in row.parts.items())
         ratio = "" if reference is None else f"{row.seconds / reference:7.2f}"
         print(
             f"{row.side:34s} {row.seconds * micro:10.1f} {row.spread * micro:8.1f} {ratio:>7s} "
+            f"{row.cpu_seconds * micro:10.1f} "
             f"{row.peak_MiB:9.0f}  {parts}"
         )
 
@@ -131,13 +139,14 @@ def _read(process: "subprocess.Popen[str]") -> dict[str, Any] | None:
 
 def _row(worker: _Worker, results: Sequence[dict[str, float]]) -> Row:
     totals = [result["seconds"] for result in results]
-    names = [name for name in results[0] if name not in ("seconds", "peak_MiB")]
+    names = [name for name in results[0] if name not in ("seconds", "cpu_seconds", "peak_MiB")]
     low, _, high = statistics.quantiles(totals, n=4) if len(totals) > 1 else (totals[0],) * 3
     return Row(
         side=worker.side.name,
         n_atoms=worker.ready["n_atoms"],
         seconds=statistics.median(totals),
         spread=(high - low) / 2,
+        cpu_seconds=statistics.median(result["cpu_seconds"] for result in results),
         parts={name: statistics.median(result[name] for result in results) for name in names},
         peak_MiB=results[-1]["peak_MiB"],
         notes={key: value for key, value in worker.ready.items() if key != "n_atoms"},
