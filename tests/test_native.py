@@ -84,9 +84,7 @@ def test_kernels_take_tensors_of_one_dtype_on_the_cpu_inside_their_block_alone(k
 
 
 def test_importing_the_package_loads_no_kernels(kernels):
-    check = (
-        "import alignn_ff.potential, sys; maps = open('/proc/self/maps').read(); sys.exit('kernels-' in maps)"
-    )
+    check = "import alignn_ff.potential, sys; maps = open('/proc/self/maps').read(); sys.exit('kernels-' in maps)"
     if sys.platform.startswith("linux"):
         assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
