@@ -49,10 +49,20 @@ class TrainingError(AlignnError):
     exit_code = 2
 
 
+class StorageError(AlignnError):
+    """A file cannot be written: the disk is full, or not writable."""
+
+
 class SimulationError(AlignnError):
     """A simulation was stopped because going on would give wrong results."""
 
     exit_code = 4
+
+
+class OutputError(AlignnError):
+    """A file could not be written while a run was under way: a full or failing disk."""
+
+    exit_code = 5
 
 
 class CompilerError(AlignnError):

@@ -25,6 +25,7 @@ from alignn_ff.graph import (
     graph_to,
     system_from_atoms,
     system_to,
+    with_extra_features,
 )
 from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel
@@ -158,10 +159,7 @@ def prepare_structure(atoms: Atoms, header: Header, *, name: str, device: torch.
             f"structure has {', '.join(chemical_symbols[z] for z in unknown)}; "
             "`alignn-ff zoo list` shows the elements of other models"
         )
-    graph = build_graph(system, header.graph)
-    if "extra_features" in atoms.arrays:
-        rows = torch.as_tensor(atoms.arrays["extra_features"], dtype=torch.float64)
-        graph = graph._replace(extra_features=rows.reshape(len(atoms), -1))
+    graph = with_extra_features(build_graph(system, header.graph), atoms)
     return Prepared(system_to(system, device), graph_to(graph, device))
 
 

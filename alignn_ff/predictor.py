@@ -4,7 +4,7 @@ In: structures. Out: scalars, vectors, classes with probabilities, values of ato
 that the potential of a force field is made of.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
 from alignn_ff.graph import batch_graphs, batch_systems, edge_vectors
-from alignn_ff.models import EnergyModel, Heads, PropertyModel
+from alignn_ff.models import EnergyModel, PropertyModel
 from alignn_ff.nn import scatter_sum
 from alignn_ff.potential import DTYPES, Precision, cast_network, prepare_structure, select_device
 
@@ -88,9 +88,7 @@ class Predictor:
         prepared = [prepare_structure(a, self.header, name=self.name, device=self.device) for a in structures]
         graph = batch_graphs([item.graph for item in prepared])
         vectors = edge_vectors(batch_systems([item.system for item in prepared]), graph)
-        main = self.model(graph, vectors)
-        further: Callable[..., Heads] | None = getattr(self.model, "heads", None)
-        heads = Heads() if further is None else further(graph, vectors)
+        main, heads = self.model.with_heads(graph, vectors)
         if isinstance(self.model, EnergyModel):
             energy = scatter_sum(main, graph.system_idx, len(structures)).tolist()
             parts = [Outputs(energy_eV=e) for e in energy]

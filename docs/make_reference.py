@@ -1,17 +1,70 @@
-"""Write the field tables of docs/training.md anew from the schema: ``python docs/make_reference.py``."""
+"""Write what follows from the schema and its tests: ``python docs/make_reference.py``.
 
+config.md (every field), config.schema.json (for editors), config-tests.md (field → test that shows its effect).
+"""
+
+import json
+import sys
 from pathlib import Path
 
-from alignn_ff.train.reference import markdown_reference
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-MARK = "<!-- made from the schema -->\n"
+from alignn_ff.train.config.reference import json_schema, markdown_reference
+from tests.field_coverage import coverage_table
+
+DOCS = Path(__file__).parent
+
+CONFIG_HEAD = """# Training config
+
+Made from the schema by `python docs/make_reference.py`; `alignn-ff config reference` prints the same. A config is one
+JSON object, closed: an unknown field is an error that names the nearest known one. Names, defaults and units are those
+of the published reference; fields marked (ours) are additions, (published code) those that the published package takes
+but does not list. What a field does is shown by a test: [config-tests.md](config-tests.md).
+
+```bash
+alignn-ff config validate config.json     # all problems at once, and what one may not expect
+alignn-ff config show config.json         # with all defaults filled in
+alignn-ff config reference cutoff         # one field
+alignn-ff config schema > schema.json     # JSON Schema for an editor; the same as config.schema.json
+alignn-ff train config.json --set epochs=10 --set model.hidden_features=32
+```
+
+Said before the first epoch, or refused:
+
+| what | how |
+|---|---|
+| `model.atom_input_features` unlike `atom_features` | refused; left out, it follows |
+| `gradwise_weight` 0 | said: forces are off |
+| `three_body_cutoff` above `cutoff` | refused |
+| ratios above 1, more records asked for than there are | refused, with how many there are |
+| `lg_on_fly` false for a force field, `batch_stress` false | said, with what it means |
+| `use_penalty` on data with bonds below `penalty_threshold` | said: the shortest bond and its elements |
+| a weight on labels that are not there | refused |
+| fields that a family accepts and does not use | said |
+
+"""
+
+TESTS_HEAD = """# Which test shows what a field does
+
+Made from the marker `config_field` of the tests by `python docs/make_reference.py`. In each of these tests, changing
+the field changes what is asserted. `tests/test_config_fields.py` fails when a field has none.
+
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Path → content of everything that is made."""
+    return {
+        DOCS / "config.md": CONFIG_HEAD + markdown_reference(),
+        DOCS / "config.schema.json": json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n",
+        DOCS / "config-tests.md": TESTS_HEAD + coverage_table(),
+    }
 
 
 def main() -> None:
-    """Keep what stands above the mark, replace what stands below."""
-    page = Path(__file__).with_name("training.md")
-    head, _, _ = page.read_text(encoding="utf-8").partition(MARK)
-    page.write_text(head + MARK + "\n" + markdown_reference(), encoding="utf-8")
+    """Write them."""
+    for path, content in pages().items():
+        path.write_text(content, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,7 @@ import json
 import re
 from pathlib import Path
 
-import ase.io
-import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 
 from alignn_ff.models import FAMILIES
 from alignn_ff.train import TrainingConfig
@@ -18,14 +15,8 @@ PAGE = (Path(__file__).parents[1] / "docs" / "migration.md").read_text(encoding=
 PUBLISHED_FIELDS = json.loads((Path(__file__).parent / "data" / "published_fields.json").read_text())
 
 
-def test_every_field_of_the_published_reference_is_taken_or_said_to_be_gone() -> None:
-    table = PAGE[PAGE.index("Fields that are no longer there") :]
-    gone = {
-        name for row in re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
-    }
-    taken = set(TrainingConfig.model_fields)
-    assert set(PUBLISHED_FIELDS["training"]) - taken == gone
-    assert not gone & taken
+def test_every_field_of_the_published_reference_is_taken() -> None:
+    assert set(PUBLISHED_FIELDS["training"]) <= set(TrainingConfig.model_fields)
 
 
 @pytest.mark.parametrize("name", ["alignn_atomwise", "alignn_atomwise_pure"])
@@ -37,7 +28,7 @@ def test_commands_and_options_exist(command_line: CommandLine) -> None:
     known: dict[str, str] = {}
     for line in re.findall(r"alignn-ff ([a-z][^`\n]*)", PAGE):
         words = line.split("#")[0].split()
-        command = " ".join(words[: 2 if words[0] == "zoo" else 1])
+        command = " ".join(words[: 2 if words[0] in ("zoo", "data", "config") else 1])
         if command not in known:
             known[command] = command_line(*command.split(), "--help").stdout
         for option in re.findall(r"--[a-z-]+", line.split("#")[0]):
@@ -61,26 +52,3 @@ def test_python_names_exist() -> None:
 def test_the_model_that_is_fetched_for_example_is_listed() -> None:
     (name,) = set(re.findall(r"zoo fetch ([\w.]+)", PAGE))
     assert name in published_models()
-
-
-def test_the_conversion_of_data_keeps_structures_and_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stress = np.diag([1.0, 2.0, 3.0]) + 0.5 * (1 - np.eye(3))
-    atoms = {"elements": ["Si", "Ge"], "lattice_mat": [[4, 0, 0], [1, 4, 0], [0, 0, 5]]}
-    records = [
-        {"atoms": {**atoms, "coords": [[0, 0, 0], [0.5, 0.5, 0.5]], "cartesian": False}},
-        {"atoms": {**atoms, "coords": [[0, 0, 0], [2.5, 2.0, 2.5]], "cartesian": True}, "stresses": stress.tolist()},
-        {"atoms": {**atoms, "coords": [[0, 0, 0], [2.5, 2.0, 2.5]], "cartesian": True}, "stresses": [1, 2, 3, 4, 5, 6]},
-    ]
-    forces = [[0.1, 0.2, 0.3], [-0.1, -0.2, -0.3]]
-    content = [{**record, "jid": "x", "total_energy": -3.5, "forces": forces} for record in records]
-    (tmp_path / "id_prop.json").write_text(json.dumps(content))
-    monkeypatch.chdir(tmp_path)
-    exec(re.search(r"test_migration.py -->\n```python\n(.*?)```", PAGE, flags=re.DOTALL).group(1), {})
-    frames = ase.io.read("data.extxyz", ":")
-    for frame in frames:
-        assert_allclose(frame.positions[1], [2.5, 2.0, 2.5])
-        assert frame.get_potential_energy() == -7.0
-        assert_allclose(frame.get_forces(), forces)
-    assert "stress" not in frames[0].calc.results
-    assert_allclose(frames[1].get_stress() * 160.21766208, [1, 2, 3, 0.5, 0.5, 0.5])
-    assert_allclose(frames[2].get_stress() * 160.21766208, [1, 2, 3, 4, 5, 6])

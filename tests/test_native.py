@@ -89,6 +89,7 @@ def test_importing_the_package_loads_no_kernels(kernels):
         assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
+@pytest.mark.config_field("kernels")
 def test_long_trainings_run_on_compiled_kernels_and_short_ones_do_not(kernels, tmp_path):
     config = small_config(tmp_path)
     assert training_kernels(config, n_steps=FEWEST_STEPS, device=CPU) is find_kernels()

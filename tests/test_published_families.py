@@ -24,6 +24,7 @@ from alignn_ff.models import (
     build_model,
     predict,
     predict_as_published,
+    published_config,
     unphysical_switches,
 )
 from alignn_ff.potential import Potential
@@ -83,6 +84,15 @@ def model_of(config: object, recipe: GraphRecipe = RECIPE) -> EnergyModel | Prop
 # which config makes what
 
 
+@pytest.mark.config_field(
+    "model.output_features",
+    "model.link",
+    "model.classification",
+    "model.energy_mult_natoms",
+    "model.gradwise_weight",
+    "model.calculate_gradient",
+    "model.extra_features",
+)
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
@@ -131,6 +141,7 @@ def test_width_that_contradicts_atom_features_is_refused_at_once() -> None:
 # envelopes
 
 
+@pytest.mark.config_field("model.use_cutoff_function")
 @pytest.mark.parametrize("multiply", [True, False])
 def test_reference_envelope_changes_nothing_below_the_inner_cutoff(multiply: bool) -> None:
     shaped = AlignnAtomwiseConfig(**SMALL, use_cutoff_function=True, multiply_cutoff=multiply, inner_cutoff=3.0)
@@ -154,6 +165,7 @@ def test_ealignn_does_not_see_bonds_beyond_its_inner_cutoff() -> None:
 # short range
 
 
+@pytest.mark.config_field("model.use_penalty")
 def test_a_short_bond_is_penalised_on_both_its_edges() -> None:
     with_penalty = AlignnAtomwiseConfig(**SMALL, penalty_factor=0.1, penalty_threshold=1.0)
     pair = [Atoms("H2", [[0, 0, 0], [0.7, 0, 0]])]
@@ -163,6 +175,7 @@ def test_a_short_bond_is_penalised_on_both_its_edges() -> None:
     assert_allclose(energies(on, pair) - energies(off, pair), 2 * 0.1 * 0.3, rtol=1e-9)
 
 
+@pytest.mark.config_field("model.use_zbl")
 def test_zbl_counts_a_pair_once_and_ends() -> None:
     on, off = (tiny_potential(header(AlignnAtomwisePureConfig(**SMALL, use_zbl=z, use_penalty=False))) for z in (1, 0))
     for x, expected in ((0.9, 0.0), (0.95, 0.0)):
@@ -206,6 +219,7 @@ def test_published_derivatives_without_switches_are_the_exact_ones() -> None:
     assert_allclose(published.stress, exact.stress, rtol=0, atol=1e-12)
 
 
+@pytest.mark.config_field("model.grad_multiplier", "model.force_mult_natoms", "model.stress_multiplier")
 @pytest.mark.parametrize(
     ("switch", "forces", "stress"),
     [
@@ -227,6 +241,7 @@ def test_switch_scales_what_training_compares_and_nothing_else(
     assert_allclose(exact.forces, predict(with_switches().model, system, graph).forces, rtol=0, atol=1e-12)
 
 
+@pytest.mark.config_field("model.add_reverse_forces", "model.lg_on_fly")
 @pytest.mark.parametrize("switch", [{"add_reverse_forces": False}, {"lg_on_fly": False}], ids=str)
 def test_switch_leaves_a_part_of_the_training_forces_out(switch: dict[str, object]) -> None:
     potential = with_switches(**switch)
@@ -236,6 +251,7 @@ def test_switch_leaves_a_part_of_the_training_forces_out(switch: dict[str, objec
     assert_allclose(published.energy, exact.energy, rtol=0, atol=0)
 
 
+@pytest.mark.config_field("model.batch_stress")
 def test_one_stress_a_batch_where_training_asks_for_it() -> None:
     potential = with_switches(batch_stress=False)
     system, graph = prepared(potential, silicon(), bulk("Si", a=5.3))
@@ -267,6 +283,7 @@ def test_alignn_gives_outputs_of_each_structure(training: bool) -> None:
 
 
 def test_ignored_field_that_is_set_is_mentioned(caplog: pytest.LogCaptureFixture) -> None:
+    published_config._say_once.cache_clear()
     with caplog.at_level(logging.WARNING, logger="alignn_ff"):
         model_of(AlignnAtomwisePureConfig(**SMALL, include_pos_deriv=True))
         model_of(AlignnAtomwisePureConfig(**SMALL, include_pos_deriv=True))

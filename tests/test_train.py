@@ -15,7 +15,7 @@ from ase import Atoms
 
 from alignn_ff import load_potential
 from alignn_ff.checkpoint import read, save
-from alignn_ff.errors import ConfigError, TrainingError
+from alignn_ff.errors import ConfigError, StorageError, TrainingError
 from alignn_ff.train import compare, errors, read_records, train, validate_config
 from alignn_ff.train.interrupt import TrainingInterruptedError
 from tests.labelled_data import copper_frames, molecule_frames, write_frames
@@ -200,6 +200,7 @@ def test_a_folder_with_a_run_is_not_overwritten_by_accident(tmp_path, data):
         train(small_config(tmp_path / "new"), observer=Silent(), data=data, resume=True)
 
 
+@pytest.mark.config_field("n_early_stopping")
 def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path, data):
     config = small_config(tmp_path, epochs=50, learning_rate=1e-30, scheduler="none", n_early_stopping=3, ema_decay=0.0)
     result = train(config, observer=Silent(), data=data)
@@ -221,6 +222,7 @@ def test_every_choice_of_the_loop_trains(tmp_path, data, changes):
     assert result.history[-1]["train_total_loss"] < result.history[0]["train_total_loss"]
 
 
+@pytest.mark.config_field("reference_energies")
 def test_isolated_atom_references_make_free_atoms_exact(tmp_path):
     data = write_frames(tmp_path / "co.extxyz", molecule_frames(8))
     model = {**SMALL["model"], "stresswise_weight": 0.0}
@@ -259,8 +261,8 @@ def test_a_failing_write_leaves_the_former_state_whole(tmp_path, data, monkeypat
     def full_disk(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(StorageError, match=r"No space left on device; the file that was there is untouched"):
         save(tmp_path / "best_model.pt", header, state)
     assert (tmp_path / "best_model.pt").read_bytes() == before
     assert not list(tmp_path.glob(".*"))

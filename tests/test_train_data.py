@@ -1,5 +1,7 @@
 """Records, splits, statistics and batches."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,16 @@ from ase import Atoms
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.train import read_records, validate_config
-from alignn_ff.train.batches import build_sample, edge_lengths, epoch_order, join
+from alignn_ff.train.batches import build_sample, epoch_order, join
 from alignn_ff.train.split import split_records
-from alignn_ff.train.statistics import covered_elements, fit_references, measure_statistics, training_domain
+from alignn_ff.train.statistics import (
+    covered_elements,
+    fit_references,
+    label_scales,
+    measure_statistics,
+    survey,
+    training_domain,
+)
 from tests.labelled_data import copper_frames, labelled, molecule_frames, write_frames
 
 
@@ -67,6 +76,7 @@ def records(tmp_path):
     return read_records(write_frames(tmp_path / "cu.extxyz", copper_frames(12)))
 
 
+@pytest.mark.config_field("cross_validation", "cross_validation.n_folds", "cross_validation.fold")
 def test_folds_are_disjoint_stratified_and_cover_everything(records):
     held_out = []
     for fold in range(4):
@@ -78,15 +88,18 @@ def test_folds_are_disjoint_stratified_and_cover_everything(records):
     assert sorted(held_out) == list(range(12))
 
 
+@pytest.mark.config_field("n_train", "n_val", "n_test", "train_ratio", "keep_data_order")
 def test_counts_override_ratios_and_order_is_kept(records):
     split = split_records(records, validate_config({"n_train": 5, "n_val": 2, "n_test": 1}))
-    assert (split.train, split.val, split.test) == ((0, 1, 2, 3, 4), (5, 6), (7,))
+    assert (split.train, split.val, split.test) == ((0, 1, 2, 3, 4), (9, 10), (11,))
     shuffled = split_records(
         records, validate_config({"n_train": 5, "n_val": 2, "n_test": 1, "keep_data_order": False})
     )
     assert shuffled.train != split.train
     by_ratio = split_records(records, validate_config({}))
-    assert [len(part) for part in by_ratio] == [10, 1, 1]
+    assert by_ratio == (tuple(range(9)), (10,), (11,))
+    rest = split_records(records, validate_config({"train_ratio": None, "n_val": 0}))
+    assert rest == (tuple(range(11)), (), (11,))
 
 
 def test_asking_for_more_than_there_is_says_how_many_there_are(records):
@@ -96,27 +109,39 @@ def test_asking_for_more_than_there_is_says_how_many_there_are(records):
         split_records(records, validate_config({"n_train": 0, "n_val": 12, "n_test": 0}))
 
 
+def surveyed(records, cutoff=4.0):
+    recipe = GraphRecipe(cutoff=cutoff)
+    return survey(((record, build_sample(record, recipe)) for record in records), covered_elements(records))
+
+
 def test_references_of_one_composition_have_minimum_norm(tmp_path):
     records = read_records(write_frames(tmp_path / "co.extxyz", molecule_frames(4)))
-    references = fit_references(records, covered_elements(records))
+    references = fit_references(surveyed(records))
     assert references[0] == pytest.approx(references[1])
     assert references.sum() == pytest.approx(np.mean([record.energy for record in records]))
 
 
 def test_given_references_must_cover_the_data(records):
-    graphs = [build_sample(record, GraphRecipe(cutoff=4.0)).graph for record in records]
+    found = surveyed(records)
     with pytest.raises(ConfigError, match="lacks Cu"):
-        measure_statistics(records, graphs, (29,), reference_energies={"C": 0.0})
-    statistics = measure_statistics(records, graphs, (29,), reference_energies={"Cu": -1.0})
+        measure_statistics(found, reference_energies={"C": 0.0})
+    statistics = measure_statistics(found, reference_energies={"Cu": -1.0})
     assert statistics.exact_free_atoms
     assert statistics.reference_energies == (-1.0,)
+
+
+def test_scales_are_the_rms_of_all_labels_at_once(records):
+    scales = label_scales(surveyed(records), [-1.0])
+    forces = np.concatenate([record.forces.ravel() for record in records])
+    energies = np.array([record.energy / len(record.atoms) + 1.0 for record in records])
+    assert scales.forces == pytest.approx(np.sqrt(np.mean(forces**2)), rel=1e-12)
+    assert scales.energy == pytest.approx(np.sqrt(np.mean(energies**2)), rel=1e-12)
 
 
 def test_the_training_domain_holds_the_shortest_distance_of_every_pair(tmp_path):
     atoms = Atoms("CuCuAu", positions=[[0, 0, 0], [2.2, 0, 0], [0, 2.9, 0]], cell=[9, 9, 9], pbc=True)
     records = read_records(write_frames(tmp_path / "x.extxyz", [labelled(atoms, "x")]))
-    sample = build_sample(records[0], GraphRecipe(cutoff=5.0))
-    domain = training_domain(records, [sample.graph], [edge_lengths(sample)])
+    domain = training_domain(surveyed(records, cutoff=5.0))
     assert domain.shortest_distance_A == {"Cu-Cu": pytest.approx(2.2), "Cu-Au": pytest.approx(2.9)}
     assert domain.n_atoms == 3
 
@@ -135,3 +160,68 @@ def test_an_epoch_sees_every_sample_once_in_an_order_that_seed_and_epoch_decide(
     assert order == epoch_order(11, 4, seed=1, epoch=3)
     assert order != epoch_order(11, 4, seed=1, epoch=4)
     assert order != epoch_order(11, 4, seed=2, epoch=3)
+
+
+@pytest.mark.config_field("train_ratio", "val_ratio", "test_ratio")
+def test_ratios_are_rounded_down_and_taken_from_both_ends(records):
+    fields = {"train_ratio": 0.5, "val_ratio": 0.25, "test_ratio": 0.25}
+    assert split_records(records, validate_config(fields)) == ((0, 1, 2, 3, 4, 5), (6, 7, 8), (9, 10, 11))
+    less = {"train_ratio": 0.3, "val_ratio": 0.1, "test_ratio": 0.2}
+    assert split_records(records, validate_config(less)) == ((0, 1, 2), (9,), (10, 11))
+
+
+@pytest.mark.config_field("keep_data_order", "random_seed")
+def test_a_shuffled_split_is_that_of_the_published_package_and_its_seed(records):
+    order = list(range(12))
+    random.seed(123)
+    random.shuffle(order)
+    fields = {"keep_data_order": False, "n_train": 6, "n_val": 3, "n_test": 3}
+    split = split_records(records, validate_config(fields))
+    assert split == (tuple(order[:6]), tuple(order[6:9]), tuple(order[9:]))
+    assert split_records(records, validate_config({**fields, "random_seed": 124})) != split
+
+
+@pytest.mark.config_field("cross_validation.stratify_by")
+def test_folds_are_stratified_by_the_key_that_is_asked_for(records):
+    for index, record in enumerate(records):
+        record.atoms.info["batch"] = "a" if index < 6 else "b"
+    counts = {}
+    for key in ("batch", None):
+        choice = {"n_folds": 2, "fold": 0, "stratify_by": key}
+        splits = [
+            split_records(records, validate_config({"cross_validation": choice, "random_seed": seed}))
+            for seed in range(9)
+        ]
+        counts[key] = {sum(records[i].atoms.info["batch"] == "a" for i in split.val) for split in splits}
+    assert counts["batch"] == {3}
+    assert len(counts[None]) > 1
+
+
+@pytest.mark.config_field("cross_validation.keep_together")
+def test_folds_keep_together_what_shares_a_value(records):
+    for index, record in enumerate(records):
+        record.atoms.info["trajectory"] = str(index // 3)
+    parted = []
+    for key in ("trajectory", None):
+        choice = {"n_folds": 4, "fold": 1, "stratify_by": None, "keep_together": key}
+        split = split_records(records, validate_config({"cross_validation": choice}))
+        parted.append({records[i].atoms.info["trajectory"] for i in split.val} & {str(i // 3) for i in split.train})
+    assert parted[0] == set()
+    assert parted[1]
+    formulas = {"n_folds": 2, "keep_together": "formula"}
+    with pytest.raises(DataError, match="2 folds need as many values of 'formula', but there are 1"):
+        split_records(records, validate_config({"cross_validation": formulas}))
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_record_and_one_record_are_clear(tmp_path, n):
+    path = tmp_path / "cu.extxyz"
+    if n == 0:
+        path.write_text("")
+        with pytest.raises(DataError, match="Empty"):
+            read_records(path)
+        return
+    only = read_records(write_frames(path, copper_frames(1)))
+    with pytest.raises(DataError, match=r"no record is left to train on: 1 in all.*train_ratio"):
+        split_records(only, validate_config({}))
+    assert split_records(only, validate_config({"train_ratio": None})) == ((0,), (), ())

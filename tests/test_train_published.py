@@ -7,10 +7,9 @@ import pytest
 from ase.build import bulk
 from numpy.testing import assert_allclose
 
-from alignn_ff.errors import ConfigError
 from alignn_ff.potential import load_potential
 from alignn_ff.train import train, validate_config
-from alignn_ff.train.run import _mention_alike_elements
+from alignn_ff.train.setup import mention_alike_elements
 from tests.labelled_data import copper_frames, write_frames
 from tests.test_train import SMALL, Silent
 
@@ -49,14 +48,7 @@ def test_published_family_trains_and_loads(tmp_path: Path, name: str, switches: 
     assert_allclose(prediction.forces, 0.0, atol=1e-9)
 
 
-def test_property_model_is_refused_before_training_starts(tmp_path: Path) -> None:
-    data = write_frames(tmp_path / "cu.extxyz", copper_frames(8))
-    config = config_of(tmp_path, "alignn_atomwise", output_features=2, stresswise_weight=0.0)
-    with pytest.raises(ConfigError, match="property model"):
-        train(config, observer=Silent(), data=data, device="cpu")
-
-
 def test_elements_that_look_alike_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="alignn_ff"):
-        _mention_alike_elements(config_of(tmp_path, "alignn_atomwise"), (14, 57, 58))
+        mention_alike_elements(config_of(tmp_path, "alignn_atomwise"), (14, 57, 58))
     assert "cannot tell La and Ce apart" in caplog.text

@@ -9,6 +9,7 @@ import math
 import warnings
 import zipfile
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -18,11 +19,11 @@ from torch import Tensor
 
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import GraphRecipe
-from alignn_ff.io import atomic_write
+from alignn_ff.io.tensors import write_tensors
 from alignn_ff.models import MAX_ATOMIC_NUMBER, EnergyModel, ModelConfig, ModelStatistics, PropertyModel, build_model
 
 FORMAT: Final = "alignn-ff model"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class TrainingDomain(BaseModel):
@@ -45,7 +46,15 @@ class TrainingDomain(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Where a model comes from."""
+    """Where a model comes from.
+
+    Attributes:
+        created: date and time.
+        training_config: of the run, but for places of files.
+        data_sha256: of the records.
+        epochs: completed.
+        started_from: of a fine-tuned model: name and provenance of the one that it started from.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,6 +64,7 @@ class Provenance(BaseModel):
     training_config: dict[str, object] = {}
     data_sha256: str = ""
     epochs: int = 0
+    started_from: dict[str, object] = {}
 
 
 class Header(BaseModel):
@@ -81,7 +91,9 @@ class Header(BaseModel):
         references = self.statistics.reference_energies
         if len(references) != len(known):
             raise ValueError(f"{len(references)} reference energies for {len(known)} elements")
-        if not all(math.isfinite(number) for number in (*references, *self.statistics[1:])):
+        statistics = self.statistics
+        numbers = (*references, *statistics[1:5], *statistics.output_mean, *chain.from_iterable(statistics.output_axes))
+        if not all(math.isfinite(number) for number in numbers):
             raise ValueError(f"statistics are not all finite numbers: {self.statistics}")
         return self
 
@@ -106,8 +118,7 @@ def save(path: Path, header: Header, state: dict[str, Tensor]) -> None:
         "header": header.model_dump_json(),
         "state": {name: tensor.detach().cpu() for name, tensor in state.items()},
     }
-    with atomic_write(path) as temporary:
-        torch.save(content, temporary)
+    write_tensors(path, content)
 
 
 def load_own(path: Path, content: object) -> Checkpoint:
@@ -196,5 +207,7 @@ def read_archive(path: Path) -> object:
     return content
 
 
-UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {}
+UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
+    1: lambda content: content,  # 2 may scale outputs, and say what a model was fine-tuned from; 1 does neither
+}
 """Version n → function that turns a file's content into version n + 1."""

@@ -38,6 +38,9 @@ PUBLISHED_DEFAULTS: Final[dict[str, dict[str, object]]] = {
 }
 """What the published code takes for fields that a config lacks, where it differs from its documentation."""
 
+UNUSED: Final[dict[str, object]] = {"zero_inflated": False}
+"""Model fields that the published code accepts and never reads, with the value that means the same here."""
+
 NEUTRAL = ModelStatistics(reference_energies=(), scale=1.0, edges_per_atom=1.0, triplets_per_line_node=1.0)
 """Published energies have no references and no scale."""
 
@@ -100,7 +103,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def _header(fields: dict[str, Any], path: Path) -> Header:
     """Config, recipe and elements of a published model."""
-    given = fields["model"]
+    given = {**fields["model"], **{name: off for name, off in UNUSED.items() if name in fields["model"]}}
     scheme = fields.get("atom_features", "cgcnn")
     if scheme not in SCHEME_WIDTHS:
         raise CheckpointError(f"{path} has atom_features {scheme!r}; known are {', '.join(SCHEME_WIDTHS)}")

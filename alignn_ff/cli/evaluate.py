@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.options import Backend, BackendOption, DeviceOption, Dtype, DtypeOption, JsonOption
+from alignn_ff.cli.options import DeviceOption, Dtype, DtypeOption, JsonOption
 
 
 def evaluate(
@@ -17,14 +17,11 @@ def evaluate(
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for parity plots.")] = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
-    backend: BackendOption = Backend.auto,
 ) -> None:
-    """Compare a model with DFT labels, in all and by config_type."""
-    from alignn_ff.potential import load_potential
-    from alignn_ff.train import compare, read_records, summarise
+    """Compare a model of any kind with labels, in all and by config_type."""
+    from alignn_ff.train import evaluate_file, records_for, summarise
 
-    potential = load_potential(model, device=device, dtype=dtype.value, backend=backend.value)
-    comparisons = compare(potential, read_records(data))
+    comparisons = evaluate_file(model, records_for(model, data), device=device, dtype=dtype.value)
     metrics = summarise(comparisons)
     if plots is not None:
         from alignn_ff.plots import parity_figures, save_figure

@@ -49,3 +49,37 @@ BackendOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, to stdout.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace output files that are there already.")]
+
+IdKeyOption = Annotated[
+    str | None, typer.Option("--id-key", metavar="KEY", help="Column or key of the identifier (id_tag).")
+]
+TargetKeyOption = Annotated[
+    str | None, typer.Option("--target-key", metavar="KEY", help="Column or key of what is learned (target).")
+]
+ForcesKeyOption = Annotated[
+    str | None, typer.Option("--forces-key", "--force-key", metavar="KEY", help="Key of the forces, eV/Å.")
+]
+StressKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stress-key",
+        "--stresswise-key",
+        metavar="KEY",
+        help="Key of the stress: GPa in id_prop.json, eV/Å³ in frames; tension positive.",
+    ),
+]
+AtomwiseKeyOption = Annotated[
+    str | None, typer.Option("--atomwise-key", metavar="KEY", help="Key of a property of each atom.")
+]
+AdditionalKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--additional-key", "--additional-output-key", metavar="KEY", help="Key of a further property of a structure."
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="FIELD=VALUE", help="Change a field of the config, such as epochs=10 or model.use_zbl=false."
+    ),
+]

@@ -11,6 +11,14 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "force_RMSE_eV_per_A": ("F RMSE\neV/Å", ".4f"),
     "stress_MAE_GPa": ("S MAE\nGPa", ".3f"),
     "stress_RMSE_GPa": ("S RMSE\nGPa", ".3f"),
+    "target_MAE": ("target MAE", ".4g"),
+    "target_RMSE": ("target RMSE", ".4g"),
+    "accuracy": ("accuracy", ".4f"),
+    "ROC_AUC": ("ROC AUC", ".4f"),
+    "atomwise_MAE": ("atomwise MAE", ".4g"),
+    "atomwise_RMSE": ("atomwise RMSE", ".4g"),
+    "additional_MAE": ("additional MAE", ".4g"),
+    "additional_RMSE": ("additional RMSE", ".4g"),
 }
 
 

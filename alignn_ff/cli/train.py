@@ -1,13 +1,24 @@
 """``alignn-ff train``: a JSON config and DFT data in, a model with metrics and plots out."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alignn_ff.cli.console import errors, results
-from alignn_ff.cli.options import DeviceOption
+from alignn_ff.cli.inputs import parse_changes
+from alignn_ff.cli.options import (
+    AdditionalKeyOption,
+    AtomwiseKeyOption,
+    DeviceOption,
+    ForcesKeyOption,
+    IdKeyOption,
+    SetOption,
+    StressKeyOption,
+    TargetKeyOption,
+)
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -15,25 +26,62 @@ if TYPE_CHECKING:
     from alignn_ff.train import Progress, TrainingConfig, TrainingResult
 
 
+SHOWN: Mapping[str, str] = {
+    "val_force_MAE_eV_per_A": "val F {:.4f} eV/Å",
+    "val_energy_MAE_meV_per_atom": "E {:.2f} meV/atom",
+    "val_target_MAE": "val target MAE {:.4g}",
+    "val_accuracy": "val accuracy {:.3f}",
+    "val_atomwise_MAE": "atomwise MAE {:.4g}",
+}
+"""Columns of the history that are shown while a run goes on."""
+
+
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.json", help="Training config.")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="Extended XYZ file with labels (eV, eV/Å, eV/Å³).")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Extended XYZ file, ASE database, id_prop.json, or a folder with id_prop.json or id_prop.csv; "
+            "takes the place of dataset.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; overrides output_dir.")] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Fine-tune this model: zoo name, file or folder."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where a stopped run left off.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.")] = False,
+    id_key: IdKeyOption = None,
+    target_key: TargetKeyOption = None,
+    forces_key: ForcesKeyOption = None,
+    stress_key: StressKeyOption = None,
+    atomwise_key: AtomwiseKeyOption = None,
+    additional_key: AdditionalKeyOption = None,
+    changes: SetOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train a force field on DFT data."""
+    """Train a model on DFT data."""
     from alignn_ff.train import load_config
     from alignn_ff.train import train as run
 
-    settings = load_config(config)
-    if output is not None:
-        settings = settings.model_copy(update={"output_dir": str(output)})
+    given = {
+        "output_dir": None if output is None else str(output),
+        "start_from": start_from,
+        "id_tag": id_key,
+        "target": target_key,
+        "forces_key": forces_key,
+        "stress_key": stress_key,
+        "atomwise_key": atomwise_key,
+        "additional_key": additional_key,
+    }
+    named = {name: value for name, value in given.items() if value is not None}
+    settings = load_config(config, {**parse_changes(changes or []), **named})
     with ProgressDisplay(settings) as display:
         result = run(settings, observer=display, data=data, device=device, resume=resume, overwrite=overwrite)
+    if result is None:  # the first process of the run tells
+        return
     if settings.write_predictions:
         _write_plots(result)
     _summarise(result)
@@ -54,10 +102,10 @@ class ProgressDisplay:
 
         self._config = config
         self._bar = Progress(
-            TextColumn("[bold]training[/]"),
+            TextColumn("[bold]{task.description}[/]"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("steps · epoch {task.fields[epoch]} · {task.fields[state]}"),
+            TextColumn("{task.fields[state]}"),
             TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(),
@@ -65,6 +113,7 @@ class ProgressDisplay:
             disable=not config.progress,
         )
         self._task: TaskID | None = None
+        self._graphs: TaskID | None = None
         self._state = "…"
 
     def __enter__(self) -> "ProgressDisplay":
@@ -74,24 +123,33 @@ class ProgressDisplay:
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
+    def on_build(self, done: int, total: int) -> None:
+        """Advance the bar of the graph cache."""
+        if self._graphs is None:
+            self._graphs = self._bar.add_task("graphs", total=total, state="")
+        self._bar.update(self._graphs, completed=done)
+
     def on_step(self, progress: "Progress", n_steps: int) -> None:
         """Advance the bar."""
+        if self._graphs is not None:
+            self._bar.remove_task(self._graphs)
+            self._graphs = None
         if self._task is None:
-            self._task = self._bar.add_task("", total=n_steps, epoch=progress.epoch, state=self._state)
-        self._bar.update(self._task, completed=progress.step, epoch=progress.epoch, state=self._state)
+            self._task = self._bar.add_task("training", total=n_steps, state="")
+        self._bar.update(self._task, completed=progress.step, state=self._described(progress.epoch))
 
     def on_epoch(self, row: dict[str, float]) -> None:
         """Show the newest errors; on a terminal that is no terminal, a line every epoch."""
         parts = [f"loss {row['train_total_loss']:.4g}"]
-        if "val_force_MAE_eV_per_A" in row:
-            parts.append(f"val F {row['val_force_MAE_eV_per_A']:.4f} eV/Å")
-        if "val_energy_MAE_meV_per_atom" in row:
-            parts.append(f"E {row['val_energy_MAE_meV_per_atom']:.2f} meV/atom")
+        parts += [shown.format(row[name]) for name, shown in SHOWN.items() if name in row]
         self._state = " · ".join(parts)
         if self._task is not None:
-            self._bar.update(self._task, epoch=int(row["epoch"]), state=self._state, refresh=True)
+            self._bar.update(self._task, state=self._described(int(row["epoch"])), refresh=True)
         if not errors.is_terminal and self._config.progress:
             errors.print(f"epoch {int(row['epoch'])}/{self._config.epochs} · {self._state} · {row['seconds']:.0f} s")
+
+    def _described(self, epoch: int) -> str:
+        return f"steps · epoch {epoch} · {self._state}"
 
 
 def _write_plots(result: "TrainingResult") -> None:
@@ -109,4 +167,7 @@ def _summarise(result: "TrainingResult") -> None:
         results.print(error_table(f"{split} (best model, epoch {result.best_epoch})", metrics))
     results.print(f"model: {result.model_file}", soft_wrap=True)
     results.print(f"everything else: {result.folder.resolve()}", soft_wrap=True)
-    results.print(f"use it: alignn-ff relax STRUCTURE --model {shlex.quote(str(result.model_file))}", soft_wrap=True)
+    file = shlex.quote(str(result.model_file))
+    is_force_field = any("energy_MAE_meV_per_atom" in metrics["all"] for metrics in result.metrics.values())
+    use = f"relax STRUCTURE --model {file}" if is_force_field else f"predict {file} STRUCTURES"
+    results.print(f"use it: alignn-ff {use}", soft_wrap=True)

@@ -1,6 +1,13 @@
 """Atoms as graphs: containers, neighbour search, line graph, batching, differentiable geometry."""
 
-from alignn_ff.graph.build import batch_graphs, batch_systems, build_graph, check_atoms, system_from_atoms
+from alignn_ff.graph.build import (
+    batch_graphs,
+    batch_systems,
+    build_graph,
+    check_atoms,
+    system_from_atoms,
+    with_extra_features,
+)
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy, published_recipe
@@ -25,4 +32,5 @@ __all__ = [
     "published_recipe",
     "system_from_atoms",
     "system_to",
+    "with_extra_features",
 ]

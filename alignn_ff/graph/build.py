@@ -33,6 +33,14 @@ def system_from_atoms(atoms: Atoms) -> AtomicSystem:
     )
 
 
+def with_extra_features(graph: AtomicGraph, atoms: Atoms) -> AtomicGraph:
+    """The graph with the array ``extra_features`` of its structure, if there is one."""
+    if "extra_features" not in atoms.arrays:
+        return graph
+    rows = torch.as_tensor(atoms.arrays["extra_features"], dtype=torch.float64)
+    return graph._replace(extra_features=rows.reshape(len(atoms), -1))
+
+
 def check_atoms(atoms: Atoms) -> None:
     """Refuse structures that make no physical sense, naming the atoms at fault."""
     if len(atoms) == 0:

@@ -1,5 +1,6 @@
 """Structures in any format that ASE reads, with errors for people."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import ase.io
@@ -10,25 +11,44 @@ from alignn_ff.errors import StructureError
 from alignn_ff.io.atomic import atomic_write
 
 
-def read_structure(path: Path) -> Atoms:
+def read_structure(path: Path, *, format_name: str | None = None, format_if_unknown: str | None = None) -> Atoms:
     """The last structure in a file.
+
+    Args:
+        path: of the file.
+        format_name: ASE's name of its format; None: told by name and content.
+        format_if_unknown: ASE's name of the format to try where neither tells.
 
     Raises:
         StructureError: the file is missing, empty or in no format that ASE knows.
     """
-    return read_structures(path, index="-1")[0]
+    if format_name is None and format_if_unknown is not None and path.is_file() and not _is_known(path):
+        format_name = format_if_unknown
+    return read_structures(path, index="-1", format_name=format_name)[0]
 
 
-def read_structures(path: Path, index: str = ":") -> list[Atoms]:
+def read_structures(path: Path, index: str = ":", *, format_name: str | None = None) -> list[Atoms]:
     """Structures in a file, chosen by an ASE index string.
 
     Raises:
         StructureError: the file is missing, empty or in no format that ASE knows.
     """
+    structures = list(iterate_structures(path, index, format_name=format_name))
+    if not structures:
+        raise StructureError(f"{path} holds no structure")
+    return structures
+
+
+def iterate_structures(path: Path, index: str = ":", *, format_name: str | None = None) -> Iterator[Atoms]:
+    """Structures in a file, read one by one where the format allows it.
+
+    Raises:
+        StructureError: the file is missing or in no format that ASE knows.
+    """
     if not path.is_file():
         raise StructureError(f"no such structure file: {path}")
     try:
-        frames = ase.io.read(path, index=index)
+        yield from ase.io.iread(path, index=index, format=format_name)
     except UnknownFileTypeError as error:
         raise StructureError(
             f"cannot tell the format of {path} ({error}); any format of ASE is allowed, "
@@ -38,10 +58,6 @@ def read_structures(path: Path, index: str = ":") -> list[Atoms]:
         raise StructureError(f"cannot read {path} as a structure: {error} is no chemical symbol or field") from error
     except Exception as error:  # ASE's readers raise anything on junk
         raise StructureError(f"cannot read {path} as a structure: {type(error).__name__}: {error}") from error
-    structures = [frames] if isinstance(frames, Atoms) else list(frames)
-    if not structures:
-        raise StructureError(f"{path} holds no structure")
-    return structures
 
 
 def write_structure(path: Path, atoms: Atoms) -> None:
@@ -55,3 +71,11 @@ def write_structure(path: Path, atoms: Atoms) -> None:
             ase.io.write(temporary, atoms, format=ase.io.formats.filetype(str(path), read=False))
     except (UnknownFileTypeError, KeyError, ValueError) as error:
         raise StructureError(f"cannot write a structure as {path}: {error}") from error
+
+
+def _is_known(path: Path) -> bool:
+    try:
+        ase.io.formats.filetype(str(path))
+    except UnknownFileTypeError:
+        return False
+    return True

@@ -13,10 +13,11 @@ from alignn_ff.models.base import (
     ModelStatistics,
     PropertyModel,
 )
-from alignn_ff.models.derivatives import assemble, predict
+from alignn_ff.models.derivatives import assemble, predict, predict_with_heads
 from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
 from alignn_ff.models.published_derivatives import (
     predict_as_published,
+    predict_as_published_with_heads,
     training_differences,
     unphysical_switches,
 )
@@ -42,6 +43,8 @@ __all__ = [
     "build_model",
     "predict",
     "predict_as_published",
+    "predict_as_published_with_heads",
+    "predict_with_heads",
     "training_differences",
     "unphysical_switches",
 ]

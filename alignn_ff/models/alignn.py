@@ -35,9 +35,9 @@ class AlignnConfig(ArchitectureConfig):
 
 
 def build_alignn(
-    config: AlignnConfig, recipe: GraphRecipe, elements: tuple[int, ...], _statistics: ModelStatistics
+    config: AlignnConfig, recipe: GraphRecipe, elements: tuple[int, ...], statistics: ModelStatistics
 ) -> PropertyModel:
     """A model with random weights."""
     width = config.hidden_features
     parts = NetworkParts("batch", lambda: GatedAverageConvolution(width, "batch"))
-    return PublishedProperty(config, recipe, elements, parts)
+    return PublishedProperty(config, recipe, elements, parts, statistics)

@@ -18,7 +18,7 @@ from alignn_ff.nn import GatedAverageConvolution
 class AlignnAtomwiseConfig(AtomwiseConfig):
     """Hyper-parameters of ``alignn_atomwise``."""
 
-    IGNORED = ("zero_inflated", "include_pos_deriv")
+    IGNORED = ("include_pos_deriv",)
 
     name: Literal["alignn_atomwise"] = Field("alignn_atomwise", description="family of the model")
 

@@ -22,7 +22,7 @@ ConvolutionType = Literal["alignn", "n_alignn", "t_alignn"]
 class AlignnAtomwisePureConfig(AtomwiseConfig):
     """Hyper-parameters of ``alignn_atomwise_pure``."""
 
-    IGNORED = ("zero_inflated", "include_pos_deriv", "extra_features", "batch_stress")
+    IGNORED = ("include_pos_deriv", "extra_features", "batch_stress")
 
     name: Literal["alignn_atomwise_pure"] = Field("alignn_atomwise_pure", description="family of the model")
     extra_features: int = Field(0, ge=0, description="accepted and ignored, as in the published code")

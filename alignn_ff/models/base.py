@@ -25,6 +25,18 @@ class ForceFieldConfig(BaseModel):
     stresswise_weight: float = Field(0.0, ge=0, description="loss weight of the stress")
 
 
+class Heads(NamedTuple):
+    """Further outputs of a model; None where it has none.
+
+    Attributes:
+        atomwise: (n_atoms, atomwise_output_features) float64.
+        additional: (n_systems, additional_output_features) float64.
+    """
+
+    atomwise: Tensor | None = None
+    additional: Tensor | None = None
+
+
 class ModelStatistics(NamedTuple):
     """Constants measured on the training set and kept in the checkpoint.
 
@@ -34,6 +46,8 @@ class ModelStatistics(NamedTuple):
         edges_per_atom: average number of bonds of an atom.
         triplets_per_line_node: average number of angles of a bond of the line graph.
         exact_free_atoms: whether the references are isolated atoms that the model must reproduce.
+        output_mean: (n,) of a property model's training targets; () where outputs are not scaled.
+        output_axes: (n, n) what one unit of each raw output adds to the outputs, a row each; likewise.
     """
 
     reference_energies: tuple[float, ...]
@@ -41,6 +55,8 @@ class ModelStatistics(NamedTuple):
     edges_per_atom: float
     triplets_per_line_node: float
     exact_free_atoms: bool = False
+    output_mean: tuple[float, ...] = ()
+    output_axes: tuple[tuple[float, ...], ...] = ()
 
 
 class EnergyModel(nn.Module, ABC):
@@ -66,6 +82,10 @@ class EnergyModel(nn.Module, ABC):
             (n_atoms,) float64, eV.
         """
 
+    def with_heads(self, graph: AtomicGraph, edge_vectors: Tensor) -> tuple[Tensor, Heads]:
+        """Energy of each atom, and what else the model says, for the price of one."""
+        return self(graph, edge_vectors), Heads()
+
 
 class PropertyModel(nn.Module, ABC):
     """A model whose outputs are properties of structures, not an energy that forces derive from.
@@ -78,7 +98,6 @@ class PropertyModel(nn.Module, ABC):
     recipe: GraphRecipe
     elements: tuple[int, ...]
 
-    @abstractmethod
     def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
         """Outputs of each structure.
 
@@ -89,18 +108,24 @@ class PropertyModel(nn.Module, ABC):
         Returns:
             (n_systems, n_outputs) float64; log-probabilities for a classification.
         """
+        return self.with_heads(graph, edge_vectors)[0]
 
+    def with_heads(self, graph: AtomicGraph, edge_vectors: Tensor) -> tuple[Tensor, Heads]:
+        """Outputs of each structure, and what else the model says, for the price of one."""
+        raw, heads = self.raw_with_heads(graph, edge_vectors)
+        return self.reported(raw), heads
 
-class Heads(NamedTuple):
-    """Further outputs of a model; None where it has none.
+    @abstractmethod
+    def raw_with_heads(self, graph: AtomicGraph, edge_vectors: Tensor) -> tuple[Tensor, Heads]:
+        """As :meth:`with_heads`, but outputs as a loss reads them: a zero-inflated one as logits and means."""
 
-    Attributes:
-        atomwise: (n_atoms, atomwise_output_features) float64.
-        additional: (n_systems, additional_output_features) float64.
-    """
+    def reported(self, raw: Tensor) -> Tensor:
+        """Outputs as the model reports them, (n_systems, n_outputs)."""
+        return raw
 
-    atomwise: Tensor | None = None
-    additional: Tensor | None = None
+    def scaled(self, label: Tensor) -> Tensor:
+        """Labels on the scale of raw outputs, (n_systems, n_outputs)."""
+        return label
 
 
 class ElementTable(nn.Module):

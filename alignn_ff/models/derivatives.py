@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
-from alignn_ff.models.base import EnergyModel
+from alignn_ff.models.base import EnergyModel, Heads
 from alignn_ff.nn import scatter_sum
 
 
@@ -32,19 +32,32 @@ def predict(
         derivatives: also forces and stress.
         create_graph: keep the derivatives differentiable, for training on them.
     """
+    return predict_with_heads(model, system, graph, derivatives=derivatives, create_graph=create_graph)[0]
+
+
+def predict_with_heads(
+    model: EnergyModel,
+    system: AtomicSystem,
+    graph: AtomicGraph,
+    *,
+    derivatives: bool = True,
+    create_graph: bool = False,
+) -> tuple[Prediction, Heads]:
+    """As :func:`predict`, with what else the model says of atoms and structures."""
     with torch.set_grad_enabled(derivatives or torch.is_grad_enabled()):  # also for callers under no_grad
         vectors = edge_vectors(system, graph)
         if derivatives and not vectors.requires_grad:
             vectors.requires_grad_()
-        atomic_energy = model(graph, vectors)
+        atomic_energy, heads = model.with_heads(graph, vectors)
         if not derivatives:
-            return assemble(atomic_energy, None, vectors, system, graph)
+            return assemble(atomic_energy, None, vectors, system, graph), heads
         (gradient,) = torch.autograd.grad(
             atomic_energy, vectors, torch.ones_like(atomic_energy), create_graph=create_graph, materialize_grads=True
         )
         if not create_graph:
             atomic_energy, vectors = atomic_energy.detach(), vectors.detach()
-        return assemble(atomic_energy, gradient, vectors, system, graph)
+            heads = Heads(*(None if head is None else head.detach() for head in heads))
+        return assemble(atomic_energy, gradient, vectors, system, graph), heads
 
 
 def assemble(

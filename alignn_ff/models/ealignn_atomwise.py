@@ -21,7 +21,6 @@ class EalignnAtomwiseConfig(AtomwiseConfig):
     """Hyper-parameters of ``ealignn_atomwise``."""
 
     IGNORED = (
-        "zero_inflated",
         "include_pos_deriv",
         "link",
         "grad_multiplier",

@@ -31,9 +31,9 @@ class AtomwiseModel(PublishedModel):
         recipe: GraphRecipe,
         elements: tuple[int, ...],
         parts: NetworkParts,
-        *statistics: ModelStatistics,
+        statistics: ModelStatistics,
     ) -> None:
-        super().__init__(config, recipe, elements, parts, *statistics)
+        super().__init__(config, recipe, elements, parts, statistics)
         self.config = config
         width = config.hidden_features
         n_atomwise, n_additional = config.atomwise_output_features, config.additional_output_features
@@ -64,11 +64,9 @@ class AtomwiseModel(PublishedModel):
             zbl = scatter_sum(each, graph.edge_dst, n_atoms)
         return penalty, zbl
 
-    def heads(self, graph: AtomicGraph, edge_vectors: Tensor) -> Heads:
+    def heads(self, states: States, graph: AtomicGraph) -> Heads:
         """Outputs of atoms, and further outputs of structures."""
-        if self.atomwise is None and self.additional is None:
-            return Heads()
-        atoms = self.states(graph, edge_vectors).atoms
+        atoms = states.atoms
         return Heads(
             atomwise=None if self.atomwise is None else self.atomwise(atoms).double(),
             additional=None if self.additional is None else self.additional(mean_over_atoms(atoms, graph)).double(),
@@ -110,7 +108,7 @@ def build_atomwise(
         )
     if config.kind == "energy":
         return AtomwiseEnergy(config, recipe, elements, parts, statistics)
-    return AtomwiseProperty(config, recipe, elements, parts)
+    return AtomwiseProperty(config, recipe, elements, parts, statistics)
 
 
 def _reference_envelope(distance: Tensor, config: AtomwiseConfig, cutoff: float) -> Tensor:

@@ -5,9 +5,9 @@ are not in it. Closed: an unknown field is an error.
 """
 
 from functools import cache
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from alignn_ff.elements import SCHEME_WIDTHS, FeatureScheme, scheme_of_width
 from alignn_ff.log import get_logger
@@ -24,7 +24,7 @@ class ArchitectureConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    IGNORED: ClassVar[tuple[str, ...]] = ("zero_inflated",)
+    IGNORED: ClassVar[tuple[str, ...]] = ()
     """Fields that are accepted and change nothing, as in the published code."""
 
     alignn_layers: int = Field(2, ge=0, description="blocks that update atoms, bonds and angles")
@@ -38,9 +38,17 @@ class ArchitectureConfig(BaseModel):
     hidden_features: int = Field(64, ge=1, description="channels of atoms, bonds and angles")
     output_features: int = Field(1, ge=1, description="number of outputs of a structure")
     link: Link = Field("identity", description="output activation: log applies exp(), logit applies sigmoid()")
-    zero_inflated: bool = Field(False, description="accepted and ignored, as in the published code")
+    zero_inflated: bool = Field(
+        False, description="each output is p(non-zero) times a mean, learned as a pair; criterion zig asks for it"
+    )
     classification: bool = Field(False, description="the output is a class, as log-probabilities")
     extra_features: int = Field(0, ge=0, description="width of per-atom fingerprints (atoms.arrays['extra_features'])")
+
+    @model_validator(mode="after")
+    def _one_meaning_of_outputs(self) -> Self:
+        if self.zero_inflated and self.classification:
+            raise ValueError("zero_inflated and classification exclude each other: an output is a number or a class")
+        return self
 
     @field_validator("atom_input_features")
     @classmethod
@@ -74,6 +82,11 @@ class ArchitectureConfig(BaseModel):
     def n_outputs(self) -> int:
         """Width of the output of a structure."""
         return self.n_classes if self.classification and not self.fingerprint_width else self.output_features
+
+    @property
+    def n_raw_outputs(self) -> int:
+        """Width of the readout: a zero-inflated output is read as a pair."""
+        return 2 * self.n_outputs if self.zero_inflated else self.n_outputs
 
     @property
     def activations(self) -> tuple[Activation, ...]:
@@ -122,7 +135,7 @@ class AtomwiseConfig(ArchitectureConfig, ForceFieldConfig):
     def kind(self) -> ModelKind:
         """An energy, where the mean over atoms times their number is a sum over atoms; else a property."""
         plain = self.output_features == 1 and self.activations == ("identity",)
-        extensive = self.energy_mult_natoms and self.fingerprint_width == 0
+        extensive = self.energy_mult_natoms and self.fingerprint_width == 0 and not self.zero_inflated
         return "energy" if self.calculates_forces and plain and extensive else "property"
 
     @property

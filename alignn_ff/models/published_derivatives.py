@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
-from alignn_ff.models.base import EnergyModel
+from alignn_ff.models.base import EnergyModel, Heads
 from alignn_ff.models.derivatives import SMALLEST_VOLUME_A3
 from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
 from alignn_ff.models.published_config import AtomwiseConfig
@@ -82,6 +82,21 @@ def predict_as_published(
     Returns:
         As ``derivatives.predict``; the stress in eV/Å³ too (the published one in GPa, divided by 160.21766208).
     """
+    return predict_as_published_with_heads(
+        model, system, graph, derivatives=derivatives, create_graph=create_graph, vectors=vectors
+    )[0]
+
+
+def predict_as_published_with_heads(
+    model: EnergyModel,
+    system: AtomicSystem,
+    graph: AtomicGraph,
+    *,
+    derivatives: bool = True,
+    create_graph: bool = False,
+    vectors: Tensor | None = None,
+) -> tuple[Prediction, Heads]:
+    """As :func:`predict_as_published`, with what else the model says of atoms and structures."""
     if not isinstance(model, PublishedEnergy) or not isinstance(model.architecture, AtomwiseConfig):
         raise TypeError(f"{type(model).__name__} is of no published family")
     config = model.architecture
@@ -89,11 +104,12 @@ def predict_as_published(
     if derivatives and not vectors.requires_grad:
         vectors.requires_grad_()
     detached = "lg_on_fly" not in config.IGNORED and not config.lg_on_fly
-    atomic_energy = model(graph, vectors, vectors.detach() if detached else None)
+    angle_vectors = vectors.detach() if detached else None
+    atomic_energy, heads = model.with_heads(graph, vectors, angle_vectors)
     n_systems = graph.n_atoms.shape[0]
     energy = scatter_sum(atomic_energy, graph.system_idx, n_systems)
     if not derivatives:
-        return Prediction(energy, atomic_energy, None, None)
+        return Prediction(energy, atomic_energy, None, None), heads
     (gradient,) = torch.autograd.grad(
         energy, vectors, torch.ones_like(energy), create_graph=create_graph, materialize_grads=True
     )
@@ -107,7 +123,8 @@ def predict_as_published(
     if not create_graph:
         energy, atomic_energy = energy.detach(), atomic_energy.detach()
         forces, stress = forces.detach(), stress.detach()
-    return Prediction(energy, atomic_energy, forces, stress)
+        heads = Heads(*(None if head is None else head.detach() for head in heads))
+    return Prediction(energy, atomic_energy, forces, stress), heads
 
 
 def _factor(config: AtomwiseConfig, graph: AtomicGraph) -> Tensor:
@@ -124,11 +141,13 @@ def _stress(config: AtomwiseConfig, vectors: Tensor, pair: Tensor, system: Atomi
     n_systems = graph.n_atoms.shape[0]
     virial: Tensor = scatter_sum(outer, graph.system_idx[graph.edge_src], n_systems)
     volume: Tensor = torch.linalg.det(system.cell).abs()[:, None, None]
-    volume = volume.masked_fill(volume < SMALLEST_VOLUME_A3, float("nan"))
+    without = volume < SMALLEST_VOLUME_A3
+    volume = volume.masked_fill(without, 1.0)  # NaN comes last, so that it reaches no gradient
     stress = -config.stress_multiplier * virial / volume
     if "batch_stress" not in config.IGNORED and not config.batch_stress:  # half of the sum over the first one's volume
+        without = without[:1]
         stress = (-virial.sum(0, keepdim=True) / (2.0 * volume[:1])).expand(n_systems, 3, 3)
-    return stress
+    return stress.masked_fill(without, float("nan"))
 
 
 def without_torque(forces: Tensor, system: AtomicSystem) -> Tensor:

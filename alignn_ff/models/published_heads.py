@@ -40,14 +40,19 @@ class PublishedModel(nn.Module):
     """Network and heads of a published family, without short-range terms."""
 
     def __init__(
-        self, config: ArchitectureConfig, recipe: GraphRecipe, elements: tuple[int, ...], parts: NetworkParts
+        self,
+        config: ArchitectureConfig,
+        recipe: GraphRecipe,
+        elements: tuple[int, ...],
+        parts: NetworkParts,
+        statistics: ModelStatistics,  # noqa: ARG002 - read by the kinds of models that this one is a part of
     ) -> None:
         super().__init__()
         mention_ignored_fields(config)
         self.architecture, self.recipe, self.elements = config, recipe, elements
         width, extra = config.hidden_features, config.fingerprint_width
         self.network = PublishedNetwork(config, elements, parts)
-        self.readout = nn.Linear(width + extra, config.n_outputs)
+        self.readout = nn.Linear(width + extra, config.n_raw_outputs)
         if config.link == "log":
             nn.init.constant_(self.readout.bias, math.log(TYPICAL_POSITIVE))
         if extra:
@@ -81,24 +86,63 @@ class PublishedModel(nn.Module):
         none = distance.new_zeros(graph.atomic_numbers.shape[0])
         return none, none
 
-    def heads(self, graph: AtomicGraph, edge_vectors: Tensor) -> Heads:  # noqa: ARG002
+    def heads(self, states: States, graph: AtomicGraph) -> Heads:  # noqa: ARG002
         """Outputs beside the main one."""
         return Heads()
 
 
 class PublishedProperty(PublishedModel, PropertyModel):
-    """Outputs of a structure from the mean over its atoms."""
+    """Outputs of a structure from the mean over its atoms.
 
-    def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
-        """(n_systems, n_outputs) float64."""
+    With ``statistics.output_mean`` the network's outputs are scaled: outputs = mean + raw·axes.
+    """
+
+    output_mean: Tensor
+    output_axes: Tensor
+
+    def __init__(
+        self,
+        config: ArchitectureConfig,
+        recipe: GraphRecipe,
+        elements: tuple[int, ...],
+        parts: NetworkParts,
+        statistics: ModelStatistics,
+    ) -> None:
+        super().__init__(config, recipe, elements, parts, statistics)
+        self.scales_outputs = bool(statistics.output_mean)
+        if self.scales_outputs:
+            self.register_buffer("output_mean", torch.tensor(statistics.output_mean, dtype=torch.float64))
+            self.register_buffer("output_axes", torch.tensor(statistics.output_axes, dtype=torch.float64))
+
+    def raw_with_heads(self, graph: AtomicGraph, edge_vectors: Tensor) -> tuple[Tensor, Heads]:
+        """(n_systems, n_outputs) float64, twice as many of a zero-inflated model; and heads."""
         states = self.states(graph, edge_vectors)
+        return self._raw(states, graph), self.heads(states, graph)
+
+    def _raw(self, states: States, graph: AtomicGraph) -> Tensor:
         pooled = mean_over_atoms(states.atoms, graph)
         if self.architecture.fingerprint_width:
             pooled = self.extra_layers(torch.cat([pooled, self._fingerprints(graph, pooled.dtype)], dim=1))
-        output: Tensor = self.readout(pooled).double() + self.added_to_output(states, graph)[:, None]
+        output: Tensor = self.readout(pooled).double()
+        n = self.architecture.n_outputs
+        logits, output = output[:, :-n], output[:, -n:] + self.added_to_output(states, graph)[:, None]
         for name in self.architecture.activations:
             output = ACTIVATIONS[name](output)
-        return output
+        return torch.cat([logits, output], dim=1) if self.architecture.zero_inflated else output
+
+    def reported(self, raw: Tensor) -> Tensor:
+        """(n_systems, n_outputs) float64: of a zero-inflated model p·mean, on the scale of the labels."""
+        if self.architecture.zero_inflated:
+            logits, means = raw.chunk(2, dim=1)
+            return torch.sigmoid(logits) * means
+        return self.output_mean + raw @ self.output_axes if self.scales_outputs else raw
+
+    def scaled(self, label: Tensor) -> Tensor:
+        """(n_systems, n_outputs) labels as raw outputs should be."""
+        if not self.scales_outputs:
+            return label
+        result: Tensor = torch.linalg.solve(self.output_axes, label - self.output_mean, left=False)
+        return result
 
     def added_to_output(self, states: States, graph: AtomicGraph) -> Tensor:
         """What short-range terms add to each output, (n_systems,) float64."""
@@ -132,7 +176,7 @@ class PublishedEnergy(PublishedModel, EnergyModel):
         parts: NetworkParts,
         statistics: ModelStatistics,
     ) -> None:
-        super().__init__(config, recipe, elements, parts)
+        super().__init__(config, recipe, elements, parts, statistics)
         if statistics.exact_free_atoms:
             raise ConfigError(
                 f"reference energies of isolated atoms need a family that keeps them exactly (alignn_smooth), not "
@@ -143,7 +187,16 @@ class PublishedEnergy(PublishedModel, EnergyModel):
 
     def forward(self, graph: AtomicGraph, edge_vectors: Tensor, angle_vectors: Tensor | None = None) -> Tensor:
         """Energy of each atom, (n_atoms,) float64, eV; ``angle_vectors`` as in :meth:`states`."""
+        return self._energy(self.states(graph, edge_vectors, angle_vectors), graph)
+
+    def with_heads(
+        self, graph: AtomicGraph, edge_vectors: Tensor, angle_vectors: Tensor | None = None
+    ) -> tuple[Tensor, Heads]:
+        """Energy of each atom, and outputs beside it."""
         states = self.states(graph, edge_vectors, angle_vectors)
+        return self._energy(states, graph), self.heads(states, graph)
+
+    def _energy(self, states: States, graph: AtomicGraph) -> Tensor:
         local = self.readout(states.atoms).squeeze(1).double()
         reference = self.reference[self.network.features.row_of[graph.atomic_numbers]]
         energy: Tensor = reference + self.scale * local + states.penalty + states.zbl

@@ -7,12 +7,13 @@ from alignn_ff.nn.envelope import polynomial_envelope, shoulder_envelope
 from alignn_ff.nn.gated_average import GatedAverageConvolution
 from alignn_ff.nn.gated_sum import gated_sum, plain_gated_sum
 from alignn_ff.nn.gaussian import GaussianBasis
-from alignn_ff.nn.norm import NormedLayer, NormKind
+from alignn_ff.nn.norm import BatchNorm, NormedLayer, NormKind
 from alignn_ff.nn.repulsion import ZBLRepulsion
 from alignn_ff.nn.segment import Edges, Segments, gather, make_edges, make_segments, scatter_sum, segment_sum
 from alignn_ff.nn.short_range import linear_penalty, published_zbl
 
 __all__ = [
+    "BatchNorm",
     "EdgeGatedConvolution",
     "Edges",
     "GatedAverageConvolution",

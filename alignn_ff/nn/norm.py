@@ -16,8 +16,13 @@ class BatchNorm(nn.Module):
 
     As ``torch.nn.BatchNorm1d`` (Ioffe and Szegedy 2015), with the statistics kept in float64 whatever the
     dtype of the network, and batches of a single row allowed.
+
+    Attributes:
+        sum_over_ranks: differentiable sum over the processes of a training run, so that the statistics are
+            those of the whole batch; None where there is one process.
     """
 
+    sum_over_ranks: Callable[[Tensor], Tensor] | None = None
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
@@ -33,12 +38,24 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, features)."""
-        if self.training and x.shape[0] > 0:
-            mean, variance = x.mean(0), x.var(0, correction=0)
-            self._track(mean.detach(), variance.detach(), x.shape[0])
+        n_rows = self._n_rows(x) if self.training else 0
+        if n_rows > 0:
+            mean, variance = self._moments(x, n_rows)
+            self._track(mean.detach(), variance.detach(), n_rows)
         else:
             mean, variance = self.running_mean.to(x.dtype), self.running_var.to(x.dtype)
         return (x - mean) * (torch.rsqrt(variance + self.eps) * self.weight) + self.bias
+
+    def _n_rows(self, x: Tensor) -> int:
+        if self.sum_over_ranks is None:
+            return x.shape[0]
+        return int(self.sum_over_ranks(torch.tensor(x.shape[0])))
+
+    def _moments(self, x: Tensor, n_rows: int) -> tuple[Tensor, Tensor]:
+        if self.sum_over_ranks is None:
+            return x.mean(0), x.var(0, correction=0)
+        mean = self.sum_over_ranks(x.sum(0)) / n_rows
+        return mean, self.sum_over_ranks((x - mean).square().sum(0)) / n_rows
 
     def _track(self, mean: Tensor, variance: Tensor, n_rows: int) -> None:
         unbiased = variance * (n_rows / max(n_rows - 1, 1))

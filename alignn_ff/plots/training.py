@@ -25,16 +25,23 @@ QUANTITIES: Mapping[str, Quantity] = {
     "energy": Quantity("energy (eV/atom)", "meV/atom", 1000.0),
     "forces": Quantity("force component (eV/Å)", "eV/Å", 1.0),
     "stress": Quantity("stress component (GPa)", "GPa", 1.0),
+    "target": Quantity("target", "", 1.0),
+    "atomwise": Quantity("value of an atom", "", 1.0),
+    "additional": Quantity("further output", "", 1.0),
 }
 CURVES: Mapping[str, str] = {
     "val_energy_MAE_meV_per_atom": "energy MAE (meV/atom)",
     "val_force_MAE_eV_per_A": "force MAE (eV/Å)",
     "val_stress_MAE_GPa": "stress MAE (GPa)",
+    "val_target_MAE": "target MAE",
+    "val_accuracy": "accuracy",
+    "val_atomwise_MAE": "MAE of atoms' values",
+    "val_additional_MAE": "MAE of further outputs",
 }
 
 
 def learning_curve(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Losses and validation errors over the epochs, on logarithmic axes."""
+    """Losses and validation errors over the epochs, on logarithmic axes where all are positive."""
     curves = {name: label for name, label in CURVES.items() if any(name in row for row in history)}
     with house_style():
         figure = new_figure(2.4 * (1 + len(curves)), 2.2)
@@ -49,24 +56,29 @@ def learning_curve(history: Sequence[Mapping[str, float]]) -> Figure:
         for panel, (name, label) in zip(axes[1:], curves.items(), strict=True):
             _curve(panel, history, name, COLOURS[1], None)
             panel.set_ylabel(label)
-        for panel in axes:
-            panel.set_yscale("log")
-            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
-            panel.yaxis.set_minor_formatter(NullFormatter())
+        for panel, shown in zip(axes, (("train_total_loss", "val_loss"), *((name,) for name in curves)), strict=True):
+            if all(row.get(name, 1.0) > 0 for row in history for name in shown) and shown != ("val_accuracy",):
+                _make_logarithmic(panel)
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
             panel.set_xlabel("epoch")
     return figure
 
 
+def _make_logarithmic(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def parity_figures(comparisons: Mapping[str, Sequence[Comparison]]) -> dict[str, Figure]:
-    """One figure each for energy, forces and stress, as far as there are labels.
+    """One figure for each kind of number that is labelled and predicted; none for classes.
 
     Args:
         comparisons: split ("train", "val", …) → labels beside predictions.
 
     Returns:
-        "energy", "forces", "stress" → figure.
+        "energy", "forces", "stress", "target", "atomwise", "additional" → figure.
     """
     figures = {}
     for name, quantity in QUANTITIES.items():
@@ -78,7 +90,8 @@ def parity_figures(comparisons: Mapping[str, Sequence[Comparison]]) -> dict[str,
 
 
 def _points(items: Sequence[Comparison], name: str) -> NDArray[np.float64]:
-    arrays = [np.asarray(getattr(item, name)).reshape(2, -1) for item in items]
+    shown = [item for item in items if not (name == "target" and item.probabilities.size)]
+    arrays = [np.asarray(getattr(item, name)).reshape(2, -1) for item in shown]
     return np.concatenate(arrays, axis=1) if arrays else np.zeros((2, 0))
 
 

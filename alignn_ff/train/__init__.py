@@ -1,15 +1,19 @@
 """Training on DFT data: one JSON config in, a model file and its metrics out."""
 
-from alignn_ff.train.config import TrainingConfig, load_config, validate_config
+from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.configuration import load_config, validate_config
+from alignn_ff.train.datasets import DataKeys, read_records
+from alignn_ff.train.evaluation import evaluate_file, records_for
 from alignn_ff.train.interrupt import TrainingInterruptedError
 from alignn_ff.train.loop import Observer
 from alignn_ff.train.metrics import Comparison, compare, errors, summarise
-from alignn_ff.train.records import Record, read_records
+from alignn_ff.train.records import Record
 from alignn_ff.train.run import TrainingResult, train
 from alignn_ff.train.state import Progress
 
 __all__ = [
     "Comparison",
+    "DataKeys",
     "Observer",
     "Progress",
     "Record",
@@ -18,8 +22,10 @@ __all__ = [
     "TrainingResult",
     "compare",
     "errors",
+    "evaluate_file",
     "load_config",
     "read_records",
+    "records_for",
     "summarise",
     "train",
     "validate_config",

@@ -1,7 +1,11 @@
-"""The files of a training run: which record went where, models, predictions."""
+"""The files of a training run: which record went where, models, histories, predictions."""
 
-from collections.abc import Sequence
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from numpy import float64
 from numpy.typing import NDArray
@@ -9,6 +13,9 @@ from numpy.typing import NDArray
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import TrainingError
+from alignn_ff.io import atomic_write, write_json
+from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.data import RunData
 from alignn_ff.train.loop import Trainer
 from alignn_ff.train.metrics import Comparison
 from alignn_ff.train.records import Record
@@ -40,29 +47,103 @@ def identifiers(records: Sequence[Record], split: Split) -> dict[str, object]:
     return {name: [records[i].identifier for i in indices] for name, indices in split._asdict().items()}
 
 
+def loader_description(config: TrainingConfig, data: RunData) -> dict[str, object]:
+    """What makes the batches of a run: ids, order, and the digest of the cache that vouches for the graphs."""
+    return {
+        **identifiers(data.records, data.split),
+        "batch_size": config.batch_size,
+        "random_seed": config.random_seed,
+        "cache": None if data.cache is None else str(data.cache.folder.resolve()),
+        "cache_digest": data.cache_digest,
+    }
+
+
 def save_model(path: Path, header: Header, trainer: Trainer) -> None:
     """Write a model file of the averaged weights, in float32."""
     provenance = header.provenance.model_copy(update={"epochs": trainer.progress.epoch})
+    parameters = {name for name, _ in trainer.model.named_parameters()}
     with trainer.average.applied_to(trainer.model):
         state = {name: tensor.detach().clone() for name, tensor in trainer.model.state_dict().items()}
-    weights = {name: t.float() if name in trainer.average.weights else t for name, t in state.items()}
+    weights = {name: tensor.float() if name in parameters else tensor for name, tensor in state.items()}
     checkpoint.save(path, header.model_copy(update={"provenance": provenance}), weights)
 
 
-def prediction_rows(comparisons: Sequence[Comparison]) -> list[dict[str, object]]:
-    """Labels beside predictions, one entry a structure, with units in the names."""
-    return [
-        {
-            "id": item.identifier,
-            "config_type": item.group,
-            "n_atoms": item.n_atoms,
-            "energy_eV_per_atom": _pair(item.energy),
-            "forces_eV_per_A": _pair(item.forces),
-            "stress_GPa": _pair(item.stress),
-        }
-        for item in comparisons
-    ]
+def write_histories(folder: Path, trainer: Trainer) -> None:
+    """One row an epoch: all of it, and what belongs to training and to validation by themselves."""
+    rows = trainer.progress.history
+    write_json(folder / "history.json", {"rows": rows})
+    for split in ("train", "val"):
+        own = [
+            {name.removeprefix(f"{split}_"): value for name, value in row.items() if name == "epoch" or split in name}
+            for row in rows
+        ]
+        outputs = {"outputs": trainer.progress.outputs} if split == "val" and trainer.progress.outputs else {}
+        write_json(folder / f"history_{split}.json", {"rows": own, **outputs})
 
 
-def _pair(values: NDArray[float64]) -> dict[str, object]:
-    return {"label": values[0].tolist(), "prediction": values[1].tolist()}
+def prediction_row(item: Comparison) -> dict[str, object]:
+    """Labels beside predictions of a structure, with units in the names."""
+    return {
+        "id": item.identifier,
+        "config_type": item.group,
+        "n_atoms": item.n_atoms,
+        **{title: _pair(name, getattr(item, name)) for name, title in TITLES.items() if getattr(item, name).size},
+        **({"probabilities": item.probabilities.tolist()} if item.probabilities.size else {}),
+    }
+
+
+TITLES: Final[Mapping[str, str]] = {
+    "energy": "energy_eV_per_atom",
+    "forces": "forces_eV_per_A",
+    "stress": "stress_GPa",
+    "target": "target",
+    "atomwise": "atomwise",
+    "additional": "additional",
+}
+"""Field of a comparison → its name in files, with the unit."""
+
+
+def write_predictions(folder: Path, comparisons: Mapping[str, Sequence[Comparison]]) -> None:
+    """All predictions as JSON, and those of structures as CSV, a file a split, named as published."""
+    with atomic_write(folder / "predictions.json") as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines(_json_lines(comparisons))
+    for split, items in comparisons.items():
+        with atomic_write(folder / f"prediction_results_{split}_set.csv") as temporary:
+            temporary.write_text(_csv(items), encoding="utf-8")
+
+
+def _json_lines(comparisons: Mapping[str, Sequence[Comparison]]) -> Iterator[str]:
+    """A JSON object, split → rows, a line a structure, made line by line."""
+    yield "{"
+    for place, (split, items) in enumerate(comparisons.items()):
+        yield f"{',' if place else ''}\n{json.dumps(split)}: ["
+        for row, item in enumerate(items):
+            yield f"{',' if row else ''}\n{json.dumps(prediction_row(item), allow_nan=False)}"
+        yield "\n]"
+    yield "\n}\n"
+
+
+def _csv(comparisons: Sequence[Comparison]) -> str:
+    """Columns id, target, prediction (energy per atom of a force field), then further outputs; a row a structure."""
+    text = io.StringIO()
+    rows = [{"id": item.identifier, **_graph_level(item)} for item in comparisons]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _graph_level(item: Comparison) -> dict[str, object]:
+    columns: dict[str, object] = {}
+    main = item.target if item.target.size else item.energy
+    for prefix, pairs in (("", main), ("additional_", item.additional)):
+        for k, (label, prediction) in enumerate(pairs.T):
+            suffix = f"_{k}" if pairs.shape[1] > 1 else ""
+            columns |= {f"{prefix}target{suffix}": float(label), f"{prefix}prediction{suffix}": float(prediction)}
+    return columns | {f"probability_{k}": float(p) for k, p in enumerate(item.probabilities)}
+
+
+def _pair(name: str, values: NDArray[float64]) -> dict[str, object]:
+    label, prediction = values[:, 0].tolist() if name == "energy" else values.tolist()
+    return {"label": label, "prediction": prediction}

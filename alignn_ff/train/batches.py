@@ -1,8 +1,8 @@
-"""Records as tensors: graphs built once, targets with masks, batches in a seeded order."""
+"""Records as tensors: graphs built once, targets beside them, batches in a seeded order."""
 
 import random
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,27 +16,14 @@ from alignn_ff.graph import (
     batch_systems,
     build_graph,
     edge_vectors,
-    graph_to,
     system_from_atoms,
-    system_to,
+    with_extra_features,
 )
 from alignn_ff.train.records import Record
+from alignn_ff.train.targets import LabelWidths, Targets, targets_of
 
-
-class Targets(NamedTuple):
-    """Labels of a batch, float64, zero where the mask is false; never NaN.
-
-    Attributes:
-        energy: (n_systems,) eV, total.
-        forces: (n_atoms, 3) eV/Å. has_forces: (n_atoms,) bool.
-        stress: (n_systems, 3, 3) eV/Å³, tension positive. has_stress: (n_systems,) bool.
-    """
-
-    energy: Tensor
-    forces: Tensor
-    has_forces: Tensor
-    stress: Tensor
-    has_stress: Tensor
+NO_PROPERTIES = LabelWidths()
+Nest = TypeVar("Nest", bound=tuple[Any, ...])
 
 
 class Sample(NamedTuple):
@@ -47,30 +34,42 @@ class Sample(NamedTuple):
     targets: Targets
 
     def to(self, device: torch.device) -> "Sample":
-        """The same on another device."""
-        return Sample(
-            system_to(self.system, device),
-            graph_to(self.graph, device),
-            Targets(*(tensor.to(device) for tensor in self.targets)),
-        )
+        """The same on another device; does not wait where this one is in pinned memory."""
+        return _mapped(self, lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pinned(self) -> "Sample":
+        """The same in pinned memory."""
+        return _mapped(self, Tensor.pin_memory)
 
 
-def build_sample(record: Record, recipe: GraphRecipe) -> Sample:
-    """Graph and targets of one record."""
+def empty_like(sample: Sample) -> Sample:
+    """A batch of no structures, for a process whose part of a batch is empty."""
+    return _mapped(sample, lambda tensor: tensor[:0])
+
+
+def _mapped(nest: Nest, change: Callable[[Tensor], Tensor]) -> Nest:
+    """Containers with every tensor changed."""
+    make: Callable[..., Nest] = type(nest)
+    return make(*(_changed(part, change) for part in nest))
+
+
+def _changed(part: object, change: Callable[[Tensor], Tensor]) -> object:
+    if isinstance(part, Tensor):
+        return change(part)
+    return _mapped(part, change) if isinstance(part, tuple) else part
+
+
+def build_sample(record: Record, recipe: GraphRecipe, widths: LabelWidths = NO_PROPERTIES) -> Sample:
+    """Graph and targets of one record.
+
+    Args:
+        record: structure and labels.
+        recipe: how atoms become a graph.
+        widths: of the properties that some record of the set has.
+    """
     system = system_from_atoms(record.atoms)
-    n_atoms = len(record.atoms)
-    targets = Targets(
-        energy=torch.tensor([record.energy], dtype=torch.float64),
-        forces=torch.zeros(n_atoms, 3, dtype=torch.float64)
-        if record.forces is None
-        else torch.from_numpy(record.forces.copy()),
-        has_forces=torch.full((n_atoms,), record.forces is not None),
-        stress=torch.zeros(1, 3, 3, dtype=torch.float64)
-        if record.stress is None
-        else torch.from_numpy(record.stress.copy())[None],
-        has_stress=torch.tensor([record.stress is not None]),
-    )
-    return Sample(system, build_graph(system, recipe), targets)
+    graph = with_extra_features(build_graph(system, recipe), record.atoms)
+    return Sample(system, graph, targets_of(record, widths))
 
 
 def edge_lengths(sample: Sample) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

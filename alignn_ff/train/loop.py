@@ -2,21 +2,27 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from alignn_ff.graph import Prediction
-from alignn_ff.models import EnergyModel, predict, predict_as_published, unphysical_switches
-from alignn_ff.train.average import WeightAverage
-from alignn_ff.train.batches import Sample, epoch_order, join
+from alignn_ff.models import EnergyModel, PropertyModel
+from alignn_ff.train.average import WeightAverage, copy_tensors, evolving_tensors
+from alignn_ff.train.batches import Sample, epoch_order
+from alignn_ff.train.books import LossBook, StepLoss, ValidationBook
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.loss import Loss, LossWeights, Measure, loss_weights, weighted_loss
+from alignn_ff.train.freezing import set_training_mode
+from alignn_ff.train.loader import Loader
+from alignn_ff.train.loss import Measure, combined, label_counts, loss_weights
 from alignn_ff.train.optimizers import build_optimizer
+from alignn_ff.train.outputs import ModelOutputs, evaluate
+from alignn_ff.train.parts import PARTS
+from alignn_ff.train.ranks import Alone, Ranks, deal
+from alignn_ff.train.replay import WithReplay, n_replayed
 from alignn_ff.train.schedule import SCHEDULES
 from alignn_ff.train.state import Progress, TrainingState
-from alignn_ff.units import GPA_PER_EV_PER_A3, MEV_PER_EV
 
 LATE_FRACTION = 0.6
 """From this fraction of the steps on, ``late_energy_factor`` acts."""
@@ -33,39 +39,61 @@ class Observer(Protocol):
         """After every epoch, with its row of the history."""
 
 
+@runtime_checkable
+class BuildObserver(Protocol):
+    """Somebody who also watches graphs being built."""
+
+    def on_build(self, done: int, total: int) -> None:
+        """Now and then, with the number of graphs that there are, of how many."""
+
+
 class Trainer:
     """One run: a model, its data, and where it stands.
 
     Args:
         config: of the run.
-        model: on its device, parameters in their dtype.
+        model: on its device, parameters in their dtype; those that do not require a gradient stay as they are.
         training, validation: samples on the CPU; validation may be empty.
         measure: criterion with its scales.
         device: where steps run.
+        ranks: processes of the run; each computes its part of every batch.
+        replay: samples of the model's past, of which each epoch sees some.
     """
 
     def __init__(
         self,
         config: TrainingConfig,
-        model: EnergyModel,
+        model: EnergyModel | PropertyModel,
         *,
         training: Sequence[Sample],
         validation: Sequence[Sample],
         measure: Measure,
         device: torch.device,
+        ranks: Ranks | None = None,
+        replay: Sequence[Sample] = (),
     ) -> None:
         self.config, self.model, self.device = config, model, device
+        self.ranks: Ranks = ranks or Alone()
+        self.loader = Loader(n_threads=config.num_workers, pin_memory=config.pin_memory)
         self.training, self.validation, self.measure = training, validation, measure
+        self.replay, self.n_replayed = replay, n_replayed(len(training), len(replay), config.replay_fraction)
         self.optimizer = build_optimizer(model, config)
         self.average = WeightAverage(model, config.ema_decay)
         self.progress = Progress()
-        self._sums = torch.zeros(len(Loss._fields), dtype=torch.float64, device=device)
-        self.batches_per_epoch = -(-len(training) // config.batch_size)
-        self.n_steps = self.batches_per_epoch * config.epochs
-        self.n_warmup = min(config.warmup_steps, int(LONGEST_WARMUP_FRACTION * self.n_steps))
-        self.weights = loss_weights(config.model)
-        self.as_published = bool(unphysical_switches(config.model))
-        self.late_weights = self.weights._replace(energy=self.weights.energy * config.late_energy_factor)
+        self.book = LossBook(device)
+        n_batches = -(-(len(training) + self.n_replayed) // config.batch_size)
+        self.steps_per_epoch = -(-n_batches // config.accumulation_steps)
+        self.n_steps = self.steps_per_epoch * config.epochs
+        self.n_scheduled = self.steps_per_epoch * (config.lr_total_epochs or config.epochs)
+        self.n_warmup = min(config.warmup_steps, int(LONGEST_WARMUP_FRACTION * self.n_scheduled))
+        weights = loss_weights(config.model)
+        self.learned = [weight > 0 for weight in weights]
+        self.weights = torch.tensor(weights, dtype=torch.float64, device=device)
+        late = [config.late_energy_factor if part.graph_level else 1.0 for part in PARTS]
+        self.late_weights = self.weights * torch.tensor(late, dtype=torch.float64, device=device)
+        self.needs_derivatives = any(
+            learned for learned, part in zip(self.learned, PARTS, strict=True) if part.name in ("forces", "stress")
+        )
 
     def run(self, *, observer: Observer, save: Callable[["Trainer", bool], None], stop: Callable[[], bool]) -> None:
         """Train to the end, or until ``stop`` says so.
@@ -79,12 +107,15 @@ class Trainer:
         last_save = started = time.monotonic()
         before = self.progress.seconds
         while not self.finished:
-            for batch in self._rest_of_epoch():
-                self._add(self.step(batch))
+            set_training_mode(self.model)
+            for batches in self._rest_of_epoch():
+                self.book.add(self.step(batches))
+                self.progress.batch += 1
                 self.progress.seconds = before + time.monotonic() - started
                 observer.on_step(self.progress, self.n_steps)
                 interrupted = stop()
-                if interrupted or time.monotonic() - last_save > 60 * self.config.checkpoint_minutes:
+                (due,) = self.ranks.largest(time.monotonic() - last_save > 60 * self.config.checkpoint_minutes)
+                if interrupted or due:
                     save(self, False)
                     last_save = time.monotonic()
                 if interrupted:
@@ -101,56 +132,67 @@ class Trainer:
         stale = patience is not None and bool(self.validation) and progress.epoch - progress.best_epoch >= patience
         return progress.epoch >= self.config.epochs or stale
 
-    def step(self, batch: Sample) -> Loss:
-        """One optimiser step."""
+    def step(self, batches: Sequence[Sample]) -> StepLoss:
+        """One optimiser step over one batch, or over several whose gradients add up."""
         step = self.progress.step
-        rate = self.config.learning_rate * SCHEDULES[self.config.scheduler](step, self.n_steps, self.n_warmup)
+        rate = self.config.learning_rate * SCHEDULES[self.config.scheduler](step, self.n_scheduled, self.n_warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        late = step >= LATE_FRACTION * self.n_steps
-        _, loss = self.compute(batch, self.late_weights if late else self.weights, training=True)
+        weights = self.late_weights if step >= LATE_FRACTION * self.n_scheduled else self.weights
+        here = [batch.to(self.device) for batch in batches]
+        own = torch.stack([label_counts(batch.targets) for batch in here]).sum(0)
+        counts = self.ranks.total(own)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
+        sums = torch.zeros_like(counts)
+        for batch in here:
+            _, costs = self.compute(batch, training=True)
+            combined(costs, counts, weights).backward()
+            sums += costs.detach()
+        self.ranks.sum_gradients(self.model)
         if self.config.gradient_clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
         self.optimizer.step()
         self.average.update(self.model, step)
         self.progress.step += 1
-        return loss
+        return StepLoss(combined(sums, counts, weights), sums, own)
 
-    def compute(self, batch: Sample, weights: LossWeights, *, training: bool) -> tuple[Prediction, Loss]:
-        """Prediction and loss of one batch: the same for training and validation."""
-        system, graph, targets = batch.to(self.device)
-        needed = weights.forces > 0 or weights.stress > 0 or not training
-        differentiate = predict_as_published if training and self.as_published else predict
-        prediction = differentiate(self.model, system, graph, derivatives=needed, create_graph=training)
-        return prediction, weighted_loss(prediction, targets, graph.n_atoms, weights, self.measure)
+    def compute(self, batch: Sample, *, training: bool) -> tuple[ModelOutputs, Tensor]:
+        """Outputs, and (n_parts,) sums of costs, of one batch: the same for training and validation."""
+        system, graph, targets = batch
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.use_amp):
+            outputs = evaluate(
+                self.model, system, graph, derivatives=self.needs_derivatives or not training, training=training
+            )
+        if isinstance(self.model, PropertyModel) and not self.classifies:
+            targets = targets._replace(target=self.model.scaled(targets.target))
+        return outputs, self.measure.sums(outputs, targets, graph.n_atoms, parts=self.learned)
 
-    def validate(self) -> dict[str, float]:
-        """Loss and mean absolute errors of the averaged weights on the validation set."""
-        sums = {"loss": 0.0, "energy": 0.0, "forces": 0.0, "stress": 0.0}
-        counts = dict.fromkeys(sums, 0)
-        with self.average.applied_to(self.model):
-            for sample in self.validation:
-                prediction, loss = self.compute(sample, self.late_weights, training=False)
-                for name, error in {"loss": loss.total[None], **_errors(prediction, sample)}.items():
-                    sums[name] += float(error.detach().abs().sum())
-                    counts[name] += error.numel()
-        means = {name: sums[name] / counts[name] for name in sums if counts[name]}
-        units = {
-            "loss": ("val_loss", 1.0),
-            "energy": ("val_energy_MAE_meV_per_atom", MEV_PER_EV),
-            "forces": ("val_force_MAE_eV_per_A", 1.0),
-            "stress": ("val_stress_MAE_GPa", GPA_PER_EV_PER_A3),
-        }
-        return {units[name][0]: value * units[name][1] for name, value in means.items()}
+    @property
+    def classifies(self) -> bool:
+        """Whether the target of a structure is a class."""
+        return bool(getattr(self.config.model, "classification", False))
+
+    def validate(self) -> ValidationBook:
+        """Loss, errors and outputs of the averaged weights on the validation set."""
+        book = ValidationBook(self.late_weights, len(self.validation), classifies=self.classifies)
+        self.model.eval()
+        size, n_samples = self.config.batch_size, len(self.validation)
+        order = [deal(range(start, min(start + size, n_samples)), self.ranks) for start in range(0, n_samples, size)]
+        with self.average.applied_to(self.model), torch.set_grad_enabled(False):
+            for rows, sample in zip(order, self.loader.batches(self.validation, order), strict=True):
+                batch = sample.to(self.device)
+                outputs, costs = self.compute(batch, training=False)
+                book.add(rows, costs, outputs, batch.targets, batch.graph.n_atoms)
+        book.share(self.ranks)
+        set_training_mode(self.model)
+        return book
 
     def state(self, fingerprint: dict[str, str]) -> TrainingState:
         """Everything that a resume needs."""
-        self.progress.sums = self._sums.tolist()
+        self.progress.sums = self.book.to_list(self.ranks)
         return TrainingState(
             progress=self.progress,
-            model={name: p.detach() for name, p in self.model.named_parameters()},
+            model=evolving_tensors(self.model),
             average=self.average.weights,
             optimizer=self.optimizer.state_dict(),
             fingerprint=fingerprint,
@@ -160,47 +202,37 @@ class Trainer:
         """Go back to a saved state."""
         self.progress = state.progress
         self.optimizer.load_state_dict(state.optimizer)
-        with torch.no_grad():
-            self._sums.copy_(torch.tensor(state.progress.sums))
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(state.model[name])
-                self.average.weights[name].copy_(state.average[name])
+        self.book.restore(state.progress.sums, self.ranks)
+        copy_tensors(state.model, self.model)
+        for name, tensor in self.average.weights.items():
+            tensor.copy_(state.average[name])
 
-    def _rest_of_epoch(self) -> Iterator[Sample]:
-        order = epoch_order(
-            len(self.training), self.config.batch_size, seed=self.config.random_seed, epoch=self.progress.epoch
-        )
-        return (join([self.training[i] for i in indices]) for indices in order[self.progress.batch :])
-
-    def _add(self, loss: Loss) -> None:
-        self.progress.batch += 1
-        self._sums += torch.stack(loss).detach()
+    def _rest_of_epoch(self) -> Iterator[list[Sample]]:
+        """The batches of each step that is left of this epoch."""
+        config, epoch, each = self.config, self.progress.epoch, self.config.accumulation_steps
+        samples = WithReplay(self.training, self.replay, self.n_replayed, seed=config.random_seed, epoch=epoch)
+        order = epoch_order(len(samples), config.batch_size, seed=config.random_seed, epoch=epoch)
+        left = order[self.progress.batch * each :]
+        batches = self.loader.batches(samples, [deal(indices, self.ranks) for indices in left])
+        return iter(lambda: list(islice(batches, each)), [])
 
     def _finish_epoch(self) -> bool:
         """Close the books of an epoch; says whether it is the best so far."""
         progress = self.progress
         progress.epoch += 1
         row = {"epoch": float(progress.epoch), "learning_rate": self.optimizer.param_groups[0]["lr"]}
-        means = (self._sums / progress.batch).tolist()
-        row |= {f"train_{name}_loss": mean for name, mean in zip(Loss._fields, means, strict=True)}
-        row |= self.validate() if self.validation else {}
+        row |= {f"train_{name}_loss": mean for name, mean in self.book.means(progress.batch, self.ranks).items()}
+        book = self.validate() if self.validation else None
+        row |= {} if book is None else book.row()
         row["seconds"] = progress.seconds
         progress.batch = 0
-        self._sums.zero_()
+        self.book.clear()
         progress.history.append(row)
         loss = row.get("val_loss")
         is_best = loss is None or progress.best_loss is None or loss < progress.best_loss
         if is_best:
             progress.best_loss, progress.best_epoch = loss, progress.epoch
+        if book is not None and self.config.store_outputs:
+            outputs = {"epoch": progress.epoch, **book.outputs()}
+            progress.outputs |= {"last": outputs, **({"best": outputs} if is_best else {})}
         return is_best
-
-
-def _errors(prediction: Prediction, sample: Sample) -> dict[str, Tensor]:
-    assert prediction.forces is not None
-    assert prediction.stress is not None
-    targets = sample.targets
-    return {
-        "energy": (prediction.energy.cpu() - targets.energy) / sample.graph.n_atoms,
-        "forces": (prediction.forces.cpu() - targets.forces)[targets.has_forces],
-        "stress": (prediction.stress.cpu() - targets.stress)[targets.has_stress],
-    }

@@ -12,13 +12,13 @@ from alignn_ff.train.config import TrainingConfig
 
 def adamw(model: nn.Module, config: TrainingConfig) -> Optimizer:
     """AdamW with β = (0.9, 0.99)."""
-    groups = _decay_groups(list(model.parameters()), config.weight_decay)
+    groups = _decay_groups(_learning(model), config.weight_decay)
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
 
 
 def sgd(model: nn.Module, config: TrainingConfig) -> Optimizer:
     """SGD with momentum 0.9."""
-    groups = _decay_groups(list(model.parameters()), config.weight_decay)
+    groups = _decay_groups(_learning(model), config.weight_decay)
     return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9)
 
 
@@ -31,6 +31,10 @@ OPTIMIZERS: Final[dict[str, Callable[[nn.Module, TrainingConfig], Optimizer]]] =
 def build_optimizer(model: nn.Module, config: TrainingConfig) -> Optimizer:
     """The optimiser that the config names."""
     return OPTIMIZERS[config.optimizer](model, config)
+
+
+def _learning(model: nn.Module) -> list[nn.Parameter]:
+    return [p for p in model.parameters() if p.requires_grad]
 
 
 def _decay_groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:

@@ -4,59 +4,81 @@ Everything lands in ``output_dir``:
 
 - ``config.json``: the resolved config, written first
 - ``ids_train_val_test.json``: which record went where
-- ``history.json``: one row an epoch
+- ``<filename>_graphs``: the graph cache, with ``use_lmdb``
+- ``dataloader.json``: ids of each split and digest of the cache, with ``save_dataloader``
+- ``history.json``, ``history_train.json``, ``history_val.json``: one row an epoch
+- ``tensorboard``: the same as curves, with ``log_tensorboard``
 - ``current_model.pt``, ``best_model.pt``: model files of the averaged weights
 - ``training_state.pt``: what ``--resume`` starts from
-- ``metrics.json``, ``predictions.json``: of the best model, read back from its file
+- ``metrics.json``, ``predictions.json``, ``prediction_results_<split>_set.csv``: of the best model,
+  read back from its file
 """
 
-import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
-import alignn_ff
 from alignn_ff.allocator import keep_freed_memory
-from alignn_ff.checkpoint import Header, Provenance
-from alignn_ff.elements import alike
-from alignn_ff.errors import ConfigError
+from alignn_ff.errors import StorageError
 from alignn_ff.io import write_json
 from alignn_ff.log import get_logger
-from alignn_ff.models import AlignnSmoothConfig, EnergyModel, build_model
-from alignn_ff.native import using
-from alignn_ff.potential import DTYPES, cast_network, load_potential, select_device
+from alignn_ff.native import Kernels, using
+from alignn_ff.potential import select_device
+from alignn_ff.predictor import load_predictor
 from alignn_ff.train.artifacts import (
     BEST_MODEL,
     CURRENT_MODEL,
     check_folder,
     identifiers,
-    prediction_rows,
+    loader_description,
     save_model,
+    write_histories,
+    write_predictions,
 )
-from alignn_ff.train.batches import build_sample, edge_lengths
+from alignn_ff.train.checks import check_choices
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
+from alignn_ff.train.config.advice import advice
+from alignn_ff.train.data import RunData, prepared_data
+from alignn_ff.train.datasets import records_source, suit_outputs
+from alignn_ff.train.evaluation import Evaluator
+from alignn_ff.train.finetuning import load_start, recipe_of
+from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
 from alignn_ff.train.kernels import training_kernels
-from alignn_ff.train.loop import Observer, Trainer
-from alignn_ff.train.loss import Measure, loss_weights
-from alignn_ff.train.metrics import Comparison, compare, summarise
-from alignn_ff.train.records import Record, read_records, records_digest
-from alignn_ff.train.split import Split, split_records
-from alignn_ff.train.state import check_fingerprint, load_state, save_state
-from alignn_ff.train.statistics import (
-    covered_elements,
-    label_scales,
-    measure_statistics,
-    training_domain,
-)
+from alignn_ff.train.loop import BuildObserver, Observer, Trainer
+from alignn_ff.train.machine import machine_settings
+from alignn_ff.train.metrics import Comparison, summarise
+from alignn_ff.train.ranks import LostRankError, joined_ranks
+from alignn_ff.train.records import records_digest
+from alignn_ff.train.setup import Run, prepare_run
+from alignn_ff.train.state import STATE_FILE, Progress, check_fingerprint, load_state, save_state
+from alignn_ff.train.tensorboard import Audience, TensorBoardLog
 
 log = get_logger("train")
 
-FREE_TO_CHANGE = frozenset({"data", "output_dir", "progress", "checkpoint_minutes", "write_predictions"})
-"""Fields that a resumed run may change."""
+FREE_TO_CHANGE = frozenset(
+    {
+        "data",
+        "output_dir",
+        "progress",
+        "resume_checkpoint",
+        "gpu_memory_fraction",
+        "version",
+        "log_tensorboard",
+        "checkpoint_minutes",
+        "write_predictions",
+        "use_lmdb",
+        "read_existing",
+        "filename",
+        "save_dataloader",
+        "num_workers",
+        "pin_memory",
+        "distributed",
+        "data_parallel",
+    }
+)
+"""Fields that a resumed run may change; ``epochs`` too, where ``lr_total_epochs`` holds the schedule."""
 
 
 class TrainingResult(NamedTuple):
@@ -87,152 +109,155 @@ def train(
     device: str = "auto",
     resume: bool = False,
     overwrite: bool = False,
-) -> TrainingResult:
+) -> TrainingResult | None:
     """Train a model.
 
     Args:
         config: of the run.
-        observer: is told of every step and epoch.
-        data: extended XYZ file; takes the place of ``config.data``.
+        observer: is told of every step and epoch, in the first process of a run alone.
+        data: file or folder; takes the place of ``config.data`` and ``config.dataset``.
         device: "auto", "cpu", "cuda", …
         resume: go on where a stopped run of the same config and data left off.
         overwrite: start anew in a folder that holds a run.
 
+    Returns:
+        The result; None in all processes but the first, where torchrun started several.
+
     Raises:
         ConfigError, DataError, TrainingError: the run cannot start.
+        StorageError: the disk is full; what was written before is whole.
         TrainingInterruptedError: it was stopped by a signal; its state is saved.
     """
     keep_freed_memory()
+    if data is not None:
+        config = config.model_copy(update={"data": str(data), "dataset": "user_data"})
+    check_choices(config)
+    for sentence in advice(config):
+        log.warning(sentence)
+    start = None if config.start_from is None else load_start(config.start_from)
+    recipe = recipe_of(config, start)
+    folder = Path(config.output_dir)
+    resume = resume or (config.resume_checkpoint and (folder / STATE_FILE).exists())
+    with joined_ranks(device, distributed=config.distributed) as (ranks, own_device):
+        ranks.first_says("folder", lambda: _open_folder(config, resume=resume, overwrite=overwrite))
+        notify = observer.on_build if isinstance(observer, BuildObserver) else _unwatched
+        with prepared_data(config, recipe, lambda: records_source(config), ranks, notify) as gathered:
+            config = suit_outputs(config, [gathered.records[0]])
+            run = prepare_run(config, gathered, start, select_device(own_device), ranks)
+            _train(config, run, gathered, observer=observer, resume=resume)
+            return _evaluate(config, gathered, run, folder) if ranks.rank == 0 else None
+
+
+def _open_folder(config: TrainingConfig, *, resume: bool, overwrite: bool) -> str:
     folder = Path(config.output_dir)
     check_folder(folder, resume=resume, overwrite=overwrite)
-    records = read_records(_data_file(config, data))
-    split = split_records(records, config)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "config.json", config.model_dump(mode="json"))
-    write_json(folder / "ids_train_val_test.json", identifiers(records, split))
+    return str(folder)
 
-    run = _prepare(config, records, split, select_device(device))
-    fingerprint = _fingerprint(config, records)
+
+def _unwatched(done: int, total: int) -> None:
+    log.info("graphs: %d of %d", done, total)
+
+
+def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observer, resume: bool) -> None:
+    """Go through the epochs, saving on the way.
+
+    Raises:
+        TrainingInterruptedError, StorageError, TrainingError: it ended early; the last state is on disk.
+    """
+    folder = Path(config.output_dir)
+    leads = run.ranks.rank == 0
+    fingerprint = _fingerprint(config, data.data_digest, run)
+    if leads:
+        write_json(folder / "config.json", config.model_dump(mode="json"))
+        write_json(folder / "ids_train_val_test.json", identifiers(data.records, data.split))
+        if config.save_dataloader:
+            write_json(folder / "dataloader.json", loader_description(config, data))
     if resume:
         state = load_state(folder)
         check_fingerprint(state.fingerprint, fingerprint)
         run.trainer.restore(state)
 
     def save(trainer: Trainer, is_best: bool) -> None:
-        write_json(folder / "history.json", {"rows": trainer.progress.history})
+        state = trainer.state(fingerprint)
+        if not leads:
+            return
+        write_histories(folder, trainer)
         if config.write_checkpoint:
-            save_state(folder, trainer.state(fingerprint))
+            save_state(folder, state)
             if trainer.progress.batch == 0:
                 save_model(folder / CURRENT_MODEL, run.header, trainer)
         if is_best or not (folder / BEST_MODEL).exists():
             save_model(folder / BEST_MODEL, run.header, trainer)
 
+    try:
+        with (
+            stop_on_signals() as stop,
+            machine_settings(config, run.trainer.device),
+            using(_kernels(config, run)),
+            _audience(config, observer, leads=leads) as watching,
+        ):
+            run.trainer.run(observer=watching, save=save, stop=lambda: asked_anywhere(stop, run.ranks))
+    except (StorageError, LostRankError) as error:
+        raise type(error)(f"{error}. {_kept(folder)}") from error
+    if stop.signal is not None:
+        raise TrainingInterruptedError(
+            stop.signal,
+            f"after {run.trainer.progress.epoch} epochs; everything is saved in {folder}",
+            "the same command with --resume goes on from there",
+        )
+
+
+def _kernels(config: TrainingConfig, run: Run) -> Kernels | None:
     kernels = training_kernels(config, n_steps=run.trainer.n_steps, device=run.trainer.device)
     log.info("kernels: %s", "torch" if kernels is None else kernels.path)
-    with stop_on_signals() as stop, using(kernels):
-        run.trainer.run(observer=observer, save=save, stop=stop)
-    if stop.signal is not None:
-        raise TrainingInterruptedError(stop.signal, run.trainer.progress.epoch, folder)
-    return _evaluate(config, records, split, run.trainer, folder)
+    return kernels
 
 
-class _Run(NamedTuple):
-    trainer: Trainer
-    header: Header
+def _kept(folder: Path) -> str:
+    if not (folder / STATE_FILE).exists():
+        return "No state of this run had been saved yet: start it again"
+    return f"The last saved state of the run is kept in {folder}, and the same command with --resume goes on from there"
 
 
-def _prepare(config: TrainingConfig, records: Sequence[Record], split: Split, device: torch.device) -> _Run:
-    """Graphs, statistics, model and trainer."""
-    training = [records[i] for i in split.train]
-    samples = {i: build_sample(records[i], config.recipe) for i in (*split.train, *split.val)}
-    elements = covered_elements(records)
-    _mention_alike_elements(config, elements)
-    graphs = [samples[i].graph for i in split.train]
-    statistics = measure_statistics(training, graphs, elements, reference_energies=config.reference_energies)
-    scales = label_scales(training, statistics.reference_energies, elements)
-    _check_labels(config, scales.forces, scales.stress)
-    header = Header(
-        model=config.model,
-        graph=config.recipe,
-        elements=elements,
-        statistics=statistics,
-        domain=training_domain(training, graphs, [edge_lengths(samples[i]) for i in split.train]),
-        provenance=Provenance(
-            created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            alignn_ff_version=alignn_ff.__version__,
-            torch_version=str(torch.__version__),
-            training_config=config.model_dump(mode="json", exclude={"output_dir", "data"}),
-            data_sha256=records_digest(records),
-        ),
-    )
-    trainer = Trainer(
-        config,
-        cast_network(_seeded_model(config, header), DTYPES[config.dtype]).to(device),
-        training=[samples[i] for i in split.train],
-        validation=[samples[i] for i in split.val],
-        measure=Measure(config.criterion, config.huber_delta, scales),
-        device=device,
-    )
-    log.info("%d parameters, %d structures", sum(p.numel() for p in trainer.model.parameters()), len(training))
-    return _Run(trainer, header)
+@contextmanager
+def _audience(config: TrainingConfig, observer: Observer, *, leads: bool) -> Iterator[Observer]:
+    """Who watches the epochs of this process."""
+    if not leads:
+        yield _Nobody()
+    elif config.log_tensorboard:
+        with TensorBoardLog(Path(config.output_dir) / "tensorboard") as curves:
+            yield Audience([observer, curves])
+    else:
+        yield observer
 
 
-def _seeded_model(config: TrainingConfig, header: Header) -> EnergyModel:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.random_seed)
-        model = build_model(header.model, header.graph, header.elements, header.statistics)
-    if not isinstance(model, EnergyModel):
-        raise ConfigError(
-            f"this {config.model.name} is a property model, and only force fields can be trained so far; for a force "
-            "field take one output with link identity, energy_mult_natoms and gradwise_weight > 0"
-        )
-    return model
+class _Nobody:
+    """An observer that looks away."""
+
+    def on_step(self, progress: Progress, n_steps: int) -> None:
+        """Do nothing."""
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        """Do nothing."""
 
 
-def _mention_alike_elements(config: TrainingConfig, elements: tuple[int, ...]) -> None:
-    if isinstance(config.model, AlignnSmoothConfig):
-        return
-    for group in alike(config.model.scheme, elements):
-        log.warning(
-            "atom_features %r cannot tell %s apart: the model gives them the same energy and forces",
-            config.model.scheme,
-            " and ".join(group),
-        )
-
-
-def _evaluate(
-    config: TrainingConfig, records: Sequence[Record], split: Split, trainer: Trainer, folder: Path
-) -> TrainingResult:
+def _evaluate(config: TrainingConfig, data: RunData, run: Run, folder: Path) -> TrainingResult:
     """Metrics of the best model as read back from its file."""
-    best = folder / BEST_MODEL
-    potential = load_potential(best, device=str(trainer.device), dtype=config.dtype)
-    chosen = {name: indices for name, indices in split._asdict().items() if indices}
-    comparisons = {name: compare(potential, [records[i] for i in indices]) for name, indices in chosen.items()}
+    best, progress = folder / BEST_MODEL, run.trainer.progress
+    evaluator = Evaluator(load_predictor(best, device=str(run.trainer.device), dtype=config.dtype))
+    chosen = {name: data.chosen(indices) for name, indices in data.split._asdict().items() if indices}
+    chosen |= {"replay": iter(run.replay)} if run.replay else {}
+    comparisons = {name: evaluator.compare(records) for name, records in chosen.items()}
     metrics = {name: summarise(items) for name, items in comparisons.items()}
-    write_json(folder / "metrics.json", {"best_epoch": trainer.progress.best_epoch, **metrics})
+    write_json(folder / "metrics.json", {"best_epoch": progress.best_epoch, **metrics})
     if config.write_predictions:
-        write_json(folder / "predictions.json", {name: prediction_rows(items) for name, items in comparisons.items()})
-    return TrainingResult(folder, best, trainer.progress.best_epoch, trainer.progress.history, metrics, comparisons)
+        write_predictions(folder, comparisons)
+    return TrainingResult(folder, best, progress.best_epoch, progress.history, metrics, comparisons)
 
 
-def _data_file(config: TrainingConfig, data: Path | None) -> Path:
-    if data is not None:
-        return data
-    if config.data is None:
-        raise ConfigError('no training data: give --data FILE.extxyz, or "data" in the config')
-    return Path(config.data)
-
-
-def _check_labels(config: TrainingConfig, forces: float | None, stress: float | None) -> None:
-    weights = loss_weights(config.model)
-    for name, weight, scale in (
-        ("gradwise_weight", weights.forces, forces),
-        ("stresswise_weight", weights.stress, stress),
-    ):
-        if weight > 0 and scale is None:
-            raise ConfigError(f"model.{name} is {weight}, but no training record has that label; set it to 0")
-
-
-def _fingerprint(config: TrainingConfig, records: Sequence[Record]) -> dict[str, str]:
-    fields = config.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
-    return {**{name: json.dumps(value) for name, value in fields.items()}, "data": records_digest(records)}
+def _fingerprint(config: TrainingConfig, data_digest: str, run: Run) -> dict[str, str]:
+    free = FREE_TO_CHANGE | ({"epochs"} if config.lr_total_epochs is not None else set())
+    fields = config.model_dump(mode="json", exclude=set(free))
+    pasts = {"replay": records_digest(run.replay), "start": json.dumps(run.header.provenance.started_from)}
+    return {**{name: json.dumps(value) for name, value in fields.items()}, "data": data_digest, **pasts}

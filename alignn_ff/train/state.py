@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.errors import TrainingError
-from alignn_ff.io import atomic_write
+from alignn_ff.io.tensors import write_tensors
 
 STATE_FILE = "training_state.pt"
 
@@ -24,13 +24,14 @@ class Progress:
 
     Attributes:
         epoch: epochs completed.
-        batch: batches of the current epoch done.
+        batch: steps of the current epoch done.
         step: optimiser steps done.
-        sums: losses of the current epoch (total, energy, forces, stress), summed over its batches.
+        sums: the book of the losses of the current epoch.
         best_loss: lowest validation loss so far; None before the first.
         best_epoch: the epoch that gave it.
         history: one row an epoch.
         seconds: time spent training, over all sittings.
+        outputs: of the best and of the last epoch: number, targets and predictions of the validation structures.
     """
 
     epoch: int = 0
@@ -41,6 +42,7 @@ class Progress:
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -71,8 +73,7 @@ def save_state(folder: Path, state: TrainingState) -> None:
         "optimizer": state.optimizer,
         "fingerprint": state.fingerprint,
     }
-    with atomic_write(folder / STATE_FILE) as temporary:
-        torch.save(content, temporary)
+    write_tensors(folder / STATE_FILE, content)
 
 
 def load_state(folder: Path) -> TrainingState:

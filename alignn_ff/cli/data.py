@@ -1,0 +1,211 @@
+"""``alignn-ff data``: labelled data described, converted, split."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alignn_ff.cli.console import results
+from alignn_ff.cli.options import (
+    AdditionalKeyOption,
+    AtomwiseKeyOption,
+    ForcesKeyOption,
+    IdKeyOption,
+    JsonOption,
+    OverwriteOption,
+    StressKeyOption,
+    TargetKeyOption,
+)
+
+if TYPE_CHECKING:
+    from alignn_ff.train import DataKeys
+    from alignn_ff.train.survey import Description
+
+app = typer.Typer(help="Labelled data: describe, convert, split.", no_args_is_help=True)
+
+DATA_HELP = "extended XYZ or anything that ASE reads, ASE database, id_prop.json, or a folder with id_prop.json or .csv"
+
+
+@app.command("describe")
+def describe(
+    data: Annotated[list[Path], typer.Argument(metavar="DATA…", help=f"Data sets: {DATA_HELP}.", show_default=False)],
+    plots: Annotated[Path | None, typer.Option("--plots", help="Folder for figures.")] = None,
+    as_json: JsonOption = False,
+    id_key: IdKeyOption = None,
+    target_key: TargetKeyOption = None,
+    forces_key: ForcesKeyOption = None,
+    stress_key: StressKeyOption = None,
+) -> None:
+    """What is in the data, and what looks wrong: units, signs, outliers, duplicates, leaks between the sets."""
+    from alignn_ff.train import read_records
+    from alignn_ff.train.survey import describe as survey
+
+    keys = _keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
+    sets = {name: read_records(path, keys) for name, path in _names(data).items()}
+    found = survey(sets)
+    if plots is not None:
+        from alignn_ff.plots import data_figures, save_figure
+
+        shortest = {name: contents.shortest_distance_A for name, contents in found.contents.items()}
+        for name, figure in data_figures(sets, shortest).items():
+            save_figure(figure, plots / f"{name}.png")
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2, allow_nan=False))
+    else:
+        _print_description(found)
+
+
+@app.command("convert")
+def convert(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SOURCE…", help=f"{DATA_HELP.capitalize()}; several are joined.", show_default=False),
+    ],
+    target: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="What to write: .extxyz, .json (id_prop.json) or .db."),
+    ],
+    overwrite: OverwriteOption = False,
+    id_key: IdKeyOption = None,
+    target_key: TargetKeyOption = None,
+    forces_key: ForcesKeyOption = None,
+    stress_key: StressKeyOption = None,
+    atomwise_key: AtomwiseKeyOption = None,
+    additional_key: AdditionalKeyOption = None,
+) -> None:
+    """Convert labelled data: outputs of DFT codes (OUTCAR, vasprun.xml, …) and data sets into one file."""
+    from alignn_ff.train import read_records
+    from alignn_ff.train.datasets import write_records
+
+    _refuse_existing([target], overwrite=overwrite)
+    keys = _keys(
+        id_key=id_key,
+        target_key=target_key,
+        forces_key=forces_key,
+        stress_key=stress_key,
+        atomwise_key=atomwise_key,
+        additional_key=additional_key,
+    )
+    records = [record for source in sources for record in read_records(source, keys)]
+    write_records(target, records)
+    results.print(f"{len(records)} structures in {target}", markup=False, soft_wrap=True)
+
+
+@app.command("split")
+def split(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help=f"Data set: {DATA_HELP}.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the parts are written.")],
+    ratios: Annotated[str, typer.Option(help="Of training, validation and test.")] = "0.8,0.1,0.1",
+    keep_together: Annotated[
+        str | None,
+        typer.Option("--keep-together", metavar="KEY", help="formula, config_type or a key: a value is in one part."),
+    ] = None,
+    stratify_by: Annotated[
+        str | None, typer.Option("--stratify-by", metavar="KEY", help="Spread the values of a key over the parts.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the shuffling.")] = 123,
+    suffix: Annotated[str, typer.Option("--format", help="Of the parts: extxyz, json or db.")] = "extxyz",
+    overwrite: OverwriteOption = False,
+    id_key: IdKeyOption = None,
+    target_key: TargetKeyOption = None,
+    forces_key: ForcesKeyOption = None,
+    stress_key: StressKeyOption = None,
+) -> None:
+    """Split data without leaks: the same structure is never in two parts, whatever its orientation or supercell."""
+    from alignn_ff.io import write_json
+    from alignn_ff.train import read_records
+    from alignn_ff.train.datasets import write_records
+    from alignn_ff.train.survey import split_without_leaks
+
+    files = {name: output / f"{name}.{suffix}" for name in ("train", "val", "test")}
+    _refuse_existing(files.values(), overwrite=overwrite)
+    keys = _keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
+    records = read_records(data, keys)
+    parts = split_without_leaks(
+        records, _ratios(ratios), keep_together=keep_together, stratify_by=stratify_by, seed=seed
+    )._asdict()
+    for name, indices in parts.items():
+        if indices:
+            write_records(files[name], [records[i] for i in indices])
+            results.print(f"{name:<5} {len(indices):>6} structures in {files[name]}", markup=False, soft_wrap=True)
+    write_json(
+        output / "ids_train_val_test.json",
+        {name: [records[i].identifier for i in indices] for name, indices in parts.items()},
+    )
+
+
+def _keys(
+    *,
+    id_key: str | None,
+    target_key: str | None,
+    forces_key: str | None,
+    stress_key: str | None,
+    atomwise_key: str | None = None,
+    additional_key: str | None = None,
+) -> "DataKeys":
+    from alignn_ff.train import DataKeys
+
+    usual = DataKeys(forces=forces_key, stress=stress_key, atomwise=atomwise_key, additional=additional_key)
+    return usual._replace(target=target_key or usual.target, identifier=id_key or usual.identifier)
+
+
+def _names(paths: list[Path]) -> dict[str, Path]:
+    """A name for each data set: its file name, or the whole path where two files share it."""
+    short = [path.name or str(path) for path in paths]
+    return {str(path) if short.count(name) > 1 else name: path for name, path in zip(short, paths, strict=True)}
+
+
+def _ratios(text: str) -> tuple[float, float, float]:
+    from alignn_ff.errors import ConfigError
+
+    try:
+        train, val, test = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--ratios is {text!r}; it takes three numbers, such as 0.8,0.1,0.1") from error
+    if min(train, val, test) < 0 or not 0 < train + val + test <= 1 + 1e-9:
+        raise ConfigError(f"--ratios is {text!r}; they must not be negative, and sum to 1 at most")
+    return train, val, test
+
+
+def _refuse_existing(paths: Iterable[Path], *, overwrite: bool) -> None:
+    from alignn_ff.errors import DataError
+
+    there = [str(path) for path in paths if path.exists()]
+    if there and not overwrite:
+        raise DataError(f"{', '.join(there)} exists already; --overwrite replaces it")
+
+
+def _print_description(found: "Description") -> None:
+    from alignn_ff.cli.summary import summary_table
+
+    for name, contents in found.contents.items():
+        results.print(f"{name}: {contents.n_structures} structures, {contents.n_atoms} atoms", style="bold")
+        elements = " ".join(f"{symbol} {n}" for symbol, n in contents.elements.items())
+        labels = ", ".join(f"{kind} {n}" for kind, n in contents.labels.items())
+        kinds = ", ".join(f"{kind} {n}" for kind, n in contents.periodicity.items())
+        results.print(f"  elements: {elements}\n  formulas: {contents.formulas} · {kinds}\n  labels: {labels}")
+        if contents.groups:
+            results.print("  groups: " + ", ".join(f"{g} {n}" for g, n in contents.groups.items()), markup=False)
+        rows = [
+            (quantity, f"{r.lowest:.4g}", f"{r.mean:.4g}", f"{r.highest:.4g}", f"{r.rms:.4g}")
+            for quantity, r in {"atoms of a structure": contents.sizes, **contents.ranges}.items()
+        ]
+        results.print(summary_table(rows, header=("", "lowest", "mean", "highest", "RMS")))
+        nearest = sorted(contents.shortest_distance_A.items(), key=lambda item: item[1])[:8]
+        results.print("  shortest distances: " + ", ".join(f"{pair} {d:.3f} Å" for pair, d in nearest))
+        consistency = found.consistency[name]
+        if consistency.explained is not None:
+            results.print(
+                f"  energies of {consistency.n_pairs} close pairs ({consistency.n_strained} of them strained): "
+                f"forces and stresses explain {100 * consistency.explained:.1f} % of how they differ"
+            )
+        results.print()
+    for pair, n in found.shared_formulas.items():
+        results.print(f"{pair}: {n} structures of the second have a formula that the first has too", markup=False)
+    if not found.findings:
+        results.print("nothing looks wrong")
+    for finding in found.findings:
+        results.print(f"{finding.kind}: ", style="bold yellow", end="")
+        results.print(finding.sentence, markup=False, soft_wrap=True)

@@ -1,0 +1,120 @@
+"""What the cache keeps of a record: the record itself and its sample, each as one entry of plain arrays.
+
+Both follow from the fields of their containers, so a new field of ``Record``, ``AtomicGraph`` or ``Targets``
+comes along by itself; caches of other fields are rebuilt, since :func:`layout` is part of what identifies them.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from functools import cache
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import numpy as np
+import torch
+from ase import Atoms
+from torch import Tensor
+
+from alignn_ff.train.batches import Sample
+from alignn_ff.train.cache.packing import Array, pack, unpack
+from alignn_ff.train.records import Record
+
+Nest = TypeVar("Nest", bound=tuple[Any, ...])
+
+
+def pack_sample(sample: Sample) -> bytes:
+    """Entry of one sample."""
+    return pack([None if tensor is None else tensor.numpy() for tensor in _leaves(sample)])
+
+
+def unpack_sample(entry: bytes | memoryview) -> Sample:
+    """Sample of one entry.
+
+    Raises:
+        DamagedEntryError: the checksum is wrong.
+    """
+    arrays = iter(unpack(entry))
+    return _nest(Sample, (None if array is None else torch.from_numpy(array) for array in arrays))
+
+
+def pack_record(record: Record) -> bytes:
+    """Entry of one record."""
+    words: dict[str, Any] = {}
+    arrays: dict[str, Array] = {}
+    for name, value in record._asdict().items():
+        if isinstance(value, Atoms):
+            words["atoms"] = {"info": _plain(value.info)}
+            arrays |= {"cell": value.cell.array, "pbc": value.pbc}
+            arrays |= {f"atoms.{key}": array for key, array in value.arrays.items() if array.dtype.kind in "bif"}
+        elif isinstance(value, np.ndarray):
+            arrays[name] = value
+        else:
+            words[name] = value
+    words["arrays"] = list(arrays)
+    text = np.frombuffer(json.dumps(words).encode(), dtype=np.uint8)
+    return pack([text, *arrays.values()])
+
+
+def unpack_record(entry: bytes | memoryview) -> Record:
+    """Record of one entry.
+
+    Raises:
+        DamagedEntryError: the checksum is wrong.
+    """
+    text, *rest = unpack(entry)
+    assert text is not None
+    words: dict[str, Any] = json.loads(text.tobytes())
+    arrays = dict(zip(words.pop("arrays"), rest, strict=True))
+    atoms = Atoms(arrays.pop("atoms.numbers"), arrays.pop("atoms.positions"))
+    atoms.set_cell(arrays.pop("cell"))
+    atoms.pbc = arrays.pop("pbc")
+    atoms.info.update(words.pop("atoms")["info"])
+    for name in [name for name in arrays if name.startswith("atoms.")]:
+        atoms.set_array(name.removeprefix("atoms."), arrays.pop(name))
+    fields: dict[str, Any] = {**words, **arrays, "atoms": atoms}
+    return Record(**fields)
+
+
+def layout() -> str:
+    """Digest of the names of all fields that entries hold."""
+    names = [*_names(Sample), *Record._fields]
+    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
+
+
+def _leaves(value: object) -> Iterator[Tensor | None]:
+    if value is None or isinstance(value, Tensor):
+        yield value
+        return
+    assert isinstance(value, tuple)
+    for part in value:
+        yield from _leaves(part)
+
+
+def _nest(kind: type[Nest], leaves: Iterator[Tensor | None]) -> Nest:
+    make: Callable[..., Nest] = kind
+    return make(*(next(leaves) if part is None else _nest(part, leaves) for part in _parts(kind).values()))
+
+
+def _names(kind: type[tuple[Any, ...]]) -> Iterator[str]:
+    for name, part in _parts(kind).items():
+        yield f"{kind.__name__}.{name}"
+        if part is not None:
+            yield from _names(part)
+
+
+@cache
+def _parts(kind: type[tuple[Any, ...]]) -> dict[str, type[tuple[Any, ...]] | None]:
+    """Field → its container, or None where it is a tensor."""
+    parts: dict[str, type[tuple[Any, ...]] | None] = {}
+    for name, hint in get_type_hints(kind).items():
+        options = [option for option in (get_args(hint) or (hint,)) if option is not NoneType]
+        container = options[0]
+        parts[name] = container if isinstance(container, type) and issubclass(container, tuple) else None
+    return parts
+
+
+def _plain(info: dict[str, Any]) -> dict[str, Any]:
+    """Words and numbers of ``atoms.info``; what JSON cannot hold stays behind."""
+    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in info.items()}
+    return {key: value for key, value in plain.items() if isinstance(value, str | int | float | bool)}

@@ -1,0 +1,108 @@
+"""What a cache is of: everything that decides its content, in words and as one digest.
+
+A cache is used only where every field agrees, so it cannot hold graphs of another recipe or other records.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from alignn_ff.graph import GraphRecipe
+from alignn_ff.io import write_json
+from alignn_ff.train.cache.entries import layout, pack_record
+from alignn_ff.train.records import Record
+
+MANIFEST: Final = "manifest.json"
+FORMAT: Final = "alignn-ff graph cache"
+VERSION: Final = 1
+
+
+class Identity(NamedTuple):
+    """What a cache is of.
+
+    Attributes:
+        fields: graph recipe, family, element features, layout of the entries, digest of the records.
+        n_records: how many there are.
+    """
+
+    fields: dict[str, str]
+    n_records: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all fields."""
+        return hashlib.sha256(json.dumps([self.fields, self.n_records], sort_keys=True).encode()).hexdigest()
+
+
+def identify(records: Iterable[Record], recipe: GraphRecipe, *, family: str, atom_features: str) -> Identity:
+    """Identity of the cache of some records, which are gone through once."""
+    digest, n_records = hashlib.sha256(), 0
+    for record in records:
+        digest.update(pack_record(record))
+        n_records += 1
+    fields = {name: json.dumps(value) for name, value in recipe.model_dump(mode="json").items()}
+    fields |= {"model.name": family, "atom_features": atom_features, "layout": layout(), "records": digest.hexdigest()}
+    return Identity(fields, n_records)
+
+
+class Manifest(BaseModel):
+    """The file beside the data that says what they are.
+
+    Attributes:
+        format, version: of the cache.
+        complete: whether everything is there; a half-built cache lies in a folder of its own.
+        fields, n_records: its identity.
+        n_bytes, checksum: of the data file of a complete cache.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["alignn-ff graph cache"] = FORMAT
+    version: int = VERSION
+    complete: bool = False
+    fields: dict[str, str]
+    n_records: int
+    n_bytes: int = 0
+    checksum: int = 0
+
+    @property
+    def identity(self) -> Identity:
+        """What the cache is of."""
+        return Identity(self.fields, self.n_records)
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder; None where there is none that can be read."""
+    try:
+        return Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError):
+        return None
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a folder."""
+    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
+
+
+def differences(found: Identity, wanted: Identity) -> str:
+    """In words, what a cache is of and what is wanted, field by field."""
+    lines = [
+        f"  - {name}: {_told(name, was)} in the cache, {_told(name, now)} now"
+        for name, was, now in _pairs(found.fields, wanted.fields)
+    ]
+    if found.n_records != wanted.n_records:
+        lines.append(f"  - number of records: {found.n_records} in the cache, {wanted.n_records} now")
+    return "\n".join(lines)
+
+
+def _pairs(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    names = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
+    return [(name, found.get(name, "absent"), wanted.get(name, "absent")) for name in names]
+
+
+def _told(name: str, value: str) -> str:
+    return f"{value[:12]}…" if name == "records" else value

@@ -1,0 +1,26 @@
+"""Config fields of the graph cache."""
+
+from pydantic import Field
+
+from alignn_ff.train.config.sections import Section
+
+
+class CacheFields(Section):
+    """Graph caching."""
+
+    use_lmdb: bool = Field(
+        True,
+        description="keep graphs in an LMDB file, so that memory does not grow with them; false: in memory",
+    )
+    read_existing: bool = Field(
+        False,
+        description="true: a cache that is there must be of these records and graphs; false: one that is not is built "
+        "anew. One that is, is reused either way",
+    )
+    filename: str = Field(
+        "sample",
+        description="prefix of the graph cache, <filename>_graphs, in output_dir or at an absolute path",
+    )
+    save_dataloader: bool = Field(
+        False, description="write dataloader.json: ids of the splits and digest of the cache, no pickle"
+    )

@@ -1,0 +1,101 @@
+"""What stands for the fields that a config leaves out, where that depends on other fields.
+
+Each function takes the content of a config as it was given, a dictionary, and gives a completed one.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from alignn_ff.elements import SCHEME_WIDTHS
+from alignn_ff.models import FAMILIES
+
+Content = dict[str, Any]
+
+SMOOTH_DEFAULTS: Final[Content] = {"neighbor_strategy": "radius_graph", "cutoff_extra": 0.0}
+"""What smooth families need, where the published defaults differ."""
+
+
+def completed(content: Mapping[str, Any]) -> Content:
+    """The content with all that follows from it.
+
+    Raises:
+        ValueError: fields contradict each other.
+    """
+    result = dict(content)
+    for complete in COMPLETIONS:
+        result = complete(result)
+    return result
+
+
+def _name_the_family(content: Content) -> Content:
+    """A model without name is an alignn_smooth."""
+    model = content.get("model", {})
+    return {**content, "model": {"name": "alignn_smooth", **model}} if isinstance(model, dict) else content
+
+
+def _take_user_data(content: Content) -> Content:
+    """Data of one's own are user_data, whatever the default."""
+    return {"dataset": "user_data", **content} if content.get("data") is not None else content
+
+
+def _suit_smooth_families(content: Content) -> Content:
+    name = _family(content)
+    return {**SMOOTH_DEFAULTS, **content} if name in FAMILIES and FAMILIES[name].smooth else content
+
+
+def _take_feature_width(content: Content) -> Content:
+    """A model that does not say how wide its element features are takes those of ``atom_features``."""
+    scheme, model = content.get("atom_features", "cgcnn"), content["model"]
+    if scheme not in SCHEME_WIDTHS or not _has_field(content, "atom_input_features"):
+        return content
+    given = model.get("atom_input_features", SCHEME_WIDTHS[scheme])
+    if given != SCHEME_WIDTHS[scheme]:
+        raise ValueError(
+            f"model.atom_input_features is {given}, but atom_features {scheme!r} has {SCHEME_WIDTHS[scheme]} "
+            "numbers an element: leave the one out, or change the other"
+        )
+    return {**content, "model": {**model, "atom_input_features": given}}
+
+
+def _classify(content: Content) -> Content:
+    """A threshold makes classes of the targets, so the model must tell classes."""
+    if content.get("classification_threshold") is None or not isinstance(content["model"], dict):
+        return content
+    if _family(content) in FAMILIES and not _has_field(content, "classification"):
+        raise ValueError(
+            f"classification_threshold is set, but {_family(content)} predicts energies only: take model.name "
+            "alignn or alignn_atomwise, or leave the threshold out"
+        )
+    return {**content, "model": {**content["model"], "classification": True}}
+
+
+def _inflate_zeros(content: Content) -> Content:
+    """The criterion zig reads a pair for each target, so a model that has no forces must say pairs."""
+    model = content["model"]
+    if content.get("criterion") != "zig" or not _has_field(content, "zero_inflated"):
+        return content
+    forces = _has_field(content, "gradwise_weight") and model.get("calculate_gradient", True)
+    if forces and model.get("gradwise_weight", 1.0):
+        return content
+    return {**content, "model": {**model, "zero_inflated": True}}
+
+
+COMPLETIONS: Final[tuple[Callable[[Content], Content], ...]] = (
+    _name_the_family,
+    _take_user_data,
+    _suit_smooth_families,
+    _take_feature_width,
+    _classify,
+    _inflate_zeros,
+)
+
+
+def _family(content: Content) -> str:
+    model = content["model"]
+    return str(model.get("name") if isinstance(model, dict) else getattr(model, "name", None))
+
+
+def _has_field(content: Content, field: str) -> bool:
+    name = _family(content)
+    known = name in FAMILIES and field in FAMILIES[name].config.model_fields
+    return known and isinstance(content["model"], dict)

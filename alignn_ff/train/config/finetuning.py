@@ -1,0 +1,32 @@
+"""Config fields of fine-tuning: what a run starts from, and what it shall not forget."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from alignn_ff.train.config.sections import Section
+
+
+class FineTuningFields(Section):
+    """Fine-tuning."""
+
+    start_from: str | None = Field(
+        None,
+        description="model whose weights the run starts from: zoo name, file or folder, also a published one; --from "
+        "overrides. What the config leaves out of model and graph is that model's (ours)",
+    )
+    freeze: tuple[str, ...] = Field(
+        (), description='names of modules that stay as they are, with * and ?, such as "atom_blocks.*" (ours)'
+    )
+    replay_data: str | None = Field(
+        None, description="data that the model was trained on before, to go on learning beside the new (ours)"
+    )
+    replay_fraction: float = Field(
+        0.2, gt=0, lt=1, description="part of each epoch's structures that is drawn from replay_data (ours)"
+    )
+
+    @model_validator(mode="after")
+    def _replay_needs_a_past(self) -> Self:
+        if self.replay_data is not None and self.start_from is None:
+            raise ValueError("replay_data keeps what a model has learned before, so start_from (--from) is needed too")
+        return self

@@ -1,0 +1,69 @@
+"""The schema of a training run: one JSON object, closed, every field documented.
+
+Names, defaults and units follow the reference of the published package. The fields stand in one section a
+file; here they come together, with the rules that reach across sections.
+"""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from alignn_ff.graph import STRATEGIES, GraphRecipe, published_recipe
+from alignn_ff.models import FAMILIES, AlignnSmoothConfig, ModelConfig
+from alignn_ff.train.config.cache import CacheFields
+from alignn_ff.train.config.completion import completed
+from alignn_ff.train.config.data import DataFields
+from alignn_ff.train.config.finetuning import FineTuningFields
+from alignn_ff.train.config.graph import GraphFields
+from alignn_ff.train.config.loop import LoopFields
+from alignn_ff.train.config.outputs import OutputFields
+from alignn_ff.train.config.runtime import RuntimeFields
+from alignn_ff.train.config.splitting import SplitFields
+
+
+class TrainingConfig(  # the last base comes first in files
+    OutputFields, RuntimeFields, CacheFields, FineTuningFields, LoopFields, SplitFields, GraphFields, DataFields
+):
+    """Everything that decides a training run."""
+
+    model: ModelConfig = Field(default_factory=AlignnSmoothConfig, description="family and its hyper-parameters")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, content: object) -> object:
+        return completed(content) if isinstance(content, dict) else content
+
+    @model_validator(mode="after")
+    def _graph_suits_model(self) -> Self:
+        allowed = ", ".join(name for name, strategy in STRATEGIES.items() if strategy.smooth)
+        if FAMILIES[self.model.name].smooth and not STRATEGIES[self.neighbor_strategy].smooth:
+            raise ValueError(
+                f"neighbor_strategy is {self.neighbor_strategy!r}, but the energy of {self.model.name} is smooth only "
+                f"with all pairs below the cutoff: take {allowed}, or leave the field out"
+            )
+        if FAMILIES[self.model.name].smooth and self.cutoff_extra > 0:
+            raise ValueError(
+                f"cutoff_extra is {self.cutoff_extra}, but a cutoff that grows makes the energy jump, which "
+                f"{self.model.name} must not: set it to 0, or leave the field out"
+            )
+        if not self.compute_line_graph and self.model.alignn_layers > 0:
+            raise ValueError(
+                f"compute_line_graph is false, but model.alignn_layers is {self.model.alignn_layers}, and these layers "
+                "need angles: set one of them to match the other (true, or 0)"
+            )
+        return self
+
+    @property
+    def recipe(self) -> GraphRecipe:
+        """The graph recipe of this run: for published families what their package makes of the same fields.
+
+        But for own images of an atom, which count as any other neighbour.
+        """
+        if not FAMILIES[self.model.name].smooth:
+            return published_recipe(self.model_dump(), exact=False)
+        return GraphRecipe(
+            neighbor_strategy=self.neighbor_strategy,
+            cutoff=self.cutoff,
+            three_body_cutoff=self.three_body_cutoff,
+            compute_line_graph=self.compute_line_graph,
+        )

@@ -1,0 +1,83 @@
+"""Under which names a data set holds its labels."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from alignn_ff.errors import DataError
+from alignn_ff.train.config import TrainingConfig
+
+TARGET_IF_UNSAID: Final = frozenset({"exfoliation_energy", "target"})
+"""Targets that nobody chose: the schema's default, and what published folder configs say whatever the key."""
+
+USUAL_TARGETS: Final = ("total_energy", "target")
+USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "forces": ("forces",),
+    "stress": ("stresses", "stress"),
+    "atomwise": ("atomwise_target", "atomwise"),
+    "additional": ("additional_output", "additional"),
+}
+"""Kind of label → names that are tried, in this order, where the config gives none."""
+
+
+class DataKeys(NamedTuple):
+    """Names of columns, JSON keys or frame properties; None: the usual ones.
+
+    Attributes:
+        target: what is learned.
+        identifier: what a record is called.
+        forces, stress, atomwise, additional: labels.
+        file_format: of structure files beside a table; None: told by their names.
+    """
+
+    target: str = "exfoliation_energy"
+    identifier: str = "jid"
+    forces: str | None = None
+    stress: str | None = None
+    atomwise: str | None = None
+    additional: str | None = None
+    file_format: str | None = None
+
+
+def keys_of(config: TrainingConfig) -> DataKeys:
+    """The names that a config gives."""
+    return DataKeys(
+        target=config.target,
+        identifier=config.id_tag,
+        forces=config.forces_key,
+        stress=config.stress_key,
+        atomwise=config.atomwise_key,
+        additional=config.additional_key,
+        file_format=config.file_format,
+    )
+
+
+def label_key(keys: DataKeys, kind: str, present: Iterable[str]) -> str | None:
+    """The name of a kind of label among those present; None where there is none and none was asked for.
+
+    Raises:
+        DataError: the name that was asked for is not there.
+    """
+    known = set(present)
+    given: str | None = getattr(keys, kind)
+    if given is not None and given not in known:
+        raise DataError(f"no {given!r}, which {kind}_key names; there are {_listed(known)}")
+    usual = next((name for name in USUAL_NAMES[kind] if name in known), None)
+    return given if given is not None else usual
+
+
+def target_key(keys: DataKeys, present: Iterable[str]) -> str | None:
+    """The name of the target among those present; None where nothing was asked for and no usual one is there.
+
+    Raises:
+        DataError: the target that was asked for is not there.
+    """
+    known = set(present)
+    if keys.target in known:
+        return keys.target
+    if keys.target not in TARGET_IF_UNSAID:
+        raise DataError(f"no {keys.target!r}, which is the target; there are {_listed(known)} (--target-key)")
+    return next((name for name in USUAL_TARGETS if name in known), None)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "no labels"

@@ -1,0 +1,88 @@
+"""Labels as arrays: shapes checked, numbers finite, units of the container."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alignn_ff.errors import DataError
+
+Array = NDArray[np.float64]
+
+VOIGT_TO_FULL: Final = (0, 5, 4, 5, 1, 3, 4, 3, 2)
+"""Where the nine components of a symmetric tensor stand among xx, yy, zz, yz, xz, xy."""
+
+ASYMMETRY: Final = 1e-3
+"""Part of its largest component by which a stress label may differ from its transpose."""
+
+
+def numbers(name: str, value: Any) -> Array:
+    """A label of any shape.
+
+    Raises:
+        DataError: it is not numeric, ragged, or holds NaN or infinity.
+    """
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the label {name!r} is not numeric: {_short(value)}") from error
+    if not np.isfinite(array).all():
+        raise DataError(f"the label {name!r} holds NaN or infinity")
+    return array
+
+
+def scalar(name: str, value: Any) -> float:
+    """A label that is one number."""
+    return float(shaped(name, value, ()))
+
+
+def shaped(name: str, value: Any, shape: tuple[int, ...]) -> Array:
+    """A label of a known shape.
+
+    Raises:
+        DataError: it has another one.
+    """
+    array = numbers(name, value)
+    if array.shape != shape:
+        raise DataError(f"the label {name!r} has shape {array.shape}, expected {shape}")
+    return array
+
+
+def vector(name: str, value: Any) -> Array:
+    """A label of a structure: a number or a list of numbers, as (n,)."""
+    array = np.atleast_1d(numbers(name, value))
+    if array.ndim != 1 or array.size == 0:
+        raise DataError(f"the label {name!r} has shape {array.shape}; a number or a list of numbers is allowed")
+    return array
+
+
+def of_atoms(name: str, value: Any, n_atoms: int) -> Array:
+    """A label of each atom, as (n_atoms, k); a number an atom is allowed."""
+    array = numbers(name, value)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2 or len(array) != n_atoms or array.shape[1] == 0:
+        raise DataError(f"the label {name!r} has shape {array.shape}, expected ({n_atoms}, k): a row for each atom")
+    return array
+
+
+def stress_tensor(name: str, value: Any) -> Array:
+    """(3, 3) symmetric stress, from 3×3, nine numbers, or six in Voigt's order xx, yy, zz, yz, xz, xy.
+
+    Raises:
+        DataError: another shape, or a tensor that is not symmetric.
+    """
+    array = numbers(name, value)
+    if array.shape == (6,):
+        return array[list(VOIGT_TO_FULL)].reshape(3, 3)
+    if array.shape not in ((3, 3), (9,)):
+        raise DataError(f"the label {name!r} has shape {array.shape}, expected (3, 3), or (6,) in Voigt's order")
+    full = array.reshape(3, 3)
+    if np.abs(full - full.T).max() > ASYMMETRY * max(np.abs(full).max(), 1e-6):
+        raise DataError(f"the label {name!r} is not symmetric: {full.tolist()}")
+    return 0.5 * (full + full.T)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,182 @@
+"""The published ``id_prop.json`` and ``id_prop.csv``, and how ``jarvis`` writes a structure.
+
+Units are the published ones: the target that a force field learns is eV *per atom*, forces are eV/Å, stresses GPa,
+tension positive. Any other target keeps the unit of its file.
+"""
+
+import csv
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from ase import Atoms
+
+from alignn_ff.errors import DataError
+from alignn_ff.graph import check_atoms
+from alignn_ff.io import read_structure
+from alignn_ff.train.datasets.collecting import Draft, collect
+from alignn_ff.train.datasets.keys import TARGET_IF_UNSAID, DataKeys, label_key, target_key
+from alignn_ff.train.datasets.labels import of_atoms, shaped, stress_tensor, vector
+from alignn_ff.train.records import Record
+from alignn_ff.units import GPA_PER_EV_PER_A3
+
+ASE_FORMATS: Final[dict[str, str]] = {"poscar": "vasp", "cif": "cif", "xyz": "extxyz", "pdb": "proteindatabank"}
+"""Published name of a file format → ASE's."""
+
+
+def read_id_prop_json(path: Path, keys: DataKeys) -> list[Record]:
+    """Records of an ``id_prop.json``, which may be zipped.
+
+    Raises:
+        DataError: it cannot be read, or records cannot be used; they are named.
+    """
+    return records_of(read_entries(path), keys, source=path)
+
+
+def records_of(entries: Sequence[Mapping[str, Any]], keys: DataKeys, *, source: Path | str) -> list[Record]:
+    """Records from the entries of a published data set."""
+    name = source.name if isinstance(source, Path) else source
+    return collect(source, [(f"{name}:{index}", partial(_draft, entry, keys)) for index, entry in enumerate(entries)])
+
+
+def read_entries(path: Path) -> list[Mapping[str, Any]]:
+    """What a JSON file of records holds.
+
+    Raises:
+        DataError: it is missing, no JSON, or no list of objects.
+    """
+    try:
+        text = _json_text(path)
+        content = json.loads(text)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, zipfile.BadZipFile, KeyError) as error:
+        raise DataError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
+        raise DataError(f"{path} must hold a list of records, each an object with 'atoms' and its labels")
+    return content
+
+
+def read_id_prop_csv(path: Path, keys: DataKeys) -> list[Record]:
+    """Records of an ``id_prop.csv``: a structure file and its target, or several, a row.
+
+    A first row that names the columns is allowed; the target and the identifier are then chosen by name.
+
+    Raises:
+        DataError: it cannot be read, or records cannot be used; they are named.
+    """
+    try:
+        rows = [row for row in csv.reader(path.read_text(encoding="utf-8").splitlines()) if any(map(str.strip, row))]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    columns = _columns(rows[0], path, keys) if rows else None
+    body = rows if columns is None else rows[1:]
+    chosen = columns or (0, tuple(range(1, len(body[0]) if body else 1)))
+    return collect(
+        path,
+        [
+            (f"{path.name}:{number} ({row[0]})", partial(_row_draft, path.parent, row, chosen, keys))
+            for number, row in enumerate(body, start=1 if columns is None else 2)
+        ],
+    )
+
+
+def atoms_of(content: Mapping[str, Any]) -> Atoms:
+    """The structure of a jarvis dictionary: elements, lattice_mat, coords, cartesian; ours also pbc.
+
+    Raises:
+        DataError, StructureError: it is incomplete or makes no sense.
+    """
+    try:
+        symbols, cell = [str(s).strip() for s in content["elements"]], np.array(content["lattice_mat"], dtype=float)
+        coordinates = np.array(content["coords"], dtype=float).reshape(-1, 3)
+        atoms = Atoms(symbols, cell=cell, pbc=content.get("pbc", True), positions=np.zeros_like(coordinates))
+    except KeyError as error:
+        raise DataError(f"'atoms' is no jarvis structure: {error} is missing or no element") from error
+    except (TypeError, ValueError) as error:
+        raise DataError(f"'atoms' is no jarvis structure: {error}") from error
+    atoms.positions = coordinates if content.get("cartesian", False) else coordinates @ cell
+    check_atoms(atoms)
+    return atoms
+
+
+def _draft(entry: Mapping[str, Any], keys: DataKeys) -> Draft:
+    if not isinstance(entry.get("atoms"), Mapping):
+        raise DataError("no 'atoms'; a jarvis structure is needed (elements, lattice_mat, coords, cartesian)")
+    atoms = atoms_of(entry["atoms"])
+    labels = {name: value for name, value in entry.items() if name != "atoms"}
+    if "extra_features" in labels:
+        atoms.arrays["extra_features"] = of_atoms("extra_features", labels["extra_features"], len(atoms))
+    atoms.info.update({name: value for name, value in labels.items() if isinstance(value, str)})
+    name = target_key(keys, labels)
+    if name is None:
+        raise DataError(f"no target; there are {', '.join(sorted(labels)) or 'no labels'} (--target-key)")
+    target = vector(name, labels[name])
+    found = {kind: label_key(keys, kind, labels) for kind in ("forces", "stress", "atomwise", "additional")}
+    values = {kind: (key, labels[key]) for kind, key in found.items() if key is not None and labels[key] is not None}
+    return Draft(
+        atoms=atoms,
+        identifier=str(labels[keys.identifier]) if keys.identifier in labels else None,
+        energy=_total_energy(target, len(atoms)),
+        forces=shaped(*values["forces"], (len(atoms), 3)) if "forces" in values else None,
+        stress=stress_tensor(*values["stress"]) / GPA_PER_EV_PER_A3 if "stress" in values else None,
+        group=str(labels.get("config_type", "")),
+        target=target,
+        atomwise=of_atoms(*values["atomwise"], len(atoms)) if "atomwise" in values else None,
+        additional=vector(*values["additional"]) if "additional" in values else None,
+    )
+
+
+def _row_draft(folder: Path, row: Sequence[str], columns: tuple[int, tuple[int, ...]], keys: DataKeys) -> Draft:
+    file_column, target_columns = columns
+    if len(row) <= max((file_column, *target_columns)) or not target_columns:
+        raise DataError(f"{len(row)} columns; a structure file and at least one number are needed")
+    file = folder / row[file_column].strip()
+    atoms = read_structure(file, format_if_unknown="vasp", format_name=_ase_format(keys))
+    check_atoms(atoms)
+    target = vector("target", [row[column].strip() for column in target_columns])
+    return Draft(atoms, row[file_column].strip(), energy=_total_energy(target, len(atoms)), target=target)
+
+
+def _columns(first: Sequence[str], path: Path, keys: DataKeys) -> tuple[int, tuple[int, ...]] | None:
+    """Which columns hold the file and the target, if the first row names them."""
+    names = [cell.strip() for cell in first]
+    if len(names) < 2 or _is_number(names[1]) or (path.parent / names[0]).is_file():
+        return None
+    file_column = names.index(keys.identifier) if keys.identifier in names else 0
+    others = [column for column in range(len(names)) if column != file_column]
+    if keys.target in names:
+        return file_column, (names.index(keys.target),)
+    if len(others) == 1 and keys.target in TARGET_IF_UNSAID:
+        return file_column, (others[0],)
+    raise DataError(
+        f"{path} has no column {keys.target!r}, which is the target; its columns are {', '.join(names)} (--target-key)"
+    )
+
+
+def _total_energy(target: np.ndarray[Any, np.dtype[np.float64]], n_atoms: int) -> float | None:
+    """What a force field would learn, eV: the published target of a force field is per atom."""
+    return float(target[0]) * n_atoms if target.size == 1 else None
+
+
+def _json_text(path: Path) -> str:
+    if path.suffix != ".zip":
+        return path.read_text(encoding="utf-8")
+    with zipfile.ZipFile(path) as archive:
+        return archive.read("id_prop.json").decode("utf-8")
+
+
+def _ase_format(keys: DataKeys) -> str | None:
+    return None if keys.file_format is None else ASE_FORMATS[keys.file_format]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

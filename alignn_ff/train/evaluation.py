@@ -1,0 +1,82 @@
+"""A model file beside labelled structures: everything that it says, energies through its potential."""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from alignn_ff import checkpoint, zoo
+from alignn_ff.errors import ConfigError
+from alignn_ff.models import EnergyModel
+from alignn_ff.potential import Potential, Precision
+from alignn_ff.predictor import Predictor, load_predictor
+from alignn_ff.train.config import validate_config
+from alignn_ff.train.datasets import keys_of, prepare_targets, read_records
+from alignn_ff.train.metrics import Comparison, compare
+from alignn_ff.train.records import Record
+
+RECORDS_AT_ONCE: Final = 256
+
+
+def evaluate_file(
+    name_or_path: str | Path, records: Sequence[Record], *, device: str = "auto", dtype: Precision = "float32"
+) -> list[Comparison]:
+    """Labels beside the predictions of a model that is read from its file.
+
+    Raises:
+        ModelNotFoundError, CheckpointError, ElementNotCoveredError, StructureError
+    """
+    return Evaluator(load_predictor(name_or_path, device=device, dtype=dtype)).compare(records)
+
+
+def records_for(name_or_path: str | Path, data: Path) -> list[Record]:
+    """Records of a data set with targets as a model learned them: under its keys, multiplied, made classes of.
+
+    A model that does not say how it was trained is compared with the labels as they stand.
+
+    Raises:
+        ModelNotFoundError, CheckpointError, DataError
+    """
+    header = checkpoint.load(zoo.model_file(name_or_path)).header
+    try:
+        config = validate_config(header.provenance.training_config)
+    except ConfigError:
+        return read_records(data)
+    if not header.provenance.training_config:
+        return read_records(data)
+    return prepare_targets(read_records(data, keys_of(config)), config)
+
+
+class Evaluator:
+    """A loaded model of any kind, ready to be compared with labels."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self._potential = potential_of(predictor)
+
+    def compare(self, records: Iterable[Record]) -> list[Comparison]:
+        """Labels beside predictions, in the order of the records, of which few are held at a time."""
+        left, comparisons = iter(records), list[Comparison]()
+        while some := list(islice(left, RECORDS_AT_ONCE)):
+            comparisons += self._compare(some)
+        return comparisons
+
+    def _compare(self, records: Sequence[Record]) -> list[Comparison]:
+        if self._potential is None:
+            return compare(self._predictor, records)
+        energies = compare(self._potential, records)
+        if not any(record.atomwise is not None or record.additional is not None for record in records):
+            return energies
+        further = compare(self._predictor, records)
+        return [
+            item._replace(atomwise=more.atomwise, additional=more.additional)
+            for item, more in zip(energies, further, strict=True)
+        ]
+
+
+def potential_of(predictor: Predictor) -> Potential | None:
+    """The potential of a force field that was loaded as a predictor; None of a property model."""
+    model = predictor.model
+    if not isinstance(model, EnergyModel):
+        return None
+    return Potential(predictor.name, predictor.header, model, device=predictor.device, dtype=predictor.dtype)

@@ -1,0 +1,74 @@
+"""A run as TensorBoard shows it: every column of the history as a curve over the epochs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from alignn_ff.errors import ConfigError
+from alignn_ff.train.loop import Observer
+from alignn_ff.train.state import Progress
+
+
+class Writer(Protocol):
+    """What is asked of a SummaryWriter."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
+        """One point of a curve."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class TensorBoardLog:
+    """An observer that writes each epoch's row; used as a context.
+
+    Raises:
+        ConfigError: TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ConfigError(
+                "log_tensorboard is true, but TensorBoard is not installed: pip install 'alignn-ff[tensorboard]', or "
+                f"set it to false ({error})"
+            ) from error
+        self._writer: Writer = SummaryWriter(log_dir=str(folder))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+    def on_step(self, progress: Progress, n_steps: int) -> None:
+        """Nothing: curves are over epochs."""
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        """One point of each curve, training and validation apart."""
+        for name, value in row.items():
+            split, _, rest = name.partition("_")
+            tag = f"{split}/{rest}" if split in ("train", "val") else name
+            if name != "epoch":
+                self._writer.add_scalar(tag, value, int(row["epoch"]))
+
+
+class Audience:
+    """Several observers as one."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def on_step(self, progress: Progress, n_steps: int) -> None:
+        """Tell all of them."""
+        for observer in self._observers:
+            observer.on_step(progress, n_steps)
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        """Tell all of them."""
+        for observer in self._observers:
+            observer.on_epoch(row)
