@@ -63,3 +63,7 @@ class OutputError(AlignnError):
     """A file could not be written while a run was under way: a full or failing disk."""
 
     exit_code = 5
+
+
+class CompilerError(AlignnError):
+    """The C++ kernels cannot be compiled or loaded here."""

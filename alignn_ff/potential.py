@@ -13,8 +13,8 @@ from ase.data import chemical_symbols
 
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
-from alignn_ff.errors import ConfigError, ElementNotCoveredError, PropertyModelError
-from alignn_ff.execution import BACKENDS, BackendName, Limits, choose_backend
+from alignn_ff.errors import CompilerError, ConfigError, ElementNotCoveredError, PropertyModelError
+from alignn_ff.execution import BACKENDS, BackendName, Limits, choose_backend, pays_to_compile
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
@@ -27,7 +27,10 @@ from alignn_ff.graph import (
     system_to,
     with_extra_features,
 )
+from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel
+
+log = get_logger("potential")
 
 Precision = Literal["float32", "float64"]
 Model = TypeVar("Model", bound=torch.nn.Module)
@@ -62,8 +65,29 @@ class Potential:
         self.device = device
         self.dtype = dtype
         self.model = cast_network(model, dtype).to(device)
-        self.backend = choose_backend(backend, self.model)
-        self._evaluate = BACKENDS[self.backend].build(self.model, limits or Limits())
+        self._requested, self._limits = backend, limits or Limits()
+        self._use(choose_backend(backend, self.model))
+
+    def _use(self, backend: str) -> None:
+        self._evaluate = BACKENDS[backend].build(self.model, self._limits)
+        self.backend = backend
+
+    def expect(self, n_evaluations: int, *, n_atoms: int) -> None:
+        """Announce a long run: compiles a faster backend if that pays and none was asked for by name.
+
+        What was announced decides, not a timing, so a run that is repeated takes the same backend again.
+
+        Args:
+            n_evaluations: how many are to come.
+            n_atoms: of the structure.
+        """
+        if self._requested != "auto" or self.backend == "native":
+            return
+        if pays_to_compile(self.model, n_evaluations=n_evaluations, n_atoms=n_atoms):
+            try:
+                self._use("native")
+            except CompilerError as error:
+                log.warning("staying with backend %s: %s", self.backend, error)
 
     def predict(
         self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32

@@ -7,6 +7,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from alignn_ff.execution import BackendName
 from alignn_ff.log import get_logger
 from alignn_ff.models import training_differences
 from alignn_ff.potential import Potential, Precision, load_potential
@@ -25,6 +26,7 @@ class AlignnCalculator(Calculator):
             that covers the first structure's elements.
         device: "auto", "cpu", "cuda", …
         dtype: "float32" or "float64" network; geometry and sums are float64 always.
+        backend: how the network is executed; "auto" takes the fastest one that starts at once.
 
     Raises:
         ModelNotFoundError, CheckpointError, PropertyModelError, ConfigError: at construction.
@@ -35,10 +37,15 @@ class AlignnCalculator(Calculator):
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012 - as ASE declares it
 
     def __init__(
-        self, model: str | Path | Potential = "auto", *, device: str = "auto", dtype: Precision = "float32"
+        self,
+        model: str | Path | Potential = "auto",
+        *,
+        device: str = "auto",
+        dtype: Precision = "float32",
+        backend: BackendName = "auto",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._model, self._device, self._dtype = model, device, dtype
+        self._model, self._device, self._dtype, self._backend = model, device, dtype, backend
         self._potential: Potential | None = None
         if str(model) != "auto":
             self._load(None)
@@ -47,6 +54,22 @@ class AlignnCalculator(Calculator):
     def potential(self) -> Potential:
         """The potential behind this calculator."""
         return self._load(self.atoms)
+
+    def expect(self, n_evaluations: int, atoms: Atoms) -> None:
+        """Announce a long run of a structure, so that a faster backend is compiled where that pays.
+
+        Args:
+            n_evaluations: how many are to come.
+            atoms: the structure, as it starts.
+
+        Raises:
+            ModelNotFoundError, CheckpointError, ElementNotCoveredError: as at the first evaluation.
+        """
+        potential = self._load(atoms)
+        before = potential.backend
+        potential.expect(n_evaluations, n_atoms=len(atoms))
+        if potential.backend != before:
+            self.results = {}
 
     def calculate(
         self,
@@ -84,7 +107,9 @@ class AlignnCalculator(Calculator):
             if isinstance(self._model, Potential):
                 self._potential = self._model
             else:
-                self._potential = load_potential(self._model, device=self._device, dtype=self._dtype, for_atoms=atoms)
+                self._potential = load_potential(
+                    self._model, device=self._device, dtype=self._dtype, backend=self._backend, for_atoms=atoms
+                )
             _say_what_differs(self._potential)
         return self._potential
 
