@@ -57,3 +57,9 @@ class SimulationError(AlignnError):
     """A simulation was stopped because going on would give wrong results."""
 
     exit_code = 4
+
+
+class OutputError(AlignnError):
+    """A file could not be written while a run was under way: a full or failing disk."""
+
+    exit_code = 5

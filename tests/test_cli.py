@@ -101,11 +101,12 @@ def test_relax_that_does_not_converge_writes_all_and_exits_with_3(
 
 def test_md_writes_its_four_files(structure: Path, si_model_file: Path, command_line: CommandLine) -> None:
     words = ("md", structure, "-m", si_model_file, "--steps", 12, "--supercell", "2x1x1", "--write-every", 4)
-    result = command_line(*words, "--ensemble", "nvt_langevin", "--friction", 0.02, "-o", "out/run")
+    result = command_line(*words, "--ensemble", "nvt_langevin", "--thermostat-time", 50, "-o", "out/run")
     summary = json.loads(Path("out/run.json").read_text())
     assert result.code == 0, result.stderr
     assert (summary["n_steps"], summary["n_atoms"]) == (12, 16)
-    assert summary["config"]["friction_per_fs"] == 0.02
+    assert summary["config"]["thermostat_time_fs"] == 50
+    assert summary["stages"][0]["n_steps"] == 12
     assert [frame.info["step"] for frame in read_trajectory(Path("out/run.extxyz"))] == [0, 4, 8, 12]
     assert Path("out/run.csv").read_text().startswith("step,time_fs,potential_eV,")
     assert ase.io.read("out/run-final.extxyz").has("momenta")
@@ -136,13 +137,15 @@ def test_ctrl_c_ends_with_130_and_one_sentence(
 ) -> None:
     def press(snapshot: object) -> None:
         if snapshot.step == 3:  # type: ignore[attr-defined]
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)
+        return snapshot.temperature_K  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("alignn_ff.md.guards.check", press)
+    monkeypatch.setattr("alignn_ff.md.run_record.RunRecord.add", lambda record, snapshot: press(snapshot))
     result = command_line("md", structure, "-m", si_model_file, "--steps", 10, "--write-every", 1)
     assert result.code == 130
     assert result.stderr.count("\n") == 1
-    assert len(read_trajectory(Path("si-md.extxyz"))) == 3
+    assert "after step 3; everything is saved" in result.stderr
+    assert len(read_trajectory(Path("si-md.extxyz"))) == 4
 
 
 def test_a_killed_run_leaves_readable_files(structure: Path, si_model_file: Path) -> None:
@@ -206,7 +209,27 @@ def bad_inputs(structure: Path) -> Path:
         ("md si.vasp --steps 1 --timestep 0", "timestep_fs is 0.0"),
         ("md si.vasp --steps 1 --temperature -1", "temperature_K is -1.0"),
         ("md si.vasp --steps 1 --ensemble npt", "ensemble is 'npt'"),
-        ("md si.vasp --steps 1 --friction 0.1", "nvt_langevin"),
+        ("md si.vasp --steps 1 --thermostat-time 10", "nvt_langevin"),
+        ("md si.vasp --steps 1 --thermostat-time 0 --ensemble nvt_bussi", "thermostat_time_fs is 0.0"),
+        ("md si.vasp --steps 1 --temperature 300:hot", "--temperature is '300:hot'"),
+        ("md si.vasp --steps 1 --temperature 300:600", "no thermostat"),
+        ("md si.vasp --steps 1 --pressure 1", "npt_mtk"),
+        ("md si.vasp --steps 1 --ensemble npt_mtk --cell-motion sideways", "'isotropic', 'full' or 'axes'"),
+        ("md si.vasp --steps 1 --ensemble npt_mtk --cell-motion axes --cell-axes ba", "cell_axes is 'ba'"),
+        ("md pair.xyz --steps 1 --ensemble npt_mtk", "those that work here: nve"),
+        ("md si.vasp --steps 1 --guard hot=3", "allowed are max_temperature_K"),
+        ("md si.vasp --steps 1 --guard max_temperature_K=warm", "neither a number nor off"),
+        ("md si.vasp --steps 1 --guard max_temperature_K=-1", "max_temperature_K is -1.0"),
+        ("md si.vasp --steps 1 --format xtc", "formats.0 is 'xtc'"),
+        ("md si.vasp --steps 1 --quantities spin", "quantities.0 is 'spin'"),
+        ("md si.vasp --steps 1 --checkpoint-every 0", "checkpoint_every is 0"),
+        ("md si.vasp", "--steps, or a file of stages by --stages"),
+        ("md si.vasp --steps 1 --stages si.vasp", "--steps, or a file of stages by --stages"),
+        ("md si.vasp --stages si.vasp", "as JSON"),
+        ("md si.vasp --stages none.json", "no such file of stages"),
+        ("md", "--restart FILE"),
+        ("md --restart none.restart", "no such restart file"),
+        ("md --restart si.vasp", "no restart file"),
         ("md si.vasp --steps 1 --supercell 3,3", "supercell is '3,3'"),
         ("md si.vasp --steps 1 --keep-velocities", "--keep-velocities"),
         ("md pair.xyz --steps 1 --supercell 2,1,1", "not periodic"),
@@ -250,7 +273,6 @@ def test_defaults_of_the_commands_are_those_of_the_configs() -> None:
     md, relax = (inspect.signature(command).parameters for command in (md_command, relax_command))
     for option, field in {
         "ensemble": "ensemble",
-        "temperature": "temperature_K",
         "timestep": "timestep_fs",
         "seed": "seed",
         "keep_velocities": "keep_velocities",
@@ -270,7 +292,8 @@ def test_defaults_of_the_commands_are_those_of_the_configs() -> None:
 def test_help_names_every_ensemble_and_optimizer(command_line: CommandLine) -> None:
     assert all(name in command_line("md", "--help").stdout for name in ENSEMBLES)
     assert all(name in command_line("relax", "--help").stdout for name in OPTIMIZERS)
-    assert f"default {MDConfig.model_fields['friction_per_fs'].default:g}" in command_line("md", "--help").stdout
+    for field in ("thermostat_time_fs", "barostat_time_fs", "compressibility_per_GPa"):
+        assert f"default {MDConfig.model_fields[field].default:g}" in command_line("md", "--help").stdout
 
 
 def test_the_command_line_starts_without_heavy_imports() -> None:

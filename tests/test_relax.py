@@ -25,7 +25,8 @@ from alignn_ff.md import (
     write_relaxation,
 )
 from alignn_ff.md.cell import free_strains
-from alignn_ff.md.config import OptimizerName
+from alignn_ff.md.relax_config import OptimizerName
+from alignn_ff.md.relaxation import RelaxRecords
 
 
 @pytest.fixture
@@ -75,7 +76,9 @@ def test_no_steps_leave_the_structure_as_it_is(copper: Atoms) -> None:
 
 def test_observer_and_trajectory_see_every_step(copper: Atoms, tmp_path: Path) -> None:
     seen: list[RelaxStep] = []
-    result = relax(copper, EMT(), config=RelaxConfig(), trajectory=tmp_path / "t.extxyz", on_step=seen.append)
+    result = relax(
+        copper, EMT(), config=RelaxConfig(), records=RelaxRecords(tmp_path / "t.extxyz"), on_step=seen.append
+    )
     frames = read_trajectory(tmp_path / "t.extxyz")
     assert [step.step for step in seen] == list(range(result.after.step + 1))
     assert [frame.info["step"] for frame in frames] == [step.step for step in seen]
@@ -133,7 +136,6 @@ def test_strains_are_free_within_periodic_directions(pbc: tuple[bool, ...], free
     [
         (molecule("H2O"), "not periodic"),
         (Atoms("Cu", cell=[3, 3, 0], pbc=(True, True, False)), "no volume.*vacuum"),
-        (Atoms("Cu", cell=[[3, 0, 1], [0, 3, 0], [-3, 0, 9]], pbc=(True, True, False)), "rotate"),
     ],
 )
 def test_a_cell_that_cannot_relax_is_refused(atoms: Atoms, words: str) -> None:
@@ -159,7 +161,7 @@ def test_forces_that_are_no_numbers_stop_the_relaxation(copper: Atoms) -> None:
     [
         ({"max_steps": -1}, "max_steps is -1"),
         ({"fmax_eV_per_A": 0}, "fmax_eV_per_A is 0.*eV/Å"),
-        ({"optimizer": "bfgs"}, "optimizer is 'bfgs'.*'lbfgs' or 'fire'"),
+        ({"optimizer": "bfgs"}, "optimizer is 'bfgs'.*'lbfgs', 'fire'"),
     ],
 )
 def test_a_config_that_is_not_allowed_says_why(settings: dict[str, object], words: str) -> None:

@@ -197,6 +197,22 @@ def test_folds_are_stratified_by_the_key_that_is_asked_for(records):
     assert len(counts[None]) > 1
 
 
+@pytest.mark.config_field("cross_validation.keep_together")
+def test_folds_keep_together_what_shares_a_value(records):
+    for index, record in enumerate(records):
+        record.atoms.info["trajectory"] = str(index // 3)
+    parted = []
+    for key in ("trajectory", None):
+        choice = {"n_folds": 4, "fold": 1, "stratify_by": None, "keep_together": key}
+        split = split_records(records, validate_config({"cross_validation": choice}))
+        parted.append({records[i].atoms.info["trajectory"] for i in split.val} & {str(i // 3) for i in split.train})
+    assert parted[0] == set()
+    assert parted[1]
+    formulas = {"n_folds": 2, "keep_together": "formula"}
+    with pytest.raises(DataError, match="2 folds need as many values of 'formula', but there are 1"):
+        split_records(records, validate_config({"cross_validation": formulas}))
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_no_record_and_one_record_are_clear(tmp_path, n):
     path = tmp_path / "cu.extxyz"

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from alignn_ff import __version__
-from alignn_ff.cli import config, data, energy, evaluate, md, predict, relax, train, zoo
+from alignn_ff.cli import analyze, config, data, energy, evaluate, md, predict, relax, train, zoo
 from alignn_ff.cli.console import complain
 from alignn_ff.errors import AlignnError
 
@@ -24,8 +24,9 @@ app = typer.Typer(
 )
 app.command("energy")(energy.energy)
 app.command("predict")(predict.predict)
-app.command("relax")(relax.relax)
+app.command("relax", cls=relax.RelaxCommand)(relax.relax)
 app.command("md")(md.md)
+app.command("analyze")(analyze.analyze)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.add_typer(config.app, name="config")

@@ -38,7 +38,7 @@ def energy(
 def _print(result: "SinglePoint") -> None:
     import numpy as np
 
-    from alignn_ff.cli.summary import print_title, summary_table
+    from alignn_ff.cli.summary import count, print_title, summary_table
     from alignn_ff.md.cell import VOIGT
     from alignn_ff.units import GPA_PER_EV_PER_A3
 
@@ -57,7 +57,7 @@ def _print(result: "SinglePoint") -> None:
     else:
         stress = result.stress_eV_per_A3 * GPA_PER_EV_PER_A3
         rows += [(f"stress {name}", f"{s:.5f} GPa") for name, s in zip(VOIGT, stress, strict=True)]
-    print_title(f"{result.atoms.get_chemical_formula()}, {n_atoms} atoms", result.model)
+    print_title(f"{result.atoms.get_chemical_formula()}, {count(n_atoms, 'atom')}", result.model)
     results.print(summary_table(rows))
     if n_atoms <= SHOWN_FORCES:
         forces = [

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from alignn_ff.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from ase import Atoms
 
     from alignn_ff.calculator import AlignnCalculator
@@ -51,6 +54,64 @@ def parse_elements(text: str) -> frozenset[str]:
     if unknown:
         raise ConfigError(f"no chemical element: {', '.join(map(repr, unknown))}; --elements takes symbols like Si,Ge")
     return symbols
+
+
+def parse_points(text: str, name: str) -> float | tuple[float, ...]:
+    """A number, or the corners of a ramp: "300", "300:2000:300".
+
+    Raises:
+        ConfigError: anything else.
+    """
+    try:
+        points = tuple(float(part) for part in text.split(":"))
+    except ValueError:
+        raise ConfigError(
+            f"{name} is {text!r}; it takes a number such as 300, or the corners of ramps such as 300:2000:300"
+        ) from None
+    return points[0] if len(points) == 1 else points
+
+
+def parse_guards(words: "Sequence[str]", *, off: bool) -> "dict[str, float | None]":
+    """Limits of guards: "max_temperature_K=5000", "max_escape_A=off"; ``off`` switches the others off.
+
+    Raises:
+        ConfigError: no such limit, or no number.
+    """
+    from alignn_ff.md import GuardLimits
+
+    fields = [name for name in GuardLimits.model_fields if name != "distances_every"]
+    limits: dict[str, float | None] = dict.fromkeys(fields) if off else {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in GuardLimits.model_fields:
+            raise ConfigError(f"--guard {word!r}: {name!r} is no limit; allowed are {', '.join(fields)}")
+        try:
+            limits[name] = None if value == "off" else float(value)
+        except ValueError:
+            raise ConfigError(f"--guard {word!r}: {value!r} is neither a number nor off") from None
+    return limits
+
+
+def read_stages(path: "Path") -> "list[object]":
+    """The stages in a JSON file: a list of tables, or {"stages": [...]}.
+
+    Raises:
+        ConfigError: the file is missing, no JSON, or something else.
+    """
+    import json
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no such file of stages: {path}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path} as JSON: {error}") from error
+    stages = content.get("stages") if isinstance(content, dict) and set(content) == {"stages"} else content
+    if not isinstance(stages, list) or not stages:
+        raise ConfigError(
+            f'{path} holds no stages; write a list such as [{{"steps": 1000, "temperature_K": [300, 600]}}]'
+        )
+    return stages
 
 
 def parse_changes(words: list[str]) -> dict[str, object]:

@@ -23,6 +23,11 @@ def summary_table(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) 
     return table
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things: "1 atom", "2 atoms"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def print_title(title: str, model: "ModelRecord") -> None:
     """What was computed, with which model."""
     results.print(f"{title} · model {model.name} ({model.dtype}, {model.device})", markup=False, soft_wrap=True)

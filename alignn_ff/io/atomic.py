@@ -24,10 +24,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Raises:
         StorageError: the disk is full, or fails.
+        OSError: naming ``path``, not the temporary file, where its folder cannot be written to.
     """
     with _full_disks_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        try:
+            handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        except OSError as error:
+            raise type(error)(error.errno, error.strerror, str(path)) from error
         os.close(handle)
         yield from _replaced(path, Path(name))
 

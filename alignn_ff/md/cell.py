@@ -64,3 +64,20 @@ def volume_A3(atoms: Atoms) -> float | None:  # noqa: N802 - the unit's letter
     """Volume of the cell in Å³, or None without three lattice vectors."""
     volume = abs(float(np.linalg.det(atoms.cell.array)))
     return volume if volume >= SMALLEST_VOLUME_A3 else None
+
+
+def heights_A(atoms: Atoms) -> tuple[float, ...]:  # noqa: N802 - the unit's letter
+    """Distances between opposite faces of the cell in Å; none without three lattice vectors."""
+    if volume_A3(atoms) is None:
+        return ()
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+    return tuple(float(height) for height in heights)
+
+
+def gaps_A(atoms: Atoms) -> tuple[float, ...]:  # noqa: N802 - the unit's letter
+    """The widest stretch without atoms along each lattice vector in Å; none without three lattice vectors."""
+    gaps = []
+    for height, places in zip(heights_A(atoms), atoms.get_scaled_positions().T, strict=False):
+        ordered = np.sort(places)
+        gaps.append(height * float(np.diff(ordered, append=ordered[0] + 1.0).max()))
+    return tuple(gaps)

@@ -1,6 +1,7 @@
 """How fast a quantity that should be constant drifts, and how well that is known."""
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -63,6 +64,22 @@ class BlockMeans:
             return Trend(mean, slope, None)
         residuals = values - slope * times
         return Trend(mean, slope, float(np.sqrt(residuals @ residuals / (len(times) - 2) / (times @ times))))
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples there were."""
+        return self._n_samples
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready content, exact."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "BlockMeans":
+        """The series that :meth:`to_json` described."""
+        series = cls()
+        vars(series).update(content, _blocks=[(time, value) for time, value in content["_blocks"]])
+        return series
 
     def _join_pairs(self) -> None:
         pairs = np.array(self._blocks).reshape(-1, 2, 2).mean(axis=1)

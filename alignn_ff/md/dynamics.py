@@ -1,31 +1,35 @@
-"""Molecular dynamics: a structure, a calculator and a :class:`MDConfig` in, files and a :class:`MDResult` out."""
+"""Molecular dynamics: a structure, a calculator and a :class:`MDConfig` in, files and a :class:`MDResult` out.
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+:func:`run_md` begins a run, :func:`resume_md` goes on with one from its restart file, bit for bit as if it had
+never stopped.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from ase.md.md import MolecularDynamics
 
-from alignn_ff.allocator import keep_freed_memory
-from alignn_ff.errors import AlignnError, SimulationError
+from alignn_ff.calculator import AlignnCalculator
+from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.graph import check_atoms
 from alignn_ff.log import get_logger
-from alignn_ff.md import guards, thermo
-from alignn_ff.md.config import MDConfig
-from alignn_ff.md.drift import BlockMeans
-from alignn_ff.md.ensembles import Ensemble, choose_ensemble
-from alignn_ff.md.outputs import MDFiles, write_md_end
+from alignn_ff.md.admission import admit, warn_of_vacuum
+from alignn_ff.md.driving import Observer, Run, drive
+from alignn_ff.md.guard_checks import Baseline, baseline
+from alignn_ff.md.guard_limits import GuardLimits
+from alignn_ff.md.guards import Watch
+from alignn_ff.md.md_config import MDConfig
+from alignn_ff.md.md_files import MDFiles
+from alignn_ff.md.md_result import MDResult
+from alignn_ff.md.propagator import Place, Propagator
 from alignn_ff.md.provenance import describe_model
-from alignn_ff.md.results import MDResult
-from alignn_ff.md.snapshot import Snapshot
-from alignn_ff.md.start import kinetic_temperature, starting_atoms
-from alignn_ff.md.trajectory import RecordFile, bare_copy, frame_text
-from alignn_ff.units import MEV_PER_EV
-
-Observer = Callable[[Snapshot], None]
+from alignn_ff.md.restart import constraints_to_json, read_restart
+from alignn_ff.md.restart_model import find_model, record_from_json, say_what_differs
+from alignn_ff.md.run_record import RunRecord
+from alignn_ff.md.start import starting_atoms
+from alignn_ff.models import FAMILIES
 
 
 def run_md(
@@ -35,122 +39,143 @@ def run_md(
     config: MDConfig,
     files: MDFiles | None = None,
     on_step: Observer | None = None,
+    command: str | None = None,
 ) -> MDResult:
     """Run dynamics on a copy of a structure.
 
     Args:
         atoms: start; not changed.
         calculator: any ASE calculator.
-        config: ensemble, steps, temperature, output intervals, seed.
+        config: stages, output intervals, guards, seed.
         files: where to write, what is there being replaced (``claim`` refuses that); None writes nothing.
         on_step: called after every step, and for the start.
+        command: how the run was started, for the summary.
 
     Raises:
         StructureError, ElementNotCoveredError, ConfigError: before anything is written.
-        SimulationError: the run was stopped by a guard; files hold what came before.
+        SimulationError: the run was stopped by a guard, or by a signal (:class:`MDInterruptedError`).
+        OutputError: the disk is full or failing.
     """
-    keep_freed_memory()
     check_atoms(atoms)
-    ensemble = choose_ensemble(config, atoms)
     rng = np.random.default_rng(config.seed)
     start = starting_atoms(atoms, config, rng)
+    admit(config.schedule, start)
+    warn_of_vacuum(config.schedule, start)
+    constraints_to_json(start)
     start.calc = calculator
     start.get_forces()  # what is wrong with the input shows here, before a file is opened
-    integrator = ensemble.build(start, config, rng)
-    record = RunRecord(config)
-    began = time.perf_counter()
-    with ExitStack() as stack:
-        observers: list[Observer] = [guards.check, record.add]
-        if files is not None:
-            observers.append(_recorder(stack, files, config))
-        if on_step is not None:
-            observers.append(on_step)
-        for snapshot in _snapshots(integrator, ensemble, config):
-            for observe in observers:
-                observe(snapshot)
-    result = record.result(start, ensemble, calculator, wall_time_s=time.perf_counter() - began)
-    if files is not None:
-        write_md_end(files, result)
-    get_logger("md").info("%s: %d steps in %.1f s", config.ensemble, config.steps, result.wall_time_s)
-    return result
-
-
-class RunRecord:
-    """What the summary of a run needs, gathered step by step in constant memory."""
-
-    def __init__(self, config: MDConfig) -> None:
-        self._config = config
-        self._conserved, self._temperature = BlockMeans(), BlockMeans()
-        self._first: Snapshot | None = None
-        self._last: Snapshot | None = None
-
-    def add(self, snapshot: Snapshot) -> None:
-        """Take note of a step."""
-        self._first = self._first or snapshot
-        self._last = snapshot
-        self._conserved.add(snapshot.time_fs, snapshot.conserved_eV)
-        self._temperature.add(snapshot.time_fs, snapshot.temperature_K)
-
-    def result(self, atoms: Atoms, ensemble: Ensemble, calculator: BaseCalculator, *, wall_time_s: float) -> MDResult:
-        """The result of the run that was recorded."""
-        assert self._first is not None
-        assert self._last is not None
-        drift = self._conserved.trend()
-        scale = MEV_PER_EV * 1e3 / len(atoms)  # eV/fs → meV/atom/ps
-        return MDResult(
-            atoms=bare_copy(atoms),
-            config=self._config,
-            conserved_quantity=ensemble.conserved_quantity,
-            drift_meV_per_atom_per_ps=None if drift.slope is None else drift.slope * scale,
-            drift_stderr_meV_per_atom_per_ps=None if drift.slope_stderr is None else drift.slope_stderr * scale,
-            mean_temperature_K=self._temperature.trend().mean,
-            final_temperature_K=self._last.temperature_K,
-            total_energy_first_eV=self._first.total_eV,
-            total_energy_last_eV=self._last.total_eV,
-            wall_time_s=wall_time_s,
-            model=describe_model(calculator),
-        )
-
-
-def _snapshots(integrator: MolecularDynamics, ensemble: Ensemble, config: MDConfig) -> Iterator[Snapshot]:
-    """The start and every step; a structure that stops making sense on the way is a failed simulation."""
-    steps = integrator.irun(config.steps)
-    while True:
-        try:
-            next(steps)
-        except StopIteration:
-            return
-        except AlignnError as error:
-            raise SimulationError(f"stopped at step {integrator.nsteps + 1}: {error}") from error
-        yield _snapshot(integrator, ensemble, config)
-
-
-def _snapshot(integrator: MolecularDynamics, ensemble: Ensemble, config: MDConfig) -> Snapshot:
-    atoms = integrator.atoms
-    potential = float(atoms.get_potential_energy())
-    kinetic = float(atoms.get_kinetic_energy())
-    return Snapshot(
-        step=integrator.nsteps,
-        time_fs=integrator.nsteps * config.timestep_fs,
-        atoms=atoms,
-        forces_eV_per_A=atoms.get_forces(apply_constraint=False),
-        potential_eV=potential,
-        kinetic_eV=kinetic,
-        temperature_K=float(kinetic_temperature(atoms, conserves_momentum=ensemble.conserves_momentum)),
-        conserved_eV=float(ensemble.conserved(integrator, potential + kinetic)),
+    _warn_of_kinks(calculator, config)
+    hottest = max(stage.hottest_K for stage in config.schedule)
+    run = Run(
+        config=config,
+        propagator=Propagator(start, config.schedule, rng=rng),
+        watch=Watch(config.guards, baseline(start, hottest_K=hottest, shortest_A=_shortest_distances(calculator))),
+        record=RunRecord(config, len(start)),
+        model=describe_model(calculator),
+        files=files,
+        command=command,
     )
+    return drive(run, on_step)
 
 
-def _recorder(stack: ExitStack, files: MDFiles, config: MDConfig) -> Observer:
-    """An observer that writes frames and log rows when they are due; its files close with ``stack``."""
-    trajectory = stack.enter_context(RecordFile(files.trajectory))
-    log = stack.enter_context(RecordFile(files.log))
-    log.write(thermo.HEADER)
+def resume_md(
+    restart: Path,
+    *,
+    calculator: BaseCalculator | None = None,
+    model: str | None = None,
+    steps: int | None = None,
+    guards: GuardLimits | None = None,
+    on_step: Observer | None = None,
+) -> MDResult:
+    """Go on with a run from its restart file; its outputs are cut back to that step first.
 
-    def record(snapshot: Snapshot) -> None:
-        if snapshot.step % config.write_every == 0:
-            trajectory.write(frame_text(snapshot.atoms, step=snapshot.step, time_fs=snapshot.time_fs))
-        if snapshot.step % config.log_every == 0:
-            log.write(thermo.row(snapshot))
+    Args:
+        restart: the file.
+        calculator: None finds the model of the run again; others than ours have to be given.
+        model: name or path where the model is now, if it was moved.
+        steps: of the whole run, in order to prolong its last stage; None as it was planned.
+        guards: other limits; None as they were.
+        on_step: called after every step.
 
-    return record
+    Raises:
+        CheckpointError: the restart file is damaged, or the model is gone or changed.
+        ConfigError: the run cannot be prolonged so.
+        SimulationError, OutputError: as :func:`run_md`.
+    """
+    content = read_restart(restart)
+    head = content.description
+    config = _prolonged(MDConfig.model_validate(head["config"]), steps, done=head["place"]["step"])
+    if guards is not None:
+        config = config.model_copy(update={"guards": guards})
+    model_record = record_from_json(head["model"])
+    content.atoms.calc = find_model(model_record, elsewhere=model) if calculator is None else calculator
+    content.atoms.get_forces()  # afterwards a calculator knows its model
+    now = describe_model(content.atoms.calc)
+    if (now.sha256 or now.name) != (model_record.sha256 or model_record.name):
+        raise CheckpointError(
+            f"the run was made with {model_record.name} ({model_record.sha256}), and now the calculator is {now.name} "
+            f"({now.sha256})"
+        )
+    say_what_differs(model_record, now, head["versions"])
+    rng = np.random.default_rng()
+    rng.bit_generator.state = head["rng"]
+    record = RunRecord(config, len(content.atoms))
+    record.restore(head["record"])
+    record.restarts.append(head["place"]["step"])
+    run = Run(
+        config=config,
+        propagator=Propagator(
+            content.atoms,
+            config.schedule,
+            rng=rng,
+            place=Place.from_json(head["place"]),
+            state=content.integrator,
+        ),
+        watch=Watch(config.guards, Baseline(**head["baseline"])),
+        record=record,
+        model=model_record,
+        files=MDFiles(restart.parent / head["prefix"], config.formats),
+        kept=head["outputs"],
+        command=head["command"],
+    )
+    return drive(run, on_step)
+
+
+def _prolonged(config: MDConfig, steps: int | None, *, done: int) -> MDConfig:
+    """The config with its last stage as long as the whole run asks for."""
+    if steps is None or steps == config.steps:
+        return config
+    last = config.schedule[-1]
+    if last.ramps:
+        raise ConfigError(f"the last stage leads {', '.join(last.ramps)} along a ramp, so it cannot be prolonged")
+    if steps < done:
+        raise ConfigError(f"the run has done {done} steps already, more than {steps}")
+    length = last.steps + steps - config.steps
+    if length < 0:
+        raise ConfigError(f"{steps} steps end before the last stage begins; earlier stages cannot be shortened")
+    if not config.stages:
+        return config.model_copy(update={"steps": steps})
+    stages = (*config.stages[:-1], last.model_copy(update={"steps": length}))
+    return config.model_copy(update={"steps": steps, "stages": stages})
+
+
+def _shortest_distances(calculator: BaseCalculator) -> Mapping[str, float]:
+    if not isinstance(calculator, AlignnCalculator):
+        return {}
+    return calculator.potential.header.domain.shortest_distance_A
+
+
+def _warn_of_kinks(calculator: BaseCalculator, config: MDConfig) -> None:
+    """Say before constant-energy dynamics that a model's energy is not smooth in the positions."""
+    if not isinstance(calculator, AlignnCalculator):
+        return
+    conserving = [stage.ensemble for stage in config.schedule if stage.ensemble in ("nve", "nph")]
+    potential = calculator.potential
+    if conserving and not FAMILIES[potential.header.model.name].smooth:
+        get_logger("md").warning(
+            "the energy of model %s (%s) is not smooth in the positions: it jumps when neighbours come and go, so %s "
+            "will not conserve energy; watch the drift, or take a thermostat or a model of the family alignn_smooth",
+            potential.name,
+            potential.header.model.name,
+            conserving[0],
+        )

@@ -1,23 +1,23 @@
 """The ensembles: one table, from a name to an integrator and to what that integrator conserves.
 
-Integrators are ASE's. A new ensemble is a new row.
+Integrators are ASE's. A new ensemble is a new row here, a name in ``stage.EnsembleName``, and the state of its
+integrator in ``integrator_state.STATE``.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.md.md import MolecularDynamics
-from ase.md.verlet import VelocityVerlet
 
-from alignn_ff.errors import ConfigError
-from alignn_ff.md.config import EnsembleName, MDConfig
-from alignn_ff.md.langevin import CountingLangevin
+from alignn_ff.md import barostats, thermostats
+from alignn_ff.md.freedom import Freedom, freedom
+from alignn_ff.md.stage import CellMotion, EnsembleName, Stage, Targets
+from alignn_ff.md.thermostats import Bath
 
-STRAIGHT_CONSTRAINTS: Final = frozenset({"FixAtoms", "FixCartesian", "FixedLine", "FixedPlane", "FixCom"})
-"""Constraints that hold positions as soon as they hold the momenta."""
+STRAIGHT_CONSTRAINTS: Final = frozenset({"FixAtoms", "FixCartesian", "FixedLine", "FixedPlane", "FixCom", "FixScaled"})
+"""Constraints that hold positions as soon as they hold the momenta; FixScaled in rectangular cells alone."""
 
 
 @dataclass(frozen=True)
@@ -25,91 +25,132 @@ class Ensemble:
     """One ensemble.
 
     Attributes:
-        build: (atoms with momenta and calculator, config, random numbers) → integrator.
+        build: (atoms with momenta and calculator, stage, bath) → integrator.
+        aim: sets temperature and pressure of the next step on an integrator.
         conserved: (integrator, potential + kinetic energy in eV) → conserved quantity in eV.
         conserved_quantity: the same in words.
+        is_conserved: whether exact dynamics keeps that quantity constant.
         conserves_momentum: whether the centre of mass keeps its velocity, and so has no temperature.
-        settings: fields of :class:`MDConfig` that only some ensembles read, and this one does.
+        conserves_rotation: the same for the rotation of molecules and wires.
+        thermostat: whether there is a temperature to aim at.
+        cold: whether that may be 0 K.
+        motions: how the cell can move; none: not at all.
         constraints: names of the ASE constraints that the integrator obeys; None for all.
+        purpose: what a user should know before choosing it.
     """
 
-    build: Callable[[Atoms, MDConfig, np.random.Generator], MolecularDynamics]
+    build: Callable[[Atoms, Stage, Bath], MolecularDynamics]
+    aim: Callable[[MolecularDynamics, Targets, Bath], None]
     conserved: Callable[[MolecularDynamics, float], float]
     conserved_quantity: str
-    conserves_momentum: bool
-    settings: frozenset[str] = frozenset()
-    constraints: frozenset[str] | None = None
+    purpose: str
+    is_conserved: bool = True
+    conserves_momentum: bool = True
+    conserves_rotation: bool = True
+    thermostat: bool = True
+    cold: bool = False
+    motions: tuple[CellMotion, ...] = ()
+    constraints: frozenset[str] | None = STRAIGHT_CONSTRAINTS
 
-
-def velocity_verlet(atoms: Atoms, config: MDConfig, rng: np.random.Generator) -> MolecularDynamics:  # noqa: ARG001
-    """Constant energy: velocity Verlet."""
-    return VelocityVerlet(atoms, timestep=config.timestep_fs * units.fs)
-
-
-def langevin_baoab(atoms: Atoms, config: MDConfig, rng: np.random.Generator) -> MolecularDynamics:
-    """Constant temperature: Langevin dynamics in the BAOAB splitting.
-
-    Leimkuhler and Matthews, J. Chem. Phys. 138, 174102 (2013). The centre of mass is thermostatted like
-    everything else and diffuses, so all 3N degrees of freedom have the temperature.
-    """
-    return CountingLangevin(
-        atoms,
-        timestep_fs=config.timestep_fs,
-        temperature_K=config.temperature_K,
-        friction_per_fs=config.friction_per_fs,
-        rng=rng,
-    )
-
-
-def total_energy(integrator: MolecularDynamics, total_eV: float) -> float:  # noqa: ARG001
-    """Potential + kinetic energy."""
-    return total_eV
-
-
-def total_less_heat(integrator: MolecularDynamics, total_eV: float) -> float:
-    """Potential + kinetic energy − heat taken from the thermostat."""
-    assert isinstance(integrator, CountingLangevin)
-    return total_eV - integrator.heat_eV
+    def freedom(self, atoms: Atoms) -> Freedom:
+        """What counts as temperature in this ensemble."""
+        return freedom(atoms, conserves_momentum=self.conserves_momentum, conserves_rotation=self.conserves_rotation)
 
 
 ENSEMBLES: Final[dict[EnsembleName, Ensemble]] = {
     "nve": Ensemble(
-        build=velocity_verlet,
-        conserved=total_energy,
+        build=thermostats.velocity_verlet,
+        aim=thermostats.aim_nowhere,
+        conserved=thermostats.energy_alone,
         conserved_quantity="potential + kinetic energy",
-        conserves_momentum=True,
+        purpose="constant energy: velocity Verlet",
+        thermostat=False,
+        cold=True,
+        constraints=None,
     ),
     "nvt_langevin": Ensemble(
-        build=langevin_baoab,
-        conserved=total_less_heat,
+        build=thermostats.langevin,
+        aim=thermostats.aim_langevin,
+        conserved=thermostats.less_heat,
         conserved_quantity="potential + kinetic energy − heat taken from the thermostat",
+        purpose="constant temperature: Langevin (BAOAB); robust, disturbs the dynamics",
         conserves_momentum=False,
-        settings=frozenset({"friction_per_fs"}),
-        constraints=STRAIGHT_CONSTRAINTS,
+        conserves_rotation=False,
+        cold=True,
+    ),
+    "nvt_bussi": Ensemble(
+        build=thermostats.bussi,
+        aim=thermostats.aim_bussi,
+        conserved=thermostats.less_transfer,
+        conserved_quantity="potential + kinetic energy − energy that the rescaling put in",
+        purpose="constant temperature: stochastic velocity rescaling (Bussi); hardly disturbs the dynamics",
+    ),
+    "nvt_nose_hoover": Ensemble(
+        build=thermostats.nose_hoover,
+        aim=thermostats.aim_nose_hoover,
+        conserved=thermostats.with_chain,
+        conserved_quantity="potential + kinetic energy + energy of the thermostat chain",
+        purpose="constant temperature: Nosé–Hoover chain; deterministic, not for nearly harmonic crystals",
+    ),
+    "nvt_andersen": Ensemble(
+        build=thermostats.andersen,
+        aim=thermostats.aim_andersen,
+        conserved=thermostats.energy_alone,
+        conserved_quantity="none; the potential + kinetic energy is logged instead",
+        purpose="constant temperature: Andersen collisions; not for diffusion or spectra",
+        is_conserved=False,
+        conserves_rotation=False,
+        cold=True,
+    ),
+    "npt_mtk": Ensemble(
+        build=barostats.mtk,
+        aim=barostats.aim_mtk,
+        conserved=barostats.enthalpy_of_mtk,
+        conserved_quantity="potential + kinetic energy + thermostat and barostat chains + kinetic energy of the cell "
+        "+ pressure · volume",
+        purpose="constant temperature and pressure: Martyna–Tobias–Klein; volume, whole cell, or axes (slabs)",
+        motions=("isotropic", "full", "axes"),
+        constraints=frozenset(),
+    ),
+    "npt_langevin": Ensemble(
+        build=barostats.langevin_barostat,
+        aim=barostats.aim_langevin_barostat,
+        conserved=barostats.enthalpy_less_heat,
+        conserved_quantity="potential + kinetic energy + kinetic energy of the cell + pressure · volume − heat taken "
+        "from the thermostats",
+        purpose="constant temperature and pressure: Langevin for atoms and cell; robust",
+        conserves_momentum=False,
+        conserves_rotation=False,
+        motions=("isotropic", "full"),
+        constraints=frozenset(),
+    ),
+    "nph": Ensemble(
+        build=barostats.constant_enthalpy,
+        aim=barostats.aim_enthalpy,
+        conserved=barostats.enthalpy_less_heat,
+        conserved_quantity="potential + kinetic energy + kinetic energy of the cell + pressure · volume",
+        purpose="constant enthalpy and pressure",
+        thermostat=False,
+        cold=True,
+        motions=("isotropic", "full"),
+        constraints=frozenset(),
+    ),
+    "nvt_berendsen": Ensemble(
+        build=thermostats.berendsen,
+        aim=thermostats.aim_berendsen,
+        conserved=thermostats.energy_alone,
+        conserved_quantity="none; the potential + kinetic energy is logged instead",
+        purpose="equilibration only, samples no ensemble: weak coupling to a temperature",
+        is_conserved=False,
+    ),
+    "npt_berendsen": Ensemble(
+        build=barostats.berendsen_barostat,
+        aim=barostats.aim_berendsen_barostat,
+        conserved=thermostats.energy_alone,
+        conserved_quantity="none; the potential + kinetic energy is logged instead",
+        purpose="equilibration only, samples no ensemble: weak coupling to a temperature and a pressure",
+        is_conserved=False,
+        motions=("isotropic",),
+        constraints=frozenset(),
     ),
 }
-
-
-def choose_ensemble(config: MDConfig, atoms: Atoms) -> Ensemble:
-    """The ensemble of a config, if it fits the config and the structure.
-
-    Raises:
-        ConfigError: the config sets what this ensemble does not read, or the structure has constraints that
-            its integrator does not obey.
-    """
-    ensemble = ENSEMBLES[config.ensemble]
-    special = frozenset[str]().union(*(other.settings for other in ENSEMBLES.values()))
-    unread = config.model_fields_set & (special - ensemble.settings)
-    if unread:
-        raise ConfigError(
-            f"the ensemble {config.ensemble!r} has no use for {', '.join(sorted(unread))}; leave it out, or choose "
-            f"{', '.join(name for name, other in ENSEMBLES.items() if unread <= other.settings)}"
-        )
-    if ensemble.constraints is not None:
-        foreign = {type(constraint).__name__ for constraint in atoms.constraints} - ensemble.constraints
-        if foreign:
-            raise ConfigError(
-                f"the ensemble {config.ensemble!r} cannot obey the constraint(s) {', '.join(sorted(foreign))}; "
-                f"it obeys {', '.join(sorted(ensemble.constraints))}; remove them, or choose nve"
-            )
-    return ensemble

@@ -1,64 +1,74 @@
 """Guards: reasons to stop a run because going on would give wrong results. One table; a new guard is a new row."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alignn_ff.errors import SimulationError
+from alignn_ff.log import get_logger
+from alignn_ff.md import guard_checks
+from alignn_ff.md.guard_checks import Baseline, Violation, in_words, too_close
+from alignn_ff.md.guard_limits import GuardLimits
 from alignn_ff.md.snapshot import Snapshot
 
-HOTTEST_K: Final = 1e5
-"""A run hotter than this has exploded: no condensed matter is described by a force field there."""
+WINDOW_FS: Final = 10_000.0
+"""Length of the windows over which drifts are measured."""
 
-NAMED_ATOMS: Final = 5
+Guard = Callable[[Snapshot, GuardLimits, Baseline], Violation | None]
+"""A snapshot, the limits and the baseline in; out comes what is wrong, or None."""
+
+GUARDS: Final[dict[str, Guard]] = {
+    "finite": guard_checks.finite,
+    "temperature": guard_checks.temperature,
+    "cell": guard_checks.cell,
+    "distance": guard_checks.distance,
+    "escape": guard_checks.escape,
+    "drift": guard_checks.drift,
+}
+"""Name → guard, in the order in which they look."""
 
 
-def finite(snapshot: Snapshot) -> str | None:
-    """Energies and forces must be numbers."""
-    broken = np.flatnonzero(~np.isfinite(snapshot.forces_eV_per_A).all(axis=1))
-    if broken.size:
-        return f"forces are no finite numbers on {atoms_in_words(snapshot, broken)}"
-    if not np.isfinite([snapshot.potential_eV, snapshot.kinetic_eV]).all():
-        return f"the energy is no finite number (potential {snapshot.potential_eV}, kinetic {snapshot.kinetic_eV} eV)"
-    return None
+class Watch:
+    """Lets every guard look at every snapshot, and remembers where drifts are measured from."""
 
+    def __init__(self, limits: GuardLimits, start: Baseline) -> None:
+        self.limits, self.start = limits, start
+        self._warned = False
 
-def not_exploded(snapshot: Snapshot) -> str | None:
-    """The temperature must stay below anything a force field can describe."""
-    if snapshot.temperature_K <= HOTTEST_K:
+    def look(self, snapshot: Snapshot) -> tuple[str, Violation] | None:
+        """The first guard that finds something wrong, and what."""
+        for name, guard in GUARDS.items():
+            violation = guard(snapshot, self.limits, self.start)
+            if violation is not None:
+                return name, violation
+        self._move_window(snapshot)
+        self._warn_of_distances(snapshot)
         return None
-    kinetic = np.square(snapshot.atoms.get_momenta()).sum(axis=1) / snapshot.atoms.get_masses()
-    return (
-        f"the temperature is {snapshot.temperature_K:.3g} K (limit {HOTTEST_K:.0e}); the fastest atoms are "
-        f"{atoms_in_words(snapshot, np.argsort(-kinetic)[:NAMED_ATOMS])}"
-    )
 
-
-Guard = Callable[[Snapshot], str | None]
-"""A snapshot in; out comes what is wrong with it, or None."""
-
-GUARDS: Final[dict[str, Guard]] = {"finite": finite, "not_exploded": not_exploded}
-
-
-def check(snapshot: Snapshot) -> None:
-    """Let every guard look at a snapshot.
-
-    Raises:
-        SimulationError: naming the step, the atoms, and what to try.
-    """
-    for guard in GUARDS.values():
-        complaint = guard(snapshot)
-        if complaint is not None:
-            raise SimulationError(
-                f"stopped at step {snapshot.step} ({snapshot.time_fs:g} fs): {complaint}. "
-                "Relax the structure first, take a shorter time step, or train the model on such structures"
+    def _move_window(self, snapshot: Snapshot) -> None:
+        start = self.start
+        old = start.window_value_eV is None or start.window_stage != snapshot.stage
+        if old or snapshot.time_fs - start.window_start_fs >= WINDOW_FS:
+            self.start = replace(
+                start,
+                window_start_fs=snapshot.time_fs,
+                window_value_eV=snapshot.conserved_eV,
+                window_stage=snapshot.stage,
             )
 
-
-def atoms_in_words(snapshot: Snapshot, indices: NDArray[np.intp]) -> str:
-    """Atoms by number and element, the first few of them."""
-    named = ", ".join(f"{index} ({snapshot.atoms.symbols[index]})" for index in indices[:NAMED_ATOMS])
-    more = f" and {indices.size - NAMED_ATOMS} more" if indices.size > NAMED_ATOMS else ""
-    return f"atom(s) {named}{more}"
+    def _warn_of_distances(self, snapshot: Snapshot) -> None:
+        """Say once that atoms are closer than in the training data, though not as close as the limit."""
+        if self._warned or snapshot.step % self.limits.distances_every or self.limits.min_distance_fraction is None:
+            return
+        seen = GuardLimits(min_distance_fraction=1.0)
+        pair = too_close(snapshot.atoms, seen, self.start.shortest_A)
+        if pair is not None:
+            self._warned = True
+            get_logger("md").warning(
+                "step %d: %s are %.3f Å apart, closer than in the training data (%.3f Å); the model extrapolates there",
+                snapshot.step,
+                in_words(snapshot.atoms, np.array(pair[:2])),
+                pair[2],
+                pair[3],
+            )

@@ -9,9 +9,8 @@ from typing import Final
 from ase import Atoms
 
 from alignn_ff.errors import ConfigError, StructureError
-from alignn_ff.io import atomic_write, write_json, write_structure
-from alignn_ff.md.results import MDResult, RelaxResult
-from alignn_ff.md.trajectory import frame_text
+from alignn_ff.io import write_json, write_structure
+from alignn_ff.md.relax_result import RelaxResult
 
 KEPT_SUFFIXES: Final = frozenset({".vasp", ".cif", ".xyz", ".extxyz", ".traj", ".xsf"})
 """Formats in which a relaxed structure is written like its source; others become .vasp or .extxyz."""
@@ -19,61 +18,52 @@ KEPT_SUFFIXES: Final = frozenset({".vasp", ".cif", ".xyz", ".extxyz", ".traj", "
 
 @dataclass(frozen=True)
 class RelaxFiles:
-    """Files of a relaxation: the structure, the JSON result beside it, and the steps, if asked for."""
+    """Files of a relaxation.
+
+    Attributes:
+        structure: relaxed.
+        result: JSON, beside it.
+        restart: there if it did not converge.
+        trajectory, plot: the steps and a figure of them, if asked for.
+    """
 
     structure: Path
     result: Path
+    restart: Path
     trajectory: Path | None = None
+    plot: Path | None = None
 
     @property
     def all(self) -> tuple[Path, ...]:
-        """Every file that will be written."""
-        return (self.structure, self.result, *(() if self.trajectory is None else (self.trajectory,)))
-
-
-@dataclass(frozen=True)
-class MDFiles:
-    """Files of a dynamics run: the frames, the log, the last structure, the JSON summary."""
-
-    trajectory: Path
-    log: Path
-    final: Path
-    summary: Path
-
-    @property
-    def all(self) -> tuple[Path, ...]:
-        """Every file that will be written."""
-        return (self.trajectory, self.log, self.final, self.summary)
+        """Every file that may be written."""
+        asked = (path for path in (self.trajectory, self.plot) if path is not None)
+        return (self.structure, self.result, self.restart, *asked)
 
 
 def relax_files(
-    source: Path, atoms: Atoms, *, output: Path | None = None, trajectory: Path | None = None
+    source: Path,
+    atoms: Atoms,
+    *,
+    output: Path | None = None,
+    trajectory: Path | None = None,
+    plot: Path | None = None,
 ) -> RelaxFiles:
     """Where a relaxation of ``source`` goes: ``output``, or "<stem>-relaxed" in the current directory.
 
     Raises:
-        ConfigError: the structure, its JSON result and the trajectory would be one file.
+        ConfigError: two of them would be one file.
     """
     default_suffix = ".vasp" if atoms.pbc.all() else ".extxyz"
     suffix = source.suffix if source.suffix in KEPT_SUFFIXES else default_suffix
     structure = Path(f"{source.stem}-relaxed{suffix}") if output is None else output
-    files = RelaxFiles(structure, structure.with_suffix(".json"), trajectory)
+    restart = structure.with_name(f"{structure.stem}-restart.json")
+    files = RelaxFiles(structure, structure.with_suffix(".json"), restart, trajectory, plot)
     if len({path.resolve() for path in files.all}) < len(files.all):
         raise ConfigError(
-            f"the structure {files.structure}, the result {files.result} and the trajectory {trajectory} must be "
-            "different files; choose another --output (not .json) or --trajectory"
+            f"{', '.join(map(str, files.all))} must be different files; choose another --output (not .json), "
+            "--trajectory or --plot"
         )
     return files
-
-
-def md_files(source: Path, *, prefix: Path | None = None) -> MDFiles:
-    """Where a dynamics run of ``source`` goes: names begin with ``prefix``, or "<stem>-md" in the current directory."""
-    prefix = Path(f"{source.stem}-md") if prefix is None else prefix
-
-    def named(ending: str) -> Path:
-        return prefix.with_name(prefix.name + ending)
-
-    return MDFiles(named(".extxyz"), named(".csv"), named("-final.extxyz"), named(".json"))
 
 
 def claim(paths: Iterable[Path], *, source: Path, overwrite: bool) -> None:
@@ -116,11 +106,3 @@ def write_relaxation(files: RelaxFiles, result: RelaxResult) -> None:
     """Write the relaxed structure and its JSON result, each whole or not at all."""
     write_structure(files.structure, result.atoms)
     write_json(files.result, result.to_json())
-
-
-def write_md_end(files: MDFiles, result: MDResult) -> None:
-    """Write the last structure, momenta included, and the JSON summary, each whole or not at all."""
-    with atomic_write(files.final) as temporary:
-        text = frame_text(result.atoms, step=result.config.steps, time_fs=result.simulated_time_fs)
-        temporary.write_text(text, encoding="utf-8")
-    write_json(files.summary, result.to_json())

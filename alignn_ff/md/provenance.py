@@ -4,8 +4,10 @@ import hashlib
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Final
 
+import torch
 from ase.calculators.calculator import BaseCalculator
 from ase.data import chemical_symbols
 
@@ -25,6 +27,9 @@ class ModelRecord:
         sha256: of the model file; None if there is no file.
         elements: chemical symbols that the model knows.
         dtype, device: of the network.
+        backend: how the model is executed.
+        threads: how many the processor's kernels use.
+        path: of the model file, absolute.
     """
 
     name: str
@@ -32,6 +37,9 @@ class ModelRecord:
     elements: tuple[str, ...] = ()
     dtype: str | None = None
     device: str | None = None
+    backend: str | None = None
+    threads: int | None = None
+    path: str | None = None
 
 
 def describe_model(calculator: BaseCalculator) -> ModelRecord:
@@ -39,12 +47,16 @@ def describe_model(calculator: BaseCalculator) -> ModelRecord:
     if not isinstance(calculator, AlignnCalculator):
         return ModelRecord(type(calculator).__name__)
     potential = calculator.potential
+    path = _model_path(potential.name)
     return ModelRecord(
         name=potential.name,
-        sha256=_file_digest(potential.name),
+        sha256=None if path is None else file_digest(path),
         elements=tuple(chemical_symbols[z] for z in potential.header.elements),
         dtype=str(potential.dtype).removeprefix("torch."),
         device=str(potential.device),
+        backend=potential.backend,
+        threads=torch.get_num_threads(),
+        path=None if path is None else str(path),
     )
 
 
@@ -64,10 +76,14 @@ def _version(package: str) -> str:
         return "unknown"
 
 
-def _file_digest(name: str) -> str | None:
-    try:
-        path = zoo.model_file(name)
-    except ModelNotFoundError:
-        return None
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _model_path(name: str) -> Path | None:
+    try:
+        return zoo.model_file(name).resolve()
+    except ModelNotFoundError:
+        return None

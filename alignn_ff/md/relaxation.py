@@ -4,31 +4,48 @@ In: a structure, a calculator, a :class:`RelaxConfig`. Out: a :class:`RelaxResul
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError
-from ase.optimize import FIRE, LBFGS
-from ase.optimize.optimize import Optimizer
+from ase.calculators.calculator import BaseCalculator
 
-from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.errors import AlignnError, SimulationError
-from alignn_ff.graph import check_atoms
 from alignn_ff.log import get_logger
-from alignn_ff.md.cell import VOIGT, cell_filter, free_strains, quiet_logarithm, volume_A3
-from alignn_ff.md.config import OptimizerName, RelaxConfig
+from alignn_ff.md.cell import quiet_logarithm
+from alignn_ff.md.optimizers import NoLowerEnergyError
 from alignn_ff.md.provenance import describe_model
-from alignn_ff.md.results import RelaxResult, RelaxStep
+from alignn_ff.md.relax_config import RelaxConfig
+from alignn_ff.md.relax_result import RelaxResult, RelaxStep
+from alignn_ff.md.relax_setup import Relaxation
+from alignn_ff.md.relax_state import RelaxState, put_back, write_state
 from alignn_ff.md.trajectory import RecordFile, bare_copy, frame_text
-from alignn_ff.units import GPA_PER_EV_PER_A3
-
-OPTIMIZERS: Final[dict[OptimizerName, type[Optimizer]]] = {"lbfgs": LBFGS, "fire": FIRE}
 
 StepObserver = Callable[[RelaxStep], None]
+
+STATE_EVERY: Final = 50
+"""Steps between states on disk, for a run that is killed."""
+
+STUCK: Final = "no lower energy found along the search direction, down to rounding"
+
+
+@dataclass(frozen=True)
+class RelaxRecords:
+    """What a relaxation leaves on disk while it runs.
+
+    Attributes:
+        trajectory: extended XYZ file that gets every step.
+        state: restart file; there at the end only if the relaxation did not converge.
+        run: kept in the restart file for whoever starts again, such as model and files.
+    """
+
+    trajectory: Path | None = None
+    state: Path | None = None
+    run: Mapping[str, Any] | None = None
 
 
 def relax(
@@ -36,89 +53,152 @@ def relax(
     calculator: BaseCalculator,
     *,
     config: RelaxConfig,
-    trajectory: Path | None = None,
+    records: RelaxRecords | None = None,
     on_step: StepObserver | None = None,
+    stop: Callable[[], str | None] | None = None,
 ) -> RelaxResult:
-    """Relax a copy of a structure; its constraints are obeyed.
-
-    With ``config.relax_cell`` the strains along periodic directions relax too; ASE's filter then counts
-    (volume·stress)/n_atoms as forces that ``fmax`` applies to.
+    """Relax a copy of a structure; its constraints are obeyed, fixed atoms keeping their place in a cell that relaxes.
 
     Args:
         atoms: start; not changed.
         calculator: any ASE calculator.
-        config: optimiser and limits.
-        trajectory: extended XYZ file that gets every step.
+        config: optimiser, cell, symmetry, limits. The limit on forces applies to those on the cell too, which are
+            (volume · stress)/n_atoms.
+        records: what is written on the way.
         on_step: called with every step, the start included.
+        stop: asked after every step; a reason ends the relaxation there.
 
     Raises:
-        StructureError: the structure makes no sense, or has no cell that could relax.
+        StructureError: the structure makes no sense, has no cell that could relax, or no symmetry that can be kept.
         SimulationError: energy or forces stopped being finite numbers, or the structure fell apart.
     """
-    keep_freed_memory()
-    check_atoms(atoms)
-    work = atoms.copy()
-    work.calc = calculator
-    free = free_strains(work) if config.relax_cell else np.ones(6, dtype=bool)
-    before = after = _measure(work, 0, converged=False)  # what is wrong with the input shows here
-    target: Any = cell_filter(work) if config.relax_cell else work  # ASE's optimisers also take filters
-    optimizer = OPTIMIZERS[config.optimizer](target, logfile=None)
+    return _run(Relaxation(atoms, calculator, config), records or RelaxRecords(), on_step, stop)
+
+
+def resume(
+    state: RelaxState,
+    calculator: BaseCalculator,
+    *,
+    records: RelaxRecords | None = None,
+    on_step: StepObserver | None = None,
+    stop: Callable[[], str | None] | None = None,
+    max_steps: int | None = None,
+) -> RelaxResult:
+    """Go on with a relaxation, to the same numbers as if it had not stopped (same machine, threads and model).
+
+    Args:
+        state: of the relaxation.
+        calculator: as before.
+        records: as before; the trajectory is cut back to the state.
+        on_step: called with every new step.
+        stop: as for :func:`relax`.
+        max_steps: most steps from here on; None allows as many as the first time.
+
+    Raises:
+        as :func:`relax`.
+    """
+    relaxation = Relaxation(state.start, calculator, state.config)
+    put_back(state, relaxation.atoms, relaxation.optimizer)
+    relaxation.steps = list(state.steps)
+    return _run(relaxation, records or RelaxRecords(), on_step, stop, max_steps=max_steps)
+
+
+def _run(
+    relaxation: Relaxation,
+    records: RelaxRecords,
+    on_step: StepObserver | None,
+    stop: Callable[[], str | None] | None,
+    *,
+    max_steps: int | None = None,
+) -> RelaxResult:
     began = time.perf_counter()
+    ended_by: str | None = None
     with ExitStack() as stack, quiet_logarithm():
-        observers: list[StepObserver] = [_check_finite]
-        if trajectory is not None:
-            observers.append(_recorder(stack, trajectory, work))
+        observers: list[StepObserver] = [_check_finite, *_recorders(stack, relaxation, records)]
         if on_step is not None:
             observers.append(on_step)
-        for after in _steps(optimizer, work, config):
+        for step in _steps(relaxation, relaxation.config.max_steps if max_steps is None else max_steps):
+            relaxation.steps.append(step)
             for observe in observers:
-                observe(after)
-    get_logger("md").info("relaxation: %d steps, converged: %s", after.step, after.converged)
+                observe(step)
+            ended_by = None if stop is None or step.converged else stop()
+            if ended_by is not None:
+                break
+    ended_by = ended_by or (STUCK if relaxation.stuck else None)
+    last = relaxation.steps[-1]
+    _end_state(relaxation, records, converged=last.converged)
+    get_logger("md").info("relaxation: %d steps, converged: %s", last.step, last.converged)
     return RelaxResult(
-        atoms=bare_copy(work),
-        config=config,
-        before=before,
-        after=after,
-        volume_before_A3=volume_A3(atoms),
-        volume_after_A3=volume_A3(work),
-        held_strains=tuple(name for name, is_free in zip(VOIGT, free, strict=True) if not is_free),
+        atoms=bare_copy(relaxation.atoms),
+        config=relaxation.config,
+        steps=tuple(relaxation.steps),
+        held_strains=() if relaxation.space is None else relaxation.space.held,
+        space_group_before=relaxation.group_before,
+        space_group_after=relaxation.space_group(),
+        ended_by=ended_by,
         wall_time_s=time.perf_counter() - began,
-        model=describe_model(calculator),
+        model=describe_model(relaxation.calculator),
     )
 
 
-def _steps(optimizer: Optimizer, atoms: Atoms, config: RelaxConfig) -> Iterator[RelaxStep]:
-    """The start and every step; a structure that stops making sense on the way is a failed simulation."""
-    steps = optimizer.irun(fmax=config.fmax_eV_per_A, steps=config.max_steps)
+def _steps(relaxation: Relaxation, max_steps: int) -> Iterator[RelaxStep]:
+    """The start, unless it is there already, and every step; a structure that falls apart is a failed simulation."""
+    optimizer = relaxation.optimizer
+    steps = optimizer.irun(fmax=relaxation.config.fmax_eV_per_A, steps=max_steps)
     while True:
         try:
             converged = next(steps)
         except StopIteration:
             return
+        except NoLowerEnergyError:
+            relaxation.stuck = True
+            return
         except AlignnError as error:
             raise SimulationError(f"the relaxation stopped at step {optimizer.nsteps + 1}: {error}") from error
-        yield _measure(atoms, optimizer.nsteps, converged=bool(converged))
+        if not relaxation.steps or optimizer.nsteps > relaxation.steps[-1].step:
+            yield relaxation.measure(converged=bool(converged))
 
 
-def _measure(atoms: Atoms, step: int, *, converged: bool) -> RelaxStep:
-    forces = atoms.get_forces()
-    try:
-        stress = tuple(float(s) * GPA_PER_EV_PER_A3 for s in atoms.get_stress())
-    except PropertyNotImplementedError:
-        stress = None
-    return RelaxStep(
-        step=step,
-        energy_eV=float(atoms.get_potential_energy()),
-        max_force_eV_per_A=float(np.linalg.norm(forces, axis=1).max()),
-        stress_GPa=stress,
-        converged=converged,
-    )
+def _recorders(stack: ExitStack, relaxation: Relaxation, records: RelaxRecords) -> Iterator[StepObserver]:
+    """Observers that write every step as a frame, and the state now and then; files close with ``stack``."""
+    if records.trajectory is not None:
+        keep = _length_of_frames(records.trajectory, len(relaxation.steps)) if relaxation.steps else None
+        file = stack.enter_context(RecordFile(records.trajectory, keep=keep))
+        yield lambda step: file.write(frame_text(relaxation.atoms, step=step.step))
+    if records.state is not None:
+        yield lambda step: _write_state(relaxation, records) if step.step and step.step % STATE_EVERY == 0 else None
 
 
-def _recorder(stack: ExitStack, path: Path, atoms: Atoms) -> StepObserver:
-    """An observer that writes every step as a frame; its file closes with ``stack``."""
-    file = stack.enter_context(RecordFile(path))
-    return lambda step: file.write(frame_text(atoms, step=step.step))
+def _length_of_frames(path: Path, number: int) -> int:
+    """Bytes of the frames that a restart already has: as many of them as the file holds."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        return 0
+    length = 0
+    with path.open("rb") as file:
+        for _ in range(number):
+            head = file.readline()
+            lines = [head, *(file.readline() for _ in range(int(head or 0) + 1))]
+            if not lines[-1].endswith(b"\n"):
+                break
+            length += sum(map(len, lines))
+    return length
+
+
+def _write_state(relaxation: Relaxation, records: RelaxRecords) -> None:
+    assert records.state is not None
+    write_state(records.state, relaxation.state(records.run or {}))
+
+
+def _end_state(relaxation: Relaxation, records: RelaxRecords, *, converged: bool) -> None:
+    """Leave a restart file where there is something left to do, and none where there is not."""
+    if records.state is None:
+        return
+    if converged:
+        records.state.unlink(missing_ok=True)
+    else:
+        _write_state(relaxation, records)
 
 
 def _check_finite(step: RelaxStep) -> None:

@@ -17,7 +17,14 @@ class Snapshot(NamedTuple):
         forces_eV_per_A: (n_atoms, 3), as the calculator gives them, constraints not applied.
         potential_eV, kinetic_eV: energies.
         temperature_K: kinetic temperature of the degrees of freedom that the ensemble lets move.
-        conserved_eV: the quantity that exact dynamics in this ensemble keeps constant.
+        conserved_eV: the quantity that exact dynamics in this ensemble keeps constant, without the work of ramps
+            and the jumps between stages; total energy where there is none.
+        stage: number of the stage, from 0.
+        target_temperature_K: of the thermostat; None without one.
+        target_pressure_GPa: of the barostat; None without one.
+        volume_A3: of the cell; None without one.
+        pressure_GPa: virial and kinetic pressure, compression positive; None where the calculator gave no stress.
+        is_conserved: whether exact dynamics keeps ``conserved_eV`` constant.
     """
 
     step: int
@@ -28,6 +35,12 @@ class Snapshot(NamedTuple):
     kinetic_eV: float
     temperature_K: float
     conserved_eV: float
+    stage: int = 0
+    target_temperature_K: float | None = None
+    target_pressure_GPa: float | None = None
+    volume_A3: float | None = None
+    pressure_GPa: float | None = None
+    is_conserved: bool = True
 
     @property
     def total_eV(self) -> float:  # noqa: N802 - the unit's letters

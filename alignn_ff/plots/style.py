@@ -8,6 +8,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from alignn_ff.errors import ConfigError
 from alignn_ff.io import atomic_write
 
 STYLE: Final[dict[str, object]] = {
@@ -40,6 +41,17 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
         figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
         FigureCanvasAgg(figure)
         return figure
+
+
+def check_figure(path: Path) -> None:
+    """Make sure that a figure can be written under this name: before the work, not after it.
+
+    Raises:
+        ConfigError: matplotlib knows no such format.
+    """
+    known = FigureCanvasAgg(Figure()).get_supported_filetypes()
+    if path.suffix[1:].lower() not in known:
+        raise ConfigError(f"no format for a figure: {path}; the name may end in {', '.join(sorted(known))}")
 
 
 def save_figure(figure: Figure, path: Path) -> None:

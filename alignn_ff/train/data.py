@@ -3,7 +3,6 @@
 In: labelled records. Out: :class:`RunData`, whose samples are read when they are asked for.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +17,7 @@ from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.ranks import Ranks
 from alignn_ff.train.records import Record, RecordsDigest, records_digest
-from alignn_ff.train.split import Split, group_of, split_groups, split_records
+from alignn_ff.train.split import FoldKey, Split, fold_key, split_keys, split_records
 from alignn_ff.train.targets import LabelWidths, RunningWidths, label_widths
 
 
@@ -101,17 +100,17 @@ def _in_memory(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Re
 
 def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[Record], notify: Notify) -> str:
     """Build the cache where it lacks; the digests of data and cache, and the widths, separated by spaces."""
-    digest, running, groups = RecordsDigest(), RunningWidths(), list[str]()
+    digest, running, keys = RecordsDigest(), RunningWidths(), list[FoldKey]()
 
     def inspected() -> Iterator[Record]:
         for record in records:
             digest.add(record)
             running.add(record)
-            groups.append(sys.intern(group_of(record, config)))
+            keys.append(fold_key(record, config))
             yield record
 
     identity, widths = _identity(config, recipe, inspected()), running.result()
-    split_groups(groups, config)  # what is wrong with the split is said before graphs are built
+    split_keys(keys, config)  # what is wrong with the split is said before graphs are built
     folder, stopped = cache_folder(config), "nothing had to be built"
     with stop_on_signals() as stop:
         building = Building(

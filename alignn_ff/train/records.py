@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 
@@ -36,6 +37,16 @@ class Record(NamedTuple):
     target: NDArray[np.float64] | None = None
     atomwise: NDArray[np.float64] | None = None
     additional: NDArray[np.float64] | None = None
+
+
+def reduced_formula(record: Record) -> str:
+    """Composition with the smallest whole numbers."""
+    numbers, counts = np.unique(record.atoms.numbers, return_counts=True)
+    divisor = int(np.gcd.reduce(counts))
+    return "".join(
+        f"{chemical_symbols[z]}{count // divisor if count > divisor else ''}"
+        for z, count in zip(numbers, counts, strict=True)
+    )
 
 
 def records_digest(records: Iterable[Record]) -> str:

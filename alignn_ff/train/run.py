@@ -43,7 +43,7 @@ from alignn_ff.train.data import RunData, prepared_data
 from alignn_ff.train.datasets import records_source, suit_outputs
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.finetuning import load_start, recipe_of
-from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
+from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
 from alignn_ff.train.loop import BuildObserver, Observer, Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, summarise
@@ -194,7 +194,7 @@ def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observe
             machine_settings(config, run.trainer.device),
             _audience(config, observer, leads=leads) as watching,
         ):
-            run.trainer.run(observer=watching, save=save, stop=lambda: stop.shared(run.ranks))
+            run.trainer.run(observer=watching, save=save, stop=lambda: asked_anywhere(stop, run.ranks))
     except (StorageError, LostRankError) as error:
         raise type(error)(f"{error}. {_kept(folder)}") from error
     if stop.signal is not None:

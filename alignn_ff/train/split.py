@@ -1,13 +1,14 @@
 """Which records train, validate and test."""
 
 import random
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from alignn_ff.errors import DataError
 from alignn_ff.log import get_logger
 from alignn_ff.train.config import CrossValidation, TrainingConfig
-from alignn_ff.train.records import Record
+from alignn_ff.train.records import Record, reduced_formula
 
 log = get_logger("train")
 
@@ -20,6 +21,18 @@ class Split(NamedTuple):
     test: tuple[int, ...]
 
 
+class FoldKey(NamedTuple):
+    """What the folds of a cross-validation ask of a record.
+
+    Attributes:
+        stratum: what they are balanced in; "" where they are not.
+        unit: records of one unit stay in one fold; None: each record is one.
+    """
+
+    stratum: str = ""
+    unit: str | None = None
+
+
 def split_records(records: Sequence[Record], config: TrainingConfig) -> Split:
     """Split by fold, counts or ratios, whichever the config gives.
 
@@ -27,51 +40,67 @@ def split_records(records: Sequence[Record], config: TrainingConfig) -> Split:
         DataError: more records asked for than there are, or none left to train on.
     """
     if config.cross_validation is None:
-        return split_groups([""] * len(records), config)
-    return split_groups([group_of(record, config) for record in records], config)
+        return split_keys([FoldKey()] * len(records), config)  # records in a cache are not read for nothing
+    return split_keys([fold_key(record, config) for record in records], config)
 
 
-def split_groups(groups: Sequence[str], config: TrainingConfig) -> Split:
-    """Split records of which nothing is known but their groups.
+def split_keys(keys: Sequence[FoldKey], config: TrainingConfig) -> Split:
+    """Split records of which nothing is known but their keys.
 
     Raises:
         DataError: as :func:`split_records`.
     """
     if config.cross_validation is not None:
-        split = fold_split(groups, config.cross_validation, config.random_seed)
+        split = fold_split(keys, config.cross_validation, config.random_seed)
     else:
-        split = _sequential_split(len(groups), config)
+        split = _sequential_split(len(keys), config)
     if not split.train:
         raise DataError(
-            f"no record is left to train on: {len(groups)} in all, {len(split.val)} for validation, {len(split.test)} "
+            f"no record is left to train on: {len(keys)} in all, {len(split.val)} for validation, {len(split.test)} "
             "for testing; train_ratio null trains on all that is left"
         )
     return split
 
 
-def group_of(record: Record, config: TrainingConfig) -> str:
-    """What the folds of a cross-validation are balanced in; "" where they are not."""
-    key = None if config.cross_validation is None else config.cross_validation.stratify_by
-    return "" if key is None else _group(record, key)
+def fold_key(record: Record, config: TrainingConfig) -> FoldKey:
+    """What the folds of this config ask of a record."""
+    choice = config.cross_validation
+    if choice is None:
+        return FoldKey()
+    return FoldKey(
+        "" if choice.stratify_by is None else sys.intern(_value(record, choice.stratify_by)),
+        None if choice.keep_together is None else sys.intern(_value(record, choice.keep_together)),
+    )
 
 
-def fold_split(groups_of: Sequence[str], choice: CrossValidation, seed: int) -> Split:
-    """Hold out one fold; each group is spread evenly over the folds, so every fold looks like the whole."""
-    if len(groups_of) < choice.n_folds:
-        raise DataError(f"{choice.n_folds} folds need as many records, but there are {len(groups_of)}")
-    groups: dict[str, list[int]] = {}
-    for index, key in enumerate(groups_of):
-        groups.setdefault(key, []).append(index)
-    dealt: list[int] = []
-    for name in sorted(groups):
-        random.Random(f"{seed}/{name}").shuffle(groups[name])  # noqa: S311 - not for secrets
-        dealt.extend(groups[name])
-    held_out = set(dealt[choice.fold :: choice.n_folds])
-    everyone = range(len(groups_of))
-    return Split(tuple(i for i in everyone if i not in held_out), tuple(sorted(held_out)), ())
+def fold_split(keys: Sequence[FoldKey], choice: CrossValidation, seed: int) -> Split:
+    """Hold out one fold; each stratum is spread evenly over the folds, so every fold looks like the whole."""
+    units = _units(keys)
+    if len(units) < choice.n_folds:
+        what = "records" if choice.keep_together is None else f"values of {choice.keep_together!r}"
+        raise DataError(f"{choice.n_folds} folds need as many {what}, but there are {len(units)}")
+    strata: dict[str, list[list[int]]] = {}
+    for unit in units:
+        strata.setdefault(keys[unit[0]].stratum, []).append(unit)
+    dealt: list[list[int]] = []
+    for name in sorted(strata):
+        random.Random(f"{seed}/{name}").shuffle(strata[name])  # noqa: S311 - not for secrets
+        dealt.extend(strata[name])
+    held_out = {index for unit in dealt[choice.fold :: choice.n_folds] for index in unit}
+    return Split(tuple(i for i in range(len(keys)) if i not in held_out), tuple(sorted(held_out)), ())
 
 
-def _group(record: Record, key: str) -> str:
+def _units(keys: Sequence[FoldKey]) -> list[list[int]]:
+    """Records that stay in one fold."""
+    units: dict[str | int, list[int]] = {}
+    for index, key in enumerate(keys):
+        units.setdefault(index if key.unit is None else key.unit, []).append(index)
+    return list(units.values())
+
+
+def _value(record: Record, key: str) -> str:
+    if key == "formula":
+        return reduced_formula(record)
     return record.group if key == "config_type" else str(record.atoms.info.get(key, ""))
 
 

@@ -19,6 +19,11 @@ class CrossValidation(Section):
     stratify_by: str | None = Field(
         "config_type", description="key whose groups are spread evenly over the folds (ours)"
     )
+    keep_together: str | None = Field(
+        None,
+        description='"formula", "config_type" or a key: records that share its value are in one fold, as snapshots of '
+        "one cell should (ours)",
+    )
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:

@@ -8,7 +8,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from alignn_ff.train.records import Record
+from alignn_ff.train.records import Record, reduced_formula
 from alignn_ff.train.survey.environments import Environment
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
@@ -82,16 +82,6 @@ def range_of(values: Array) -> Range:
         float(values.mean()),
         float(values.max()),
         float(np.sqrt(np.mean(values**2))),
-    )
-
-
-def reduced_formula(record: Record) -> str:
-    """Composition with the smallest whole numbers."""
-    numbers, counts = np.unique(record.atoms.numbers, return_counts=True)
-    divisor = int(np.gcd.reduce(counts))
-    return "".join(
-        f"{chemical_symbols[z]}{count // divisor if count > divisor else ''}"
-        for z, count in zip(numbers, counts, strict=True)
     )
 
 

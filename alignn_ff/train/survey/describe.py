@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from alignn_ff.train.records import Record
+from alignn_ff.train.records import Record, reduced_formula
 from alignn_ff.train.survey.consistency import Consistency, consistency_of, doubts
-from alignn_ff.train.survey.contents import Contents, contents_of, reduced_formula
+from alignn_ff.train.survey.contents import Contents, contents_of
 from alignn_ff.train.survey.environments import Environment, environment_of
 from alignn_ff.train.survey.findings import Finding, named
 from alignn_ff.train.survey.likeness import alike

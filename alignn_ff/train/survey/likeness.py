@@ -11,8 +11,7 @@ from typing import Final
 import numpy as np
 from scipy.spatial import cKDTree
 
-from alignn_ff.train.records import Record
-from alignn_ff.train.survey.contents import reduced_formula
+from alignn_ff.train.records import Record, reduced_formula
 from alignn_ff.train.survey.environments import Array, Environment, sorted_distances
 
 NEARLY: Final = 2e-3

@@ -5,9 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from alignn_ff.errors import DataError
-from alignn_ff.train.records import Record
+from alignn_ff.train.records import Record, reduced_formula
 from alignn_ff.train.split import Split
-from alignn_ff.train.survey.contents import reduced_formula
 from alignn_ff.train.survey.environments import environment_of
 from alignn_ff.train.survey.likeness import alike, connected
 

@@ -1,0 +1,76 @@
+"""The mean of a correlated time series, with an error that knows of the correlation.
+
+Flyvbjerg and Petersen, J. Chem. Phys. 91, 461 (1989): means of blocks become independent as blocks grow. The length is
+the smallest 2^k with 2^3k > 2·n·s⁴, s being the ratio of the error to that of independent samples (Lee et al.,
+Phys. Rev. E 83, 066706, 2011).
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEWEST_BLOCKS: Final = 4
+
+
+class Average(NamedTuple):
+    """A mean and how well it is known.
+
+    Attributes:
+        mean: of all samples.
+        stderr: standard error of the mean; None with too few samples.
+        std: standard deviation of the samples.
+        inefficiency: samples for each independent one; None with too few samples.
+        reliable: whether the error had stopped growing with the length of the blocks.
+    """
+
+    mean: float
+    stderr: float | None
+    std: float
+    inefficiency: float | None
+    reliable: bool
+
+    def to_json(self) -> dict[str, object]:
+        """JSON-ready content."""
+        return {
+            "mean": self.mean,
+            "stderr": self.stderr,
+            "std": self.std,
+            "samples_per_independent_sample": self.inefficiency,
+            "error_is_reliable": self.reliable,
+        }
+
+
+def average(series: NDArray[np.float64]) -> Average:
+    """Mean of a series of equally spaced samples."""
+    mean, std = float(series.mean()), float(series.std())
+    errors = [_naive_error(blocks) for blocks in _levels(series)]
+    if not errors:
+        return Average(mean, None, std, None, reliable=False)
+    if errors[0] == 0.0:
+        return Average(mean, 0.0, std, 1.0, reliable=True)
+    ratios = [error / errors[0] for error in errors]
+    enough = [level for level, ratio in enumerate(ratios) if 8.0**level > 2.0 * len(series) * ratio**4]
+    level = enough[0] if enough else int(np.argmax(ratios))
+    return Average(mean, errors[level], std, max(1.0, ratios[level] ** 2), reliable=bool(enough))
+
+
+def _levels(series: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """The series, its pairs averaged, and so on, as long as there are enough blocks."""
+    levels: list[NDArray[np.float64]] = []
+    while len(series) >= FEWEST_BLOCKS:
+        levels.append(series)
+        even = len(series) // 2 * 2
+        series = 0.5 * (series[0:even:2] + series[1:even:2])
+    return levels
+
+
+def _naive_error(blocks: NDArray[np.float64]) -> float:
+    return float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
+
+
+def block_error(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard error of the mean over axis 0, blocks being independent; NaN with a single block."""
+    if len(blocks) < 2:
+        return np.full(blocks.shape[1:], np.nan)
+    return np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks)), dtype=np.float64)

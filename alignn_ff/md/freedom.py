@@ -1,0 +1,96 @@
+"""Which motions of a structure have a temperature: its degrees of freedom less those that the dynamics conserves.
+
+The total momentum is conserved where nothing holds an atom, and so is the angular momentum of a molecule
+(three axes) and of a wire (its own axis). What is conserved takes no part in the exchange of energy.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from ase import Atoms, units
+from numpy.typing import NDArray
+
+SMALLEST_INERTIA: float = 1e-6
+"""Moments of inertia below this fraction of the largest belong to the axis of a linear molecule."""
+
+
+class Freedom(NamedTuple):
+    """What counts as temperature.
+
+    Attributes:
+        n_dof: degrees of freedom that share the energy.
+        translation: whether the total momentum is conserved and so does not count.
+        rotation: whether the angular momentum is conserved (that about the axis, for a wire) and so does not count.
+    """
+
+    n_dof: int
+    translation: bool
+    rotation: bool
+
+
+def freedom(atoms: Atoms, *, conserves_momentum: bool, conserves_rotation: bool) -> Freedom:
+    """Degrees of freedom of a structure under dynamics that conserves these, where nothing holds an atom."""
+    n_dof = int(atoms.get_number_of_degrees_of_freedom())
+    translation = conserves_momentum and not atoms.constraints
+    rotation = conserves_rotation and not atoms.constraints and len(atoms) > 1 and int(atoms.pbc.sum()) < 2
+    n_dof -= 3 if translation else 0
+    n_dof -= len(rotation_axes(atoms)) if rotation else 0
+    return Freedom(max(n_dof, 0), translation, rotation)
+
+
+def temperature(atoms: Atoms, counted: Freedom) -> float:
+    """Temperature in K of the kinetic energy that counts, 2K/(n_dof·k_B); 0 where nothing can move."""
+    if counted.n_dof == 0:
+        return 0.0
+    kinetic = atoms.get_kinetic_energy()
+    if counted.translation:
+        total = atoms.get_momenta().sum(axis=0)
+        kinetic -= 0.5 * float(total @ total) / float(atoms.get_masses().sum())
+    if counted.rotation:
+        spin = angular_velocity(atoms)
+        kinetic -= 0.5 * float(spin @ inertia(atoms) @ spin)
+    return float(max(2.0 * kinetic / (counted.n_dof * units.kB), 0.0))
+
+
+def stop_translation(atoms: Atoms) -> None:
+    """Take the velocity of the centre of mass from every atom, in place."""
+    masses, momenta = atoms.get_masses(), atoms.get_momenta()
+    atoms.set_momenta(momenta - masses[:, None] * (momenta.sum(axis=0) / masses.sum()))
+
+
+def stop_rotation(atoms: Atoms) -> None:
+    """Take the rotation about the axes that :func:`rotation_axes` names from every atom, in place."""
+    arms = atoms.positions - atoms.get_center_of_mass()
+    momenta = atoms.get_momenta()
+    atoms.set_momenta(momenta - atoms.get_masses()[:, None] * np.cross(angular_velocity(atoms), arms))
+
+
+def angular_velocity(atoms: Atoms) -> NDArray[np.float64]:
+    """(3,) rigid rotation that carries the conserved part of the angular momentum, 1/ASE time."""
+    axes = rotation_axes(atoms)
+    if not len(axes):
+        return np.zeros(3)
+    arms = atoms.positions - atoms.get_center_of_mass()
+    momentum = np.cross(arms, atoms.get_momenta()).sum(axis=0)
+    result: NDArray[np.float64] = axes.T @ np.linalg.solve(axes @ inertia(atoms) @ axes.T, axes @ momentum)
+    return result
+
+
+def rotation_axes(atoms: Atoms) -> NDArray[np.float64]:
+    """(n, 3) orthonormal axes about which a structure can turn freely: 3 or 2 for molecules, 1 or 0 for wires."""
+    moments, directions = np.linalg.eigh(inertia(atoms))
+    if moments[-1] <= 0.0 or atoms.pbc.sum() > 1:
+        return np.zeros((0, 3))
+    if atoms.pbc.any():
+        axis = atoms.cell.array[atoms.pbc][0] / np.linalg.norm(atoms.cell.array[atoms.pbc][0])
+        turns = axis @ inertia(atoms) @ axis > SMALLEST_INERTIA * moments[-1]
+        return axis[None, :] if turns else np.zeros((0, 3))
+    return np.asarray(directions.T[moments > SMALLEST_INERTIA * moments[-1]])
+
+
+def inertia(atoms: Atoms) -> NDArray[np.float64]:
+    """(3, 3) tensor of inertia about the centre of mass, amu·Å²."""
+    arms = atoms.positions - atoms.get_center_of_mass()
+    masses = atoms.get_masses()
+    result: NDArray[np.float64] = (masses * (arms**2).sum(axis=1)).sum() * np.eye(3) - (masses[:, None] * arms).T @ arms
+    return result
