@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeVar, get_args
 
+import numpy as np
 import torch
 from ase import Atoms
 from ase.data import chemical_symbols
@@ -19,6 +20,7 @@ from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
     Prediction,
+    VerletSkin,
     batch_graphs,
     batch_systems,
     build_graph,
@@ -97,14 +99,18 @@ class Potential:
         """Prediction for prepared input on this potential's device."""
         return self._evaluate(system, graph, derivatives=derivatives)
 
-    def prepare(self, atoms: Atoms) -> "Prepared":
+    def prepare(self, atoms: Atoms, *, skin: VerletSkin | None = None) -> "Prepared":
         """Check a structure and build its graph.
+
+        Args:
+            atoms: the structure.
+            skin: one for the steps of a run makes this several times cheaper; the result does not depend on it.
 
         Raises:
             StructureError: the structure makes no sense.
             ElementNotCoveredError: an element that the model does not know.
         """
-        return prepare_structure(atoms, self.header, name=self.name, device=self.device)
+        return prepare_structure(atoms, self.header, name=self.name, device=self.device, skin=skin)
 
 
 class Prepared(NamedTuple):
@@ -114,7 +120,9 @@ class Prepared(NamedTuple):
     graph: AtomicGraph
 
 
-def prepare_structure(atoms: Atoms, header: Header, *, name: str, device: torch.device) -> Prepared:
+def prepare_structure(
+    atoms: Atoms, header: Header, *, name: str, device: torch.device, skin: VerletSkin | None = None
+) -> Prepared:
     """Check a structure against what a model knows, and build its graph.
 
     Args:
@@ -122,20 +130,21 @@ def prepare_structure(atoms: Atoms, header: Header, *, name: str, device: torch.
         header: of the model.
         name: of the model, for messages.
         device: where the model runs.
+        skin: serves the steps of a run.
 
     Raises:
         StructureError: the structure makes no sense.
         ElementNotCoveredError: an element that the model does not know.
     """
     system = system_from_atoms(atoms)
-    unknown = sorted(set(system.atomic_numbers.tolist()) - set(header.elements))
+    unknown = sorted(set(np.unique(atoms.numbers).tolist()) - set(header.elements))
     if unknown:
         raise ElementNotCoveredError(
             f"model {name!r} knows {', '.join(chemical_symbols[z] for z in header.elements)}, but the "
             f"structure has {', '.join(chemical_symbols[z] for z in unknown)}; "
             "`alignn-ff zoo list` shows the elements of other models"
         )
-    graph = with_extra_features(build_graph(system, header.graph), atoms)
+    graph = with_extra_features(build_graph(system, header.graph, skin=skin), atoms)
     return Prepared(system_to(system, device), graph_to(graph, device))
 
 

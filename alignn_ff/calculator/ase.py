@@ -7,6 +7,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from alignn_ff.graph import VerletSkin
 from alignn_ff.log import get_logger
 from alignn_ff.models import training_differences
 from alignn_ff.potential import Potential, Precision, load_potential
@@ -17,7 +18,8 @@ log = get_logger("calculator")
 class AlignnCalculator(Calculator):
     """Energy, forces and stress of an ALIGNN force field.
 
-    One evaluation gives all properties, and ASE's cache reuses it until the atoms change. Units are ASE's:
+    One evaluation gives all properties, and ASE's cache reuses it until the atoms change. A neighbour search serves as
+    many steps as it safely can; results do not depend on what was calculated before. Units are ASE's:
     eV, eV/Å, eV/Å³ (Voigt order xx yy zz yz xz xy, tension positive).
 
     Args:
@@ -40,6 +42,7 @@ class AlignnCalculator(Calculator):
         super().__init__()  # type: ignore[no-untyped-call]
         self._model, self._device, self._dtype = model, device, dtype
         self._potential: Potential | None = None
+        self._skin = VerletSkin()
         if str(model) != "auto":
             self._load(None)
 
@@ -59,7 +62,7 @@ class AlignnCalculator(Calculator):
         super().calculate(atoms, list(properties), list(system_changes))  # type: ignore[no-untyped-call]
         assert isinstance(self.atoms, Atoms)
         potential = self._load(self.atoms)
-        prepared = potential.prepare(self.atoms)
+        prepared = potential.prepare(self.atoms, skin=self._skin)
         prediction = potential.evaluate(prepared.system, prepared.graph)
         assert prediction.forces is not None
         assert prediction.stress is not None

@@ -11,10 +11,12 @@ from alignn_ff.graph.build import (
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy, published_recipe
+from alignn_ff.graph.skin import SKIN_A, VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES, Strategy
 from alignn_ff.graph.transfer import graph_to, system_to
 
 __all__ = [
+    "SKIN_A",
     "STRATEGIES",
     "AtomicGraph",
     "AtomicSystem",
@@ -22,6 +24,7 @@ __all__ = [
     "NeighborStrategy",
     "Prediction",
     "Strategy",
+    "VerletSkin",
     "batch_graphs",
     "batch_systems",
     "bond_cosines",
