@@ -50,11 +50,10 @@ def predict_with_heads(
             vectors.requires_grad_()
         atomic_energy, heads = model.with_heads(graph, vectors)
         energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
+        total = energy.sum()  # given no grad_outputs, autograd does not load symbolic shapes, half a second once
     if not derivatives:
         return Prediction(energy, atomic_energy, None, None), heads
-    (gradient,) = torch.autograd.grad(
-        energy, vectors, torch.ones_like(energy), create_graph=create_graph, materialize_grads=True
-    )
+    (gradient,) = torch.autograd.grad(total, vectors, create_graph=create_graph, materialize_grads=True)
     forces = forces_from_edges(gradient, graph)
     stress = stress_from_edges(gradient, vectors, graph, system.cell)
     if not create_graph:
