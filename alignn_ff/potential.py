@@ -3,7 +3,7 @@
 In: structures. Out: predictions. The calculator, dynamics, evaluation and training all come through here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeVar, get_args
 
@@ -15,15 +15,17 @@ from ase.data import chemical_symbols
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError, ElementNotCoveredError, PropertyModelError
-from alignn_ff.execution import BACKENDS, BackendName, Limits, choose_backend
+from alignn_ff.execution import BackendName, Frugal, Limits, MemoryGate, choose_backend
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
+    GraphRecipe,
     Prediction,
     VerletSkin,
     batch_graphs,
     batch_systems,
     build_graph,
+    graph_size,
     graph_to,
     system_from_atoms,
     system_to,
@@ -45,7 +47,6 @@ class Potential:
         model: the network on ``device``, its parameters in ``dtype``.
         device: where it runs.
         dtype: of the network; geometry and energy sums are float64 always.
-        backend: how the model is executed, a name of ``execution.BACKENDS``.
     """
 
     def __init__(
@@ -64,8 +65,15 @@ class Potential:
         self.device = device
         self.dtype = dtype
         self.model = cast_network(model, dtype).to(device)
-        self.backend = choose_backend(backend, self.model)
-        self._evaluate = BACKENDS[self.backend].build(self.model, limits or Limits())
+        limits = limits or Limits()
+        chosen = choose_backend(backend, self.model)
+        self._evaluate = Frugal(chosen, self.model, limits, device=device)
+        self._memory = MemoryGate(chosen, header.model, limits, dtype=dtype, device=device)
+
+    @property
+    def backend(self) -> str:
+        """How the model is executed, a name of ``execution.BACKENDS``."""
+        return self._evaluate.backend
 
     def predict(
         self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32
@@ -96,7 +104,13 @@ class Potential:
         return predictions
 
     def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
-        """Prediction for prepared input on this potential's device."""
+        """Prediction for prepared input on this potential's device.
+
+        Raises:
+            MemoryLimitError: it cannot fit.
+        """
+        if derivatives:
+            self._memory.admit(graph_size(graph))
         return self._evaluate(system, graph, derivatives=derivatives)
 
     def prepare(self, atoms: Atoms, *, skin: VerletSkin | None = None) -> "Prepared":
@@ -109,8 +123,11 @@ class Potential:
         Raises:
             StructureError: the structure makes no sense.
             ElementNotCoveredError: an element that the model does not know.
+            MemoryLimitError: its evaluation cannot fit.
         """
-        return prepare_structure(atoms, self.header, name=self.name, device=self.device, skin=skin)
+        return prepare_structure(
+            atoms, self.header, name=self.name, device=self.device, skin=skin, admit=self._memory.admit_structure
+        )
 
 
 class Prepared(NamedTuple):
@@ -121,7 +138,13 @@ class Prepared(NamedTuple):
 
 
 def prepare_structure(
-    atoms: Atoms, header: Header, *, name: str, device: torch.device, skin: VerletSkin | None = None
+    atoms: Atoms,
+    header: Header,
+    *,
+    name: str,
+    device: torch.device,
+    skin: VerletSkin | None = None,
+    admit: Callable[[AtomicSystem, GraphRecipe], None] | None = None,
 ) -> Prepared:
     """Check a structure against what a model knows, and build its graph.
 
@@ -131,6 +154,7 @@ def prepare_structure(
         name: of the model, for messages.
         device: where the model runs.
         skin: serves the steps of a run.
+        admit: raises where the evaluation cannot fit, before the graph is built.
 
     Raises:
         StructureError: the structure makes no sense.
@@ -144,6 +168,8 @@ def prepare_structure(
             f"structure has {', '.join(chemical_symbols[z] for z in unknown)}; "
             "`alignn-ff zoo list` shows the elements of other models"
         )
+    if admit is not None:
+        admit(system, header.graph)
     graph = with_extra_features(build_graph(system, header.graph, skin=skin), atoms)
     return Prepared(system_to(system, device), graph_to(graph, device))
 

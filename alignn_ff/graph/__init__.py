@@ -8,6 +8,7 @@ from alignn_ff.graph.build import (
     system_from_atoms,
     with_extra_features,
 )
+from alignn_ff.graph.census import GraphSize, expected_size, graph_size
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy, published_recipe
@@ -21,6 +22,7 @@ __all__ = [
     "AtomicGraph",
     "AtomicSystem",
     "GraphRecipe",
+    "GraphSize",
     "NeighborStrategy",
     "Prediction",
     "Strategy",
@@ -31,6 +33,8 @@ __all__ = [
     "build_graph",
     "check_atoms",
     "edge_vectors",
+    "expected_size",
+    "graph_size",
     "graph_to",
     "published_recipe",
     "system_from_atoms",
