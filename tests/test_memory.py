@@ -11,7 +11,7 @@ import torch
 from ase.build import bulk
 
 from alignn_ff.errors import MemoryLimitError
-from alignn_ff.execution import BACKENDS, Backend, Evaluate, Frugal, Limits, MemoryGate, admission, available, fallback
+from alignn_ff.execution import BACKENDS, Evaluate, Frugal, Limits, MemoryGate, admission, available, fallback
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
@@ -212,7 +212,7 @@ class Fake:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
     backend = Fake(needs=3 * GIB)
-    monkeypatch.setitem(BACKENDS, "fake", Backend(refusal=lambda model: None, build=backend.build))
+    monkeypatch.setitem(BACKENDS, "fake", BACKENDS["eager"]._replace(build=backend.build))
     monkeypatch.setattr(fallback, "BOUNDED", frozenset({"fake"}))
     return backend
 
@@ -244,7 +244,7 @@ def test_backend_without_blocks_gives_way_to_one_with_them(fake: Fake, monkeypat
     def always_out(model: EnergyModel, limits: Limits) -> Evaluate:
         return Fake(needs=0).build(model, Limits())
 
-    monkeypatch.setitem(BACKENDS, "greedy", Backend(refusal=lambda model: None, build=always_out))
+    monkeypatch.setitem(BACKENDS, "greedy", BACKENDS["eager"]._replace(build=always_out))
     prepared = tiny_potential().prepare(structure("bulk", (14,)))
     frugal = Frugal("greedy", tiny_model(tiny_header()), Limits(), device=CPU, available=lambda device: GIB)
     frugal(*prepared, derivatives=True)

@@ -126,7 +126,8 @@ def _search(
     images = np.where(pbc, np.floor(positions @ np.linalg.inv(search_cell)), 0.0).astype(np.int32)
     inside = positions - images @ search_cell
     search_cell, inside = _enclose(search_cell, inside, pbc, reach)
-    neighbors = NeighborList(cutoff=reach, full_list=True, n_threads=torch.get_num_threads())
+    n_threads = torch.get_num_threads() if len(positions) >= WORTH_THREADS else 1
+    neighbors = NeighborList(cutoff=reach, full_list=True, n_threads=n_threads)
     # its arrays live as long as it does
     pairs, raw_shift = neighbors.compute(points=inside, box=search_cell, periodic=pbc, quantities="PS", copy=False)
     dst, src = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
@@ -135,6 +136,9 @@ def _search(
         shift += images[src] - images[dst]
     return dst, src, shift
 
+
+WORTH_THREADS = 500
+"""Number of atoms from which a search by several threads is faster than by one."""
 
 ROUNDING_A = 1e-6
 """The search reaches this much (Å) beyond the cutoff, so that rounding inside it loses no pair."""
