@@ -28,8 +28,8 @@ def system_from_atoms(atoms: Atoms) -> AtomicSystem:
     check_atoms(atoms)
     n_atoms = len(atoms)
     return AtomicSystem(
-        positions=torch.tensor(atoms.get_positions(), dtype=torch.float64),
-        cell=torch.tensor(atoms.cell.array, dtype=torch.float64)[None],
+        positions=torch.from_numpy(np.array(atoms.positions, dtype=np.float64)),
+        cell=torch.from_numpy(np.array(atoms.cell.array, dtype=np.float64))[None],
         pbc=torch.tensor(atoms.pbc, dtype=torch.bool)[None],
         atomic_numbers=torch.tensor(atoms.numbers, dtype=torch.int64),
         system_idx=torch.zeros(n_atoms, dtype=torch.int64),
@@ -48,15 +48,8 @@ def check_atoms(atoms: Atoms) -> None:
     """Refuse structures that make no physical sense, naming the atoms at fault."""
     if len(atoms) == 0:
         raise StructureError("the structure has no atoms")
-    bad = np.flatnonzero(~np.isfinite(atoms.get_positions()).all(axis=1))
-    if bad.size:
-        raise StructureError(f"positions of atom(s) {_listed(bad)} are not finite numbers (NaN or infinity)")
-    far = np.flatnonzero((np.abs(atoms.get_positions()) > FARTHEST_A).any(axis=1))
-    if far.size:
-        raise StructureError(
-            f"atom(s) {_listed(far)} lie more than {FARTHEST_A:g} Å from the origin; "
-            "the structure has flown apart, or its positions are not in Å"
-        )
+    if not (np.abs(atoms.positions) <= FARTHEST_A).all():
+        _refuse_places(atoms.positions)
     if not np.isfinite(atoms.cell.array).all():
         raise StructureError("the cell holds numbers that are not finite (NaN or infinity)")
     if ((atoms.numbers < 1) | (atoms.numbers > 118)).any():
@@ -70,6 +63,17 @@ def check_atoms(atoms: Atoms) -> None:
             f"the structure is periodic along {atoms.pbc.tolist()}, but its lattice vectors there are zero or "
             f"linearly dependent: {atoms.cell.array.tolist()}; give a cell, or set pbc to False"
         )
+
+
+def _refuse_places(positions: NDArray[np.float64]) -> None:
+    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+    if bad.size:
+        raise StructureError(f"positions of atom(s) {_listed(bad)} are not finite numbers (NaN or infinity)")
+    far = np.flatnonzero((np.abs(positions) > FARTHEST_A).any(axis=1))
+    raise StructureError(
+        f"atom(s) {_listed(far)} lie more than {FARTHEST_A:g} Å from the origin; "
+        "the structure has flown apart, or its positions are not in Å"
+    )
 
 
 def build_graph(system: AtomicSystem, recipe: GraphRecipe, *, skin: VerletSkin | None = None) -> AtomicGraph:

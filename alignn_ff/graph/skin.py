@@ -93,12 +93,15 @@ def reliable_radius(skin: SkinList, positions: FloatArray, cell: FloatArray, pbc
     """Length (Å) below which a list made elsewhere holds every pair of this structure; −inf if it is another one."""
     if positions.shape != skin.positions.shape or not np.array_equal(pbc, skin.pbc):
         return -np.inf
-    deformation = np.eye(3) + np.linalg.pinv(skin.cell) @ (cell - skin.cell)
-    displaced = positions - skin.positions @ deformation
+    if np.array_equal(cell, skin.cell):
+        shortest_stretch, displaced = 1.0, positions - skin.positions
+    else:
+        deformation = np.eye(3) + np.linalg.pinv(skin.cell) @ (cell - skin.cell)
+        shortest_stretch = float(np.linalg.svd(deformation, compute_uv=False)[-1])
+        displaced = positions - skin.positions @ deformation
     displaced -= displaced.mean(axis=0)
-    moved = np.sqrt(np.square(displaced).sum(axis=1))
-    two_largest = float(np.partition(moved, -2)[-2:].sum()) if len(moved) > 1 else 0.0
-    shortest_stretch = float(np.linalg.svd(deformation, compute_uv=False)[-1])
+    moved = np.einsum("ij,ij->i", displaced, displaced)
+    two_largest = float(np.sqrt(np.partition(moved, -2)[-2:]).sum()) if len(moved) > 1 else 0.0
     return skin.radius * shortest_stretch - two_largest - ROUNDING_A
 
 
