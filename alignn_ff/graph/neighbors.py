@@ -50,9 +50,9 @@ def radius_pairs(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_]
     """
     dst, src, shift = _search(positions, cell, pbc, cutoff + ROUNDING_A)
     distance = pair_distances(positions, src, dst, translations(shift, np.where(pbc[:, None], cell, 0.0)))
-    near = np.flatnonzero(distance < cutoff)
-    found = take(NeighborPairs(src, dst, shift, distance), near)
-    return take(found, canonical_order(found, len(positions)))
+    found = NeighborPairs(src, dst, shift, distance)
+    order = canonical_order(found, len(positions))
+    return take(found, order[distance.take(order) < cutoff])
 
 
 def translations(shift: NDArray[np.int32], cell: FloatArray) -> FloatArray:

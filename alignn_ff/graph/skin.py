@@ -30,7 +30,7 @@ from alignn_ff.graph.neighbors import (
     translations,
 )
 
-SKIN_A: Final = 0.6
+SKIN_A: Final = 0.8
 """Default of how much farther (Å) than asked a list reaches; docs/performance.md has the measurement."""
 
 
