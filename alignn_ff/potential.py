@@ -65,10 +65,12 @@ class Potential:
         self.device = device
         self.dtype = dtype
         self.model = cast_network(model, dtype).to(device)
-        limits = limits or Limits()
-        chosen = choose_backend(backend, self.model)
-        self._evaluate = Frugal(chosen, self.model, limits, device=device)
-        self._memory = MemoryGate(chosen, header.model, limits, dtype=dtype, device=device)
+        self._limits = limits or Limits()
+        self._use(choose_backend(backend, self.model))
+
+    def _use(self, backend: str) -> None:
+        self._evaluate = Frugal(backend, self.model, self._limits, device=self.device)
+        self._memory = MemoryGate(backend, self.header.model, self._limits, dtype=self.dtype, device=self.device)
 
     @property
     def backend(self) -> str:

@@ -27,7 +27,9 @@ def main() -> None:
     arguments = parse()
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
-    potentials = {name: load_potential(arguments.model, backend=name) for name in arguments.backends}
+    model = load_potential(arguments.model).model
+    runnable = [name for name in arguments.backends if BACKENDS[name].refusal(model) is None]
+    potentials = {name: load_potential(arguments.model, backend=name) for name in runnable}
     sizes, rows = [], list[dict[str, object]]()
     curves: dict[str, list[float]] = {}
     for cells in arguments.cells:
@@ -60,7 +62,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Cost of an evaluation over the number of atoms.")
     parser.add_argument("--model", default="si-smooth")
-    parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=["eager", "native"])
+    parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--cells", type=int, nargs="*", default=[1, 2, 3, 5, 8, 13, 23], help="along each axis")
     parser.add_argument("--memory-GiB", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=5)

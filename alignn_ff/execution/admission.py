@@ -11,8 +11,9 @@ import torch
 
 from alignn_ff.errors import MemoryLimitError
 from alignn_ff.execution.available import available_bytes
+from alignn_ff.execution.backends import BACKENDS
 from alignn_ff.execution.contract import Limits
-from alignn_ff.execution.forecast import LAWS, forecast_bytes
+from alignn_ff.execution.forecast import BOUNDED, LAWS, forecast_bytes
 from alignn_ff.graph import AtomicSystem, GraphRecipe, GraphSize, expected_size
 from alignn_ff.log import get_logger
 from alignn_ff.models import ModelConfig
@@ -85,10 +86,12 @@ class MemoryGate:
     def _refusal(self, size: GraphSize, needed: int, available: int) -> str:
         fitting = int(size.n_atoms * available / needed)
         advice = [f"take a structure of at most {_rounded_down(fitting):,} atoms", "a device with more memory"]
-        for backend in sorted({name for name, family in LAWS if family == self._config.name} - {self._backend}):
+        for backend in sorted({name for name, family in LAWS if family == self._config.name and name in BACKENDS}):
             other = self._forecast(backend, size)
             if other is not None and other < available:
                 advice.append(f"the backend {backend!r}, which needs about {_gib(other)}")
+        if self._backend in BOUNDED:
+            advice.append("a lower limit of memory, which costs speed")
         if self._itemsize > 4:
             advice.append("dtype float32")
         return f"{_in_words(size, needed, available)}; {', or '.join(advice)}"

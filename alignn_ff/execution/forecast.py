@@ -30,6 +30,7 @@ Law = tuple[float, ...]
 
 LAWS: Final[dict[tuple[str, str], Law]] = {
     ("eager", "alignn_smooth"): (2.95, 4.2, 0.0, 0.0, 3.6, 2.5, 6.5, 0.0, 0.0, 0.0),
+    ("native", "alignn_smooth"): (0.2, 0.8, 0.0, 0.0, 0.5, 0.2, 0.0, 26.0, 5.1, 4.4),
     ("eager", "alignn_atomwise"): (6.2, 1.3, 2.4, 0.0, 8.5, 0.0, 6.4, 0.0, 16.1, 0.0),
 }
 """(backend, family) → coefficients of :data:`TERMS` for energy, forces and stress."""
