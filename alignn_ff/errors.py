@@ -35,6 +35,10 @@ class DownloadError(AlignnError):
     """A file could not be downloaded, or is not the one expected."""
 
 
+class MemoryLimitError(AlignnError):
+    """A computation does not fit into the memory at hand."""
+
+
 class ConfigError(AlignnError):
     """A configuration is not valid."""
 
@@ -63,3 +67,7 @@ class OutputError(AlignnError):
     """A file could not be written while a run was under way: a full or failing disk."""
 
     exit_code = 5
+
+
+class CompilerError(AlignnError):
+    """The C++ kernels cannot be compiled or loaded here."""

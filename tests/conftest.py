@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from alignn_ff import checkpoint
+from alignn_ff.native import Kernels, build, find_kernels
 from tests.tiny_models import tiny_header, tiny_model
 
 torch.set_num_threads(1)  # the models here are too small for more
@@ -22,14 +23,34 @@ def si_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this session has compiled the C++ kernels, once, if there is a compiler."""
+    if build.find_compiler() is None:
+        pytest.skip("no C++ compiler")
+    folder = tmp_path_factory.mktemp("kernels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "library_folder", lambda: folder)
+        find_kernels()
+    return folder
+
+
+@pytest.fixture
+def kernels(compiled_folder: Path, _own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Kernels:
+    """The compiled kernels; with this fixture the package finds them too."""
+    monkeypatch.setattr(build, "library_folder", lambda: compiled_folder)
+    return find_kernels()
+
+
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees, or writes to, the models of the user who runs it."""
+    """No test sees, or writes to, the models and compiled kernels of the user who runs it."""
     from alignn_ff.zoo import places
 
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setattr(places, "user_zoo", lambda: home / "zoo")
     monkeypatch.setattr(places, "download_cache", lambda: home / "cache")
+    monkeypatch.setattr(build, "library_folder", lambda: home / "kernels")
 
 
 class CliResult(NamedTuple):

@@ -241,7 +241,7 @@ class PhysicsContract:
 
     def test_saved_model_predicts_the_same_bits(self, potential: Potential, tmp_path: Path) -> None:
         checkpoint.save(tmp_path / "model.pt", potential.header, potential.model.state_dict())
-        again = load_potential(tmp_path / "model.pt", device="cpu", dtype="float64")
+        again = load_potential(tmp_path / "model.pt", device="cpu", dtype="float64", backend=potential.backend)
         assert again.header == potential.header
         for name in ("rattled bulk", "slab with a cell", "molecule", "free atom"):
             for old, new in zip(*(p.predict([example(potential, name)])[0] for p in (potential, again)), strict=True):

@@ -123,8 +123,9 @@ def test_training_leaves_the_global_random_state_alone(tmp_path, data):
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_a_run_stopped_at_any_step_resumes_to_the_same_weights(tmp_path, data):
-    train(small_config(tmp_path / "whole"), observer=Silent(), data=data)
+@pytest.mark.parametrize("kernels", ["torch", "native"])
+def test_a_run_stopped_at_any_step_resumes_to_the_same_weights(tmp_path, data, kernels):
+    train(small_config(tmp_path / "whole", kernels=kernels), observer=Silent(), data=data)
 
     class Stopper(Silent):
         def __init__(self, after):
@@ -136,7 +137,7 @@ def test_a_run_stopped_at_any_step_resumes_to_the_same_weights(tmp_path, data):
             if self.steps == self.after:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    config = small_config(tmp_path / "parts")
+    config = small_config(tmp_path / "parts", kernels=kernels)
     for after in (2, 4, 3):
         with pytest.raises(TrainingInterruptedError, match="--resume"):
             train(config, observer=Stopper(after), data=data, resume=after != 2)

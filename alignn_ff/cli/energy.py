@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.options import DeviceOption, Dtype, DtypeOption, JsonOption, ModelOption, StructureArgument
+from alignn_ff.cli.options import (
+    Backend,
+    BackendOption,
+    DeviceOption,
+    Dtype,
+    DtypeOption,
+    JsonOption,
+    ModelOption,
+    StructureArgument,
+)
 
 if TYPE_CHECKING:
     from alignn_ff.md import SinglePoint
@@ -18,6 +27,7 @@ def energy(
     model: ModelOption = "auto",
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
+    backend: BackendOption = Backend.auto,
     as_json: JsonOption = False,
 ) -> None:
     """Energy, forces and stress of a structure as it is."""
@@ -28,7 +38,9 @@ def energy(
     from alignn_ff.md import single_point
 
     atoms = read_structure(structure)
-    result = single_point(atoms, load_calculator(atoms, model=model, device=device, dtype=dtype.value))
+    result = single_point(
+        atoms, load_calculator(atoms, model=model, device=device, dtype=dtype.value, backend=backend.value)
+    )
     if as_json:
         typer.echo(json.dumps(result.to_json(), allow_nan=False))
     else:

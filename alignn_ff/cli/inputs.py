@@ -13,20 +13,23 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from alignn_ff.calculator import AlignnCalculator
+    from alignn_ff.execution import BackendName
     from alignn_ff.potential import Precision
     from alignn_ff.train import DataKeys
 
 
-def load_calculator(atoms: "Atoms", *, model: str, device: str, dtype: "Precision") -> "AlignnCalculator":
+def load_calculator(
+    atoms: "Atoms", *, model: str, device: str, dtype: "Precision", backend: "BackendName" = "auto"
+) -> "AlignnCalculator":
     """The calculator for a structure.
 
     Raises:
-        ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError
+        ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError, CompilerError
     """
     from alignn_ff.calculator import AlignnCalculator
     from alignn_ff.potential import load_potential
 
-    return AlignnCalculator(load_potential(model, device=device, dtype=dtype, for_atoms=atoms))
+    return AlignnCalculator(load_potential(model, device=device, dtype=dtype, backend=backend, for_atoms=atoms))
 
 
 def parse_supercell(text: str) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from alignn_ff.cli.console import errors, stoppable
-from alignn_ff.cli.options import DeviceOption, Dtype, DtypeOption, ModelOption, OverwriteOption
+from alignn_ff.cli.options import Backend, BackendOption, DeviceOption, Dtype, DtypeOption, ModelOption, OverwriteOption
 from alignn_ff.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def md(
     model: ModelOption = "auto",
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
+    backend: BackendOption = Backend.auto,
 ) -> None:
     """Molecular dynamics: frames, a log of energies, the last structure, and a summary with the energy drift.
 
@@ -181,7 +182,7 @@ def md(
     atoms = read_structure(structure)
     files = md_files(structure, prefix=output, formats=config.formats)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value)
+    calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value, backend=backend.value)
     with stoppable(f"{files.trajectory} and {files.log} hold what was done so far"), _progress(config.steps) as show:
         command = shlex.join(["alignn-ff", *sys.argv[1:]])
         result = run_md(atoms, calculator, config=config, files=files, on_step=show, command=command)

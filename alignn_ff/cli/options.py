@@ -14,6 +14,14 @@ class Dtype(StrEnum):
     float64 = "float64"
 
 
+class Backend(StrEnum):
+    """How the network is executed."""
+
+    auto = "auto"
+    eager = "eager"
+    native = "native"
+
+
 StructureArgument = Annotated[
     Path,
     typer.Argument(
@@ -32,6 +40,12 @@ ModelOption = Annotated[
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 DtypeOption = Annotated[
     Dtype, typer.Option("--dtype", help="Precision of the network; geometry and energy sums are float64.")
+]
+BackendOption = Annotated[
+    Backend,
+    typer.Option(
+        "--backend", help="native: C++ kernels for smooth models on the CPU; auto takes what is fastest and at hand."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, to stdout.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace output files that are there already.")]

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from alignn_ff.cli.console import errors, stoppable
-from alignn_ff.cli.options import DeviceOption, Dtype, ModelOption, OverwriteOption
+from alignn_ff.cli.options import Backend, BackendOption, DeviceOption, Dtype, ModelOption, OverwriteOption
 from alignn_ff.errors import ConfigError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 
@@ -51,6 +51,7 @@ def relax(
         Dtype,
         typer.Option(help="Precision of the network. float64: so that tight --fmax are reached; float32 is faster."),
     ] = Dtype.float64,
+    backend: BackendOption = Backend.auto,
     fmax: Annotated[
         float, typer.Option(help="Converged when no force, nor volume × stress / atoms, exceeds this, eV/Å.")
     ] = 0.01,
@@ -125,8 +126,11 @@ def relax(
 
         check_figure(plot)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value)
-    records = _records(files, {"model": model, "device": device, "dtype": dtype.value})
+    calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value, backend=backend.value)
+    place = str(Path(model).absolute()) if Path(model).exists() else model
+    records = _records(
+        files, {"model": place, "device": device, "dtype": dtype.value, "backend": calculator.potential.backend}
+    )
     with _running(files, config.max_steps) as (show, stop):
         result = run(atoms, calculator, config=config, records=records, on_step=show, stop=lambda: stop.name)
     _finish(result, files, stop)

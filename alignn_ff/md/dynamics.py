@@ -62,6 +62,8 @@ def run_md(
     admit(config.schedule, start)
     warn_of_vacuum(config.schedule, start)
     constraints_to_json(start)
+    if isinstance(calculator, AlignnCalculator):
+        calculator.expect(config.steps, start)
     start.calc = calculator
     start.get_forces()  # what is wrong with the input shows here, before a file is opened
     _warn_of_kinks(calculator, config)

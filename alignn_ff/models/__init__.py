@@ -13,7 +13,7 @@ from alignn_ff.models.base import (
     ModelStatistics,
     PropertyModel,
 )
-from alignn_ff.models.derivatives import predict, predict_with_heads
+from alignn_ff.models.derivatives import assemble, predict, predict_with_heads
 from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
 from alignn_ff.models.published_derivatives import (
     predict_as_published,
@@ -39,6 +39,7 @@ __all__ = [
     "ModelKind",
     "ModelStatistics",
     "PropertyModel",
+    "assemble",
     "build_model",
     "predict",
     "predict_as_published",

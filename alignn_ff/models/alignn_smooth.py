@@ -112,7 +112,7 @@ class AlignnSmooth(EnergyModel):
             atoms = block(atoms, bonds, geometry)
         local = self.readout(atoms).squeeze(1).double()
         if self.exact_free_atoms:
-            local = local - self._free_atoms().double()[rows]
+            local = local - self.free_atoms().double()[rows]
         energy: Tensor = self.table.reference[rows] + self.scale * local
         if self.repulsion is not None:
             z = graph.atomic_numbers
@@ -145,7 +145,7 @@ class AlignnSmooth(EnergyModel):
             triplet_weight=gather(line_weight, angles.src) * gather(line_weight, angles.dst),
         )
 
-    def _free_atoms(self) -> Tensor:
+    def free_atoms(self) -> Tensor:
         """(n_elements,) readout of each element without neighbours."""
         atoms = self.table.embedding.weight
         for block in self.atom_blocks:

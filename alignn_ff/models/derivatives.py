@@ -49,18 +49,32 @@ def predict_with_heads(
         if derivatives and not vectors.requires_grad:
             vectors.requires_grad_()
         atomic_energy, heads = model.with_heads(graph, vectors)
-        energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
-    if not derivatives:
-        return Prediction(energy, atomic_energy, None, None), heads
-    (gradient,) = torch.autograd.grad(
-        energy, vectors, torch.ones_like(energy), create_graph=create_graph, materialize_grads=True
-    )
+        if not derivatives:
+            return assemble(atomic_energy, None, vectors, system, graph), heads
+        total = atomic_energy.sum()  # given no grad_outputs, autograd does not load symbolic shapes, half a second once
+        (gradient,) = torch.autograd.grad(total, vectors, create_graph=create_graph, materialize_grads=True)
+        if not create_graph:
+            atomic_energy, vectors = atomic_energy.detach(), vectors.detach()
+            heads = Heads(*(None if head is None else head.detach() for head in heads))
+        return assemble(atomic_energy, gradient, vectors, system, graph), heads
+
+
+def assemble(
+    atomic_energy: Tensor, gradient: Tensor | None, vectors: Tensor, system: AtomicSystem, graph: AtomicGraph
+) -> Prediction:
+    """Prediction from the energy of each atom and its gradient.
+
+    Args:
+        atomic_energy: (n_atoms,) eV.
+        gradient: (n_edges, 3) eV/Å, ∂E/∂r_e; None if forces and stress are not asked for.
+        vectors: (n_edges, 3) Å, r_e.
+        system, graph: that they belong to.
+    """
+    energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
+    if gradient is None:
+        return Prediction(energy, atomic_energy, None, None)
     forces = forces_from_edges(gradient, graph)
-    stress = stress_from_edges(gradient, vectors, graph, system.cell)
-    if not create_graph:
-        energy, atomic_energy, stress = energy.detach(), atomic_energy.detach(), stress.detach()
-        heads = Heads(*(None if head is None else head.detach() for head in heads))
-    return Prediction(energy, atomic_energy, forces, stress), heads
+    return Prediction(energy, atomic_energy, forces, stress_from_edges(gradient, vectors, graph, system.cell))
 
 
 def forces_from_edges(gradient: Tensor, graph: AtomicGraph) -> Tensor:

@@ -45,12 +45,18 @@ class EdgeGatedConvolution(nn.Module):
         Returns:
             (n_nodes, features).
         """
-        summed = gated_sum(gates, self.source_gate(nodes), self.target_gate(nodes), self.value(nodes), weights, edges)
+        summed = gated_sum(gates, self._projections(nodes), weights, edges)
         return self._finish(nodes, self.own(nodes) + self.message(summed / self.normalization))
 
     def without_neighbors(self, nodes: Tensor) -> Tensor:
         """The update of nodes that have no neighbours at all, (n_nodes, features)."""
         return self._finish(nodes, self.own(nodes))
+
+    def _projections(self, nodes: Tensor) -> Tensor:
+        """(n_nodes, 3·features) A·x | B·x | V·x, by one multiplication instead of three."""
+        weight = torch.cat([self.source_gate.weight, self.target_gate.weight, self.value.weight])
+        zero = torch.zeros_like(self.target_gate.bias)
+        return nn.functional.linear(nodes, weight, torch.cat([zero, self.target_gate.bias, zero]))
 
     def _finish(self, nodes: Tensor, inner: Tensor) -> Tensor:
         updated: Tensor = nodes + self.update(nn.functional.silu(inner))

@@ -7,11 +7,35 @@ atoms) and on the line graph (nodes are bonds, edges are angles).
 import torch
 from torch import Tensor, nn
 
+from alignn_ff.native import kernels_for
+from alignn_ff.nn.native_mean import NativeGatedMean
 from alignn_ff.nn.norm import NORMS, NormKind
+from alignn_ff.nn.normed_silu import normed_silu
 from alignn_ff.nn.segment import Edges, gather, segment_sum
 
 VANISHING = 1e-6
 """Added to the sum of gates, so that a node without neighbours divides by something."""
+
+
+def gated_mean(messages: Tensor, values: Tensor, edges: Edges) -> Tensor:
+    """Σ_j σ(m_ij) ⊙ v_j / (Σ_j σ(m_ij) + ε) over incoming edges; differentiable twice.
+
+    Args:
+        messages: (n_edges, features) m.
+        values: (n_nodes, features) v.
+        edges: who sends to whom.
+
+    Returns:
+        (n_nodes, features).
+    """
+    kernels = kernels_for((messages, values))
+    if kernels is not None:
+        index = (*edges.src, *edges.dst)
+        native: Tensor = NativeGatedMean.apply(kernels, VANISHING, messages, values, *index)  # type: ignore[no-untyped-call]
+        return native
+    gate = torch.sigmoid(messages)
+    weighted = segment_sum(gate * gather(values, edges.src), edges.dst)
+    return weighted / (segment_sum(gate, edges.dst) + VANISHING)
 
 
 class GatedAverageConvolution(nn.Module):
@@ -48,12 +72,10 @@ class GatedAverageConvolution(nn.Module):
         """
         source, target = self._gates(nodes)
         message = gather(source, edges.src) + gather(target, edges.dst) + self.edge_gate(states)
-        gate = torch.sigmoid(message)
-        weighted = segment_sum(gate * gather(self.value(nodes), edges.src), edges.dst)
-        average = weighted / (segment_sum(gate, edges.dst) + VANISHING)
-        updated = nodes + nn.functional.silu(self.node_norm(self.own(nodes) + average))
+        average = gated_mean(message, self.value(nodes), edges)
+        updated = nodes + normed_silu(self.own(nodes) + average, self.node_norm)
         if update_edges:
-            states = states + nn.functional.silu(self.edge_norm(message))
+            states = states + normed_silu(message, self.edge_norm)
         return updated, states
 
     def _gates(self, nodes: Tensor) -> tuple[Tensor, Tensor]:

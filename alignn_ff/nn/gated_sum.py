@@ -5,7 +5,8 @@ In: what each edge, source and target contribute to a gate, and envelope weights
     out_i = Σ_{e: dst=i} w_e·S_e ⊙ v_src,    S_e = σ(g_e + a_src + b_dst).
 
 Nearly all time of an evaluation goes here. Automatic differentiation, twice for training on forces, keeps
-every intermediate array of size (n_edges, features); written by hand, only the gates S are kept.
+every intermediate array of size (n_edges, features); written by hand, only the gates S are kept, and on
+compiled kernels (``native_sum.py``) not even those.
 """
 
 from typing import Any
@@ -15,35 +16,36 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from alignn_ff.native import kernels_for
+from alignn_ff.nn.native_sum import NativeGatedSum
 from alignn_ff.nn.segment import Edges, gather, gather_rows, segment_sum, sum_rows
 
 
-def gated_sum(
-    gates: Tensor, source_gates: Tensor, target_gates: Tensor, values: Tensor, weights: Tensor, edges: Edges
-) -> Tensor:
+def gated_sum(gates: Tensor, projections: Tensor, weights: Tensor, edges: Edges) -> Tensor:
     """Sum gated values over incoming edges; differentiable twice in all but ``edges``.
 
     Args:
         gates: (n_edges, features) g, the edge's part of its gate.
-        source_gates: (n_nodes, features) a, the source's part.
-        target_gates: (n_nodes, features) b, the target's part.
-        values: (n_nodes, features) v, what a source sends.
+        projections: (n_nodes, 3·features) a | b | v: a source's part of the gate, a target's part, what a source sends.
         weights: (n_edges, 1) w, envelopes.
         edges: who sends to whom.
 
     Returns:
         (n_nodes, features).
     """
-    inputs = (gates, source_gates, target_gates, values, weights)
-    result: Tensor = _GatedSum.apply(*inputs, *edges.src, *edges.dst)  # type: ignore[no-untyped-call]
+    kernels = kernels_for((gates, projections, weights))
+    if kernels is not None:
+        index = (*edges.src, *edges.dst)
+        native: Tensor = NativeGatedSum.apply(kernels, gates, projections, weights, *index)  # type: ignore[no-untyped-call]
+        return native
+    result: Tensor = _GatedSum.apply(gates, *projections.chunk(3, 1), weights, *edges.src, *edges.dst)  # type: ignore[no-untyped-call]
     return result
 
 
-def plain_gated_sum(
-    gates: Tensor, source_gates: Tensor, target_gates: Tensor, values: Tensor, weights: Tensor, edges: Edges
-) -> Tensor:
+def plain_gated_sum(gates: Tensor, projections: Tensor, weights: Tensor, edges: Edges) -> Tensor:
     """The readable reference that :func:`gated_sum` is tested against."""
-    gate = torch.sigmoid(gates + gather(source_gates, edges.src) + gather(target_gates, edges.dst))
+    source, target, values = projections.chunk(3, 1)
+    gate = torch.sigmoid(gates + gather(source, edges.src) + gather(target, edges.dst))
     return segment_sum(weights * gate * gather(values, edges.src), edges.dst)
 
 

@@ -6,6 +6,8 @@ from typing import Final, Literal
 import torch
 from torch import Tensor, nn
 
+from alignn_ff.nn.normed_silu import normed_silu
+
 NormKind = Literal["layer", "batch"]
 
 
@@ -75,4 +77,4 @@ class NormedLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, out_features)."""
-        return nn.functional.silu(self.norm(self.linear(x)))
+        return normed_silu(self.linear(x), self.norm)

@@ -24,6 +24,10 @@ class ZBLRepulsion(nn.Module):
         super().__init__()
         self.register_buffer("radii", torch.tensor(covalent_radii, dtype=torch.float64), persistent=False)
 
+    def reach(self, z_src: Tensor, z_dst: Tensor, end: float) -> Tensor:
+        """(n_edges,) float64, Å, where the repulsion of each edge ends."""
+        return (self.radii[z_src] + self.radii[z_dst]).clamp(max=end)
+
     def forward(self, z_src: Tensor, z_dst: Tensor, distance: Tensor, end: float) -> Tensor:
         """Half the repulsion of each directed edge, so that a pair counts once.
 
@@ -36,7 +40,7 @@ class ZBLRepulsion(nn.Module):
         Returns:
             (n_edges,) float64, eV.
         """
-        reach = (self.radii[z_src] + self.radii[z_dst]).clamp(max=end)
+        reach = self.reach(z_src, z_dst, end)
         close = torch.nonzero(distance.detach() < reach).squeeze(1)
         z1, z2 = z_src[close].to(distance.dtype), z_dst[close].to(distance.dtype)
         r = distance.index_select(0, close)

@@ -24,6 +24,7 @@ from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.errors import StorageError
 from alignn_ff.io import write_json
 from alignn_ff.log import get_logger
+from alignn_ff.native import Kernels, using
 from alignn_ff.potential import select_device
 from alignn_ff.predictor import load_predictor
 from alignn_ff.train.artifacts import (
@@ -44,6 +45,7 @@ from alignn_ff.train.datasets import records_source, suit_outputs
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.finetuning import load_start, recipe_of
 from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
+from alignn_ff.train.kernels import training_kernels
 from alignn_ff.train.loop import BuildObserver, Observer, Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, summarise
@@ -192,6 +194,7 @@ def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observe
         with (
             stop_on_signals() as stop,
             machine_settings(config, run.trainer.device),
+            using(_kernels(config, run)),
             _audience(config, observer, leads=leads) as watching,
         ):
             run.trainer.run(observer=watching, save=save, stop=lambda: asked_anywhere(stop, run.ranks))
@@ -203,6 +206,12 @@ def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observe
             f"after {run.trainer.progress.epoch} epochs; everything is saved in {folder}",
             "the same command with --resume goes on from there",
         )
+
+
+def _kernels(config: TrainingConfig, run: Run) -> Kernels | None:
+    kernels = training_kernels(config, n_steps=run.trainer.n_steps, device=run.trainer.device)
+    log.info("kernels: %s", "torch" if kernels is None else kernels.path)
+    return kernels
 
 
 def _kept(folder: Path) -> str:

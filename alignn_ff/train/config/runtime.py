@@ -11,6 +11,9 @@ class RuntimeFields(Section):
     """Runtime and distributed."""
 
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of the network")
+    kernels: Literal["auto", "native", "torch"] = Field(
+        "auto", description="on the CPU: compiled ones for all but short runs (auto), always, or never (ours)"
+    )
     use_amp: bool = Field(False, description="bf16 where it helps: the network's matrices on CUDA (published code)")
     deterministic: bool = Field(
         False, description="refuse algorithms that sum in a random order, at some cost (published code)"

@@ -1,0 +1,103 @@
+// The strictly smooth model as the kernels see it: arguments, weights, arrays.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace alignn {
+
+// Mirrored field by field in execution/smooth_arguments.py; T is float or double throughout.
+struct SmoothArguments {
+  int64_t n_atoms, n_edges, n_line_nodes, n_triplets;
+  int64_t features, n_radial, n_angular;  // padded with zero weights to multiples of 16
+  int64_t n_elements, angle_layers, atom_layers, exponent, threads;
+  double cutoff, line_cutoff;
+  const double* vectors;          // (n_edges, 3) Å
+  const int64_t *src, *dst;       // (n_edges,) sorted by dst, src, shift
+  const int32_t* shift;           // (n_edges, 3)
+  const int64_t* line_nodes;      // (n_line_nodes,) ascending edge ids
+  const int64_t *line_src, *line_dst;  // (n_triplets,) edge ids, sorted by line_dst
+  const int64_t* rows;            // (n_atoms,) element of each atom
+  const void* weights;            // packed as execution/smooth_weights.py does
+  void* local;                    // (n_atoms,) T, readout of each atom
+  double* distance;               // (n_edges,) Å
+  double* gradient;               // (n_edges, 3) ∂(Σ local)/∂vectors, not wanted if null
+};
+
+template <class T>
+struct Convolution {
+  const T *projections, *bias, *message, *update;  // 4 × (F, F): a, b, v, own; (4F,); (F, F); (F, F)
+  const T *projections_t, *message_t, *update_t;   // (4F, F), (F, F), (F, F)
+  const T *gates, *gates_t;                        // (basis, F), (F, basis)
+};
+
+template <class T>
+struct AngleLayer {
+  const T *own, *own_bias, *source, *target;  // (F, F), (F,), (F, F), (F, F)
+  const T *own_t, *ends_t;                    // (F, F), (2F, F)
+  Convolution<T> convolution;
+};
+
+template <class T>
+struct AtomLayer {
+  const T *bond_gates, *bond_gates_t;  // (F, F)
+  Convolution<T> convolution;
+};
+
+template <class T>
+struct Weights {
+  const T* embedding;                                   // (n_elements, F)
+  const T *own, *own_bias, *source, *target, *own_t;    // (R, F), (F,), (F, F), (F, F), (F, R)
+  std::vector<AngleLayer<T>> angle;
+  std::vector<AtomLayer<T>> atom;
+  const T *hidden, *hidden_bias, *out, *out_bias, *hidden_t;  // (F, F), (F,), (F,), (16,) of which one, (F, F)
+
+  explicit Weights(const SmoothArguments& a) {
+    const int64_t F = a.features, R = a.n_radial, A = a.n_angular;
+    const T* next = static_cast<const T*>(a.weights);
+    auto take = [&](int64_t n) {
+      const T* here = next;
+      next += n;
+      return here;
+    };
+    auto convolution = [&](int64_t basis) {
+      Convolution<T> c;
+      c.projections = take(4 * F * F), c.bias = take(4 * F), c.message = take(F * F), c.update = take(F * F);
+      c.projections_t = take(4 * F * F), c.message_t = take(F * F), c.update_t = take(F * F);
+      c.gates = take(basis * F), c.gates_t = take(F * basis);
+      return c;
+    };
+    embedding = take(a.n_elements * F);
+    own = take(R * F), own_bias = take(F), source = take(F * F), target = take(F * F), own_t = take(F * R);
+    for (int64_t l = 0; l < a.angle_layers; ++l) {
+      AngleLayer<T> layer;
+      layer.own = take(F * F), layer.own_bias = take(F), layer.source = take(F * F), layer.target = take(F * F);
+      layer.own_t = take(F * F), layer.ends_t = take(2 * F * F);
+      layer.convolution = convolution(A);
+      angle.push_back(layer);
+    }
+    for (int64_t l = 0; l < a.atom_layers; ++l) {
+      AtomLayer<T> layer;
+      layer.bond_gates = take(F * F), layer.bond_gates_t = take(F * F);
+      layer.convolution = convolution(R);
+      atom.push_back(layer);
+    }
+    hidden = take(F * F), hidden_bias = take(F), out = take(F), out_bias = take(16), hidden_t = take(F * F);
+  }
+};
+
+// Memory without initial values.
+template <class T>
+class Array {
+ public:
+  explicit Array(int64_t n) : data_(new T[n > 0 ? n : 1]) {}
+  T* operator+(int64_t i) const { return data_.get() + i; }
+  T& operator[](int64_t i) const { return data_[i]; }
+  T* get() const { return data_.get(); }
+
+ private:
+  std::unique_ptr<T[]> data_;
+};
+
+}  // namespace alignn

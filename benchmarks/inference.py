@@ -1,0 +1,75 @@
+"""Time of one evaluation, energy + forces + stress, beside other packages.
+
+    python benchmarks/inference.py --case si-smooth --peer-python PYTHON --json docs/figures/inference.json
+
+Silicon rattled by 0.05 Å. All sides run in one session and take turns (``sides.py``). Peers are measured where
+PYTHON (an interpreter that has chgnet, mace-torch, alignn; this one by default) can prepare them.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from sides import Side, alternate, machine, report
+
+
+class Case(NamedTuple):
+    """A table: who is compared, and who the others are measured against.
+
+    Attributes:
+        title: of the table.
+        ours: name of the side that ratios refer to.
+        sides: made for a number of cubic cells along each axis and the Python that has the peers.
+        cells: cubic cells of 8 atoms along each axis, one table each.
+    """
+
+    title: str
+    ours: str
+    sides: Callable[[int, str | None], list[Side]]
+    cells: tuple[int, ...]
+
+
+def si_smooth(cells: int, peer_python: str | None) -> list[Side]:
+    """The shipped silicon model."""
+    own = [
+        Side(backend, "alignn_ff", {"cells": cells, "model": "si-smooth", "backend": backend}, repeats=3)
+        for backend in ("native", "eager")
+    ]
+    peers = [
+        Side("CHGNet 0.4.2", "chgnet", {"cells": cells}, peer_python),
+        Side("MACE 64 channels, L=0, 5 Å", "mace", {"cells": cells}, peer_python),
+    ]
+    return own + peers
+
+
+CASES: Final[dict[str, Case]] = {"si-smooth": Case("si-smooth, float32", "native", si_smooth, (1, 3, 5))}
+"""Name → what is compared."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time of one evaluation beside other packages.")
+    parser.add_argument("--case", choices=CASES, action="append", help="default: all")
+    parser.add_argument("--cells", type=int, action="append", help="cubic cells along each axis (default: per case)")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--peer-python", help="interpreter that has the peers (default: this one)")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    results = []
+    for name in arguments.case or CASES:
+        case = CASES[name]
+        for cells in arguments.cells or case.cells:
+            sides = case.sides(cells, arguments.peer_python)
+            rows = alternate(sides, rounds=arguments.rounds, threads=arguments.threads)
+            report(f"{case.title}, {8 * cells**3} atoms, {arguments.threads} threads", rows, ours=case.ours)
+            results += [{"case": name, **row._asdict()} for row in rows]
+    if arguments.json is not None:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        content = {"machine": machine(), "unit": "seconds per evaluation", "rows": results}
+        arguments.json.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""One side of a benchmark in a process of its own; started by ``sides.py``.
+
+Prepares what its argument describes, warms up, answers ``#json {"n_atoms": …}``; then measures once for each line on
+stdin and answers with seconds, their parts, and the peak of resident memory. A kind is a function that returns
+(n_atoms, evaluate, notes); ``evaluate()`` returns the parts of one evaluation in seconds, which add up to it.
+Imports are inside the kinds: each side's Python has its own packages only.
+"""
+
+import json
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, Final
+
+Parts = dict[str, float]
+Kind = Callable[..., tuple[int, Callable[[], Parts], dict[str, Any]]]
+
+
+def silicon(cells: int, rattle_A: float = 0.05) -> Any:
+    """Cubic silicon, cells³ × 8 atoms, rattled."""
+    from ase.build import bulk
+
+    atoms = bulk("Si", a=5.43, cubic=True).repeat(cells)
+    atoms.rattle(rattle_A, seed=1)
+    return atoms
+
+
+def alignn_ff(*, cells: int, model: str, backend: str = "auto", dtype: str = "float32") -> Any:
+    """Our own model: graph, and network with forces and stress."""
+    from alignn_ff import load_potential
+    from alignn_ff.allocator import keep_freed_memory
+
+    keep_freed_memory()
+    atoms = silicon(cells)
+    potential = load_potential(model, device="cpu", dtype=dtype, backend=backend)
+
+    def evaluate() -> Parts:
+        start = time.perf_counter()
+        prepared = potential.prepare(atoms)
+        middle = time.perf_counter()
+        potential.evaluate(prepared.system, prepared.graph)
+        return {"graph": middle - start, "network": time.perf_counter() - middle}
+
+    return len(atoms), evaluate, {"backend": potential.backend}
+
+
+def ase_calculator(atoms: Any, calculator: Any) -> Any:
+    """Any ASE calculator: energy, forces and stress of atoms that moved."""
+    atoms.calc = calculator
+
+    def evaluate() -> Parts:
+        start = time.perf_counter()
+        calculator.calculate(atoms, ["energy", "forces", "stress"], ["positions"])
+        return {"all": time.perf_counter() - start}
+
+    return len(atoms), evaluate, {}
+
+
+def chgnet(*, cells: int) -> Any:
+    """CHGNet as released."""
+    from chgnet.model.dynamics import CHGNetCalculator
+
+    return ase_calculator(silicon(cells), CHGNetCalculator(use_device="cpu"))
+
+
+def mace(*, cells: int, channels: int = 64, max_L: int = 0, r_max: float = 5.0) -> Any:
+    """MACE with random weights: its cost does not depend on them."""
+    import numpy as np
+    import torch
+
+    torch.serialization.add_safe_globals([slice])  # in a data file of e3nn, which torch else refuses
+    from e3nn import o3
+    from mace import modules
+    from mace.calculators import MACECalculator
+
+    torch.set_default_dtype(torch.float32)
+    torch.manual_seed(0)
+    hidden = "+".join(f"{channels}x{l}{'e' if l % 2 == 0 else 'o'}" for l in range(max_L + 1))  # noqa: E741
+    network = modules.ScaleShiftMACE(
+        r_max=r_max,
+        num_bessel=8,
+        num_polynomial_cutoff=5,
+        max_ell=3,
+        interaction_cls=modules.interaction_classes["RealAgnosticResidualInteractionBlock"],
+        interaction_cls_first=modules.interaction_classes["RealAgnosticResidualInteractionBlock"],
+        num_interactions=2,
+        num_elements=1,
+        hidden_irreps=o3.Irreps(hidden),
+        MLP_irreps=o3.Irreps("16x0e"),
+        gate=torch.nn.functional.silu,
+        atomic_energies=np.array([0.0]),
+        avg_num_neighbors=28.0,
+        atomic_numbers=[14],
+        correlation=3,
+        atomic_inter_scale=1.0,
+        atomic_inter_shift=0.0,
+    )
+    calculator = MACECalculator(models=[network], device="cpu", default_dtype="float32")
+    return ase_calculator(silicon(cells), calculator)
+
+
+def frames(data: str, n_frames: int) -> Any:
+    """The first frames of an extended XYZ file, with energy, forces and stress."""
+    import ase.io
+
+    return ase.io.read(data, index=f":{n_frames}")
+
+
+def batches(items: list[Any], size: int) -> list[list[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def train_alignn_ff(
+    *, data: str, n_frames: int, batch_size: int, model: dict[str, Any], graph: dict[str, Any], kernels: str = "torch"
+) -> Any:
+    """Optimiser steps of our own model: energy per atom, forces and stress by their mean absolute error."""
+    import torch
+
+    from alignn_ff.allocator import keep_freed_memory
+    from alignn_ff.graph import batch_graphs, batch_systems, build_graph, system_from_atoms
+    from alignn_ff.graph.recipe import published_recipe
+    from alignn_ff.models import FAMILIES, ModelStatistics, build_model, predict
+    from alignn_ff.native import find_kernels, using
+
+    keep_freed_memory()
+    config = FAMILIES[model["name"]].config.model_validate(model)
+    recipe = published_recipe(graph, exact=False)
+    statistics = ModelStatistics((0.0,), 1.0, 12.0, 12.0)
+    torch.manual_seed(0)
+    network = build_model(config, recipe, (14,), statistics)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
+    prepared = []
+    for batch in batches(frames(data, n_frames), batch_size):
+        systems = [system_from_atoms(atoms) for atoms in batch]
+        graphs = batch_graphs([build_graph(system, recipe) for system in systems])
+        labels = [torch.tensor(_labels(batch, name)) for name in ("energy", "forces", "stress")]
+        prepared.append((batch_systems(systems), graphs, *labels))
+    n_atoms = sum(len(labels[0].positions) for labels in prepared)
+    library = find_kernels() if kernels == "native" else None
+
+    def step(system: Any, graphs: Any, energy: Any, forces: Any, stress: Any) -> None:
+        optimizer.zero_grad()
+        found = predict(network, system, graphs, create_graph=True)
+        loss = (found.energy / graphs.n_atoms - energy).abs().mean() + 10.0 * (found.forces - forces).abs().mean()
+        (loss + 0.1 * (found.stress - stress).abs().mean()).backward()
+        optimizer.step()
+
+    def evaluate() -> Parts:
+        start = time.perf_counter()
+        with using(library):
+            for batch in prepared:
+                step(*batch)
+        return {"all": time.perf_counter() - start}
+
+    triplets = sum(len(batch[1].line_src) for batch in prepared) / n_atoms
+    return n_atoms, evaluate, {"kernels": kernels, "triplets_per_atom": triplets}
+
+
+def train_alignn(*, data: str, n_frames: int, batch_size: int, model: dict[str, Any], graph: dict[str, Any]) -> Any:
+    """The same steps of the published package: its model and its graphs."""
+    import torch
+    from alignn.models.alignn_atomwise_pure import ALIGNNAtomWisePure, ALIGNNAtomWisePureConfig
+    from alignn.torch_graph_builder import batch_torch_graph_pairs, build_pure_torch_graph
+    from jarvis.core.atoms import ase_to_atoms
+
+    torch.manual_seed(0)
+    network = ALIGNNAtomWisePure(ALIGNNAtomWisePureConfig(**model))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
+    prepared = []
+    for batch in batches(frames(data, n_frames), batch_size):
+        pairs = [
+            build_pure_torch_graph(
+                atoms=ase_to_atoms(atoms),
+                two_body_cutoff=graph["cutoff"],
+                three_body_cutoff=graph["three_body_cutoff"],
+                max_neighbors=graph["max_neighbors"],
+            )[:2]
+            for atoms in batch
+        ]
+        cells = torch.stack([torch.tensor(atoms.cell.array, dtype=torch.float32) for atoms in batch])
+        labels = [torch.tensor(_labels(batch, name)).float() for name in ("energy", "forces", "stress")]
+        prepared.append((*batch_torch_graph_pairs(pairs), cells, *labels))
+    n_atoms = sum(labels[0].num_nodes for labels in prepared)
+
+    def step(pair: Any, line: Any, cells: Any, energy: Any, forces: Any, stress: Any) -> None:
+        optimizer.zero_grad()
+        found = network([pair, line, cells])
+        loss = (found["out"] - energy).abs().mean() + 10.0 * (found["grad"] - forces).abs().mean()
+        (loss + 0.1 * (found["stresses"].reshape(-1, 3, 3)[: len(stress)] - stress).abs().mean()).backward()
+        optimizer.step()
+
+    def evaluate() -> Parts:
+        start = time.perf_counter()
+        for batch in prepared:
+            step(*batch)
+        return {"all": time.perf_counter() - start}
+
+    triplets = sum(len(batch[1].src) for batch in prepared) / n_atoms
+    return n_atoms, evaluate, {"triplets_per_atom": triplets}
+
+
+def _labels(batch: list[Any], name: str) -> Any:
+    """Energies per atom, forces of all atoms, or stresses, float64."""
+    import numpy as np
+
+    if name == "energy":
+        return np.array([atoms.get_potential_energy() / len(atoms) for atoms in batch])
+    if name == "forces":
+        return np.concatenate([atoms.get_forces() for atoms in batch])
+    return np.stack([atoms.get_stress(voigt=False) for atoms in batch])
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "alignn_ff": alignn_ff,
+    "chgnet": chgnet,
+    "mace": mace,
+    "train_alignn": train_alignn,
+    "train_alignn_ff": train_alignn_ff,
+}
+
+
+def main() -> None:
+    import torch
+
+    warnings.filterwarnings("ignore")
+    description = json.loads(sys.argv[1])
+    torch.set_num_threads(description["threads"])
+    n_atoms, evaluate, notes = KINDS[description["kind"]](**description["options"])
+    evaluate()
+    answer({"n_atoms": n_atoms, **notes})
+    for _ in sys.stdin:
+        runs = []
+        for _ in range(description["repeats"]):
+            before = time.process_time()
+            parts = evaluate()
+            runs.append((sum(parts.values()), parts, time.process_time() - before))
+        seconds, best, _ = min(runs, key=lambda run: run[0])
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        answer({"seconds": seconds, **best, "cpu_seconds": min(run[2] for run in runs), "peak_MiB": peak})
+
+
+def answer(content: dict[str, Any]) -> None:
+    print("#json " + json.dumps(content), flush=True)
+
+
+if __name__ == "__main__":
+    main()
