@@ -35,6 +35,10 @@ class DownloadError(AlignnError):
     """A file could not be downloaded, or is not the one expected."""
 
 
+class MemoryLimitError(AlignnError):
+    """A computation does not fit into the memory at hand."""
+
+
 class ConfigError(AlignnError):
     """A configuration is not valid."""
 

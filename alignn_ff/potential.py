@@ -3,10 +3,11 @@
 In: structures. Out: predictions. The calculator, dynamics, evaluation and training all come through here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeVar, get_args
 
+import numpy as np
 import torch
 from ase import Atoms
 from ase.data import chemical_symbols
@@ -14,14 +15,17 @@ from ase.data import chemical_symbols
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import CompilerError, ConfigError, ElementNotCoveredError, PropertyModelError
-from alignn_ff.execution import BACKENDS, BackendName, Limits, choose_backend, pays_to_compile
+from alignn_ff.execution import BackendName, Frugal, Limits, MemoryGate, choose_backend, pays_to_compile
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
+    GraphRecipe,
     Prediction,
+    VerletSkin,
     batch_graphs,
     batch_systems,
     build_graph,
+    graph_size,
     graph_to,
     system_from_atoms,
     system_to,
@@ -46,7 +50,6 @@ class Potential:
         model: the network on ``device``, its parameters in ``dtype``.
         device: where it runs.
         dtype: of the network; geometry and energy sums are float64 always.
-        backend: how the model is executed, a name of ``execution.BACKENDS``.
     """
 
     def __init__(
@@ -69,8 +72,13 @@ class Potential:
         self._use(choose_backend(backend, self.model))
 
     def _use(self, backend: str) -> None:
-        self._evaluate = BACKENDS[backend].build(self.model, self._limits)
-        self.backend = backend
+        self._evaluate = Frugal(backend, self.model, self._limits, device=self.device)
+        self._memory = MemoryGate(backend, self.header.model, self._limits, dtype=self.dtype, device=self.device)
+
+    @property
+    def backend(self) -> str:
+        """How the model is executed, a name of ``execution.BACKENDS``."""
+        return self._evaluate.backend
 
     def expect(self, n_evaluations: int, *, n_atoms: int) -> None:
         """Announce a long run: compiles a faster backend if that pays and none was asked for by name.
@@ -118,17 +126,30 @@ class Potential:
         return predictions
 
     def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
-        """Prediction for prepared input on this potential's device."""
+        """Prediction for prepared input on this potential's device.
+
+        Raises:
+            MemoryLimitError: it cannot fit.
+        """
+        if derivatives:
+            self._memory.admit(graph_size(graph))
         return self._evaluate(system, graph, derivatives=derivatives)
 
-    def prepare(self, atoms: Atoms) -> "Prepared":
+    def prepare(self, atoms: Atoms, *, skin: VerletSkin | None = None) -> "Prepared":
         """Check a structure and build its graph.
+
+        Args:
+            atoms: the structure.
+            skin: one for the steps of a run makes this several times cheaper; the result does not depend on it.
 
         Raises:
             StructureError: the structure makes no sense.
             ElementNotCoveredError: an element that the model does not know.
+            MemoryLimitError: its evaluation cannot fit.
         """
-        return prepare_structure(atoms, self.header, name=self.name, device=self.device)
+        return prepare_structure(
+            atoms, self.header, name=self.name, device=self.device, skin=skin, admit=self._memory.admit_structure
+        )
 
 
 class Prepared(NamedTuple):
@@ -138,7 +159,15 @@ class Prepared(NamedTuple):
     graph: AtomicGraph
 
 
-def prepare_structure(atoms: Atoms, header: Header, *, name: str, device: torch.device) -> Prepared:
+def prepare_structure(
+    atoms: Atoms,
+    header: Header,
+    *,
+    name: str,
+    device: torch.device,
+    skin: VerletSkin | None = None,
+    admit: Callable[[AtomicSystem, GraphRecipe], None] | None = None,
+) -> Prepared:
     """Check a structure against what a model knows, and build its graph.
 
     Args:
@@ -146,20 +175,24 @@ def prepare_structure(atoms: Atoms, header: Header, *, name: str, device: torch.
         header: of the model.
         name: of the model, for messages.
         device: where the model runs.
+        skin: serves the steps of a run.
+        admit: raises where the evaluation cannot fit, before the graph is built.
 
     Raises:
         StructureError: the structure makes no sense.
         ElementNotCoveredError: an element that the model does not know.
     """
     system = system_from_atoms(atoms)
-    unknown = sorted(set(system.atomic_numbers.tolist()) - set(header.elements))
+    unknown = sorted(set(np.unique(atoms.numbers).tolist()) - set(header.elements))
     if unknown:
         raise ElementNotCoveredError(
             f"model {name!r} knows {', '.join(chemical_symbols[z] for z in header.elements)}, but the "
             f"structure has {', '.join(chemical_symbols[z] for z in unknown)}; "
             "`alignn-ff zoo list` shows the elements of other models"
         )
-    graph = with_extra_features(build_graph(system, header.graph), atoms)
+    if admit is not None:
+        admit(system, header.graph)
+    graph = with_extra_features(build_graph(system, header.graph, skin=skin), atoms)
     return Prepared(system_to(system, device), graph_to(graph, device))
 
 

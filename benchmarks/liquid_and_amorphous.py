@@ -35,7 +35,8 @@ def main() -> None:
 def measure(path: Path, from_fs: float, name: str) -> Analysis:
     """All observables but the vibrations, which these runs write too few frames for."""
     observables = ("thermo", "rdf", "coordination", "angles", "msd")
-    return analyze(path, config=AnalysisConfig(observables=observables, from_fs=from_fs, bond_A=BOND_A[name]))
+    config = AnalysisConfig(observables=observables, from_fs=from_fs, bond_A=BOND_A[name], n_blocks=3)
+    return analyze(path, config=config)
 
 
 def curves(name: str, analysis: Analysis) -> StructureCurves:

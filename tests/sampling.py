@@ -13,7 +13,9 @@ from alignn_ff.md import ENSEMBLES, MDConfig, Snapshot, run_md
 SETTLE = 0.15
 """Part of a run that is left out at its start."""
 
-SAMPLE_EVERY = 5
+SAMPLE_EVERY = 40
+"""Steps between samples, about as long as energies stay correlated: potential and kinetic energy oscillate against each
+other, which the analysis takes for the end of a correlation if it sees it."""
 
 
 class Samples(NamedTuple):

@@ -177,6 +177,12 @@ def test_a_random_walk_has_its_diffusion_coefficient_and_an_error_that_holds(mea
     assert 0.3 < np.sqrt(np.mean(np.square(deviations))) < 2.5
 
 
+def test_atoms_that_vibrate_about_their_places_do_not_diffuse(measure: Measure) -> None:
+    noise = np.random.default_rng(3).normal(0, 0.1, (100, 32, 3))
+    summary = measure(moving(bulk("Ar", a=5.0, cubic=True).repeat(2).positions + noise), observables=["msd"])
+    assert summary.findings["msd"].summary["Ar"]["is_diffusive"] is False  # type: ignore[index]
+
+
 def test_a_drift_of_the_whole_box_is_no_diffusion_unless_it_is_kept(measure: Measure) -> None:
     times = np.arange(60.0)[:, None, None]
     frames = moving(np.random.default_rng(0).uniform(0, 10, (5, 3)) + 0.2 * times)

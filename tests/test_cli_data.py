@@ -14,6 +14,7 @@ from alignn_ff.train.datasets import write_records
 from tests.conftest import CommandLine
 from tests.labelled_data import copper_frames, molecule_frames, write_frames
 from tests.published_data import write_property_folder
+from tests.test_train import SMALL
 
 
 @pytest.fixture
@@ -172,3 +173,19 @@ def test_frames_without_stress_stay_without(tmp_path: Path, command_line: Comman
     assert command_line("data", "convert", tmp_path / "a.traj", "-o", tmp_path / "a.json").code == 0
     (record,) = read_records(tmp_path / "a.json")
     assert record.stress is None
+
+
+def test_eval_takes_labels_by_name(tmp_path: Path, command_line: CommandLine) -> None:
+    frames = copper_frames(8)
+    data = write_frames(tmp_path / "cu.extxyz", frames)
+    (tmp_path / "config.json").write_text(json.dumps({**SMALL, "epochs": 1}))
+    assert command_line("train", tmp_path / "config.json", "--data", data, "-o", tmp_path / "run").code == 0
+    for frame in frames:
+        frame.info["REF_energy"] = frame.get_potential_energy() + 4.0  # 1 eV/atom
+    other = write_frames(tmp_path / "other.extxyz", frames)
+    words = ("eval", tmp_path / "run", other, "--json")
+    usual, named = (
+        json.loads(command_line(*words, *more).stdout)["metrics"]["all"]["energy_MAE_meV_per_atom"]
+        for more in ((), ("--target-key", "REF_energy"))
+    )
+    assert abs(named - usual) > 100.0

@@ -16,10 +16,12 @@ from ase import Atoms
 from ase.build import bulk
 from ase.constraints import FixAtoms
 
+from alignn_ff import checkpoint
 from alignn_ff.cli.relax import CELL_WORDS
 from alignn_ff.md import read_state, read_trajectory
 from alignn_ff.md.strain import CELL_MODES
 from tests.conftest import CommandLine
+from tests.tiny_models import tiny_header, tiny_model
 
 PROGRAM = [sys.executable, "-c", "from alignn_ff.cli import main; main()"]
 
@@ -85,6 +87,19 @@ def test_a_relaxation_out_of_steps_goes_on_by_its_restart_file(
     assert second.code == 3, second.stderr
     assert Path("a.extxyz").read_text() == Path("whole/a.extxyz").read_text()
     assert Path("t.extxyz").read_text() == Path("whole.extxyz").read_text()
+
+
+def test_a_restart_with_another_model_is_refused(
+    structure: Path, si_model_file: Path, tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine
+) -> None:
+    model = tmp_path_factory.mktemp("m") / "m.pt"
+    model.write_bytes(si_model_file.read_bytes())
+    command_line("relax", structure, "-m", model, "--steps", 1, "--fmax", 1e-9)
+    header = tiny_header((14, 32))
+    checkpoint.save(model, header, tiny_model(header).state_dict())
+    result = command_line("relax", "--restart", "POSCAR-relaxed-restart.json")
+    assert result.code == 2
+    assert "another model" in result.stderr
 
 
 def test_a_signal_leaves_everything_written_and_marked(structure: Path, si_model_file: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_full_disk_stops_the_run_cleanly_and_it_goes_on_when_there_is_room(nam
         steps=220 if name == "h5md" else 60,
         formats=(name,),
         write_every=1,
-        checkpoint_every=4,
+        checkpoint_every=20 if name == "h5md" else 4,
         log_every=1,
         quantities=("velocities",),
     )

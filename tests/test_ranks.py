@@ -163,7 +163,8 @@ def test_distributed_without_torchrun_says_how_to_start(tmp_path: Path, monkeypa
 @pytest.mark.config_field("data_parallel", "ddp_find_unused_parameters")
 def test_choices_that_several_processes_do_not_need_are_accepted_with_advice() -> None:
     assert not advice(validate_config(SMALL))
-    for name, words in {"data_parallel": "torchrun", "ddp_find_unused_parameters": "found in any case"}.items():
+    expected = {"data_parallel": "torchrun", "ddp_find_unused_parameters": "whichever weights have one"}
+    for name, words in expected.items():
         (sentence,) = advice(validate_config({**SMALL, name: True}))
         assert words in sentence
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,18 @@ def test_calculator_loads_no_plotting() -> None:
     loaded = modules_after("from alignn_ff import AlignnCalculator, load_potential")
     assert "torch" in loaded
     assert not loaded & {"matplotlib", "phonopy", "h5py", "lmdb"}
+
+
+def test_evaluation_loads_no_symbolic_algebra(si_model_file: Path) -> None:
+    """It would take half a second, more than the evaluation of a small structure."""
+    code = f"""
+from ase.build import bulk
+from alignn_ff import load_potential
+load_potential({str(si_model_file)!r}, device="cpu", backend="eager").predict([bulk("Si")])
+"""
+    loaded = modules_after(code)
+    assert "torch" in loaded
+    assert not loaded & {"sympy", "matplotlib", "matscipy"}
 
 
 def test_only_public_names_are_offered() -> None:

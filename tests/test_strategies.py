@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -25,7 +26,7 @@ from alignn_ff.graph import (
     published_recipe,
     system_from_atoms,
 )
-from alignn_ff.graph.neighbors import NeighborPairs
+from alignn_ff.graph.neighbors import NeighborPairs, radius_pairs
 from alignn_ff.graph.shells import TIE_A
 from tests.brute_force import Edge, all_images, edges_of_pairs, reverse
 from tests.example_structures import NAMES, structure
@@ -41,7 +42,8 @@ GRAPHS = sorted((Path(__file__).parent / "data" / "graphs").glob("*.npz"))
 
 def find(structure: RandomStructure, recipe: GraphRecipe) -> NeighborPairs:
     positions, cell, pbc, _ = structure
-    return STRATEGIES[recipe.neighbor_strategy].find(positions, cell, pbc, recipe)
+    search = partial(radius_pairs, positions, cell, pbc)
+    return STRATEGIES[recipe.neighbor_strategy].find(search, positions, pbc, recipe)
 
 
 def recipe_for(name: NeighborStrategy, *, cutoff: float = 4.5, max_neighbors: int = 6, **fields: object) -> GraphRecipe:
@@ -237,7 +239,9 @@ def test_smooth_strategies_change_edges_at_the_cutoff_alone(strategy: NeighborSt
         recipe = recipe_for(strategy, cutoff=cutoff)
         moved = atoms.copy()
         moved.positions += random.normal(scale=1e-3, size=atoms.positions.shape)
-        before, after = (STRATEGIES[strategy].find(a.positions, a.cell.array, a.pbc, recipe) for a in (atoms, moved))
+        before, after = (
+            find(RandomStructure(a.positions, a.cell.array, a.pbc, cutoff), recipe) for a in (atoms, moved)
+        )
         lengths = dict(zip(edges_of_pairs(before), before.distance, strict=True))
         lengths.update(zip(edges_of_pairs(after), after.distance, strict=True))
         for edge in set(edges_of_pairs(before)) ^ set(edges_of_pairs(after)):

@@ -63,7 +63,7 @@ class Torchrun:
 
     def wait_for(self, what: Callable[[], bool]) -> None:
         """Until something is so, or the run is over."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not what() and self.process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
 
@@ -85,7 +85,7 @@ class Torchrun:
 
     def end(self) -> tuple[int, str]:
         """Exit code and what was said on stderr."""
-        _, words = self.process.communicate(timeout=120)
+        _, words = self.process.communicate(timeout=300)
         return self.process.returncode, words
 
 

@@ -1,12 +1,14 @@
 """The training schema: closed, helpful, and true to its defaults."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.graph import STRATEGIES, GraphRecipe
 from alignn_ff.train import TrainingConfig, load_config, validate_config
+from alignn_ff.train.config.advice import advice, unused_advice
 
 
 def message_of(content: dict) -> str:
@@ -120,3 +122,19 @@ def test_bonds_alone_need_no_line_graph():
 def test_the_recipe_of_a_smooth_family_is_that_of_its_model_files():
     config = validate_config({"cutoff": 5.0, "three_body_cutoff": 3.5})
     assert config.recipe == GraphRecipe(cutoff=5.0, three_body_cutoff=3.5)
+
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("train_*.json"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_configs_are_valid_and_ordinary(path):
+    config = load_config(path)
+    assert advice(config) + unused_advice(config) == ()
+    assert config.model.name == "alignn_smooth"
+
+
+def test_a_seed_that_is_null_is_drawn_and_kept():
+    drawn = [validate_config({"random_seed": None}).random_seed for _ in range(2)]
+    assert drawn[0] != drawn[1]
+    assert validate_config({}).random_seed == 123

@@ -68,7 +68,7 @@ def _rdf(summary: Summary) -> list[Row]:
 def _coordination(summary: Summary) -> list[Row]:
     rows = []
     for symbol, value in _elements(summary):
-        shares = sorted(value["shares"].items(), key=lambda item: -item[1])[:4]
+        shares = sorted(value["shares"].items(), key=lambda item: -item[1])[:3]
         inside = ", ".join(f"{n}: {100 * share:.1f} %" for n, share in shares)
         rows.append((f"coordination {symbol}", f"{with_error(value['mean'], value['stderr'])} ({inside})"))
     return rows
@@ -89,14 +89,19 @@ def _msd(summary: Summary) -> list[Row]:
     rows = []
     for symbol, value in _elements(summary):
         if not value["is_diffusive"]:
-            exponent = value["exponent"]
-            growth = "" if exponent is None else f" (MSD grows as t^{exponent:.2f})"
-            rows.append((f"diffusion {symbol}", f"none to speak of{growth}"))
+            rows.append((f"diffusion {symbol}", _why_no_diffusion(value, summary["fit_to_fs"])))
             continue
         error = value["D_stderr_cm2_per_s"]
         mean = with_error(1e5 * value["D_cm2_per_s"], None if error is None else 1e5 * error, "10⁻⁵ cm²/s")
         rows.append((f"diffusion {symbol}", mean))
     return rows
+
+
+def _why_no_diffusion(value: Summary, fit_to_fs: float) -> str:
+    if value["msd_at_end_A2"] < 1.0:
+        return f"none: MSD of {value['msd_at_end_A2']:.2f} Å² after {fit_to_fs:g} fs"
+    exponent = value["exponent"] or 0.0
+    return f"not seen: MSD grows as t^{exponent:.2f} up to {fit_to_fs:g} fs; a longer run, or fewer --blocks"
 
 
 def _vdos(summary: Summary) -> list[Row]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alignn_ff.cli.console import results
+from alignn_ff.cli.inputs import data_keys
 from alignn_ff.cli.options import (
     AdditionalKeyOption,
     AtomwiseKeyOption,
@@ -20,7 +21,6 @@ from alignn_ff.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from alignn_ff.train import DataKeys
     from alignn_ff.train.survey import Description
 
 app = typer.Typer(help="Labelled data: describe, convert, split.", no_args_is_help=True)
@@ -42,7 +42,7 @@ def describe(
     from alignn_ff.train import read_records
     from alignn_ff.train.survey import describe as survey
 
-    keys = _keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
+    keys = data_keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
     sets = {name: read_records(path, keys) for name, path in _names(data).items()}
     found = survey(sets)
     if plots is not None:
@@ -80,7 +80,7 @@ def convert(
     from alignn_ff.train.datasets import write_records
 
     _refuse_existing([target], overwrite=overwrite)
-    keys = _keys(
+    keys = data_keys(
         id_key=id_key,
         target_key=target_key,
         forces_key=forces_key,
@@ -121,7 +121,7 @@ def split(
 
     files = {name: output / f"{name}.{suffix}" for name in ("train", "val", "test")}
     _refuse_existing(files.values(), overwrite=overwrite)
-    keys = _keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
+    keys = data_keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
     records = read_records(data, keys)
     parts = split_without_leaks(
         records, _ratios(ratios), keep_together=keep_together, stratify_by=stratify_by, seed=seed
@@ -134,21 +134,6 @@ def split(
         output / "ids_train_val_test.json",
         {name: [records[i].identifier for i in indices] for name, indices in parts.items()},
     )
-
-
-def _keys(
-    *,
-    id_key: str | None,
-    target_key: str | None,
-    forces_key: str | None,
-    stress_key: str | None,
-    atomwise_key: str | None = None,
-    additional_key: str | None = None,
-) -> "DataKeys":
-    from alignn_ff.train import DataKeys
-
-    usual = DataKeys(forces=forces_key, stress=stress_key, atomwise=atomwise_key, additional=additional_key)
-    return usual._replace(target=target_key or usual.target, identifier=id_key or usual.identifier)
 
 
 def _names(paths: list[Path]) -> dict[str, Path]:

@@ -7,21 +7,42 @@ from typing import Annotated
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.options import DeviceOption, Dtype, DtypeOption, JsonOption
+from alignn_ff.cli.options import (
+    DeviceOption,
+    Dtype,
+    DtypeOption,
+    ForcesKeyOption,
+    IdKeyOption,
+    JsonOption,
+    StressKeyOption,
+    TargetKeyOption,
+)
 
 
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Extended XYZ file with labels (eV, eV/Å, eV/Å³).")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="Extended XYZ file, ASE database, id_prop.json, or a folder with id_prop.json or id_prop.csv.",
+        ),
+    ],
     as_json: JsonOption = False,
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for parity plots.")] = None,
+    id_key: IdKeyOption = None,
+    target_key: TargetKeyOption = None,
+    forces_key: ForcesKeyOption = None,
+    stress_key: StressKeyOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
 ) -> None:
     """Compare a model of any kind with labels, in all and by config_type."""
     from alignn_ff.train import evaluate_file, records_for, summarise
 
-    comparisons = evaluate_file(model, records_for(model, data), device=device, dtype=dtype.value)
+    named = {"identifier": id_key, "target": target_key, "forces": forces_key, "stress": stress_key}
+    records = records_for(model, data, {kind: name for kind, name in named.items() if name is not None})
+    comparisons = evaluate_file(model, records, device=device, dtype=dtype.value)
     metrics = summarise(comparisons)
     if plots is not None:
         from alignn_ff.plots import parity_figures, save_figure

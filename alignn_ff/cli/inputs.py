@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from alignn_ff.calculator import AlignnCalculator
     from alignn_ff.execution import BackendName
     from alignn_ff.potential import Precision
+    from alignn_ff.train import DataKeys
 
 
 def load_calculator(
@@ -133,3 +134,19 @@ def parse_changes(words: list[str]) -> dict[str, object]:
         except json.JSONDecodeError:
             changes[name.strip()] = text
     return changes
+
+
+def data_keys(
+    *,
+    id_key: str | None,
+    target_key: str | None,
+    forces_key: str | None,
+    stress_key: str | None,
+    atomwise_key: str | None = None,
+    additional_key: str | None = None,
+) -> "DataKeys":
+    """The names of labels that were given, and the usual ones for the others."""
+    from alignn_ff.train import DataKeys
+
+    usual = DataKeys(forces=forces_key, stress=stress_key, atomwise=atomwise_key, additional=additional_key)
+    return usual._replace(target=target_key or usual.target, identifier=id_key or usual.identifier)

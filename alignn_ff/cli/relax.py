@@ -127,8 +127,9 @@ def relax(
         check_figure(plot)
     claim(files.all, source=structure, overwrite=overwrite)
     calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value, backend=backend.value)
+    place = str(Path(model).absolute()) if Path(model).exists() else model
     records = _records(
-        files, {"model": model, "device": device, "dtype": dtype.value, "backend": calculator.potential.backend}
+        files, {"model": place, "device": device, "dtype": dtype.value, "backend": calculator.potential.backend}
     )
     with _running(files, config.max_steps) as (show, stop):
         result = run(atoms, calculator, config=config, records=records, on_step=show, stop=lambda: stop.name)

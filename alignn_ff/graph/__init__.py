@@ -8,26 +8,33 @@ from alignn_ff.graph.build import (
     system_from_atoms,
     with_extra_features,
 )
+from alignn_ff.graph.census import GraphSize, expected_size, graph_size
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy, published_recipe
+from alignn_ff.graph.skin import SKIN_A, VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES, Strategy
 from alignn_ff.graph.transfer import graph_to, system_to
 
 __all__ = [
+    "SKIN_A",
     "STRATEGIES",
     "AtomicGraph",
     "AtomicSystem",
     "GraphRecipe",
+    "GraphSize",
     "NeighborStrategy",
     "Prediction",
     "Strategy",
+    "VerletSkin",
     "batch_graphs",
     "batch_systems",
     "bond_cosines",
     "build_graph",
     "check_atoms",
     "edge_vectors",
+    "expected_size",
+    "graph_size",
     "graph_to",
     "published_recipe",
     "system_from_atoms",

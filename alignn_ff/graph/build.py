@@ -1,17 +1,20 @@
 """From atoms to containers: ASE Atoms → AtomicSystem → AtomicGraph, and batches of both."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from ase import Atoms
+from numpy.typing import NDArray
 from torch import Tensor
 
 from alignn_ff.errors import StructureError
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem
 from alignn_ff.graph.line_graph import line_pairs
-from alignn_ff.graph.neighbors import IntArray, NeighborPairs
+from alignn_ff.graph.neighbors import IntArray, NeighborPairs, radius_pairs
 from alignn_ff.graph.recipe import GraphRecipe
+from alignn_ff.graph.skin import VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES
 
 
@@ -25,8 +28,8 @@ def system_from_atoms(atoms: Atoms) -> AtomicSystem:
     check_atoms(atoms)
     n_atoms = len(atoms)
     return AtomicSystem(
-        positions=torch.tensor(atoms.get_positions(), dtype=torch.float64),
-        cell=torch.tensor(atoms.cell.array, dtype=torch.float64)[None],
+        positions=torch.from_numpy(np.array(atoms.positions, dtype=np.float64)),
+        cell=torch.from_numpy(np.array(atoms.cell.array, dtype=np.float64))[None],
         pbc=torch.tensor(atoms.pbc, dtype=torch.bool)[None],
         atomic_numbers=torch.tensor(atoms.numbers, dtype=torch.int64),
         system_idx=torch.zeros(n_atoms, dtype=torch.int64),
@@ -45,15 +48,8 @@ def check_atoms(atoms: Atoms) -> None:
     """Refuse structures that make no physical sense, naming the atoms at fault."""
     if len(atoms) == 0:
         raise StructureError("the structure has no atoms")
-    bad = np.flatnonzero(~np.isfinite(atoms.get_positions()).all(axis=1))
-    if bad.size:
-        raise StructureError(f"positions of atom(s) {_listed(bad)} are not finite numbers (NaN or infinity)")
-    far = np.flatnonzero((np.abs(atoms.get_positions()) > FARTHEST_A).any(axis=1))
-    if far.size:
-        raise StructureError(
-            f"atom(s) {_listed(far)} lie more than {FARTHEST_A:g} Å from the origin; "
-            "the structure has flown apart, or its positions are not in Å"
-        )
+    if not (np.abs(atoms.positions) <= FARTHEST_A).all():
+        _refuse_places(atoms.positions)
     if not np.isfinite(atoms.cell.array).all():
         raise StructureError("the cell holds numbers that are not finite (NaN or infinity)")
     if ((atoms.numbers < 1) | (atoms.numbers > 118)).any():
@@ -69,12 +65,24 @@ def check_atoms(atoms: Atoms) -> None:
         )
 
 
-def build_graph(system: AtomicSystem, recipe: GraphRecipe) -> AtomicGraph:
+def _refuse_places(positions: NDArray[np.float64]) -> None:
+    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+    if bad.size:
+        raise StructureError(f"positions of atom(s) {_listed(bad)} are not finite numbers (NaN or infinity)")
+    far = np.flatnonzero((np.abs(positions) > FARTHEST_A).any(axis=1))
+    raise StructureError(
+        f"atom(s) {_listed(far)} lie more than {FARTHEST_A:g} Å from the origin; "
+        "the structure has flown apart, or its positions are not in Å"
+    )
+
+
+def build_graph(system: AtomicSystem, recipe: GraphRecipe, *, skin: VerletSkin | None = None) -> AtomicGraph:
     """Bond graph and line graph of one structure.
 
     Args:
         system: one structure.
         recipe: neighbour strategy and cutoffs.
+        skin: finds the pairs, reusing what it found for the structure before; the graph does not depend on it.
 
     Raises:
         StructureError: two atoms at one place; both are named.
@@ -82,12 +90,9 @@ def build_graph(system: AtomicSystem, recipe: GraphRecipe) -> AtomicGraph:
     positions = system.positions.detach().cpu().numpy()
     cell = system.cell[0].detach().cpu().numpy()
     pbc = system.pbc[0].cpu().numpy()
-    pairs = STRATEGIES[recipe.neighbor_strategy].find(positions, cell, pbc, recipe)
-    coincident = np.flatnonzero((pairs.distance < COINCIDENT_A) & (pairs.src <= pairs.dst))
-    if coincident.size:
-        named = ", ".join(f"{pairs.src[e]} and {pairs.dst[e]}" for e in coincident[:5])
-        more = f" and {coincident.size - 5} more pairs" if coincident.size > 5 else ""
-        raise StructureError(f"atoms at one place: {named}{more} (closer than {COINCIDENT_A} Å); remove the duplicates")
+    search = partial(radius_pairs, positions, cell, pbc) if skin is None else skin.search(positions, cell, pbc)
+    pairs = STRATEGIES[recipe.neighbor_strategy].find(search, positions, pbc, recipe)
+    _refuse_coincident(pairs)
     nodes = _line_nodes(pairs, recipe)
     line_src, line_dst = line_pairs(
         pairs,
@@ -98,8 +103,8 @@ def build_graph(system: AtomicSystem, recipe: GraphRecipe) -> AtomicGraph:
     )
     device = system.positions.device
 
-    def tensor(array: np.ndarray[tuple[int, ...], np.dtype[np.int64]], dtype: torch.dtype = torch.int64) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(device=device, dtype=dtype)
+    def tensor(array: NDArray[np.int64] | NDArray[np.int32]) -> Tensor:
+        return torch.from_numpy(array).to(device)
 
     return AtomicGraph(
         atomic_numbers=system.atomic_numbers,
@@ -107,7 +112,7 @@ def build_graph(system: AtomicSystem, recipe: GraphRecipe) -> AtomicGraph:
         extra_features=None,
         edge_src=tensor(pairs.src),
         edge_dst=tensor(pairs.dst),
-        edge_shift=tensor(pairs.shift, torch.int32),
+        edge_shift=tensor(pairs.shift),
         line_nodes=tensor(nodes),
         line_src=tensor(line_src),
         line_dst=tensor(line_dst),
@@ -165,6 +170,15 @@ def batch_graphs(graphs: Sequence[AtomicGraph]) -> AtomicGraph:
         n_line_nodes=joined("n_line_nodes"),
         n_triplets=joined("n_triplets"),
     )
+
+
+def _refuse_coincident(pairs: NeighborPairs) -> None:
+    if pairs.distance.min(initial=np.inf) >= COINCIDENT_A:
+        return
+    coincident = np.flatnonzero((pairs.distance < COINCIDENT_A) & (pairs.src <= pairs.dst))
+    named = ", ".join(f"{pairs.src[e]} and {pairs.dst[e]}" for e in coincident[:5])
+    more = f" and {coincident.size - 5} more pairs" if coincident.size > 5 else ""
+    raise StructureError(f"atoms at one place: {named}{more} (closer than {COINCIDENT_A} Å); remove the duplicates")
 
 
 def _line_nodes(pairs: NeighborPairs, recipe: GraphRecipe) -> IntArray:

@@ -5,7 +5,7 @@ In: a bond graph in canonical order. Out: pairs of edge ids (i→j, j→k).
 
 import numpy as np
 
-from alignn_ff.graph.neighbors import IntArray, NeighborPairs
+from alignn_ff.graph.neighbors import IntArray, NeighborPairs, packed_keys, shift_packing
 
 
 def line_pairs(
@@ -28,14 +28,32 @@ def line_pairs(
     src, dst = pairs.src[nodes], pairs.dst[nodes]
     n_incoming = np.bincount(dst, minlength=n_atoms)
     first_incoming = np.cumsum(n_incoming) - n_incoming
-    repeats = n_incoming[src]
-    second = np.repeat(np.arange(len(nodes), dtype=np.int64), repeats)
-    rank = np.arange(len(second), dtype=np.int64) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    first = first_incoming[src[second]] + rank
+    n_first = n_incoming[src]
     if not back_tracking:
-        shift = pairs.shift[nodes]
-        returns = (src[first] == dst[second]) & (shift[first] + shift[second] == 0).all(axis=1)
-        first, second = first[~returns], second[~returns]
+        reverse, n_reverse = _reverses(NeighborPairs(src, dst, pairs.shift[nodes], pairs.distance[nodes]), n_atoms)
+        n_first = n_first - n_reverse
+    second = np.repeat(np.arange(len(nodes), dtype=np.int64), n_first)
+    first = np.arange(len(second), dtype=np.int64)
+    first += np.repeat(first_incoming[src] - (np.cumsum(n_first) - n_first), n_first)
+    if not back_tracking:
+        first += (first >= np.repeat(reverse, n_first)) * np.repeat(n_reverse, n_first)
     if not own_image_angles:
         first, second = first[first != second], second[first != second]
     return nodes[first], nodes[second]
+
+
+def _reverses(edges: NeighborPairs, n_atoms: int) -> tuple[IntArray, IntArray]:
+    """Of each edge, where its reverses begin among the edges in canonical order, and how many there are."""
+    packing = shift_packing(edges.shift, n_atoms)
+    if packing is None:
+        rows = np.column_stack([edges.dst, edges.src, edges.shift])
+        back = np.column_stack([edges.src, edges.dst, -edges.shift])
+        _, number = np.unique(np.concatenate([rows, back]), axis=0, return_inverse=True)
+        keys, wanted = np.split(number.reshape(-1), 2)
+    else:
+        keys = packed_keys(edges.dst, edges.src, edges.shift, n_atoms, packing)
+        wanted = packed_keys(edges.src, edges.dst, -edges.shift, n_atoms, packing)
+    begin = np.searchsorted(keys, wanted)
+    if (keys[1:] == keys[:-1]).any():
+        return begin, np.searchsorted(keys, wanted, side="right") - begin
+    return begin, (keys.take(begin, mode="clip") == wanted).astype(np.int64)

@@ -37,7 +37,7 @@ def whole_shells(pairs: NeighborPairs, k: int) -> NeighborPairs:
     return take(pairs, np.flatnonzero(shell <= last_shell[pairs.src]))
 
 
-def with_reverses(pairs: NeighborPairs, *, once: bool) -> NeighborPairs:
+def with_reverses(pairs: NeighborPairs, n_atoms: int, *, once: bool) -> NeighborPairs:
     """Edges and their reverses: each once, or as often as edges and reverses of edges hold it."""
     both = NeighborPairs(
         np.concatenate([pairs.src, pairs.dst]),
@@ -45,7 +45,7 @@ def with_reverses(pairs: NeighborPairs, *, once: bool) -> NeighborPairs:
         np.concatenate([pairs.shift, -pairs.shift]),
         np.concatenate([pairs.distance, pairs.distance]),
     )
-    ordered = take(both, canonical_order(both))
+    ordered = take(both, canonical_order(both, n_atoms))
     if not once:
         return ordered
     rows = np.column_stack([ordered.dst, ordered.src, ordered.shift])

@@ -1,8 +1,9 @@
 """Which pairs of atoms become edges: a table, name → strategy.
 
-In: positions, cell, periodicity of one structure, and a recipe. Out: directed pairs in canonical order. Every strategy
-decides the topology alone; lengths and directions come from :func:`alignn_ff.graph.edge_vectors`, so gradients flow
-through them whatever the strategy.
+In: a search for all pairs of one structure below a length, and a recipe. Out: directed pairs in canonical order, which
+do not depend on how the search is done, from scratch or from a list at hand. Every strategy decides the topology alone;
+lengths and directions come from :func:`alignn_ff.graph.edge_vectors`, so gradients flow through them whatever the
+strategy.
 """
 
 from collections.abc import Callable
@@ -11,12 +12,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alignn_ff.graph.neighbors import FloatArray, NeighborPairs, radius_pairs
+from alignn_ff.graph.neighbors import FloatArray, NeighborPairs, Search
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
 from alignn_ff.graph.shells import TIE_A, nearest_per_source, own_images_twice, whole_shells, with_reverses
 
-FindPairs = Callable[[FloatArray, FloatArray, NDArray[np.bool_], GraphRecipe], NeighborPairs]
-"""(positions (n_atoms, 3) Å, cell (3, 3) Å, pbc (3,), recipe) → pairs in canonical order."""
+FindPairs = Callable[[Search, FloatArray, NDArray[np.bool_], GraphRecipe], NeighborPairs]
+"""(search, positions (n_atoms, 3) Å, pbc (3,), recipe) → pairs in canonical order."""
 
 
 class Strategy(NamedTuple):
@@ -38,31 +39,36 @@ class Strategy(NamedTuple):
     description: str
 
 
-def complete(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_], recipe: GraphRecipe) -> NeighborPairs:
+def complete(search: Search, positions: FloatArray, pbc: NDArray[np.bool_], recipe: GraphRecipe) -> NeighborPairs:
     """All pairs below the cutoff, images of an atom itself included.
 
     With ``cutoff_extra`` the cutoff of a periodic structure that has an atom without neighbours grows in such steps, up
     to twice its value, until every atom has one. Where that is not enough the atom is isolated, which is legal, and the
     cutoff stays as it was given. Growing is a jump of the energy: smooth families have ``cutoff_extra`` 0.
     """
-    pairs = radius_pairs(positions, cell, pbc, recipe.cutoff)
+    pairs = search(recipe.cutoff)
     if recipe.cutoff_extra == 0 or not pbc.any() or _all_have_neighbors(pairs, len(positions)):
         return pairs
     n_steps = int(recipe.cutoff / recipe.cutoff_extra + 1e-9)
     for step in range(1, n_steps + 1):
-        grown = radius_pairs(positions, cell, pbc, recipe.cutoff + step * recipe.cutoff_extra)
+        grown = search(recipe.cutoff + step * recipe.cutoff_extra)
         if _all_have_neighbors(grown, len(positions)):
             return grown
     return pairs
 
 
-def capped(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_], recipe: GraphRecipe) -> NeighborPairs:
+def capped(
+    search: Search,
+    positions: FloatArray,  # noqa: ARG001 - one signature for all strategies
+    pbc: NDArray[np.bool_],  # noqa: ARG001
+    recipe: GraphRecipe,
+) -> NeighborPairs:
     """Below the cutoff, the edges from each atom to its ``max_neighbors`` nearest; they need not have a reverse."""
-    pairs = radius_pairs(positions, cell, pbc, recipe.cutoff)
+    pairs = search(recipe.cutoff)
     return pairs if recipe.max_neighbors is None else nearest_per_source(pairs, recipe.max_neighbors)
 
 
-def k_nearest(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_], recipe: GraphRecipe) -> NeighborPairs:
+def k_nearest(search: Search, positions: FloatArray, pbc: NDArray[np.bool_], recipe: GraphRecipe) -> NeighborPairs:
     """From each atom to all neighbours as near as its k-th, k being ``max_neighbors``, and the reverse of each edge.
 
     The search starts with ``cutoff`` and grows until each atom has k neighbours, so the graph does not depend on it.
@@ -76,13 +82,13 @@ def k_nearest(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_], r
     everything = np.inf if pbc.any() else 2.0 * float(np.linalg.norm(np.ptp(positions, axis=0))) + 1.0
     reach = recipe.cutoff
     while True:
-        pairs = radius_pairs(positions, cell, pbc, min(reach, everything))
+        pairs = search(min(reach, everything))
         reliable = pairs.src[pairs.distance < min(reach, everything) - TIE_A]
         n_neighbors = np.bincount(reliable, minlength=len(positions))
         if n_neighbors.min() >= recipe.max_neighbors or reach >= everything:
             break
         reach *= GROWTH
-    edges = with_reverses(whole_shells(pairs, recipe.max_neighbors), once=recipe.use_canonize)
+    edges = with_reverses(whole_shells(pairs, recipe.max_neighbors), len(positions), once=recipe.use_canonize)
     return own_images_twice(edges) if recipe.use_canonize and recipe.own_image_bonds_twice else edges
 
 

@@ -15,7 +15,7 @@ from alignn_ff import __version__, zoo
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import ModelNotFoundError
 
-PACKAGES: Final = ("torch", "ase", "numpy", "matscipy")
+PACKAGES: Final = ("torch", "ase", "numpy", "vesin")
 
 
 @dataclass(frozen=True)

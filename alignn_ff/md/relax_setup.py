@@ -13,6 +13,7 @@ from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.graph import check_atoms
 from alignn_ff.md.extent import extent
 from alignn_ff.md.optimizers import OPTIMIZERS
+from alignn_ff.md.provenance import describe_model
 from alignn_ff.md.relax_config import RelaxConfig
 from alignn_ff.md.relax_result import RelaxStep
 from alignn_ff.md.relax_state import RelaxState, memory_of
@@ -90,5 +91,6 @@ class Relaxation:
             cell=self.atoms.cell.array.copy(),
             memory=memory_of(self.optimizer, OPTIMIZERS[self.config.optimizer].state),
             steps=tuple(self.steps),
+            model_sha256=describe_model(self.calculator).sha256,
             run=run,
         )

@@ -36,6 +36,7 @@ class RelaxState:
         positions, cell: now, Å.
         memory: of the optimiser, by attribute.
         steps: so far, the start included.
+        model_sha256: of the model; None for a calculator that has none.
         run: whatever the caller needs to start again, such as model and files.
     """
 
@@ -45,6 +46,7 @@ class RelaxState:
     cell: Any
     memory: Mapping[str, object]
     steps: tuple[RelaxStep, ...]
+    model_sha256: str | None
     run: Mapping[str, Any]
 
 
@@ -59,6 +61,7 @@ def write_state(path: Path, state: RelaxState) -> None:
         "cell": state.cell,
         "memory": dict(state.memory),
         "steps": [_plain_step(step) for step in state.steps],
+        "model_sha256": state.model_sha256,
         "run": dict(state.run),
     }
     with atomic_write(path) as temporary:
@@ -87,6 +90,7 @@ def read_state(path: Path) -> RelaxState:
             cell=content["cell"],
             memory=content["memory"],
             steps=tuple(_step(plain) for plain in content["steps"]),
+            model_sha256=content["model_sha256"],
             run=content["run"],
         )
     except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:

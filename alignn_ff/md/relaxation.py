@@ -14,7 +14,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from alignn_ff.errors import AlignnError, SimulationError
+from alignn_ff.errors import AlignnError, ConfigError, SimulationError
 from alignn_ff.log import get_logger
 from alignn_ff.md.cell import quiet_logarithm
 from alignn_ff.md.optimizers import NoLowerEnergyError
@@ -95,8 +95,15 @@ def resume(
         max_steps: most steps from here on; None allows as many as the first time.
 
     Raises:
-        as :func:`relax`.
+        ConfigError: the calculator has another model than before.
+        StructureError, SimulationError: as :func:`relax`.
     """
+    sha256 = describe_model(calculator).sha256
+    if sha256 != state.model_sha256:
+        raise ConfigError(
+            f"the relaxation began with another model (sha256 {state.model_sha256}, now {sha256}); a restart would mix "
+            "two energies. Relax the structure that was written with the model of now"
+        )
     relaxation = Relaxation(state.start, calculator, state.config)
     put_back(state, relaxation.atoms, relaxation.optimizer)
     relaxation.steps = list(state.steps)

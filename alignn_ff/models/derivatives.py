@@ -51,9 +51,8 @@ def predict_with_heads(
         atomic_energy, heads = model.with_heads(graph, vectors)
         if not derivatives:
             return assemble(atomic_energy, None, vectors, system, graph), heads
-        (gradient,) = torch.autograd.grad(
-            atomic_energy, vectors, torch.ones_like(atomic_energy), create_graph=create_graph, materialize_grads=True
-        )
+        total = atomic_energy.sum()  # given no grad_outputs, autograd does not load symbolic shapes, half a second once
+        (gradient,) = torch.autograd.grad(total, vectors, create_graph=create_graph, materialize_grads=True)
         if not create_graph:
             atomic_energy, vectors = atomic_energy.detach(), vectors.detach()
             heads = Heads(*(None if head is None else head.detach() for head in heads))

@@ -1,6 +1,6 @@
 """A model file beside labelled structures: everything that it says, energies through its potential."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from alignn_ff.models import EnergyModel
 from alignn_ff.potential import Potential, Precision
 from alignn_ff.predictor import Predictor, load_predictor
 from alignn_ff.train.config import validate_config
-from alignn_ff.train.datasets import keys_of, prepare_targets, read_records
+from alignn_ff.train.datasets import DataKeys, keys_of, prepare_targets, read_records
 from alignn_ff.train.metrics import Comparison, compare
 from alignn_ff.train.records import Record
 
@@ -29,22 +29,28 @@ def evaluate_file(
     return Evaluator(load_predictor(name_or_path, device=device, dtype=dtype)).compare(records)
 
 
-def records_for(name_or_path: str | Path, data: Path) -> list[Record]:
+def records_for(name_or_path: str | Path, data: Path, names: Mapping[str, str] | None = None) -> list[Record]:
     """Records of a data set with targets as a model learned them: under its keys, multiplied, made classes of.
 
     A model that does not say how it was trained is compared with the labels as they stand.
 
+    Args:
+        name_or_path: of the model.
+        data: file or folder.
+        names: fields of ``DataKeys`` that take the place of those that the model was trained with.
+
     Raises:
         ModelNotFoundError, CheckpointError, DataError
     """
+    names = names or {}
     header = checkpoint.load(zoo.model_file(name_or_path)).header
     try:
         config = validate_config(header.provenance.training_config)
     except ConfigError:
-        return read_records(data)
+        return read_records(data, DataKeys(**names))
     if not header.provenance.training_config:
-        return read_records(data)
-    return prepare_targets(read_records(data, keys_of(config)), config)
+        return read_records(data, DataKeys(**names))
+    return prepare_targets(read_records(data, keys_of(config)._replace(**names)), config)
 
 
 class Evaluator:

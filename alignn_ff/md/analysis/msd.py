@@ -21,6 +21,14 @@ CM2_PER_S: Final = 0.1
 
 FEWEST_LAGS: Final = 4
 
+MOST_BENT: Final = (0.7, 1.4)
+"""Slope of the later half of the fit over that of the earlier; 2 where particles fly freely."""
+
+LEAST_EXPONENT: Final = 0.8
+
+FAR_A2: Final = 1.0
+"""An atom that has gone no farther than this may just vibrate."""
+
 
 class MeanSquaredDisplacement:
     """MSD of each element.
@@ -98,11 +106,15 @@ def _diffusion(lags_fs: FloatArray, blocks: FloatArray) -> dict[str, object]:
     total, axes = slopes.sum(axis=1) / 6.0 * CM2_PER_S, slopes / 2.0 * CM2_PER_S
     mean = blocks.sum(axis=2).mean(axis=0)
     exponent = np.polyfit(np.log(lags_fs), np.log(mean), 1)[0] if (mean > 0).all() else np.nan
+    half = len(lags_fs) // 2
+    early, late = (np.polyfit(lags_fs[part], mean[part], 1)[0] for part in (slice(half + 1), slice(half, None)))
+    straight = early > 0 and MOST_BENT[0] < late / early < MOST_BENT[1]
     return {
         "D_cm2_per_s": float(total.mean()),
         "D_stderr_cm2_per_s": number_or_none(float(block_error(total))),
         "D_axes_cm2_per_s": axes.mean(axis=0).tolist(),
         "D_axes_stderr_cm2_per_s": [number_or_none(error) for error in block_error(axes)],
         "exponent": number_or_none(float(exponent)),
-        "is_diffusive": bool(0.8 < exponent < 1.2),
+        "msd_at_end_A2": float(mean[-1]),
+        "is_diffusive": bool(straight and exponent > LEAST_EXPONENT and mean[-1] > FAR_A2),
     }

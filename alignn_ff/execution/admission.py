@@ -1,0 +1,114 @@
+"""Whether an evaluation will fit, said before it starts.
+
+In: what an evaluation is about to handle. Out: silence, a warning in the log, or an error that says how much memory
+would be needed and what to change.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import torch
+
+from alignn_ff.errors import MemoryLimitError
+from alignn_ff.execution.available import available_bytes
+from alignn_ff.execution.backends import BACKENDS
+from alignn_ff.execution.contract import Limits
+from alignn_ff.execution.forecast import BOUNDED, LAWS, forecast_bytes
+from alignn_ff.graph import AtomicSystem, GraphRecipe, GraphSize, expected_size
+from alignn_ff.log import get_logger
+from alignn_ff.models import ModelConfig
+
+log = get_logger("execution")
+
+SAFETY: Final = 0.75
+"""An evaluation is refused when this much of the forecast is more than there is; forecasts are right within 25 %."""
+
+WORTH_SAMPLING: Final = 20_000
+"""Number of atoms from which a structure is looked at before its graph is built."""
+
+GROWTH: Final = 1.05
+"""A run whose forecast grows by less than this is not looked at again: its own memory is in use already."""
+
+
+class MemoryGate:
+    """Looks at every evaluation of one potential that is larger than those before.
+
+    Attributes:
+        admitted_bytes: the largest forecast that was let through.
+        admitted_atoms: the largest structure that was let through before its graph was built.
+    """
+
+    def __init__(
+        self,
+        backend: str,
+        config: ModelConfig,
+        limits: Limits,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        available: Callable[[torch.device], int | None] = available_bytes,
+    ) -> None:
+        self._backend, self._config, self._limits = backend, config, limits
+        self._itemsize, self._device, self._available = dtype.itemsize, device, available
+        self.admitted_bytes = 0
+        self.admitted_atoms = WORTH_SAMPLING
+
+    def admit_structure(self, system: AtomicSystem, recipe: GraphRecipe) -> None:
+        """Look at a structure whose graph is about to be built.
+
+        Raises:
+            MemoryLimitError: its evaluation cannot fit.
+        """
+        n_atoms = system.positions.shape[0]
+        if n_atoms > self.admitted_atoms:
+            self.admit(expected_size(system, recipe))
+            self.admitted_atoms = n_atoms
+
+    def admit(self, size: GraphSize) -> None:
+        """Look at an evaluation with forces that is about to start.
+
+        Raises:
+            MemoryLimitError: it cannot fit.
+        """
+        needed = self._forecast(self._backend, size)
+        if needed is None or needed <= GROWTH * self.admitted_bytes:
+            return
+        available = self._available(self._device)
+        if available is not None and SAFETY * needed > available:
+            raise MemoryLimitError(self._refusal(size, needed, available))
+        if available is not None and needed > available:
+            log.warning("%s; it may not fit", _in_words(size, needed, available))
+        self.admitted_bytes = needed
+
+    def _forecast(self, backend: str, size: GraphSize) -> int | None:
+        return forecast_bytes(backend, self._config, size, limits=self._limits, itemsize=self._itemsize)
+
+    def _refusal(self, size: GraphSize, needed: int, available: int) -> str:
+        fitting = int(size.n_atoms * available / needed)
+        advice = [f"take a structure of at most {_rounded_down(fitting):,} atoms", "a device with more memory"]
+        for backend in sorted({name for name, family in LAWS if family == self._config.name and name in BACKENDS}):
+            other = self._forecast(backend, size)
+            if other is not None and other < available:
+                advice.append(f"the backend {backend!r}, which needs about {_gib(other)}")
+        if self._backend in BOUNDED:
+            advice.append("a lower limit of memory, which costs speed")
+        if self._itemsize > 4:
+            advice.append("dtype float32")
+        return f"{_in_words(size, needed, available)}; {', or '.join(advice)}"
+
+
+def _in_words(size: GraphSize, needed: int, available: int) -> str:
+    return (
+        f"an evaluation of {size.n_atoms:,} atoms (about {size.n_edges:,} bonds, {size.n_triplets:,} angles) needs "
+        f"about {_gib(needed)} of memory, and {_gib(available)} are available"
+    )
+
+
+def _gib(amount: int) -> str:
+    return f"{amount / 2**30:,.{0 if amount > 2**35 else 1}f} GiB"
+
+
+def _rounded_down(number: int) -> int:
+    """To two digits."""
+    kept = max(len(str(number)) - 2, 0)
+    return int(str(number)[:-kept] + "0" * kept) if kept else number
