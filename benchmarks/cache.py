@@ -225,7 +225,7 @@ def draw(rows: Sequence[dict[str, object]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     with house_style():
-        figure, axes = plt.subplots(figsize=(4.2, 3.0))
+        figure, axes = plt.subplots(figsize=(4.2, 3.0), layout="constrained")
         for in_memory, label in ((False, "cache"), (True, "in memory")):
             chosen = [row for row in rows if row["in_memory"] == in_memory]
             largest = [max(row["MiB_build"], row["MiB_survey"], row["MiB_epoch"]) for row in chosen]
