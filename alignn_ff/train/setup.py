@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -123,7 +124,7 @@ class _Measured(NamedTuple):
 def _measure(
     config: TrainingConfig, data: RunData, past: Sequence[Record], start: Start | None, device: torch.device
 ) -> str:
-    elements = known_elements(covered_elements([*data.records, *past]), start)
+    elements = known_elements(covered_elements(chain(data.records, past)), start)
     mention_alike_elements(config, covered_elements(data.records))
     found = survey(zip(data.chosen(data.split.train), data.training, strict=True), elements)
     check_labels(config, found, data.widths)
