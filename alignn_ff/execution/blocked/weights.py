@@ -28,6 +28,7 @@ class Convolution(NamedTuple):
         nodes: (4·width, width) projections of a node: source gate, target gate, value, own.
         nodes_bias: (4·width,).
         edges: (width, width) gate of an edge.
+        edges_transposed: the same, the other way round.
         edges_bias: (width,).
         node_norm: of the update of a node.
         edge_norm: of the update of an edge.
@@ -36,6 +37,7 @@ class Convolution(NamedTuple):
     nodes: Tensor
     nodes_bias: Tensor
     edges: Tensor
+    edges_transposed: Tensor
     edges_bias: Tensor
     node_norm: Norm
     edge_norm: Norm
@@ -82,6 +84,7 @@ def _laid_out(convolution: nn.Module) -> Convolution:
         nodes=torch.cat([part.weight.detach() for part in parts]),
         nodes_bias=torch.cat([part.bias.detach() for part in parts]),
         edges=convolution.edge_gate.weight.detach().clone(),
+        edges_transposed=convolution.edge_gate.weight.detach().mT.clone(memory_format=torch.contiguous_format),
         edges_bias=convolution.edge_gate.bias.detach().clone(),
         node_norm=_norm(convolution.node_norm),
         edge_norm=_norm(convolution.edge_norm),

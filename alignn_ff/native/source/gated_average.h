@@ -1,0 +1,175 @@
+// One gated average of the published families as the kernels see it, and functions of a row of channels.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "scalar.h"
+
+namespace alignn {
+
+// Mirrored field by field in execution/blocked/native_engine.py; T is float or double throughout.
+struct TableArguments {  // quintic pieces: f, step·f', step²·f''/2 at each knot, (n_knots, 3, width)
+  double low, step;
+  int64_t n_knots;
+  const void* knots;
+};
+
+struct NormArguments {
+  const void *weight, *bias;
+  double eps;
+};
+
+struct EdgeLayerArguments {  // p = y·matrix + bias
+  const void *matrix, *bias;  // (width, width), transposed; (width,)
+};
+
+struct LowerArguments {  // a layer to be run again on the edges
+  const void* projections;  // (n_nodes, 2·width): source and target gates
+  NormArguments edge_norm;
+  EdgeLayerArguments following;
+};
+
+struct AverageArguments {
+  int64_t n_nodes, n_groups, width, threads, disjoint;
+  const int64_t *targets, *starts, *groups, *sources;  // execution/blocked/topology.py
+  NormArguments node_norm, edge_norm;
+  EdgeLayerArguments layer;
+  const void* layer_back;  // (width, width), not transposed
+  const void* nodes;       // (n_nodes, width)
+  void* projections;       // (n_nodes, 4·width): source gate, target gate, value, own
+  // where edges come from
+  const void *gates, *states;  // (n_edges, width), or null
+  const double* cosines;       // (n_edges,)
+  TableArguments gate_table, state_table;
+  int64_t n_lower;
+  const LowerArguments* lower;
+  // forwards
+  void* updated;                  // (n_nodes, width)
+  void *new_states, *new_gates;   // (n_edges, width), or null
+  EdgeLayerArguments following;
+  // backwards
+  const void* d_nodes;      // (n_nodes, width)
+  void* d_states;           // (n_edges, width), or null
+  int64_t states_read;
+  double* d_cosines;        // (n_edges,), or null
+  void* d_projections;      // (n_nodes, 4·width), `projections` itself if groups are disjoint
+  void *d_messages, *sent;  // (n_edges, width) what flows to source gates and values, if groups are not disjoint
+};
+
+template <class T>
+struct Norm {
+  const T *weight, *bias;
+  T eps;
+  explicit Norm(const NormArguments& a)
+      : weight(static_cast<const T*>(a.weight)), bias(static_cast<const T*>(a.bias)), eps(T(a.eps)) {}
+};
+
+template <class T>
+struct Moments {
+  T mean, scale;
+};
+
+template <class T, class W>
+inline Moments<T> moments(W width, const T* x, T eps) {
+  T sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t f = 0; f < width; ++f) sum += x[f];
+  const T mean = sum / T(width);
+#pragma omp simd reduction(+ : squares)
+  for (int64_t f = 0; f < width; ++f) squares += (x[f] - mean) * (x[f] - mean);
+  return {mean, T(1) / std::sqrt(squares / T(width) + eps)};
+}
+
+// out = base + SiLU(norm(x))
+template <class T, class W>
+inline void update_row(W width, const T* x, const Norm<T>& norm, const T* base, T* out) {
+  const Moments<T> m = moments(width, x, norm.eps);
+#pragma omp simd
+  for (int64_t f = 0; f < width; ++f) {
+    const T h = (x[f] - m.mean) * m.scale * norm.weight[f] + norm.bias[f];
+    out[f] = base[f] + h * sigmoid(h);
+  }
+}
+
+// out = (add ? out : 0) + ∂/∂x Σ gradient·SiLU(norm(x))
+template <class T, class W>
+inline void update_row_back(W width, const T* x, const Norm<T>& norm, const T* gradient, T* out, bool add) {
+  const Moments<T> m = moments(width, x, norm.eps);
+  alignas(64) T inner[W::largest];
+  T sum = 0, along = 0;
+#pragma omp simd reduction(+ : sum, along)
+  for (int64_t f = 0; f < width; ++f) {
+    const T unit = (x[f] - m.mean) * m.scale;
+    const T h = unit * norm.weight[f] + norm.bias[f];
+    const T s = sigmoid(h);
+    const T g = gradient[f] * s * (T(1) + h * (T(1) - s)) * norm.weight[f];
+    inner[f] = g;
+    sum += g;
+    along += g * unit;
+  }
+  sum /= T(width), along /= T(width);
+  const T keep = add ? T(1) : T(0);
+#pragma omp simd
+  for (int64_t f = 0; f < width; ++f) {
+    const T unit = (x[f] - m.mean) * m.scale;
+    out[f] = (add ? out[f] * keep : T(0)) + m.scale * (inner[f] - sum - unit * along);
+  }
+}
+
+template <class T>
+struct Table {
+  const T* knots;
+  double low, step;
+  int64_t n_knots;
+  explicit Table(const TableArguments& a)
+      : knots(static_cast<const T*>(a.knots)), low(a.low), step(a.step), n_knots(a.n_knots) {}
+
+  struct Place {
+    int64_t piece;
+    T t;
+  };
+  Place place(double x) const {
+    const double position = (x - low) / step;
+    int64_t piece = int64_t(std::floor(position));
+    piece = piece < 0 ? 0 : piece > n_knots - 2 ? n_knots - 2 : piece;
+    return {piece, T(position - double(piece))};
+  }
+
+  template <class W>
+  void read(W width, double x, T* out) const {
+    const Place p = place(x);
+    const T t = p.t, s = T(1) - t, t3 = t * t * t, s3 = s * s * s;
+    const T a0 = s3 * (T(1) + t * (T(3) + T(6) * t)), a1 = s3 * t * (T(1) + T(3) * t), a2 = s3 * t * t;
+    const T b0 = t3 * (T(1) + s * (T(3) + T(6) * s)), b1 = -t3 * s * (T(1) + T(3) * s), b2 = t3 * s * s;
+    combine(width, p.piece, a0, a1, a2, b0, b1, b2, [&](int64_t f, T value) { out[f] = value; });
+  }
+
+  // Σ gradient·f'(x)
+  template <class W>
+  double slope(W width, double x, const T* gradient) const {
+    const Place p = place(x);
+    const T t = p.t, s = T(1) - t, t2 = t * t, s2 = s * s;
+    const T a0 = T(-30) * t2 * s2, a1 = s2 * (T(1) - T(3) * t) * (T(1) + T(5) * t), a2 = s2 * t * (T(2) - T(5) * t);
+    const T b0 = -a0, b1 = t2 * (T(1) - T(3) * s) * (T(1) + T(5) * s), b2 = -t2 * s * (T(2) - T(5) * s);
+    const T* k = knots + p.piece * 3 * width;
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t f = 0; f < width; ++f)
+      sum += gradient[f] * (a0 * k[f] + a1 * k[width + f] + a2 * k[2 * width + f] + b0 * k[3 * width + f] +
+                            b1 * k[4 * width + f] + b2 * k[5 * width + f]);
+    return double(sum) / step;
+  }
+
+ private:
+  template <class W, class F>
+  void combine(W width, int64_t piece, T a0, T a1, T a2, T b0, T b1, T b2, F use) const {
+    const T* k = knots + piece * 3 * width;
+#pragma omp simd
+    for (int64_t f = 0; f < width; ++f)
+      use(f, a0 * k[f] + a1 * k[width + f] + a2 * k[2 * width + f] + b0 * k[3 * width + f] + b1 * k[4 * width + f] +
+                 b2 * k[5 * width + f]);
+  }
+};
+
+}  // namespace alignn
