@@ -22,9 +22,8 @@ class AngleTables(NamedTuple):
 def tabulate_angles(model: AtomwiseEnergy, layers: Layers) -> AngleTables:
     """Tables in the model's dtype, on its device, made in float64 on the CPU."""
     weight = model.readout.weight
-    basis, embedding = (
-        deepcopy(part).cpu().double() for part in (model.network.angle_basis, model.network.angle_embedding)
-    )
+    basis = deepcopy(model.network.angle_basis).cpu().double()
+    embedding = deepcopy(model.network.angle_embedding).cpu().double()
 
     def states(cosines: Tensor) -> Tensor:
         values: Tensor = basis(cosines)
@@ -44,7 +43,7 @@ def tabulate_angles(model: AtomwiseEnergy, layers: Layers) -> AngleTables:
 
 
 def _normed(layer: NormedLayer, x: Tensor) -> Tensor:
-    """What the layer gives, in elementary steps: torch's second forward derivative of its layer norm is wrong."""
+    """What the layer gives, in elementary steps, which can be differentiated as often as need be."""
     norm = layer.norm
     assert isinstance(norm, nn.LayerNorm)
     inner = torch.addmm(layer.linear.bias.detach(), x, layer.linear.weight.detach().mT)

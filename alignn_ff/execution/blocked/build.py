@@ -72,5 +72,3 @@ def _width(model: EnergyModel) -> int:
 
 def _gigabytes(n_bytes: int) -> str:
     return f"{n_bytes / 1e9:.2f} GB"
-
-

@@ -1,8 +1,8 @@
 """What an engine does: one gated average forwards, and one backwards, with edge arrays of which few are ever kept.
 
-    m_e = p_e + A·x_src + B·x_dst           p_e = C·y_e + c
-    x_i ← x_i + SiLU(norm(U·x_i + Σ σ(m_e) ⊙ V·x_src / (Σ σ(m_e) + ε)))
-    y_e ← y_e + SiLU(norm(m_e))
+m_e = p_e + A·x_src + B·x_dst           p_e = C·y_e + c
+x_i ← x_i + SiLU(norm(U·x_i + Σ σ(m_e) ⊙ V·x_src / (Σ σ(m_e) + ε)))
+y_e ← y_e + SiLU(norm(m_e))
 """
 
 from typing import NamedTuple, Protocol

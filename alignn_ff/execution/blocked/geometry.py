@@ -25,8 +25,8 @@ class Geometry:
 
     def __init__(self, model: AtomwiseEnergy, graph: AtomicGraph, vectors: Tensor) -> None:
         self.model, self.graph = model, graph
-        self.length = torch.linalg.vector_norm(vectors, dim=1)
-        self.unit = vectors / self.length[:, None]
+        self.length: Tensor = torch.linalg.vector_norm(vectors, dim=1)
+        self.unit: Tensor = vectors / self.length[:, None]
 
     def states(self) -> Tensor:
         """(n_edges, width) embedded bonds."""

@@ -19,9 +19,7 @@ INDEX_BYTES: Final = {"atoms": 64, "bonds": 200, "angles": 40}
 """Indices, geometry and its derivatives."""
 
 
-def forecast(
-    network: PublishedNetwork, graph: AtomicGraph, keep: Keep, dtype: torch.dtype, block_rows: int = 0
-) -> int:
+def forecast(network: PublishedNetwork, graph: AtomicGraph, keep: Keep, dtype: torch.dtype, block_rows: int = 0) -> int:
     """Bytes at the fullest moment, a bound.
 
     Args:

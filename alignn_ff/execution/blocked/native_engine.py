@@ -77,14 +77,20 @@ class TableArguments(ctypes.Structure):
 
 
 class NormArguments(ctypes.Structure):
+    """A layer norm."""
+
     _fields_ = [("weight", ctypes.c_void_p), ("bias", ctypes.c_void_p), ("eps", ctypes.c_double)]
 
 
 class EdgeLayerArguments(ctypes.Structure):
+    """What makes p of y."""
+
     _fields_ = [("matrix", ctypes.c_void_p), ("bias", ctypes.c_void_p)]
 
 
 class LowerArguments(ctypes.Structure):
+    """A layer to be run again."""
+
     _fields_ = [
         ("projections", ctypes.c_void_p),
         ("edge_norm", NormArguments),
@@ -93,6 +99,8 @@ class LowerArguments(ctypes.Structure):
 
 
 class AverageArguments(ctypes.Structure):
+    """One gated average, either way."""
+
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("n_nodes", "n_groups", "width", "threads", "disjoint")),
         *((name, ctypes.c_void_p) for name in ("targets", "starts", "groups", "sources")),

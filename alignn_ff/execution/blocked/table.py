@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.func import jvp
 
 
 class Table(NamedTuple):
@@ -101,14 +100,21 @@ def _tabulated(function: Callable[[Tensor], Tensor], low: float, high: float, pi
 
 
 def _with_derivatives(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    one = torch.ones_like(x)
+    """Values and two derivatives, (n, width) each."""
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        value = function(x)
+        slope = _along(value, x)
+        curvature = _along(slope, x)
+    return value.detach(), slope.detach(), curvature.detach()
 
-    def first(points: Tensor) -> tuple[Tensor, Tensor]:
-        value, slope = jvp(function, (points,), (one,))
-        return value, slope
 
-    (value, slope), (_, curvature) = jvp(first, (x,), (one,))
-    return value, slope, curvature
+def _along(values: Tensor, x: Tensor) -> Tensor:
+    """Derivative of each row by its own x: what the pull-back, which is linear, does to each channel."""
+    cotangent = torch.zeros_like(values, requires_grad=True)
+    (pulled,) = torch.autograd.grad(values, x, cotangent, create_graph=True)
+    (slope,) = torch.autograd.grad(pulled, cotangent, torch.ones_like(pulled), create_graph=True)
+    return slope
 
 
 def _error(table: Table, function: Callable[[Tensor], Tensor], high: float) -> float:

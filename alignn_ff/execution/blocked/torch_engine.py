@@ -81,7 +81,7 @@ class TorchEngine:
 def _edge_rows(
     layer: Convolution, topology: Topology, edges: EdgeInput, block: Block, *, states_wanted: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """p of a block, and y where it is wanted or at hand."""
+    """Gates p of a block, and states y where it is wanted or at hand."""
     rows = block.edges
     if edges.gates is not None:
         return edges.gates[rows], None if edges.states is None else edges.states[rows]
@@ -95,7 +95,8 @@ def _edge_rows(
         return gates, read(edges.angles.states, cosines) if states_wanted else None
     states = read(edges.angles.states, cosines)
     for lower in edges.lower:
-        _, _, message = _messages(topology, *lower.projections.chunk(2, dim=1), gates, block)
+        source_gate, target_gate = lower.projections.chunk(2, dim=1)
+        _, _, message = _messages(topology, source_gate, target_gate, gates, block)
         states = states + update(message, lower.layer.edge_norm)
         gates = torch.addmm(lower.following.edges_bias, states, lower.following.edges.mT)
     return gates, states
@@ -132,9 +133,7 @@ def _keep(states: Tensor, output: EdgeOutput, block: Block) -> None:
         output.states[block.edges] = states
 
 
-def _hand_down(
-    d_message: Tensor, layer: Convolution, edges: EdgeInput, gradients: Gradients, block: Block
-) -> None:
+def _hand_down(d_message: Tensor, layer: Convolution, edges: EdgeInput, gradients: Gradients, block: Block) -> None:
     """∂E/∂message to what the edges were made of."""
     rows = block.edges
     if gradients.cosines is not None:

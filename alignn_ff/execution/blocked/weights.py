@@ -3,7 +3,7 @@
 In: a model. Out: its convolutions as plain tensors, with the four projections of a node in one matrix.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,11 @@ class Layers(NamedTuple):
     angles: tuple[Convolution, ...]
 
 
+def is_published(model: EnergyModel) -> bool:
+    """Whether it is a published force field."""
+    return isinstance(model, AtomwiseEnergy)
+
+
 def refusal(model: EnergyModel) -> str | None:
     """Why a model cannot be executed in blocks, None where it can."""
     if not isinstance(model, AtomwiseEnergy):
@@ -67,13 +72,14 @@ def refusal(model: EnergyModel) -> str | None:
 def layers_of(model: AtomwiseEnergy) -> Layers:
     """Copies of the weights; the angle update that the last layer of a network makes for nobody is left out."""
     network = model.network
-    bonds = [block.bonds for block in network.angle_blocks] + list(network.bond_blocks)
-    angles = [block.angles for block in network.angle_blocks][: len(bonds) - 1]
+    blocks: list[Any] = list(network.angle_blocks)
+    bonds = [block.bonds for block in blocks] + list(network.bond_blocks)
+    angles = [block.angles for block in blocks][: len(bonds) - 1]
     return Layers(tuple(map(_laid_out, bonds)), tuple(map(_laid_out, angles)))
 
 
 def _convolutions(model: AtomwiseEnergy) -> list[nn.Module]:
-    blocks = list(model.network.angle_blocks)
+    blocks: list[Any] = list(model.network.angle_blocks)
     return [conv for block in blocks for conv in (block.bonds, block.angles)] + list(model.network.bond_blocks)
 
 
