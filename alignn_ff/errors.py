@@ -69,9 +69,5 @@ class OutputError(AlignnError):
     exit_code = 5
 
 
-class MemoryLimitError(AlignnError):
-    """What was asked for does not fit into the memory that it may use."""
-
-
 class CompilerError(AlignnError):
     """The C++ kernels cannot be compiled or loaded here."""
