@@ -62,7 +62,9 @@ def published(config: str) -> Callable[[int, str | None], list[Side]]:
 
 CASES: Final[dict[str, Case]] = {
     "si-smooth": Case("si-smooth, float32", "native", si_smooth, (1, 3, 5)),
-    "published 3+3": Case("3 + 3 layers of 128, cutoff 6 Å, 12 neighbours, float32", "native", published("3+3"), (3, 5)),
+    "published 3+3": Case(
+        "3 + 3 layers of 128, cutoff 6 Å, 12 neighbours, float32", "native", published("3+3"), (3, 5)
+    ),
     "published 2+2": Case("2 + 2 layers of 128, cutoff 5 Å, angles 3.5 Å, float32", "native", published("2+2"), (3, 5)),
 }
 """Name → what is compared."""

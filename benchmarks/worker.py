@@ -62,9 +62,7 @@ def published_fields(config: str) -> dict[str, Any]:
     return {"model": model, **graph}
 
 
-def published_alignn_ff(
-    *, cells: int, config: str, backend: str = "auto", memory_limit_MB: float | None = None
-) -> Any:
+def published_alignn_ff(*, cells: int, config: str, backend: str = "auto", memory_limit_MB: float | None = None) -> Any:
     """Our own execution of a published network: graph, and network with forces and stress."""
     import torch
 
@@ -296,7 +294,7 @@ def main() -> None:
     description = json.loads(sys.argv[1])
     torch.set_num_threads(description["threads"])
     n_atoms, evaluate, notes = KINDS[description["kind"]](**description["options"])
-    loaded = peak_MiB()
+    loaded = peak_memory()
     evaluate()
     answer({"n_atoms": n_atoms, "loaded_MiB": loaded, **notes})
     for _ in sys.stdin:
@@ -306,10 +304,10 @@ def main() -> None:
             parts = evaluate()
             runs.append((sum(parts.values()), parts, time.process_time() - before))
         seconds, best, _ = min(runs, key=lambda run: run[0])
-        answer({"seconds": seconds, **best, "cpu_seconds": min(run[2] for run in runs), "peak_MiB": peak_MiB()})
+        answer({"seconds": seconds, **best, "cpu_seconds": min(run[2] for run in runs), "peak_MiB": peak_memory()})
 
 
-def peak_MiB() -> float:
+def peak_memory() -> float:
     """Largest resident memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alignn_ff.execution.blocked.angles import AngleTables, tabulate_angles
 from alignn_ff.execution.blocked.contract import Angles, Engine
 from alignn_ff.execution.blocked.geometry import Geometry
 from alignn_ff.execution.blocked.network import Inputs, Keep, Run
+from alignn_ff.execution.blocked.scalars import FARTHEST_A, tabulate_angles, tabulate_lengths
 from alignn_ff.execution.blocked.topology import bond_topology, line_topology
 from alignn_ff.execution.blocked.weights import layers_of
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
@@ -40,7 +40,8 @@ class BlockedEvaluation:
     def __init__(self, model: AtomwiseEnergy, resources: Callable[[AtomicGraph], Resources]) -> None:
         self.model, self.resources = model, resources
         self.layers = layers_of(model)
-        self.tables: AngleTables = tabulate_angles(model, self.layers)
+        self.tables = tabulate_angles(model, self.layers)
+        self.lengths = tabulate_lengths(model, self.layers)
 
     @torch.no_grad()
     def __call__(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
@@ -56,7 +57,7 @@ class BlockedEvaluation:
         if not derivatives:
             return Prediction(energy, atomic_energy, None, None)
         outcome = run.backward(self._slope_of_readout(local.shape[0]))
-        gradient = geometry.pull_back(outcome.states, outcome.cosines, run.inputs.line)
+        gradient = geometry.pull_back(outcome, run.inputs.line)
         if kept is not None:
             gradient = torch.zeros_like(vectors).index_copy_(0, kept, gradient)
         stress = stress_from_edges(gradient, vectors, graph, system.cell)
@@ -79,6 +80,7 @@ class BlockedEvaluation:
             angles=Angles(geometry.cosines(line), *self.tables),
             atoms=network.atom_embedding(features),
             states=geometry.states,
+            lengths=None if self.lengths is None else Angles(geometry.length.clamp(max=FARTHEST_A), *self.lengths),
         )
         engine, keep = self.resources(graph)
         return Run(self.layers, engine, keep, inputs)

@@ -6,6 +6,7 @@ Few numbers an atom, so torch differentiates all but the cosines; bonds are embe
 import torch
 from torch import Tensor
 
+from alignn_ff.execution.blocked.network import Outcome
 from alignn_ff.execution.blocked.topology import LineTopology
 from alignn_ff.graph import AtomicGraph, bond_cosines
 from alignn_ff.models.published_atomwise import AtomwiseEnergy
@@ -45,20 +46,27 @@ class Geometry:
             result[rows] = bond_cosines(self.unit[first], self.unit[second])
         return result
 
-    def pull_back(self, d_states: Tensor, d_cosines: Tensor | None, line: LineTopology) -> Tensor:
-        """(n_edges, 3) ∂E/∂(edge vectors) from the derivatives by embedded bonds and cosines."""
+    def pull_back(self, outcome: Outcome, line: LineTopology) -> Tensor:
+        """(n_edges, 3) ∂E/∂(edge vectors) from the derivatives by what the network started from."""
         d_length = self._short_range_slope()
+        if outcome.lengths is not None:
+            d_length += outcome.lengths
+        if outcome.states is not None:
+            self._embedding_pulled_back(outcome.states, d_length)
+        gradient = d_length[:, None] * self.unit
+        if outcome.cosines is not None:
+            d_unit = self._units_pulled_back(outcome.cosines, line)
+            along = (d_unit * self.unit).sum(1, keepdim=True)
+            gradient += (d_unit - along * self.unit) / self.length[:, None]
+        return gradient
+
+    def _embedding_pulled_back(self, d_states: Tensor, d_length: Tensor) -> None:
+        """Add what the embedding of bonds hands down."""
         for rows in _runs(self.length.shape[0], BONDS_AT_ONCE):
             with torch.enable_grad():
                 length = self.length[rows].detach().requires_grad_()
                 embedded = self._embedded(length)
             d_length[rows] += torch.autograd.grad(embedded, length, d_states[rows])[0]
-        gradient = d_length[:, None] * self.unit
-        if d_cosines is not None:
-            d_unit = self._units_pulled_back(d_cosines, line)
-            along = (d_unit * self.unit).sum(1, keepdim=True)
-            gradient += (d_unit - along * self.unit) / self.length[:, None]
-        return gradient
 
     def _embedded(self, length: Tensor) -> Tensor:
         network, bonds = self.model.network, self.model.shaped(length)

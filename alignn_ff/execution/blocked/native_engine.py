@@ -71,8 +71,8 @@ class TableArguments(ctypes.Structure):
     _fields_ = [
         ("low", ctypes.c_double),
         ("step", ctypes.c_double),
-        ("n_knots", ctypes.c_int64),
-        ("knots", ctypes.c_void_p),
+        ("n_pieces", ctypes.c_int64),
+        ("pieces", ctypes.c_void_p),
     ]
 
 
@@ -164,7 +164,7 @@ def _edge_layer(layer: Convolution) -> EdgeLayerArguments:
 
 
 def _table(table: Table) -> TableArguments:
-    return TableArguments(table.low, table.step, table.knots.shape[0], _pointer(table.knots))
+    return TableArguments(table.low, table.step, table.pieces.shape[0], _pointer(table.pieces))
 
 
 def _pointer(tensor: Tensor | None) -> int | None:

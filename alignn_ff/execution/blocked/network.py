@@ -34,6 +34,7 @@ class Inputs(NamedTuple):
         angles: cosines and tables.
         atoms: (n_atoms, width) embedded elements.
         states: makes (n_bonds, width) embedded bonds.
+        lengths: of the bonds, and tables of what depends on them alone; None: ``states`` is asked.
     """
 
     bonds: Topology
@@ -41,17 +42,20 @@ class Inputs(NamedTuple):
     angles: Angles
     atoms: Tensor
     states: Callable[[], Tensor]
+    lengths: Angles | None = None
 
 
 class Outcome(NamedTuple):
     """Derivatives of the energy by what the network started from.
 
     Attributes:
-        states: (n_bonds, width) ∂E/∂(embedded bonds).
+        states: (n_bonds, width) ∂E/∂(embedded bonds), or None where bonds come from a table.
+        lengths: (n_bonds,) float64 ∂E/∂length through that table, or None.
         cosines: (n_triplets,) float64 ∂E/∂cosine, or None.
     """
 
-    states: Tensor
+    states: Tensor | None
+    lengths: Tensor | None
     cosines: Tensor | None
 
 
@@ -61,50 +65,67 @@ class Run:
     def __init__(self, layers: Layers, engine: Engine, keep: Keep, inputs: Inputs) -> None:
         self.layers, self.engine, self.inputs = layers, engine, inputs
         self.atoms: list[Tensor] = []
-        self.states: list[Tensor] = []
+        self.states: list[Tensor | None] = []
         self.kept = _kept_arrays(len(layers.angles), keep, inputs)
 
     def forward(self) -> Tensor:
         """(n_atoms, width) states of the atoms after the last layer."""
-        atoms, states = self.inputs.atoms, self.inputs.states()
+        atoms, states = self.inputs.atoms, self._first_states()
         for index in range(len(self.layers.bonds)):
             self.atoms.append(atoms)
             self.states.append(states)
             last = index == len(self.layers.bonds) - 1
-            messages = None if last else torch.empty_like(states)
+            messages = None if last else self._bond_rows()
             atoms = self._bonds_forward(index, messages)
             if messages is not None:
                 read = index < len(self.layers.angles)
                 states = self._angles_forward(index, messages) if read else messages
-        self.states[:1] = [states.new_empty(0)]  # made again when it is needed
+        self.states[:1] = [None]  # made again when it is needed
         return atoms
 
     def backward(self, d_atoms: Tensor) -> Outcome:
         """Derivatives of the energy from ∂E/∂(states of the atoms after the last layer)."""
         d_states: Tensor | None = None
         d_cosines: Tensor | None = None
-        self.states[0] = self.inputs.states()
+        lengths = self.inputs.lengths
+        d_lengths = None if lengths is None else torch.empty_like(lengths.cosines)
+        self.states[:1] = [self._first_states()]
         for index in reversed(range(len(self.layers.bonds))):
             if index < len(self.layers.angles):
                 assert d_states is not None
                 d_states, d_cosines = self._angles_backward(index, d_states)
-            layer, atoms, states = self.layers.bonds[index], self.atoms.pop(), self.states.pop()
+            layer, atoms, edges = self.layers.bonds[index], self.atoms.pop(), self._bond_edges(index)
+            self.states.pop()
             read = d_states is not None
-            d_states = torch.empty_like(states) if d_states is None else d_states
+            d_states = self._bond_rows() if d_states is None else d_states
             d_projections = self.engine.pull_back(
                 layer,
                 self.inputs.bonds,
                 _projected(layer, atoms),
-                EdgeInput(states=states),
-                Gradients(d_atoms, d_states, states_read=read),
+                edges,
+                Gradients(d_atoms, d_states, read, None if edges.angles is None else d_lengths),
             )
             d_atoms = torch.addmm(d_atoms, d_projections, layer.nodes)
-        return Outcome(torch.zeros_like(self.inputs.states()) if d_states is None else d_states, d_cosines)
+        if d_states is None:  # no layers at all
+            return Outcome(None, None, None)
+        return Outcome(None, d_lengths, d_cosines) if lengths is not None else Outcome(d_states, None, d_cosines)
+
+    def _first_states(self) -> Tensor | None:
+        return self.inputs.states() if self.inputs.lengths is None else None
+
+    def _bond_rows(self) -> Tensor:
+        """An array of bonds to write to."""
+        return self.inputs.atoms.new_empty(self.inputs.bonds.n_edges, self.inputs.atoms.shape[1])
+
+    def _bond_edges(self, index: int) -> EdgeInput:
+        """What a layer of the bond graph reads."""
+        states = self.states[index]
+        return EdgeInput(angles=self.inputs.lengths) if states is None else EdgeInput(states=states)
 
     def _bonds_forward(self, index: int, messages: Tensor | None) -> Tensor:
         """New states of the atoms; ``messages`` gets those of the bonds."""
         layer, atoms = self.layers.bonds[index], self.atoms[index]
-        edges = EdgeInput(states=self.states[index])
+        edges = self._bond_edges(index)
         output = EdgeOutput(states=messages)
         return self.engine.convolve(layer, self.inputs.bonds, atoms, _projected(layer, atoms), edges, output)
 
@@ -126,13 +147,13 @@ class Run:
     def _angles_backward(self, index: int, d_states: Tensor) -> tuple[Tensor, Tensor | None]:
         """∂E/∂messages from ∂E/∂(states after the layer), and ∂E/∂cosines where it is the first."""
         layer, line = self.layers.angles[index], self.inputs.line
-        messages = torch.empty_like(d_states)
+        messages = self._bond_rows()
         self._bonds_forward(index, messages)
         nodes, d_nodes = (t[line.nodes] if line.partial else t for t in (messages, d_states))
         cosines = self.inputs.angles.cosines
         d_cosines = torch.empty_like(cosines) if index == 0 else None
         gradients = Gradients(d_nodes, self.kept[-1], index < len(self.layers.angles) - 1, d_cosines)
-        projections, edges = _projected(layer, nodes), self._edges(index, forward=False)
+        edges, projections = self._edges(index, forward=False), _projected(layer, nodes)
         d_projections = self.engine.pull_back(layer, line.topology, projections, edges, gradients)
         d_nodes.addmm_(d_projections, layer.nodes)
         if line.partial:
@@ -165,7 +186,7 @@ class Run:
     def _lower(self, index: int) -> Lower:
         """A layer of the line graph to be run again."""
         layer, nodes = self.layers.angles[index], self.inputs.line.nodes
-        messages = torch.empty_like(self.states[index])
+        messages = self._bond_rows()
         self._bonds_forward(index, messages)
         two = 2 * messages.shape[1]
         projections = torch.addmm(layer.nodes_bias[:two], messages[nodes], layer.nodes[:two].mT)

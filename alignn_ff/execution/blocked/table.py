@@ -17,12 +17,13 @@ class Table(NamedTuple):
     Attributes:
         low: first knot.
         step: distance of the knots.
-        knots: (n_knots, 3, width), f, step·f′, step²·f″/2 at each knot.
+        pieces: (n_pieces, 6, width) coefficients of t⁰ … t⁵ between two knots, t from 0 to 1. Slopes come from
+            coefficients of their own, not from differences of rounded values.
     """
 
     low: float
     step: float
-    knots: Tensor
+    pieces: Tensor
 
 
 FEWEST_PIECES: Final = 256
@@ -44,59 +45,45 @@ def tabulate(function: Callable[[Tensor], Tensor], low: float, high: float, dtyp
     while True:
         table = _tabulated(function, low, high, pieces)
         if pieces >= MOST_PIECES or _error(table, function, high) < TOLERANCE[dtype]:
-            return table._replace(knots=table.knots.to(dtype).contiguous())
+            return table._replace(pieces=table.pieces.to(dtype).contiguous())
         pieces *= 2
 
 
 def read(table: Table, x: Tensor) -> Tensor:
     """(n, width) values at (n,) float64 x."""
-    return _combine(table, x, _value_weights)
+    coefficients, t = _piece(table, x)
+    value = coefficients[:, 5]
+    for k in range(4, -1, -1):
+        value = torch.addcmul(coefficients[:, k], value, t)
+    return value
 
 
 def read_slope(table: Table, x: Tensor) -> Tensor:
     """(n, width) derivatives of what :func:`read` gives."""
-    return _combine(table, x, _slope_weights) / table.step
+    coefficients, t = _piece(table, x)
+    slope = 5.0 * coefficients[:, 5]
+    for k in range(4, 0, -1):
+        slope = slope * t + k * coefficients[:, k]
+    return slope / table.step
 
 
-def _combine(table: Table, x: Tensor, weights: Callable[[Tensor], list[Tensor]]) -> Tensor:
+def _piece(table: Table, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Coefficients (n, 6, width) where each x lies, and t (n, 1) within the piece."""
     position = (x.double() - table.low) / table.step
-    piece = position.detach().floor().clamp(0, table.knots.shape[0] - 2)
-    t = (position - piece).to(table.knots.dtype)
-    left = piece.long()
-    both = torch.cat([table.knots[left], table.knots[left + 1]], dim=1)
-    return torch.einsum("nk,nkw->nw", torch.stack(weights(t), dim=1), both)
-
-
-def _value_weights(t: Tensor) -> list[Tensor]:
-    """Quintic Hermite polynomials for (f, h·f′, h²·f″/2) at both ends."""
-    s = 1.0 - t
-    return [
-        s**3 * (1.0 + t * (3.0 + 6.0 * t)),
-        s**3 * t * (1.0 + 3.0 * t),
-        s**3 * t**2,
-        t**3 * (1.0 + s * (3.0 + 6.0 * s)),
-        -(t**3) * s * (1.0 + 3.0 * s),
-        t**3 * s**2,
-    ]
-
-
-def _slope_weights(t: Tensor) -> list[Tensor]:
-    s = 1.0 - t
-    return [
-        -30.0 * t**2 * s**2,
-        s**2 * (1.0 - 3.0 * t) * (1.0 + 5.0 * t),
-        s**2 * t * (2.0 - 5.0 * t),
-        30.0 * t**2 * s**2,
-        t**2 * (1.0 - 3.0 * s) * (1.0 + 5.0 * s),
-        -(t**2) * s * (2.0 - 5.0 * s),
-    ]
+    piece = position.detach().floor().clamp(0, table.pieces.shape[0] - 1)
+    return table.pieces[piece.long()], (position - piece).to(table.pieces.dtype)[:, None]
 
 
 def _tabulated(function: Callable[[Tensor], Tensor], low: float, high: float, pieces: int) -> Table:
     x = torch.linspace(low, high, pieces + 1, dtype=torch.float64)
     step = (high - low) / pieces
     value, slope, curvature = _with_derivatives(function, x)
-    return Table(low, step, torch.stack([value, step * slope, 0.5 * step**2 * curvature], dim=1))
+    first, second = step * slope, 0.5 * step**2 * curvature
+    a = (value[1:] - value[:-1]) - first[:-1] - second[:-1]
+    b = first[1:] - first[:-1] - 2.0 * second[:-1]
+    c = second[1:] - second[:-1]
+    higher = (10.0 * a - 4.0 * b + c, -15.0 * a + 7.0 * b - 2.0 * c, 6.0 * a - 3.0 * b + c)
+    return Table(low, step, torch.stack([value[:-1], first[:-1], second[:-1], *higher], dim=1))
 
 
 def _with_derivatives(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,10 +9,10 @@
 namespace alignn {
 
 // Mirrored field by field in execution/blocked/native_engine.py; T is float or double throughout.
-struct TableArguments {  // quintic pieces: f, step·f', step²·f''/2 at each knot, (n_knots, 3, width)
+struct TableArguments {  // coefficients of quintic pieces, (n_pieces, 6, width)
   double low, step;
-  int64_t n_knots;
-  const void* knots;
+  int64_t n_pieces;
+  const void* pieces;
 };
 
 struct NormArguments {
@@ -119,56 +119,46 @@ inline void update_row_back(W width, const T* x, const Norm<T>& norm, const T* g
 
 template <class T>
 struct Table {
-  const T* knots;
+  const T* pieces;
   double low, step;
-  int64_t n_knots;
+  int64_t n_pieces;
   explicit Table(const TableArguments& a)
-      : knots(static_cast<const T*>(a.knots)), low(a.low), step(a.step), n_knots(a.n_knots) {}
-
-  struct Place {
-    int64_t piece;
-    T t;
-  };
-  Place place(double x) const {
-    const double position = (x - low) / step;
-    int64_t piece = int64_t(std::floor(position));
-    piece = piece < 0 ? 0 : piece > n_knots - 2 ? n_knots - 2 : piece;
-    return {piece, T(position - double(piece))};
-  }
+      : pieces(static_cast<const T*>(a.pieces)), low(a.low), step(a.step), n_pieces(a.n_pieces) {}
 
   template <class W>
   void read(W width, double x, T* out) const {
-    const Place p = place(x);
-    const T t = p.t, s = T(1) - t, t3 = t * t * t, s3 = s * s * s;
-    const T a0 = s3 * (T(1) + t * (T(3) + T(6) * t)), a1 = s3 * t * (T(1) + T(3) * t), a2 = s3 * t * t;
-    const T b0 = t3 * (T(1) + s * (T(3) + T(6) * s)), b1 = -t3 * s * (T(1) + T(3) * s), b2 = t3 * s * s;
-    combine(width, p.piece, a0, a1, a2, b0, b1, b2, [&](int64_t f, T value) { out[f] = value; });
+    T t;
+    const T* const c = place(width, x, t);
+#pragma omp simd
+    for (int64_t f = 0; f < width; ++f) {
+      T value = c[5 * width + f];
+      for (int k = 4; k >= 0; --k) value = value * t + c[k * width + f];
+      out[f] = value;
+    }
   }
 
   // Σ gradient·f'(x)
   template <class W>
   double slope(W width, double x, const T* gradient) const {
-    const Place p = place(x);
-    const T t = p.t, s = T(1) - t, t2 = t * t, s2 = s * s;
-    const T a0 = T(-30) * t2 * s2, a1 = s2 * (T(1) - T(3) * t) * (T(1) + T(5) * t), a2 = s2 * t * (T(2) - T(5) * t);
-    const T b0 = -a0, b1 = t2 * (T(1) - T(3) * s) * (T(1) + T(5) * s), b2 = -t2 * s * (T(2) - T(5) * s);
-    const T* k = knots + p.piece * 3 * width;
-    T sum = 0;
+    T t, sum = 0;
+    const T* const c = place(width, x, t);
 #pragma omp simd reduction(+ : sum)
-    for (int64_t f = 0; f < width; ++f)
-      sum += gradient[f] * (a0 * k[f] + a1 * k[width + f] + a2 * k[2 * width + f] + b0 * k[3 * width + f] +
-                            b1 * k[4 * width + f] + b2 * k[5 * width + f]);
+    for (int64_t f = 0; f < width; ++f) {
+      T slope = T(5) * c[5 * width + f];
+      for (int k = 4; k >= 1; --k) slope = slope * t + T(k) * c[k * width + f];
+      sum += gradient[f] * slope;
+    }
     return double(sum) / step;
   }
 
  private:
-  template <class W, class F>
-  void combine(W width, int64_t piece, T a0, T a1, T a2, T b0, T b1, T b2, F use) const {
-    const T* k = knots + piece * 3 * width;
-#pragma omp simd
-    for (int64_t f = 0; f < width; ++f)
-      use(f, a0 * k[f] + a1 * k[width + f] + a2 * k[2 * width + f] + b0 * k[3 * width + f] + b1 * k[4 * width + f] +
-                 b2 * k[5 * width + f]);
+  template <class W>
+  const T* place(W width, double x, T& t) const {
+    const double position = (x - low) / step;
+    int64_t piece = int64_t(std::floor(position));
+    piece = piece < 0 ? 0 : piece > n_pieces - 1 ? n_pieces - 1 : piece;
+    t = T(position - double(piece));
+    return pieces + piece * 6 * width;
   }
 };
 
