@@ -27,6 +27,7 @@ class Table(NamedTuple):
 
 
 FEWEST_PIECES: Final = 256
+POINTS_AT_ONCE: Final = 128
 MOST_PIECES: Final = 8192
 TOLERANCE: Final[dict[torch.dtype, float]] = {torch.float32: 1e-7, torch.float64: 1e-11}
 """Error in values, and in slopes, relative to the largest one, at which a table is fine enough for a dtype."""
@@ -87,7 +88,13 @@ def _tabulated(function: Callable[[Tensor], Tensor], low: float, high: float, pi
 
 
 def _with_derivatives(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Values and two derivatives, (n, width) each."""
+    """Values and two derivatives, (n, width) each; a few points at a time, so that little memory is touched."""
+    parts = [_of_few(function, points) for points in x.split(POINTS_AT_ONCE)]
+    value, slope, curvature = (torch.cat(part) for part in zip(*parts, strict=True))
+    return value, slope, curvature
+
+
+def _of_few(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         value = function(x)
