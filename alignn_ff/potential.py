@@ -69,7 +69,7 @@ class Potential:
         self.dtype = dtype
         self.model = cast_network(model, dtype).to(device)
         self._requested, self._limits = backend, limits or Limits()
-        self._use(choose_backend(backend, self.model))
+        self._use(choose_backend(backend, self.model, self._limits))
 
     def _use(self, backend: str) -> None:
         self._evaluate = Frugal(backend, self.model, self._limits, device=self.device)

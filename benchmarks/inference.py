@@ -44,7 +44,29 @@ def si_smooth(cells: int, peer_python: str | None) -> list[Side]:
     return own + peers
 
 
-CASES: Final[dict[str, Case]] = {"si-smooth": Case("si-smooth, float32", "native", si_smooth, (1, 3, 5))}
+def published(config: str) -> Callable[[int, str | None], list[Side]]:
+    """A published network: ours, ours within 150 KiB an atom, and the published package."""
+
+    def sides(cells: int, peer_python: str | None) -> list[Side]:
+        ours = {"cells": cells, "config": config}
+        tight = {**ours, "backend": "native", "memory_limit_MB": 8 * cells**3 * 150 * 1024 / 1e6}
+        return [
+            Side("native", "published_alignn_ff", {**ours, "backend": "native"}, repeats=2),
+            Side("native, 150 KiB/atom", "published_alignn_ff", tight, repeats=2),
+            Side("eager", "published_alignn_ff", {**ours, "backend": "eager"}),
+            Side("alignn 2026.8.11", "published_alignn", {"cells": cells, "config": config}, peer_python),
+        ]
+
+    return sides
+
+
+CASES: Final[dict[str, Case]] = {
+    "si-smooth": Case("si-smooth, float32", "native", si_smooth, (1, 3, 5)),
+    "published 3+3": Case(
+        "3 + 3 layers of 128, cutoff 6 Å, 12 neighbours, float32", "native", published("3+3"), (3, 5)
+    ),
+    "published 2+2": Case("2 + 2 layers of 128, cutoff 5 Å, angles 3.5 Å, float32", "native", published("2+2"), (3, 5)),
+}
 """Name → what is compared."""
 
 

@@ -79,17 +79,18 @@ def report(title: str, rows: Sequence[Row], *, ours: str) -> None:
     """Print a table with µs per atom, and how many times slower than ``ours`` each side is."""
     reference = next((row.seconds for row in rows if row.side == ours), None)
     print(
-        f"\n{title}\n{'side':34s} {'µs/atom':>10s} {'±':>8s} {'ratio':>7s} {'CPU':>10s} {'peak MiB':>9s}  "
-        "parts, µs/atom"
+        f"\n{title}\n{'side':34s} {'µs/atom':>10s} {'±':>8s} {'ratio':>7s} {'CPU':>10s} {'peak MiB':>9s} "
+        f"{'KiB/atom':>9s}  parts, µs/atom"
     )
     for row in rows:
         micro = 1e6 / row.n_atoms
         parts = ", ".join(f"{name} {seconds * micro:.1f}" for name, seconds in row.parts.items())
+        held = 1024 * (row.peak_MiB - row.notes.get("loaded_MiB", 0.0)) / row.n_atoms
         ratio = "" if reference is None else f"{row.seconds / reference:7.2f}"
         print(
             f"{row.side:34s} {row.seconds * micro:10.1f} {row.spread * micro:8.1f} {ratio:>7s} "
             f"{row.cpu_seconds * micro:10.1f} "
-            f"{row.peak_MiB:9.0f}  {parts}"
+            f"{row.peak_MiB:9.0f} {held:9.1f}  {parts}"
         )
 
 

@@ -46,6 +46,70 @@ def alignn_ff(*, cells: int, model: str, backend: str = "auto", dtype: str = "fl
     return len(atoms), evaluate, {"backend": potential.backend}
 
 
+def published_fields(config: str) -> dict[str, Any]:
+    """A published training config with random weights: its documented force field, or its smallest."""
+    layers, cutoff, three_body = {"3+3": (3, 6.0, 6.0), "2+2": (2, 5.0, 3.5)}[config]
+    model = {
+        "name": "alignn_atomwise_pure",
+        "alignn_layers": layers,
+        "gcn_layers": layers,
+        "atom_input_features": 92,
+        "embedding_features": 64,
+        "hidden_features": 128,
+        "use_zbl": False,
+    }
+    graph = {"neighbor_strategy": "pure_torch", "cutoff": cutoff, "three_body_cutoff": three_body, "max_neighbors": 12}
+    return {"model": model, **graph}
+
+
+def published_alignn_ff(*, cells: int, config: str, backend: str = "auto", memory_limit_MB: float | None = None) -> Any:
+    """Our own execution of a published network: graph, and network with forces and stress."""
+    import torch
+
+    from alignn_ff.allocator import keep_freed_memory
+    from alignn_ff.checkpoint import Header
+    from alignn_ff.execution import Limits
+    from alignn_ff.graph.recipe import published_recipe
+    from alignn_ff.models import FAMILIES, ModelStatistics, build_model
+    from alignn_ff.potential import Potential
+
+    keep_freed_memory()
+    fields, statistics = published_fields(config), ModelStatistics((0.0,), 1.0, 1.0, 1.0)
+    family = FAMILIES[fields["model"]["name"]].config.model_validate(fields["model"])
+    header = Header(model=family, graph=published_recipe(fields), elements=(14,), statistics=statistics)
+    torch.manual_seed(0)
+    model = build_model(header.model, header.graph, header.elements, header.statistics).eval().requires_grad_(False)
+    limits = None if memory_limit_MB is None else Limits(int(memory_limit_MB * 1e6))
+    potential = Potential(
+        config, header, model, device=torch.device("cpu"), dtype=torch.float32, backend=backend, limits=limits
+    )
+    atoms = silicon(cells)
+    potential.predict([silicon(1)], derivatives=limits is None)
+
+    def evaluate() -> Parts:
+        start = time.perf_counter()
+        prepared = potential.prepare(atoms)
+        middle = time.perf_counter()
+        potential.evaluate(prepared.system, prepared.graph)
+        return {"graph": middle - start, "network": time.perf_counter() - middle}
+
+    return len(atoms), evaluate, {"backend": potential.backend}
+
+
+def published_alignn(*, cells: int, config: str) -> Any:
+    """The published package itself, its own calculator."""
+    import torch
+    from alignn.ff.calculators import AlignnAtomwiseCalculator
+    from alignn.models.alignn_atomwise_pure import ALIGNNAtomWisePure, ALIGNNAtomWisePureConfig
+
+    torch.manual_seed(0)
+    fields = {**published_fields(config), "atom_features": "cgcnn", "use_canonize": True}
+    network = ALIGNNAtomWisePure(ALIGNNAtomWisePureConfig(**fields["model"])).eval()
+    calculator = AlignnAtomwiseCalculator(model=network, config=fields, device="cpu")
+    calculator.calculate(silicon(1))
+    return ase_calculator(silicon(cells), calculator)
+
+
 def ase_calculator(atoms: Any, calculator: Any) -> Any:
     """Any ASE calculator: energy, forces and stress of atoms that moved."""
     atoms.calc = calculator
@@ -216,6 +280,8 @@ KINDS: Final[dict[str, Kind]] = {
     "alignn_ff": alignn_ff,
     "chgnet": chgnet,
     "mace": mace,
+    "published_alignn": published_alignn,
+    "published_alignn_ff": published_alignn_ff,
     "train_alignn": train_alignn,
     "train_alignn_ff": train_alignn_ff,
 }
@@ -228,8 +294,9 @@ def main() -> None:
     description = json.loads(sys.argv[1])
     torch.set_num_threads(description["threads"])
     n_atoms, evaluate, notes = KINDS[description["kind"]](**description["options"])
+    loaded = peak_memory()
     evaluate()
-    answer({"n_atoms": n_atoms, **notes})
+    answer({"n_atoms": n_atoms, "loaded_MiB": loaded, **notes})
     for _ in sys.stdin:
         runs = []
         for _ in range(description["repeats"]):
@@ -237,8 +304,12 @@ def main() -> None:
             parts = evaluate()
             runs.append((sum(parts.values()), parts, time.process_time() - before))
         seconds, best, _ = min(runs, key=lambda run: run[0])
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        answer({"seconds": seconds, **best, "cpu_seconds": min(run[2] for run in runs), "peak_MiB": peak})
+        answer({"seconds": seconds, **best, "cpu_seconds": min(run[2] for run in runs), "peak_MiB": peak_memory()})
+
+
+def peak_memory() -> float:
+    """Largest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def answer(content: dict[str, Any]) -> None:

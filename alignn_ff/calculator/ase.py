@@ -10,7 +10,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
-from alignn_ff.execution import BackendName
+from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import VerletSkin
 from alignn_ff.log import get_logger
 from alignn_ff.models import training_differences
@@ -32,6 +32,7 @@ class AlignnCalculator(Calculator):
         device: "auto", "cpu", "cuda", …
         dtype: "float32" or "float64" network; geometry and sums are float64 always.
         backend: how the network is executed; "auto" takes the fastest one that starts at once.
+        limits: what an evaluation may use; None is no bound.
 
     Raises:
         ModelNotFoundError, CheckpointError, PropertyModelError, ConfigError: at construction.
@@ -48,9 +49,11 @@ class AlignnCalculator(Calculator):
         device: str = "auto",
         dtype: Precision = "float32",
         backend: BackendName = "auto",
+        limits: Limits | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._model, self._device, self._dtype, self._backend = model, device, dtype, backend
+        self._limits = limits
         self._potential: Potential | None = None
         self._skin = VerletSkin()
         if str(model) != "auto":
@@ -124,7 +127,12 @@ class AlignnCalculator(Calculator):
                 self._potential = self._model
             else:
                 self._potential = load_potential(
-                    self._model, device=self._device, dtype=self._dtype, backend=self._backend, for_atoms=atoms
+                    self._model,
+                    device=self._device,
+                    dtype=self._dtype,
+                    backend=self._backend,
+                    limits=self._limits,
+                    for_atoms=atoms,
                 )
             _say_what_differs(self._potential)
         return self._potential

@@ -12,6 +12,7 @@ from alignn_ff.cli.options import (
     Dtype,
     DtypeOption,
     JsonOption,
+    MemoryLimitOption,
     ModelOption,
     StructureArgument,
 )
@@ -28,6 +29,7 @@ def energy(
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
     backend: BackendOption = Backend.auto,
+    memory_limit: MemoryLimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Energy, forces and stress of a structure as it is."""
@@ -39,7 +41,10 @@ def energy(
 
     atoms = read_structure(structure)
     result = single_point(
-        atoms, load_calculator(atoms, model=model, device=device, dtype=dtype.value, backend=backend.value)
+        atoms,
+        load_calculator(
+            atoms, model=model, device=device, dtype=dtype.value, backend=backend.value, memory_limit=memory_limit
+        ),
     )
     if as_json:
         typer.echo(json.dumps(result.to_json(), allow_nan=False))

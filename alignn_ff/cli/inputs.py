@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from alignn_ff.calculator import AlignnCalculator
-    from alignn_ff.execution import BackendName
+    from alignn_ff.execution import BackendName, Limits
     from alignn_ff.potential import Precision
     from alignn_ff.train import DataKeys
 
 
 def load_calculator(
-    atoms: "Atoms", *, model: str, device: str, dtype: "Precision", backend: "BackendName" = "auto"
+    atoms: "Atoms",
+    *,
+    model: str,
+    device: str,
+    dtype: "Precision",
+    backend: "BackendName" = "auto",
+    memory_limit: str | None = None,
 ) -> "AlignnCalculator":
     """The calculator for a structure.
 
@@ -29,7 +35,26 @@ def load_calculator(
     from alignn_ff.calculator import AlignnCalculator
     from alignn_ff.potential import load_potential
 
-    return AlignnCalculator(load_potential(model, device=device, dtype=dtype, backend=backend, for_atoms=atoms))
+    limits = parse_limits(memory_limit)
+    potential = load_potential(model, device=device, dtype=dtype, backend=backend, limits=limits, for_atoms=atoms)
+    return AlignnCalculator(potential)
+
+
+def parse_limits(memory_limit: str | None) -> "Limits | None":
+    """What an evaluation may use: "4GB", "500 MB", "2GiB"; None is no bound.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    from alignn_ff.execution import Limits
+
+    if memory_limit is None:
+        return None
+    parts = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([kMGT]i?)B\s*", memory_limit)
+    if parts is None or float(parts[1]) == 0:
+        raise ConfigError(f"memory limit is {memory_limit!r}; it takes a number and kB, MB, GB, KiB, MiB, GiB: 4GB")
+    base = 1024 if parts[2].endswith("i") else 1000
+    return Limits(memory_bytes=int(float(parts[1]) * base ** (1 + "kMGT".index(parts[2][0]))))
 
 
 def parse_supercell(text: str) -> tuple[int, int, int]:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from alignn_ff.cli.console import errors, stoppable
-from alignn_ff.cli.options import Backend, BackendOption, DeviceOption, Dtype, DtypeOption, ModelOption, OverwriteOption
+from alignn_ff.cli.options import (
+    Backend,
+    BackendOption,
+    DeviceOption,
+    Dtype,
+    DtypeOption,
+    MemoryLimitOption,
+    ModelOption,
+    OverwriteOption,
+)
 from alignn_ff.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -131,6 +140,7 @@ def md(
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
     backend: BackendOption = Backend.auto,
+    memory_limit: MemoryLimitOption = None,
 ) -> None:
     """Molecular dynamics: frames, a log of energies, the last structure, and a summary with the energy drift.
 
@@ -182,7 +192,9 @@ def md(
     atoms = read_structure(structure)
     files = md_files(structure, prefix=output, formats=config.formats)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value, backend=backend.value)
+    calculator = load_calculator(
+        atoms, model=model, device=device, dtype=dtype.value, backend=backend.value, memory_limit=memory_limit
+    )
     with stoppable(f"{files.trajectory} and {files.log} hold what was done so far"), _progress(config.steps) as show:
         command = shlex.join(["alignn-ff", *sys.argv[1:]])
         result = run_md(atoms, calculator, config=config, files=files, on_step=show, command=command)

@@ -19,6 +19,7 @@ class Backend(StrEnum):
 
     auto = "auto"
     eager = "eager"
+    blocked = "blocked"
     native = "native"
 
 
@@ -44,7 +45,18 @@ DtypeOption = Annotated[
 BackendOption = Annotated[
     Backend,
     typer.Option(
-        "--backend", help="native: C++ kernels for smooth models on the CPU; auto takes what is fastest and at hand."
+        "--backend",
+        help="native: C++ kernels on the CPU; blocked: published models within a limit of memory; "
+        "auto takes what is fastest and at hand.",
+    ),
+]
+MemoryLimitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="Most that an evaluation of a published model may hold, e.g. 4GB or 500MB; slower where it is tight.",
+        show_default="none",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, to stdout.")]

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from alignn_ff.cli.console import errors, stoppable
-from alignn_ff.cli.options import Backend, BackendOption, DeviceOption, Dtype, ModelOption, OverwriteOption
+from alignn_ff.cli.options import Backend, BackendOption, DeviceOption, Dtype, MemoryLimitOption, ModelOption, OverwriteOption
 from alignn_ff.errors import ConfigError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 
@@ -52,6 +52,7 @@ def relax(
         typer.Option(help="Precision of the network. float64: so that tight --fmax are reached; float32 is faster."),
     ] = Dtype.float64,
     backend: BackendOption = Backend.auto,
+    memory_limit: MemoryLimitOption = None,
     fmax: Annotated[
         float, typer.Option(help="Converged when no force, nor volume × stress / atoms, exceeds this, eV/Å.")
     ] = 0.01,
@@ -126,7 +127,9 @@ def relax(
 
         check_figure(plot)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = load_calculator(atoms, model=model, device=device, dtype=dtype.value, backend=backend.value)
+    calculator = load_calculator(
+        atoms, model=model, device=device, dtype=dtype.value, backend=backend.value, memory_limit=memory_limit
+    )
     place = str(Path(model).absolute()) if Path(model).exists() else model
     records = _records(
         files, {"model": place, "device": device, "dtype": dtype.value, "backend": calculator.potential.backend}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from alignn_ff.errors import CompilerError, ConfigError
+from alignn_ff.execution import blocked
 from alignn_ff.execution.contract import Evaluate, Limits
 from alignn_ff.execution.eager import build_eager
 from alignn_ff.execution.native import build_native, native_refusal
@@ -17,7 +18,7 @@ from alignn_ff.native import cached_kernels
 
 log = get_logger("execution")
 
-BackendName = Literal["auto", "eager", "native"]
+BackendName = Literal["auto", "eager", "blocked", "native"]
 
 
 class Backend(NamedTuple):
@@ -27,11 +28,13 @@ class Backend(NamedTuple):
         refusal: says why a model cannot run on it, None where it can.
         build: makes the evaluation of a model, which is on its device and in its dtype.
         at_once: says whether it can be built now without compiling anything.
+        keeps_limits: says whether an evaluation of a model keeps to :class:`Limits`.
     """
 
     refusal: Callable[[EnergyModel], str | None]
     build: Callable[[EnergyModel, Limits], Evaluate]
     at_once: Callable[[], bool]
+    keeps_limits: Callable[[EnergyModel], bool]
 
 
 def _kernels_are_there() -> bool:
@@ -42,14 +45,40 @@ def _kernels_are_there() -> bool:
         return False
 
 
+def _native_refusal(model: EnergyModel) -> str | None:
+    return blocked.native_refusal(model) if blocked.is_published(model) else native_refusal(model)
+
+
+def _build_native(model: EnergyModel, limits: Limits) -> Evaluate:
+    build = blocked.build_native if blocked.is_published(model) else build_native
+    return build(model, limits)
+
+
+def _always() -> bool:
+    return True
+
+
+def _never(_model: EnergyModel) -> None:
+    return None
+
+
+def _yes(_model: EnergyModel) -> bool:
+    return True
+
+
+def _no(_model: EnergyModel) -> bool:
+    return False
+
+
 BACKENDS: Final[dict[str, Backend]] = {
-    "eager": Backend(refusal=lambda model: None, build=build_eager, at_once=lambda: True),  # noqa: ARG005
-    "native": Backend(refusal=native_refusal, build=build_native, at_once=_kernels_are_there),
+    "eager": Backend(_never, build_eager, at_once=_always, keeps_limits=_no),
+    "blocked": Backend(blocked.refusal, blocked.build_blocked, at_once=_always, keeps_limits=_yes),
+    "native": Backend(_native_refusal, _build_native, at_once=_kernels_are_there, keeps_limits=blocked.is_published),
 }
 """Name → backend."""
 
-PREFERENCE: Final[tuple[str, ...]] = ("native", "eager")
-"""Fastest first; "auto" takes the first that can run a model and start at once."""
+PREFERENCE: Final[tuple[str, ...]] = ("native", "eager", "blocked")
+"""Fastest first; "auto" takes the first that can run a model, keep to the limits, and start at once."""
 
 
 COMPILE_SECONDS: Final = 30.0
@@ -65,18 +94,27 @@ def pays_to_compile(model: EnergyModel, *, n_evaluations: int, n_atoms: int) -> 
     return saved > COMPILE_SECONDS and BACKENDS["native"].refusal(model) is None
 
 
-def choose_backend(name: str, model: EnergyModel) -> str:
+def choose_backend(name: str, model: EnergyModel, limits: Limits = Limits()) -> str:  # noqa: B008 - immutable
     """The backend that a user's word stands for.
 
     Raises:
-        ConfigError: there is no such backend, or it cannot run this model.
+        ConfigError: there is no such backend, or it cannot run this model, or not within the limits.
     """
     if name == "auto":
-        fits = (n for n in PREFERENCE if BACKENDS[n].refusal(model) is None and BACKENDS[n].at_once())
-        return next(fits)
+        fits = [n for n in PREFERENCE if _refusal(n, model, limits) is None and BACKENDS[n].at_once()]
+        if not fits:
+            raise ConfigError(f"memory_limit cannot be kept: {_refusal('eager', model, limits)}; leave it out")
+        return fits[0]
     if name not in BACKENDS:
         raise ConfigError(f"backend is {name!r}; allowed are auto, {', '.join(BACKENDS)}")
-    reason = BACKENDS[name].refusal(model)
+    reason = _refusal(name, model, limits)
     if reason is not None:
         raise ConfigError(f"backend {name!r} cannot run this model: {reason}; take auto or eager")
     return name
+
+
+def _refusal(name: str, model: EnergyModel, limits: Limits) -> str | None:
+    reason = BACKENDS[name].refusal(model)
+    if reason is None and limits.memory_bytes is not None and not BACKENDS[name].keeps_limits(model):
+        return "only published force fields on the backends native and blocked keep to a memory_limit"
+    return reason

@@ -1,0 +1,74 @@
+"""The two backends for published force fields, and what they do about a limit of memory."""
+
+from alignn_ff.errors import MemoryLimitError
+from alignn_ff.execution.blocked.contract import Engine
+from alignn_ff.execution.blocked.evaluate import BlockedEvaluation, Resources
+from alignn_ff.execution.blocked.memory import forecast
+from alignn_ff.execution.blocked.native_engine import CHANNELS, WIDEST, NativeEngine
+from alignn_ff.execution.blocked.network import Keep
+from alignn_ff.execution.blocked.torch_engine import TorchEngine
+from alignn_ff.execution.blocked.weights import refusal
+from alignn_ff.execution.contract import Evaluate, Limits
+from alignn_ff.graph import AtomicGraph
+from alignn_ff.models import EnergyModel
+from alignn_ff.models.published_atomwise import AtomwiseEnergy
+from alignn_ff.native import DTYPES, find_kernels
+
+ROWS = 2048
+"""Edges of a block on torch's operations."""
+
+
+def native_refusal(model: EnergyModel) -> str | None:
+    """Why a model cannot run on the C++ engine, None where it can; says nothing about a compiler."""
+    reason = refusal(model)
+    if reason is not None:
+        return reason
+    weight, width = next(model.parameters()), _width(model)
+    if weight.device.type != "cpu" or weight.dtype not in DTYPES:
+        return f"it is for float32 and float64 on the CPU, and the model is in {weight.dtype} on {weight.device}"
+    if width % CHANNELS or width > WIDEST:
+        return f"it is for hidden_features in multiples of {CHANNELS} up to {WIDEST}, and the model has {width}"
+    return None
+
+
+def build_native(model: EnergyModel, limits: Limits) -> Evaluate:
+    """Evaluate on C++ kernels, compiling them if this machine has none yet.
+
+    Raises:
+        CompilerError: there is no compiler, or it failed.
+    """
+    return _build(model, NativeEngine(find_kernels()), 0, limits)
+
+
+def build_blocked(model: EnergyModel, limits: Limits) -> Evaluate:
+    """Evaluate on torch's own operations."""
+    return _build(model, TorchEngine(ROWS), ROWS, limits)
+
+
+def _build(model: EnergyModel, engine: Engine, block_rows: int, limits: Limits) -> Evaluate:
+    assert isinstance(model, AtomwiseEnergy)
+    dtype = next(model.parameters()).dtype
+
+    def resources(graph: AtomicGraph) -> Resources:
+        if limits.memory_bytes is None:
+            return Resources(engine, Keep.GATES)
+        needed = {keep: forecast(model.network, graph, keep, dtype, block_rows) for keep in Keep}
+        for keep, n_bytes in needed.items():
+            if n_bytes <= limits.memory_bytes:
+                return Resources(engine, keep)
+        raise MemoryLimitError(
+            f"an evaluation of {graph.atomic_numbers.shape[0]} atoms with {graph.line_src.shape[0]} angles needs "
+            f"{_gigabytes(min(needed.values()))} at least, and memory_limit is {_gigabytes(limits.memory_bytes)}; "
+            "allow more, or take a smaller structure or batch"
+        )
+
+    return BlockedEvaluation(model, resources)
+
+
+def _width(model: EnergyModel) -> int:
+    assert isinstance(model, AtomwiseEnergy)
+    return model.network.atom_embedding.linear.out_features
+
+
+def _gigabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.2f} GB"

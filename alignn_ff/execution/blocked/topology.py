@@ -1,0 +1,111 @@
+"""Who sends to whom, ordered so that a block of edges owns the sums of its targets.
+
+On the line graph the angles at an atom join its incoming bonds (sources) with its outgoing ones (targets): sorted by
+that atom, a block owns the sums over its sources too, and blocks share nothing.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from alignn_ff.graph import AtomicGraph
+
+
+class Topology(NamedTuple):
+    """Edges in groups of targets; rows of edge arrays are in this order.
+
+    Attributes:
+        targets: (n_targets,) int64, node ids, group by group.
+        starts: (n_targets + 1,) int64, where the edges of each of ``targets`` begin.
+        groups: (n_groups + 1,) int64, where each group begins in ``targets``.
+        sources: (n_edges,) int64, node id that each edge comes from.
+        disjoint: whether no two groups share a source.
+    """
+
+    targets: Tensor
+    starts: Tensor
+    groups: Tensor
+    sources: Tensor
+    disjoint: bool
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges."""
+        return self.sources.shape[0]
+
+
+class LineTopology(NamedTuple):
+    """The line graph; its nodes are numbered by their rank among the bonds that take part in angles.
+
+    Attributes:
+        nodes: (n_nodes,) int64, bond ids.
+        others: (n_bonds − n_nodes,) int64, bonds without angles.
+        topology: of the nodes.
+        order: (n_triplets,) int64, the triplet of the graph that each row is.
+    """
+
+    nodes: Tensor
+    others: Tensor
+    topology: Topology
+    order: Tensor
+
+    @property
+    def partial(self) -> bool:
+        """Whether some bonds take part in no angle."""
+        return self.others.shape[0] > 0
+
+
+def bond_topology(graph: AtomicGraph) -> Topology:
+    """The bond graph, atom by atom, its edges in the order that they have."""
+    n_atoms = graph.atomic_numbers.shape[0]
+    atoms = torch.arange(n_atoms + 1, device=graph.edge_dst.device)
+    starts = _starts(torch.bincount(graph.edge_dst, minlength=n_atoms))
+    return Topology(atoms[:-1], starts, atoms, graph.edge_src, disjoint=False)
+
+
+def line_topology(graph: AtomicGraph) -> LineTopology:
+    """The line graph, sorted by the atom at the corner."""
+    nodes, n_bonds, n_atoms = graph.line_nodes, graph.edge_src.shape[0], graph.atomic_numbers.shape[0]
+    n_nodes, device = nodes.shape[0], nodes.device
+    rank_of = torch.full((n_bonds,), -1, device=device)
+    rank_of[nodes] = torch.arange(n_nodes, device=device)
+    corner = graph.edge_src[nodes]
+    targets = torch.argsort(corner, stable=True)
+    counts = torch.bincount(rank_of[graph.line_dst], minlength=n_nodes)
+    first, counts = _starts(counts)[:-1][targets], counts[targets]
+    starts = _starts(counts)
+    n_triplets = graph.line_dst.shape[0]
+    order = torch.repeat_interleave(first - starts[:-1], counts, output_size=n_triplets)
+    order += torch.arange(n_triplets, device=device)
+    groups = _starts(torch.bincount(corner, minlength=n_atoms))
+    topology = Topology(targets, starts, groups, rank_of[graph.line_src[order]], disjoint=True)
+    return LineTopology(nodes, torch.nonzero(rank_of < 0).squeeze(1), topology, order)
+
+
+class Block(NamedTuple):
+    """A run of whole groups: its targets and its edges."""
+
+    targets: slice
+    edges: slice
+
+
+def blocks(topology: Topology, n_rows: int) -> Iterator[Block]:
+    """Runs of groups with at most ``n_rows`` edges each, or a single group where it has more."""
+    ends = topology.starts[topology.groups].cpu()
+    targets = topology.groups.cpu()
+    n_groups, group = targets.shape[0] - 1, 0
+    while group < n_groups:
+        fitting = int(torch.searchsorted(ends, ends[group] + n_rows, right=True)) - 1
+        end = min(max(fitting, group + 1), n_groups, group + n_rows)
+        yield Block(
+            slice(int(targets[group]), int(targets[end])),
+            slice(int(ends[group]), int(ends[end])),
+        )
+        group = end
+
+
+def _starts(counts: Tensor) -> Tensor:
+    """(n + 1,) where each of n runs begins, and the end."""
+    return torch.nn.functional.pad(counts.cumsum(0), (1, 0))

@@ -1,0 +1,149 @@
+"""The engine on torch's own operations, a block of edges at a time: any device, nothing to compile."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from alignn_ff.execution.blocked.contract import EdgeInput, EdgeOutput, Gradients
+from alignn_ff.execution.blocked.rows import update, update_pulled_back
+from alignn_ff.execution.blocked.table import read, read_slope
+from alignn_ff.execution.blocked.topology import Block, Topology, blocks
+from alignn_ff.execution.blocked.weights import Convolution
+from alignn_ff.nn.gated_average import VANISHING
+
+
+class _Gated(NamedTuple):
+    """A block half-way: who is whose, messages, gates, their sums, and the average."""
+
+    sources: Tensor
+    targets: Tensor
+    rank: Tensor
+    message: Tensor
+    gate: Tensor
+    total: Tensor
+    average: Tensor
+
+
+class TorchEngine:
+    """Blocks of at most ``n_rows`` edges."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.n_rows = n_rows
+
+    def convolve(
+        self,
+        layer: Convolution,
+        topology: Topology,
+        nodes: Tensor,
+        projections: Tensor,
+        edges: EdgeInput,
+        output: EdgeOutput,
+    ) -> Tensor:
+        """See :class:`~alignn_ff.execution.blocked.contract.Engine`."""
+        updated = torch.empty_like(nodes)
+        own = projections.chunk(4, dim=1)[3]
+        for block in blocks(topology, self.n_rows):
+            gates, states = _edge_rows(layer, topology, edges, block, states_wanted=output.wanted)
+            half = _gated(topology, projections, gates, block)
+            updated[half.targets] = nodes[half.targets] + update(own[half.targets] + half.average, layer.node_norm)
+            if output.wanted:
+                assert states is not None
+                _keep(states + update(half.message, layer.edge_norm), output, block)
+        return updated
+
+    def pull_back(
+        self, layer: Convolution, topology: Topology, projections: Tensor, edges: EdgeInput, gradients: Gradients
+    ) -> Tensor:
+        """See :class:`~alignn_ff.execution.blocked.contract.Engine`."""
+        result = torch.zeros_like(projections)
+        d_source, d_target, d_value, d_own = result.chunk(4, dim=1)
+        _, _, value, own = projections.chunk(4, dim=1)
+        for block in blocks(topology, self.n_rows):
+            gates, _ = _edge_rows(layer, topology, edges, block, states_wanted=False)
+            half = _gated(topology, projections, gates, block)
+            d_new = gradients.nodes[half.targets]
+            d_inner = update_pulled_back(d_new, own[half.targets] + half.average, layer.node_norm)
+            d_own[half.targets] = d_inner
+            d_sum = (d_inner / (half.total + VANISHING))[half.rank]
+            sent = d_sum * half.gate
+            d_message = (value[half.sources] - half.average[half.rank]).mul_(sent).mul_(1.0 - half.gate)
+            d_value.index_add_(0, half.sources, sent)
+            if gradients.states_read:
+                assert gradients.states is not None
+                d_message += update_pulled_back(gradients.states[block.edges], half.message, layer.edge_norm)
+            d_source.index_add_(0, half.sources, d_message)
+            d_target[half.targets] = d_target.new_zeros(d_inner.shape).index_add(0, half.rank, d_message)
+            _hand_down(d_message, layer, edges, gradients, block)
+        return result
+
+
+def _edge_rows(
+    layer: Convolution, topology: Topology, edges: EdgeInput, block: Block, *, states_wanted: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Gates p of a block, and states y where it is wanted or at hand."""
+    rows = block.edges
+    if edges.gates is not None:
+        return edges.gates[rows], None if edges.states is None else edges.states[rows]
+    if edges.states is not None:
+        states = edges.states[rows]
+        return torch.addmm(layer.edges_bias, states, layer.edges.mT), states
+    assert edges.angles is not None
+    cosines = edges.angles.cosines[rows]
+    gates = read(edges.angles.gates, cosines)
+    if not edges.lower:
+        return gates, read(edges.angles.states, cosines) if states_wanted else None
+    states = read(edges.angles.states, cosines)
+    for lower in edges.lower:
+        source_gate, target_gate = lower.projections.chunk(2, dim=1)
+        _, _, message = _messages(topology, source_gate, target_gate, gates, block)
+        states = states + update(message, lower.layer.edge_norm)
+        gates = torch.addmm(lower.following.edges_bias, states, lower.following.edges.mT)
+    return gates, states
+
+
+def _messages(
+    topology: Topology, source_gate: Tensor, target_gate: Tensor, gates: Tensor, block: Block
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Source of each edge, rank of its target in the block, and m."""
+    targets, sources = topology.targets[block.targets], topology.sources[block.edges]
+    starts = topology.starts[block.targets.start : block.targets.stop + 1]
+    local = torch.arange(targets.shape[0], device=targets.device)
+    rank = torch.repeat_interleave(local, starts.diff(), output_size=sources.shape[0])
+    return sources, rank, source_gate[sources].add_(target_gate[targets][rank]).add_(gates)
+
+
+def _gated(topology: Topology, projections: Tensor, gates: Tensor, block: Block) -> _Gated:
+    source_gate, target_gate, value, _ = projections.chunk(4, dim=1)
+    sources, rank, message = _messages(topology, source_gate, target_gate, gates, block)
+    targets = topology.targets[block.targets]
+    gate = torch.sigmoid(message)
+    none = gate.new_zeros(targets.shape[0], gate.shape[1])
+    total = none.index_add(0, rank, gate)
+    average = none.index_add(0, rank, gate * value[sources]) / (total + VANISHING)
+    return _Gated(sources, targets, rank, message, gate, total, average)
+
+
+def _keep(states: Tensor, output: EdgeOutput, block: Block) -> None:
+    if output.gates is not None:
+        assert output.following is not None
+        following = output.following
+        torch.addmm(following.edges_bias, states, following.edges.mT, out=output.gates[block.edges])
+    if output.states is not None:
+        output.states[block.edges] = states
+
+
+def _hand_down(d_message: Tensor, layer: Convolution, edges: EdgeInput, gradients: Gradients, block: Block) -> None:
+    """∂E/∂message to what the edges were made of."""
+    rows = block.edges
+    if gradients.cosines is not None:
+        assert edges.angles is not None
+        cosines = edges.angles.cosines[rows]
+        along = (read_slope(edges.angles.gates, cosines) * d_message).sum(1)
+        if gradients.states_read:
+            assert gradients.states is not None
+            along += (read_slope(edges.angles.states, cosines) * gradients.states[rows]).sum(1)
+        gradients.cosines[rows] = along.to(gradients.cosines.dtype)
+    elif gradients.states is not None:
+        below = gradients.states[rows]
+        below.addmm_(d_message, layer.edges, beta=1.0 if gradients.states_read else 0.0)
