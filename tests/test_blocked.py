@@ -130,7 +130,7 @@ def test_single_precision_is_as_close_to_double_as_eager_is(
             assert error < 2.0 * allowed + 1e-9
 
 
-def test_number_of_threads_changes_no_bit(kernels: Kernels) -> None:
+def test_number_of_threads_changes_rounding_at_most(kernels: Kernels) -> None:
     potential = tiny_potential(HEADERS["3 + 2 layers"], dtype="float32")
     evaluate = BACKENDS["native"].build(potential.model, Limits())
     batch = inputs(potential)

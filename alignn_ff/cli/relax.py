@@ -9,7 +9,15 @@ import typer
 from typer.core import TyperCommand
 
 from alignn_ff.cli.console import errors, stoppable
-from alignn_ff.cli.options import Backend, BackendOption, DeviceOption, Dtype, MemoryLimitOption, ModelOption, OverwriteOption
+from alignn_ff.cli.options import (
+    Backend,
+    BackendOption,
+    DeviceOption,
+    Dtype,
+    MemoryLimitOption,
+    ModelOption,
+    OverwriteOption,
+)
 from alignn_ff.errors import ConfigError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 
