@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="ensembles, with commas")
     arguments = parser.parse_args()
     if arguments.model is None:
-        crystal, temperatures, pressure, timestep = neighbour_crystal(), (200.0, 215.0), 0.7, 2.0
+        crystal, temperatures, pressure, timestep = neighbour_crystal(), (200.0, 215.0), 0.3, 2.0
         calculator = MorseNeighbours(crystal)
     else:
         crystal, temperatures, pressure, timestep = bulk("Si", a=5.469, cubic=True) * 3, (300.0, 324.0), 0.8, 1.0
