@@ -76,6 +76,11 @@ class Potential:
         self._memory = MemoryGate(backend, self.header.model, self._limits, dtype=self.dtype, device=self.device)
 
     @property
+    def limits(self) -> Limits:
+        """What an evaluation may use."""
+        return self._limits
+
+    @property
     def backend(self) -> str:
         """How the model is executed, a name of ``execution.BACKENDS``."""
         return self._evaluate.backend

@@ -131,7 +131,7 @@ def test_auto_takes_native_only_if_it_is_compiled_already(compiled_folder: Path,
 
 
 def test_native_says_why_it_cannot_run_a_model() -> None:
-    with pytest.raises(ConfigError, match="it is for alignn_smooth alone; take auto or eager"):
+    with pytest.raises(ConfigError, match="multiples of 16 up to 512, and the model has 8; take auto or eager"):
         choose_backend("native", tiny_model(HEADERS["atomwise"]))
     with pytest.raises(ConfigError, match="it is for the CPU, and the model is on meta"):
         choose_backend("native", tiny_model(tiny_header()).to("meta"))

@@ -30,6 +30,7 @@ class ModelRecord:
         backend: how the model is executed.
         threads: how many the processor's kernels use.
         path: of the model file, absolute.
+        memory_limit_bytes: what an evaluation may use; None is no bound.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ModelRecord:
     backend: str | None = None
     threads: int | None = None
     path: str | None = None
+    memory_limit_bytes: int | None = None
 
 
 def describe_model(calculator: BaseCalculator) -> ModelRecord:
@@ -57,6 +59,7 @@ def describe_model(calculator: BaseCalculator) -> ModelRecord:
         backend=potential.backend,
         threads=torch.get_num_threads(),
         path=None if path is None else str(path),
+        memory_limit_bytes=potential.limits.memory_bytes,
     )
 
 

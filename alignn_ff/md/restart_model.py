@@ -6,6 +6,7 @@ from typing import Any, cast
 from alignn_ff import zoo
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import AlignnError, CheckpointError
+from alignn_ff.execution import Limits
 from alignn_ff.log import get_logger
 from alignn_ff.md.provenance import ModelRecord, file_digest, software_versions
 from alignn_ff.potential import Potential, load_potential
@@ -68,7 +69,9 @@ def say_what_differs(then: ModelRecord, now: ModelRecord, versions: Mapping[str,
 
 def circumstances(record: ModelRecord) -> dict[str, str]:
     """What decides the bits of a model's numbers beside its weights."""
-    return {name: str(getattr(record, name)) for name in ("dtype", "device", "backend", "threads")}
+    return {
+        name: str(getattr(record, name)) for name in ("dtype", "device", "backend", "threads", "memory_limit_bytes")
+    }
 
 
 def _load(place: str, record: ModelRecord) -> Potential:
@@ -77,4 +80,5 @@ def _load(place: str, record: ModelRecord) -> Potential:
         device=record.device or "auto",
         dtype=cast(Any, record.dtype or "float32"),
         backend=cast(Any, record.backend or "auto"),
+        limits=Limits(record.memory_limit_bytes),
     )
