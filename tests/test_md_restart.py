@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import h5py
@@ -17,6 +18,7 @@ from ase.constraints import FixAtoms
 
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import CheckpointError, ConfigError, OutputError
+from alignn_ff.execution import Limits
 from alignn_ff.md import (
     ENSEMBLES,
     MDConfig,
@@ -29,8 +31,11 @@ from alignn_ff.md import (
     run_md,
 )
 from alignn_ff.md.integrator_state import STATE
+from alignn_ff.md.provenance import describe_model
 from alignn_ff.md.restart import previous, read_restart
+from alignn_ff.md.restart_model import find_model, record_from_json
 from alignn_ff.md.stage import READS
+from alignn_ff.potential import load_potential
 from tests.pair_crystal import Morse, morse_cluster, morse_crystal
 
 EVERY_RUN = [
@@ -304,6 +309,16 @@ def test_a_restart_takes_only_what_it_does_not_know(silicon: Path, si_model_file
     assert summary["model"]["backend"]
     assert summary["model"]["threads"] >= 1
     assert "same machine" in summary["reproducible"]
+
+
+def test_a_restart_takes_backend_and_memory_limit_of_its_run() -> None:
+    published = Path(__file__).parent / "data" / "published" / "atomwise-ff-fast"
+    limits = Limits(memory_bytes=2**30)
+    potential = load_potential(published, dtype="float64", backend="blocked", limits=limits)
+    record = describe_model(AlignnCalculator(potential))
+    again = find_model(record_from_json(json.loads(json.dumps(asdict(record))))).potential
+    assert (again.backend, again.limits, again.dtype) == ("blocked", limits, potential.dtype)
+    assert describe_model(AlignnCalculator(again)) == record
 
 
 def test_other_circumstances_are_said(
