@@ -1,4 +1,4 @@
-"""Sums of rows over neighbours: torch's embedding bags, index_add, scatter_add, and torch-scatter where it is installed.
+"""Sums of rows over neighbours: torch's embedding bags, index_add, scatter_add, and torch-scatter if it is installed.
 
     python benchmarks/sums.py --threads 1
 
