@@ -81,8 +81,8 @@ def mention_other_kernels(before: str, now: TrainingKernels) -> None:
     """
     if before and before != now.name:
         log.warning(
-            "this run has used the kernels %r so far and goes on with %r: results will differ from those of a run in one "
-            "piece by rounding, and its speed may change",
+            "this run has used the kernels %r so far and goes on with %r: results will differ by rounding from those "
+            "of a run in one piece, and the speed may change",
             before,
             now.name,
         )
