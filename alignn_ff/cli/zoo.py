@@ -62,8 +62,8 @@ def _nothing_found(known: "list[ModelCard]", wanted: frozenset[str], zoo: Path |
         return f"{where} has no models{there}; `alignn-ff zoo add FOLDER{options}` takes one in"
     there = ", ".join(f"{card.name} ({' '.join(card.elements)})" for card in known)
     return (
-        f"No model covers {', '.join(sorted(wanted))}. {where} has: {there}. Bring your own with --model PATH, or train "
-        "one: alignn-ff train config.json --data your.extxyz"
+        f"No model covers {', '.join(sorted(wanted))}. {where} has: {there}. Bring your own with --model PATH, or "
+        "train one: alignn-ff train config.json --data your.extxyz"
     )
 
 
