@@ -26,7 +26,7 @@ class CollidingVerlet(VelocityVerlet):
         atoms: Atoms,
         timestep: float,
         *,
-        kT_eV: float,  # noqa: N803 - the symbol
+        kT_eV: float,
         probability: float,
         conserves_momentum: bool,
         rng: np.random.Generator,
@@ -50,7 +50,7 @@ class CollidingVerlet(VelocityVerlet):
         before = float(self.atoms.get_kinetic_energy())
         self._collide()
         self.heat_eV += float(self.atoms.get_kinetic_energy()) - before
-        moved: np.ndarray = super().step(forces)
+        moved: np.ndarray = super().step(forces)  # type: ignore[no-untyped-call]
         return moved
 
     def _collide(self) -> None:
