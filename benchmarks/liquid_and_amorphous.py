@@ -1,6 +1,6 @@
 """Liquid and amorphous silicon: analyse two stretches of a run, print the numbers of docs/analysis.md, draw its figure.
 
-    python benchmarks/liquid_and_amorphous.py silicon.extxyz --liquid 20000:105000 --amorphous 126000:130000 docs/figures
+    python benchmarks/liquid_and_amorphous.py run.extxyz --liquid 20000:105000 --amorphous 126000:130000 docs/figures
 
 The run is that of examples/melt_quench_silicon.json.
 """
