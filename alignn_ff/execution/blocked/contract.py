@@ -33,12 +33,12 @@ class Lower(NamedTuple):
 
     Attributes:
         layer: the convolution.
-        projections: (n_nodes, 2·width) of its nodes, the gates alone.
+        nodes: (n_nodes, width) what it read.
         following: the convolution whose p the new states give.
     """
 
     layer: Convolution
-    projections: Tensor
+    nodes: Tensor
     following: Convolution
 
 
@@ -78,10 +78,10 @@ class EdgeOutput(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Derivatives that flow into a layer from above, and where those of its edges go.
+    """Derivatives that flow into a layer from above, and become those of what it read.
 
     Attributes:
-        nodes: (n_nodes, width) ∂E/∂(new x).
+        nodes: (n_nodes, width) ∂E/∂(new x), becomes ∂E/∂x.
         states: (n_edges, width) holds ∂E/∂(new y) if ``states_read``, and gets ∂E/∂y, unless there are cosines.
         states_read: whether the new y was read by anybody.
         cosines: (n_edges,) gets ∂E/∂cosine; None where the edges come from no angles.
@@ -97,17 +97,11 @@ class Engine(Protocol):
     """Both directions; tensors on one device, in one dtype."""
 
     def convolve(
-        self,
-        layer: Convolution,
-        topology: Topology,
-        nodes: Tensor,
-        projections: Tensor,
-        edges: EdgeInput,
-        output: EdgeOutput,
+        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, output: EdgeOutput
     ) -> Tensor:
         """(n_nodes, width) new nodes; writes ``output``."""
 
     def pull_back(
-        self, layer: Convolution, topology: Topology, projections: Tensor, edges: EdgeInput, gradients: Gradients
-    ) -> Tensor:
-        """(n_nodes, 4·width) ∂E/∂projections, which may overwrite them; writes ``gradients``."""
+        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, gradients: Gradients
+    ) -> None:
+        """Writes ``gradients``."""

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from alignn_ff.execution.blocked.contract import Angles, EdgeInput, EdgeOutput, Engine, Gradients, Lower
-from alignn_ff.execution.blocked.rows import update, update_pulled_back
 from alignn_ff.execution.blocked.topology import LineTopology, Topology
-from alignn_ff.execution.blocked.weights import Convolution, Layers
+from alignn_ff.execution.blocked.weights import Layers
 
 
 class Keep(Enum):
@@ -66,6 +65,7 @@ class Run:
         self.layers, self.engine, self.inputs = layers, engine, inputs
         self.atoms: list[Tensor] = []
         self.states: list[Tensor | None] = []
+        self.messages: list[Tensor] = []
         self.kept = _kept_arrays(len(layers.angles), keep, inputs)
 
     def forward(self) -> Tensor:
@@ -84,7 +84,7 @@ class Run:
         return atoms
 
     def backward(self, d_atoms: Tensor) -> Outcome:
-        """Derivatives of the energy from ∂E/∂(states of the atoms after the last layer)."""
+        """Derivatives of the energy from ∂E/∂(states of the atoms after the last layer), which is overwritten."""
         d_states: Tensor | None = None
         d_cosines: Tensor | None = None
         lengths = self.inputs.lengths
@@ -93,19 +93,13 @@ class Run:
         for index in reversed(range(len(self.layers.bonds))):
             if index < len(self.layers.angles):
                 assert d_states is not None
-                d_states, d_cosines = self._angles_backward(index, d_states)
-            layer, atoms, edges = self.layers.bonds[index], self.atoms.pop(), self._bond_edges(index)
+                d_cosines = self._angles_backward(index, d_states)
+            atoms, edges = self.atoms.pop(), self._bond_edges(index)
             self.states.pop()
             read = d_states is not None
             d_states = self._bond_rows() if d_states is None else d_states
-            d_projections = self.engine.pull_back(
-                layer,
-                self.inputs.bonds,
-                _projected(layer, atoms),
-                edges,
-                Gradients(d_atoms, d_states, read, None if edges.angles is None else d_lengths),
-            )
-            d_atoms = torch.addmm(d_atoms, d_projections, layer.nodes)
+            gradients = Gradients(d_atoms, d_states, read, None if edges.angles is None else d_lengths)
+            self.engine.pull_back(self.layers.bonds[index], self.inputs.bonds, atoms, edges, gradients)
         if d_states is None:  # no layers at all
             return Outcome(None, None, None)
         return Outcome(None, d_lengths, d_cosines) if lengths is not None else Outcome(d_states, None, d_cosines)
@@ -124,45 +118,23 @@ class Run:
 
     def _bonds_forward(self, index: int, messages: Tensor | None) -> Tensor:
         """New states of the atoms; ``messages`` gets those of the bonds."""
-        layer, atoms = self.layers.bonds[index], self.atoms[index]
-        edges = self._bond_edges(index)
-        output = EdgeOutput(states=messages)
-        return self.engine.convolve(layer, self.inputs.bonds, atoms, _projected(layer, atoms), edges, output)
+        layer, edges, output = self.layers.bonds[index], self._bond_edges(index), EdgeOutput(states=messages)
+        return self.engine.convolve(layer, self.inputs.bonds, self.atoms[index], edges, output)
 
     def _angles_forward(self, index: int, messages: Tensor) -> Tensor:
         """States of the bonds after a layer of the line graph."""
-        layer, line = self.layers.angles[index], self.inputs.line
-        nodes = messages[line.nodes] if line.partial else messages
-        projections = _projected(layer, nodes)
+        self.messages.append(messages)
         edges, output = self._edges(index, forward=True), self._output(index)
-        states = self.engine.convolve(layer, line.topology, nodes, projections, edges, output)
-        if not line.partial:
-            return states
-        messages[line.nodes] = states
-        own, bias = _own(layer)
-        others = messages[line.others]
-        messages[line.others] = others + update(torch.addmm(bias, others, own.mT), layer.node_norm)
-        return messages
+        return self.engine.convolve(self.layers.angles[index], self.inputs.line.topology, messages, edges, output)
 
-    def _angles_backward(self, index: int, d_states: Tensor) -> tuple[Tensor, Tensor | None]:
-        """∂E/∂messages from ∂E/∂(states after the layer), and ∂E/∂cosines where it is the first."""
-        layer, line = self.layers.angles[index], self.inputs.line
-        messages = self._bond_rows()
-        self._bonds_forward(index, messages)
-        nodes, d_nodes = (t[line.nodes] if line.partial else t for t in (messages, d_states))
+    def _angles_backward(self, index: int, d_states: Tensor) -> Tensor | None:
+        """∂E/∂messages in the place of ∂E/∂(states after the layer), and ∂E/∂cosines where it is the first."""
         cosines = self.inputs.angles.cosines
         d_cosines = torch.empty_like(cosines) if index == 0 else None
-        gradients = Gradients(d_nodes, self.kept[-1], index < len(self.layers.angles) - 1, d_cosines)
-        edges, projections = self._edges(index, forward=False), _projected(layer, nodes)
-        d_projections = self.engine.pull_back(layer, line.topology, projections, edges, gradients)
-        d_nodes.addmm_(d_projections, layer.nodes)
-        if line.partial:
-            own, bias = _own(layer)
-            others, d_others = messages[line.others], d_states[line.others]
-            d_inner = update_pulled_back(d_others, torch.addmm(bias, others, own.mT), layer.node_norm)
-            d_states[line.others] = d_others.addmm_(d_inner, own)
-            d_states[line.nodes] = d_nodes
-        return d_states, d_cosines
+        gradients = Gradients(d_states, self.kept[-1], index < len(self.layers.angles) - 1, d_cosines)
+        edges, messages = self._edges(index, forward=False), self.messages.pop()
+        self.engine.pull_back(self.layers.angles[index], self.inputs.line.topology, messages, edges, gradients)
+        return d_cosines
 
     def _edges(self, index: int, *, forward: bool) -> EdgeInput:
         """What a layer of the line graph reads."""
@@ -185,12 +157,7 @@ class Run:
 
     def _lower(self, index: int) -> Lower:
         """A layer of the line graph to be run again."""
-        layer, nodes = self.layers.angles[index], self.inputs.line.nodes
-        messages = self._bond_rows()
-        self._bonds_forward(index, messages)
-        two = 2 * messages.shape[1]
-        projections = torch.addmm(layer.nodes_bias[:two], messages[nodes], layer.nodes[:two].mT)
-        return Lower(layer, projections, self.layers.angles[index + 1])
+        return Lower(self.layers.angles[index], self.messages[index], self.layers.angles[index + 1])
 
 
 def _kept_arrays(n_layers: int, keep: Keep, inputs: Inputs) -> list[Tensor | None]:
@@ -199,14 +166,3 @@ def _kept_arrays(n_layers: int, keep: Keep, inputs: Inputs) -> list[Tensor | Non
     for index in range(1 if keep is Keep.GATES else max(n_layers - 1, 1), n_layers):
         kept[index] = inputs.atoms.new_empty(inputs.line.topology.n_edges, inputs.atoms.shape[1])
     return kept
-
-
-def _projected(layer: Convolution, nodes: Tensor) -> Tensor:
-    """(n_nodes, 4·width)."""
-    return torch.addmm(layer.nodes_bias, nodes, layer.nodes.mT)
-
-
-def _own(layer: Convolution) -> tuple[Tensor, Tensor]:
-    """What a node adds to its own update: weight and bias."""
-    three = 3 * layer.edges.shape[0]
-    return layer.nodes[three:], layer.nodes_bias[three:]

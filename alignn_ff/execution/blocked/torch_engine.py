@@ -32,37 +32,54 @@ class TorchEngine:
         self.n_rows = n_rows
 
     def convolve(
-        self,
-        layer: Convolution,
-        topology: Topology,
-        nodes: Tensor,
-        projections: Tensor,
-        edges: EdgeInput,
-        output: EdgeOutput,
+        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, output: EdgeOutput
     ) -> Tensor:
         """See :class:`~alignn_ff.execution.blocked.contract.Engine`."""
-        updated = torch.empty_like(nodes)
+        members, updated = _members(topology, nodes), torch.empty_like(nodes)
+        projections, new_members = _projected(layer, members), torch.empty_like(members)
         own = projections.chunk(4, dim=1)[3]
         for block in blocks(topology, self.n_rows):
             gates, states = _edge_rows(layer, topology, edges, block, states_wanted=output.wanted)
             half = _gated(topology, projections, gates, block)
-            updated[half.targets] = nodes[half.targets] + update(own[half.targets] + half.average, layer.node_norm)
+            new_members[half.targets] = members[half.targets] + update(
+                own[half.targets] + half.average, layer.node_norm
+            )
             if output.wanted:
                 assert states is not None
                 _keep(states + update(half.message, layer.edge_norm), output, block)
+        if not topology.partial:
+            return new_members
+        updated[topology.members] = new_members
+        others = nodes[topology.lone]
+        updated[topology.lone] = others + update(_own(layer, others), layer.node_norm)
         return updated
 
     def pull_back(
-        self, layer: Convolution, topology: Topology, projections: Tensor, edges: EdgeInput, gradients: Gradients
-    ) -> Tensor:
+        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, gradients: Gradients
+    ) -> None:
         """See :class:`~alignn_ff.execution.blocked.contract.Engine`."""
+        d_members = _members(topology, gradients.nodes)
+        d_members.addmm_(self._pull_back_members(layer, topology, nodes, edges, gradients), layer.nodes)
+        if not topology.partial:
+            return
+        gradients.nodes[topology.members] = d_members
+        others, d_others = nodes[topology.lone], gradients.nodes[topology.lone]
+        d_inner = update_pulled_back(d_others, _own(layer, others), layer.node_norm)
+        gradients.nodes[topology.lone] = d_others.addmm_(d_inner, layer.nodes.chunk(4)[3])
+
+    def _pull_back_members(
+        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, gradients: Gradients
+    ) -> Tensor:
+        """(n_members, 4·width) ∂E/∂projections; writes the derivatives of edges."""
+        projections = _projected(layer, _members(topology, nodes))
+        d_members = _members(topology, gradients.nodes)
         result = torch.zeros_like(projections)
         d_source, d_target, d_value, d_own = result.chunk(4, dim=1)
         _, _, value, own = projections.chunk(4, dim=1)
         for block in blocks(topology, self.n_rows):
             gates, _ = _edge_rows(layer, topology, edges, block, states_wanted=False)
             half = _gated(topology, projections, gates, block)
-            d_new = gradients.nodes[half.targets]
+            d_new = d_members[half.targets]
             d_inner = update_pulled_back(d_new, own[half.targets] + half.average, layer.node_norm)
             d_own[half.targets] = d_inner
             d_sum = (d_inner / (half.total + VANISHING))[half.rank]
@@ -76,6 +93,21 @@ class TorchEngine:
             d_target[half.targets] = d_target.new_zeros(d_inner.shape).index_add(0, half.rank, d_message)
             _hand_down(d_message, layer, edges, gradients, block)
         return result
+
+
+def _members(topology: Topology, rows: Tensor) -> Tensor:
+    """Rows of the nodes that take part."""
+    return rows[topology.members] if topology.partial else rows
+
+
+def _projected(layer: Convolution, nodes: Tensor) -> Tensor:
+    """(n_nodes, 4·width)."""
+    return torch.addmm(layer.nodes_bias, nodes, layer.nodes.mT)
+
+
+def _own(layer: Convolution, nodes: Tensor) -> Tensor:
+    """What nodes add to their own update."""
+    return torch.addmm(layer.nodes_bias.chunk(4)[3], nodes, layer.nodes.chunk(4)[3].mT)
 
 
 def _edge_rows(
@@ -95,7 +127,9 @@ def _edge_rows(
         return gates, read(edges.angles.states, cosines) if states_wanted else None
     states = read(edges.angles.states, cosines)
     for lower in edges.lower:
-        source_gate, target_gate = lower.projections.chunk(2, dim=1)
+        members, two = _members(topology, lower.nodes), slice(2 * gates.shape[1])
+        ends = torch.addmm(lower.layer.nodes_bias[two], members, lower.layer.nodes[two].mT)
+        source_gate, target_gate = ends.chunk(2, dim=1)
         _, _, message = _messages(topology, source_gate, target_gate, gates, block)
         states = states + update(message, lower.layer.edge_norm)
         gates = torch.addmm(lower.following.edges_bias, states, lower.following.edges.mT)
