@@ -2,10 +2,10 @@
 
 from alignn_ff.errors import MemoryLimitError
 from alignn_ff.execution.blocked.contract import Engine
-from alignn_ff.execution.blocked.evaluate import BlockedEvaluation, Resources
+from alignn_ff.execution.blocked.evaluate import BlockedEvaluation
 from alignn_ff.execution.blocked.memory import forecast
 from alignn_ff.execution.blocked.native_engine import CHANNELS, WIDEST, NativeEngine
-from alignn_ff.execution.blocked.network import Keep
+from alignn_ff.execution.blocked.network import Keep, Resources
 from alignn_ff.execution.blocked.torch_engine import TorchEngine
 from alignn_ff.execution.blocked.weights import refusal
 from alignn_ff.execution.contract import Evaluate, Limits

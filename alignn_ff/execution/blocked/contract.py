@@ -12,6 +12,7 @@ from torch import Tensor
 from alignn_ff.execution.blocked.table import Table
 from alignn_ff.execution.blocked.topology import Topology
 from alignn_ff.execution.blocked.weights import Convolution
+from alignn_ff.execution.blocked.workspace import Workspace
 
 
 class Angles(NamedTuple):
@@ -58,18 +59,22 @@ class EdgeInput(NamedTuple):
     lower: tuple[Lower, ...] = ()
 
 
-class EdgeOutput(NamedTuple):
-    """What to keep of updated edges; arrays may be those of the input.
+class Output(NamedTuple):
+    """Where a layer writes to, and what to keep of updated edges, whose arrays may be those of the input.
 
     Attributes:
+        nodes: (n_nodes, width), gets the new x.
         states: (n_edges, width), gets the new y; or None.
         gates: (n_edges, width), gets the p that the new y gives in layer ``following``; or None.
         following: the convolution that reads them next; None: nobody reads them, and there is no update.
+        read: (n_edges, width), gets the p that this layer read; or None. It may be the array of the old y.
     """
 
+    nodes: Tensor
     states: Tensor | None = None
     gates: Tensor | None = None
     following: Convolution | None = None
+    read: Tensor | None = None
 
     @property
     def wanted(self) -> bool:
@@ -97,11 +102,23 @@ class Engine(Protocol):
     """Both directions; tensors on one device, in one dtype."""
 
     def convolve(
-        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, output: EdgeOutput
-    ) -> Tensor:
-        """(n_nodes, width) new nodes; writes ``output``."""
+        self,
+        layer: Convolution,
+        topology: Topology,
+        nodes: Tensor,
+        edges: EdgeInput,
+        output: Output,
+        workspace: Workspace,
+    ) -> None:
+        """Writes ``output``."""
 
     def pull_back(
-        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, gradients: Gradients
+        self,
+        layer: Convolution,
+        topology: Topology,
+        nodes: Tensor,
+        edges: EdgeInput,
+        gradients: Gradients,
+        workspace: Workspace,
     ) -> None:
         """Writes ``gradients``."""

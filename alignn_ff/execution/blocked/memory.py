@@ -10,6 +10,11 @@ from alignn_ff.models.published_network import PublishedNetwork
 
 ATOM_ARRAYS: Final = 6
 """Arrays of (n_atoms, width) beside the states of each layer."""
+OTHER_BOND_ARRAYS: Final = 3
+"""Arrays of (n_bonds, width) beside what each layer leaves: derivatives, and two on their way to sources."""
+PROJECTIONS: Final = 10
+"""Arrays of (n_bonds, width) for projections on torch's operations, and for their derivatives; two more for each layer
+that is run again."""
 BLOCK_ARRAYS: Final = 16
 """Arrays of (rows of a block, width) on torch's operations, with the coefficients of tables that each edge reads."""
 INDEX_BYTES: Final = {"atoms": 64, "bonds": 200, "angles": 40}
@@ -30,17 +35,9 @@ def forecast(network: PublishedNetwork, graph: AtomicGraph, keep: Keep, dtype: t
     n_angle_layers = min(len(network.angle_blocks), len(network.angle_blocks) + len(network.bond_blocks) - 1)
     n_layers = len(network.angle_blocks) + len(network.bond_blocks)
     kept = max(n_angle_layers - 1, 0) if keep is Keep.GATES else min(max(n_angle_layers - 1, 0), 1)
-    bond_arrays = _bond_arrays(n_layers, n_angle_layers, keep) + (4 if block_rows else 0)
+    bond_arrays = n_layers + n_angle_layers + OTHER_BOND_ARRAYS
+    if block_rows:
+        bond_arrays += PROJECTIONS + (2 * max(n_angle_layers - 1, 0) if keep is Keep.STATES else 0)
     rows = n_angles * kept + n_bonds * bond_arrays + n_atoms * (n_layers + ATOM_ARRAYS) + block_rows * BLOCK_ARRAYS
     indices = n_atoms * INDEX_BYTES["atoms"] + n_bonds * INDEX_BYTES["bonds"] + n_angles * INDEX_BYTES["angles"]
     return rows * network.atom_embedding.linear.out_features * dtype.itemsize + indices
-
-
-def _bond_arrays(n_layers: int, n_angle_layers: int, keep: Keep) -> int:
-    """Arrays of (n_bonds, width) at the fullest moment.
-
-    On the way back through layer l of the line graph: l states, messages, their derivatives, four projections, and two
-    more of each layer that is run again. Where the way back begins: all states, and derivatives for both ends.
-    """
-    again = [2 * layer if keep is Keep.STATES and layer < n_angle_layers - 1 else 0 for layer in range(n_angle_layers)]
-    return max([n_layers + 3, *(layer + 7 + more for layer, more in enumerate(again))])

@@ -73,7 +73,7 @@ class AverageArguments(ctypes.Structure):
         ("state_table", TableArguments),
         ("n_lower", ctypes.c_int64),
         ("lower", ctypes.POINTER(LowerArguments)),
-        *_pointers("updated", "new_states", "new_gates"),
+        *_pointers("updated", "read", "new_states", "new_gates"),
         ("following", EdgeLayerArguments),
         *_pointers("d_nodes", "d_states"),
         ("states_read", ctypes.c_int64),

@@ -1,15 +1,17 @@
 """The engine on torch's own operations, a block of edges at a time: any device, nothing to compile."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from alignn_ff.execution.blocked.contract import EdgeInput, EdgeOutput, Gradients
+from alignn_ff.execution.blocked.contract import EdgeInput, Gradients, Lower, Output
 from alignn_ff.execution.blocked.rows import update, update_pulled_back
 from alignn_ff.execution.blocked.table import read, read_slope
 from alignn_ff.execution.blocked.topology import Block, Topology, blocks
 from alignn_ff.execution.blocked.weights import Convolution
+from alignn_ff.execution.blocked.workspace import Workspace
 from alignn_ff.nn.gated_average import VANISHING
 
 
@@ -32,14 +34,21 @@ class TorchEngine:
         self.n_rows = n_rows
 
     def convolve(
-        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, output: EdgeOutput
-    ) -> Tensor:
+        self,
+        layer: Convolution,
+        topology: Topology,
+        nodes: Tensor,
+        edges: EdgeInput,
+        output: Output,
+        workspace: Workspace,  # noqa: ARG002 - torch has its own
+    ) -> None:
         """See :class:`~alignn_ff.execution.blocked.contract.Engine`."""
-        members, updated = _members(topology, nodes), torch.empty_like(nodes)
-        projections, new_members = _projected(layer, members), torch.empty_like(members)
+        members = _members(topology, nodes)
+        projections = _projected(layer, members)
+        new_members = torch.empty_like(members) if topology.partial else output.nodes
         own = projections.chunk(4, dim=1)[3]
         for block in blocks(topology, self.n_rows):
-            gates, states = _edge_rows(layer, topology, edges, block, states_wanted=output.wanted)
+            gates, states = _edge_rows(layer, topology, edges, block, (), states_wanted=output.wanted)
             half = _gated(topology, projections, gates, block)
             new_members[half.targets] = members[half.targets] + update(
                 own[half.targets] + half.average, layer.node_norm
@@ -47,15 +56,22 @@ class TorchEngine:
             if output.wanted:
                 assert states is not None
                 _keep(states + update(half.message, layer.edge_norm), output, block)
+            if output.read is not None:
+                output.read[block.edges] = gates
         if not topology.partial:
-            return new_members
-        updated[topology.members] = new_members
+            return
+        output.nodes[topology.members] = new_members
         others = nodes[topology.lone]
-        updated[topology.lone] = others + update(_own(layer, others), layer.node_norm)
-        return updated
+        output.nodes[topology.lone] = others + update(_own(layer, others), layer.node_norm)
 
     def pull_back(
-        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, gradients: Gradients
+        self,
+        layer: Convolution,
+        topology: Topology,
+        nodes: Tensor,
+        edges: EdgeInput,
+        gradients: Gradients,
+        workspace: Workspace,  # noqa: ARG002 - torch has its own
     ) -> None:
         """See :class:`~alignn_ff.execution.blocked.contract.Engine`."""
         d_members = _members(topology, gradients.nodes)
@@ -76,8 +92,9 @@ class TorchEngine:
         result = torch.zeros_like(projections)
         d_source, d_target, d_value, d_own = result.chunk(4, dim=1)
         _, _, value, own = projections.chunk(4, dim=1)
+        ends = [_ends(lower, topology) for lower in edges.lower]
         for block in blocks(topology, self.n_rows):
-            gates, _ = _edge_rows(layer, topology, edges, block, states_wanted=False)
+            gates, _ = _edge_rows(layer, topology, edges, block, ends, states_wanted=False)
             half = _gated(topology, projections, gates, block)
             d_new = d_members[half.targets]
             d_inner = update_pulled_back(d_new, own[half.targets] + half.average, layer.node_norm)
@@ -110,10 +127,22 @@ def _own(layer: Convolution, nodes: Tensor) -> Tensor:
     return torch.addmm(layer.nodes_bias.chunk(4)[3], nodes, layer.nodes.chunk(4)[3].mT)
 
 
+def _ends(lower: Lower, topology: Topology) -> Tensor:
+    """(n_members, 2·width) source and target gates of a layer that is run again."""
+    members, two = _members(topology, lower.nodes), slice(2 * lower.nodes.shape[1])
+    return torch.addmm(lower.layer.nodes_bias[two], members, lower.layer.nodes[two].mT)
+
+
 def _edge_rows(
-    layer: Convolution, topology: Topology, edges: EdgeInput, block: Block, *, states_wanted: bool
+    layer: Convolution,
+    topology: Topology,
+    edges: EdgeInput,
+    block: Block,
+    ends: Sequence[Tensor],
+    *,
+    states_wanted: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    """Gates p of a block, and states y where it is wanted or at hand."""
+    """Gates p of a block, and states y where it is wanted or at hand; ``ends`` are those of the lower layers."""
     rows = block.edges
     if edges.gates is not None:
         return edges.gates[rows], None if edges.states is None else edges.states[rows]
@@ -126,10 +155,8 @@ def _edge_rows(
     if not edges.lower:
         return gates, read(edges.angles.states, cosines) if states_wanted else None
     states = read(edges.angles.states, cosines)
-    for lower in edges.lower:
-        members, two = _members(topology, lower.nodes), slice(2 * gates.shape[1])
-        ends = torch.addmm(lower.layer.nodes_bias[two], members, lower.layer.nodes[two].mT)
-        source_gate, target_gate = ends.chunk(2, dim=1)
+    for lower, both in zip(edges.lower, ends, strict=True):
+        source_gate, target_gate = both.chunk(2, dim=1)
         _, _, message = _messages(topology, source_gate, target_gate, gates, block)
         states = states + update(message, lower.layer.edge_norm)
         gates = torch.addmm(lower.following.edges_bias, states, lower.following.edges.mT)
@@ -158,7 +185,7 @@ def _gated(topology: Topology, projections: Tensor, gates: Tensor, block: Block)
     return _Gated(sources, targets, rank, message, gate, total, average)
 
 
-def _keep(states: Tensor, output: EdgeOutput, block: Block) -> None:
+def _keep(states: Tensor, output: Output, block: Block) -> None:
     if output.gates is not None:
         assert output.following is not None
         following = output.following

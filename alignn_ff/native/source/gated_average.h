@@ -46,8 +46,8 @@ struct AverageArguments {
   int64_t n_lower;
   const LowerLayer<T>* lower;
   // forwards
-  T* updated;                  // (n_nodes, width)
-  T *new_states, *new_gates;   // (n_edges, width)
+  T* updated;                         // (n_nodes, width)
+  T *read, *new_states, *new_gates;  // (n_edges, width); `read` gets p, maybe in the place of `states`
   EdgeLayer<T> following;
   // backwards
   T* d_nodes;  // (n_nodes, width) ∂E/∂updated, gets ∂E/∂nodes; decides the direction

@@ -44,6 +44,7 @@ class Forward : Blocks<T, W> {
               updated + skipped, inner);
       update_row(width, inner, a.node_norm, a.nodes + node * width, a.updated + node * width);
     }
+    if (a.read) std::copy_n(in.p, edges.size() * width, a.read + edges.begin * width);
     if (a.new_gates) this->multiply_rows(updated, a.following, a.new_gates + edges.begin * width, edges.size());
   }
 
