@@ -84,9 +84,9 @@ def line_topology(graph: AtomicGraph) -> LineTopology:
     n_nodes, device = nodes.shape[0], nodes.device
     rank_of = torch.full((n_bonds,), -1, device=device)
     rank_of[nodes] = torch.arange(n_nodes, device=device)
-    corner = graph.edge_src[nodes]
+    corner = graph.edge_src.index_select(0, nodes)
     targets = torch.argsort(corner, stable=True)
-    counts = torch.bincount(rank_of[graph.line_dst], minlength=n_nodes)
+    counts = torch.bincount(rank_of.index_select(0, graph.line_dst), minlength=n_nodes)
     first, counts = _starts(counts)[:-1][targets], counts[targets]
     starts = _starts(counts)
     n_triplets = graph.line_dst.shape[0]
@@ -98,8 +98,8 @@ def line_topology(graph: AtomicGraph) -> LineTopology:
         targets=targets,
         starts=starts,
         groups=_starts(torch.bincount(corner, minlength=n_atoms)),
-        sources=rank_of[graph.line_src[order]],
-        entering=_starts(torch.bincount(graph.edge_dst[nodes], minlength=n_atoms)),
+        sources=rank_of.index_select(0, graph.line_src.index_select(0, order)),
+        entering=_starts(torch.bincount(graph.edge_dst.index_select(0, nodes), minlength=n_atoms)),
     )
     return LineTopology(topology, order)
 

@@ -59,15 +59,15 @@ class Backward : Blocks<T, W> {
     const Range edges = this->edges_of(part);
     const int64_t first = edges.begin, n = edges.size();
     const T* const p = this->edge_rows(unit.groups, part, m, false).p;
-    T* const messages = a.disjoint ? m.messages.of(n * width) : a.d_messages + first * width;
+    T* const d_messages = a.disjoint ? m.d_messages.of(n * width) : a.d_messages + first * width;
     for (int64_t k = part.begin; k < part.end; ++k) {
       const int64_t skipped = (a.starts[k] - first) * width;
-      pull_back_target(k, unit, p + skipped, messages + skipped, m.gates.of((a.starts[k + 1] - a.starts[k]) * width));
+      pull_back_target(k, unit, p + skipped, d_messages + skipped, m);
     }
     if (a.d_cosines) {
-      for (int64_t e = 0; e < n; ++e) a.d_cosines[first + e] = along_cosine(first + e, messages + e * width);
+      for (int64_t e = 0; e < n; ++e) a.d_cosines[first + e] = along_cosine(first + e, d_messages + e * width);
     } else if (a.d_states) {
-      multiply<T>({messages, width, width, a.layer_back, width, a.d_states + first * width, width, nullptr,
+      multiply<T>({d_messages, width, width, a.layer_back, width, a.d_states + first * width, width, nullptr,
                    a.states_read != 0}, n);
     }
   }
@@ -78,53 +78,65 @@ class Backward : Blocks<T, W> {
     return through_gate + a.state_table.slope(width, a.cosines[edge], a.d_states + edge * width);
   }
 
-  // Replaces the messages of target k by their derivatives.
-  void pull_back_target(int64_t k, const Unit& unit, const T* p, T* messages, T* gates) const {
-    const int64_t n = a.starts[k + 1] - a.starts[k];
-    T* const d_target = unit.d_targets + k * 2 * width;
-    alignas(64) T average[W::largest], d_sum[W::largest];
-    gate_again(k, unit, p, messages, gates, average, d_sum, d_target + width);
-    std::fill_n(d_target, int64_t(width), T(0));
-    for (int64_t e = 0; e < n; ++e) {
-      const int64_t edge = a.starts[k] + e, source = (a.sources[edge] - unit.sources.first) * 2 * width;
-      const T *const value = unit.sources.rows + source + width, *const gate = gates + e * width;
-      T* const message = messages + e * width;
-      alignas(64) T direct[W::largest];
-      T* const sent = a.disjoint ? unit.d_sources.rows + source + width : a.sent + edge * width;
-      for (int64_t f = 0; f < width; f += L) {
-        const V s = load(gate + f), flow = load(d_sum + f) * s;
-        store(sent + f, a.disjoint ? load(sent + f) + flow : flow);
-        store(direct + f, (flow - flow * s) * (load(value + f) - load(average + f)));
-      }
-      if (a.states_read) update_row_back<true>(width, message, a.edge_norm, a.d_states + edge * width, direct);
-      std::copy_n(direct, int64_t(width), message);
-      add_row(direct, d_target);
-      if (a.disjoint) add_row(direct, unit.d_sources.rows + source);
-    }
+  void pull_back_target(int64_t k, const Unit& unit, const T* p, T* d_messages, Memory<T>& m) const {
+    const int64_t n = a.starts[k + 1] - a.starts[k], edge = a.starts[k] * width;
+    T *const messages = m.messages.of(n * width), *const gates = d_messages;
+    alignas(64) T average[W::largest], total[W::largest];
+    this->gate(k, unit.sources, unit.targets + k * 2 * width, p, messages, gates, average, total);
+    pull_back_update(k, unit, average, total);
+    pull_back_sum(k, unit, gates, average, total);
+    if (a.states_read)
+      for (int64_t e = 0; e < n * width; e += width)
+        update_row_back<true>(width, messages + e, a.edge_norm, a.d_states + edge + e, d_messages + e);
+    add_to_ends(k, unit, d_messages);
   }
 
-  // Messages and gates of target k, their average, and the derivatives of its own part and of the sum over its edges.
-  void gate_again(int64_t k, const Unit& unit, const T* p, T* messages, T* gates, T* average, T* d_sum,
-                  T* d_own) const {
-    const T *const target = unit.targets + k * 2 * width, *const own = target + width;
-    alignas(64) T total[W::largest], inner[W::largest];
-    std::fill_n(average, int64_t(width), T(0)), std::fill_n(total, int64_t(width), T(0));
-    for (int64_t e = 0; e < a.starts[k + 1] - a.starts[k]; ++e) {
-      const T* const source = unit.sources.rows + (a.sources[a.starts[k] + e] - unit.sources.first) * 2 * width;
-      for (int64_t f = 0; f < width; f += L) {
-        const V x = load(p + e * width + f) + load(source + f) + load(target + f), s = sigmoid<T>(x);
-        store(messages + e * width + f, x);
-        store(gates + e * width + f, s);
-        store(average + f, load(average + f) + s * load(source + width + f));
-        store(total + f, load(total + f) + s);
-      }
-    }
+  // Σ gate·value becomes the average, Σ gate the derivative of the sum; that of the own part goes to its row.
+  void pull_back_update(int64_t k, const Unit& unit, T* average, T* total) const {
+    const T* const own = unit.targets + k * 2 * width + width;
+    T* const d_own = unit.d_targets + k * 2 * width + width;
+    alignas(64) T inner[W::largest];
     for (int64_t f = 0; f < width; f += L) {
       const V scale = T(1) / (load(total + f) + T(VANISHING)), mean = load(average + f) * scale;
       store(total + f, scale), store(average + f, mean), store(inner + f, load(own + f) + mean);
     }
     update_row_back<false>(width, inner, a.node_norm, a.d_nodes + this->node(a.targets[k]) * width, d_own);
-    for (int64_t f = 0; f < width; f += L) store(d_sum + f, load(d_own + f) * load(total + f));
+    for (int64_t f = 0; f < width; f += L) store(total + f, load(d_own + f) * load(total + f));
+  }
+
+  // Gates become the derivatives of messages through them; values get theirs.
+  void pull_back_sum(int64_t k, const Unit& unit, T* gates, const T* average, const T* d_sum) const {
+    const int64_t first = a.starts[k], n = a.starts[k + 1] - first;
+    for (int64_t f = 0; f < width; f += L) {
+      const V mean = load(average + f), d = load(d_sum + f);
+      for (int64_t e = 0; e < n; ++e) {
+        const T* const value = unit.sources.row(a.sources[first + e], width) + width + f;
+        const V s = load(gates + e * width + f), flow = d * s;
+        store(gates + e * width + f, (flow - flow * s) * (load(value) - mean));
+        if (a.disjoint) {
+          T* const sent = unit.d_sources.row(a.sources[first + e], width) + width + f;
+          store(sent, load(sent) + flow);
+        } else {
+          store(a.sent + (first + e) * width + f, flow);
+        }
+      }
+    }
+  }
+
+  // Gates of both ends get the derivatives of messages.
+  void add_to_ends(int64_t k, const Unit& unit, const T* d_messages) const {
+    const int64_t first = a.starts[k], n = a.starts[k + 1] - first;
+    for (int64_t f = 0; f < width; f += L) {
+      V sum{};
+      for (int64_t e = 0; e < n; ++e) {
+        const V d = load(d_messages + e * width + f);
+        sum += d;
+        if (!a.disjoint) continue;
+        T* const source = unit.d_sources.row(a.sources[first + e], width) + f;
+        store(source, load(source) + d);
+      }
+      store(unit.d_targets + k * 2 * width + f, sum);
+    }
   }
 
   // What members get as sources: of their own group, or of all edges that leave them, in order.

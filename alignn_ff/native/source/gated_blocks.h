@@ -42,7 +42,7 @@ struct Range {
 
 template <class T>
 struct Memory {  // of one thread
-  Buffer<T> x, sources, targets, d_sources, d_targets, p, y, messages, gates, lower_sources, lower_targets;
+  Buffer<T> x, sources, targets, d_sources, d_targets, p, y, messages, d_messages, lower_sources, lower_targets;
 };
 
 // Rows of sources: what they add to gates and the value that they send, side by side.
@@ -50,6 +50,7 @@ template <class T>
 struct Sources {
   T* rows;
   int64_t first;  // source of the first row
+  T* row(int64_t source, int64_t width) const { return rows + (source - first) * 2 * width; }
 };
 
 template <class T, class W>
@@ -190,6 +191,28 @@ class Blocks {
     }
     for (int64_t l = 0; l < a.n_lower; ++l) run_lower(l, unit, part, p, made, m);
     return {p, made};
+  }
+
+  // Messages of the edges of target k, their gates, Σ gate·value and Σ gate. Channels outside, so that sums and the
+  // target's own part stay in registers.
+  void gate(int64_t k, const Sources<T>& sources, const T* target, const T* p, T* messages, T* gates, T* sum,
+            T* total) const {
+    const int64_t n = a.starts[k + 1] - a.starts[k];
+    const int64_t* const from = a.sources + a.starts[k];
+    for (int64_t f = 0; f < width; f += Vector<T>::lanes) {
+      typename Vector<T>::type weighted{}, plain{};
+      const auto own = load(target + f);
+      for (int64_t e = 0; e < n; ++e) {
+        __builtin_prefetch(p + (n + e) * width + f);  // of the next target: rows apart are more than hardware foresees
+        const T* const source = sources.row(from[e], width) + f;
+        const auto message = load(p + e * width + f) + load(source) + own, s = sigmoid<T>(message);
+        store(messages + e * width + f, message);
+        if (gates) store(gates + e * width + f, s);
+        weighted += s * load(source + width);
+        plain += s;
+      }
+      store(sum + f, weighted), store(total + f, plain);
+    }
   }
 
   const AverageArguments<T>& a;

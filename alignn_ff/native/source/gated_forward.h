@@ -9,7 +9,6 @@ template <class T, class W>
 class Forward : Blocks<T, W> {
   using Base = Blocks<T, W>;
   using Base::a, Base::width;
-  using V = typename Vector<T>::type;
 
  public:
   explicit Forward(const AverageArguments<T>& arguments) : Base(arguments) {}
@@ -41,7 +40,7 @@ class Forward : Blocks<T, W> {
       const int64_t skipped = (a.starts[k] - edges.begin) * width, node = this->node(a.targets[k]);
       alignas(64) T inner[W::largest];
       average(k, sources, targets + k * 2 * width, in.p + skipped, wanted ? in.y + skipped : nullptr,
-              updated + skipped, inner);
+              updated + skipped, inner, m);
       update_row(width, inner, a.node_norm, a.nodes + node * width, a.updated + node * width);
     }
     if (a.read) std::copy_n(in.p, edges.size() * width, a.read + edges.begin * width);
@@ -49,22 +48,16 @@ class Forward : Blocks<T, W> {
   }
 
   // What the update of target k is made of; its edges are updated on the way, where y is there.
-  void average(int64_t k, const Sources<T>& sources, const T* target, const T* p, const T* y, T* updated,
-               T* inner) const {
-    constexpr int L = Vector<T>::lanes;
-    alignas(64) T message[W::largest], sum[W::largest], total[W::largest];
-    std::fill_n(sum, int64_t(width), T(0)), std::fill_n(total, int64_t(width), T(0));
-    for (int64_t e = 0; e < a.starts[k + 1] - a.starts[k]; ++e) {
-      const T* const source = sources.rows + (a.sources[a.starts[k] + e] - sources.first) * 2 * width;
-      for (int64_t f = 0; f < width; f += L) {
-        const V x = load(p + e * width + f) + load(source + f) + load(target + f), s = sigmoid<T>(x);
-        store(message + f, x);
-        store(sum + f, load(sum + f) + s * load(source + width + f));
-        store(total + f, load(total + f) + s);
-      }
-      if (y) update_row(width, message, a.edge_norm, y + e * width, updated + e * width);
-    }
-    for (int64_t f = 0; f < width; f += L)
+  void average(int64_t k, const Sources<T>& sources, const T* target, const T* p, const T* y, T* updated, T* inner,
+               Memory<T>& m) const {
+    const int64_t n = a.starts[k + 1] - a.starts[k];
+    alignas(64) T sum[W::largest], total[W::largest];
+    T* const messages = m.messages.of(n * width);
+    this->gate(k, sources, target, p, messages, nullptr, sum, total);
+    if (y)
+      for (int64_t e = 0; e < n * width; e += width)
+        update_row(width, messages + e, a.edge_norm, y + e, updated + e);
+    for (int64_t f = 0; f < width; f += Vector<T>::lanes)
       store(inner + f, load(target + width + f) + load(sum + f) / (load(total + f) + T(VANISHING)));
   }
 
