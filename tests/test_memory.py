@@ -11,7 +11,9 @@ import torch
 from ase.build import bulk
 
 from alignn_ff.errors import MemoryLimitError
-from alignn_ff.execution import BACKENDS, Evaluate, Frugal, Limits, MemoryGate, admission, available, fallback
+from alignn_ff.execution import BACKENDS, Evaluate, Frugal, Limits, MemoryGate, admission, available
+from alignn_ff.execution.admission import SAFETY
+from alignn_ff.execution.forecast import forecast_bytes, held_bytes
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
@@ -26,10 +28,12 @@ from alignn_ff.graph import (
 from alignn_ff.models import EnergyModel
 from tests.conftest import CommandLine
 from tests.example_structures import NAMES, structure
+from tests.test_published_families import HEADERS as PUBLISHED
 from tests.tiny_models import CONFIG, RECIPE, tiny_header, tiny_model, tiny_potential
 
 CPU = torch.device("cpu")
 SIZE = GraphSize(1000, 28_000, 4_000, 12_000)
+ANGULAR = GraphSize(1_000_000, 12_000_000, 12_000_000, 144_000_000)
 GIB = 2**30
 
 
@@ -65,16 +69,81 @@ def test_expected_size_is_close_in_a_disordered_solid(recipe: GraphRecipe) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of resident memory is read from /proc")
-@pytest.mark.parametrize(("family", "repeat"), [("alignn_smooth", 4), ("alignn_smooth", 6), ("alignn_atomwise", 5)])
-def test_forecast_is_within_30_percent_of_the_measured_peak(family: str, repeat: int) -> None:
+@pytest.mark.parametrize(
+    ("backend", "family", "repeat"),
+    [
+        ("eager", "alignn_smooth", 4),
+        ("blocked", "alignn_atomwise_pure", 4),
+        ("native", "alignn_atomwise_pure", 5),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("native", "alignn_smooth", 6),
+                ("eager", "alignn_atomwise", 4),
+                ("eager", "ealignn_atomwise", 4),
+                ("native", "ealignn_atomwise", 5),
+            )
+        ),
+    ],
+)
+def test_forecast_is_within_30_percent_of_the_measured_peak(
+    backend: str, family: str, repeat: int, compiled_folder: Path
+) -> None:
     recipe = {"neighbor_strategy": "pure_torch", "cutoff": 5.0, "three_body_cutoff": 3.5, "max_neighbors": 12}
     graph = {"cutoff": 5.0, "three_body_cutoff": 3.5} if family == "alignn_smooth" else recipe
     case = {"graph": graph, "model": {}, "repeat": repeat}
     script = Path(__file__).parents[1] / "benchmarks" / "memory.py"
-    command = [sys.executable, str(script), "--family", family, "--case", json.dumps(case)]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    options = ["--family", family, "--backend", backend, "--kernels", str(compiled_folder), "--case", json.dumps(case)]
+    finished = subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True, check=True)
     measured = json.loads(finished.stdout.splitlines()[-1])
     assert measured["forecast"] == pytest.approx(measured["bytes"], rel=0.3)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_every_backend_has_a_forecast_for_what_it_runs_and_says_alike_whether_it_keeps_limits(name: str) -> None:
+    for header in (tiny_header(), *PUBLISHED.values()):
+        model = tiny_model(header)
+        if not isinstance(model, EnergyModel) or BACKENDS[name].refusal(model) is not None:
+            continue
+        known = {"limits": Limits(), "itemsize": 4}
+        assert forecast_bytes(name, header.model, SIZE, **known) is not None
+        assert (held_bytes(name, header.model, SIZE, **known) is not None) == BACKENDS[name].keeps_limits(model)
+
+
+@pytest.mark.parametrize("backend", ["blocked", "native"])
+def test_a_limit_that_is_too_small_is_refused_before_the_graph_is_built(backend: str) -> None:
+    config = PUBLISHED["atomwise"].model
+    least = held_bytes(backend, config, SIZE, limits=Limits(memory_bytes=0), itemsize=4)
+    assert least is not None
+
+    def limited(to: float) -> MemoryGate:
+        limits = Limits(memory_bytes=int(to))
+        return MemoryGate(backend, config, limits, dtype=torch.float32, device=CPU, available=lambda device: 20 * GIB)
+
+    limited(1.01 * least).admit(SIZE)
+    with pytest.raises(MemoryLimitError, match=rf"12,000 angles needs {least / 1e9:.2f} GB at least, and memory_limit"):
+        limited(0.5 * least).admit(SIZE)
+
+
+def test_what_does_not_fit_is_told_the_backends_and_limits_that_would() -> None:
+    config = PUBLISHED["atomwise"].model.model_copy(update={"alignn_layers": 4, "hidden_features": 128})
+    whole, least = (
+        forecast_bytes("native", config, ANGULAR, limits=Limits(memory_bytes=limit), itemsize=8) for limit in (None, 0)
+    )
+    assert whole is not None
+    assert least is not None
+    refused = {}
+    for backend in ("eager", "native"):
+        offers = int(1.02 * whole) if backend == "eager" else (SAFETY * whole + least) / 2
+        gate_of = MemoryGate(
+            backend, config, Limits(), dtype=torch.float64, device=CPU, available=lambda device, n=offers: int(n)
+        )
+        with pytest.raises(MemoryLimitError) as refusal:
+            gate_of.admit(ANGULAR)
+        refused[backend] = str(refusal.value)
+    assert "the backend 'native', which needs about" in refused["eager"]
+    assert "or dtype float32" in refused["eager"]
+    assert "a limit of memory (--memory-limit), which costs speed: the least is" in refused["native"]
 
 
 def gate(*, offers: int | None, backend: str = "eager", limits: Limits | None = None) -> MemoryGate:
@@ -107,8 +176,6 @@ def test_what_may_not_fit_starts_with_a_warning(caplog: pytest.LogCaptureFixture
 
 
 def _needs(size: GraphSize) -> int:
-    from alignn_ff.execution.forecast import forecast_bytes
-
     return forecast_bytes("eager", CONFIG, size, limits=Limits(), itemsize=4) or 0
 
 
@@ -126,12 +193,6 @@ def test_a_run_that_was_let_through_is_not_looked_at_again() -> None:
 def test_nothing_is_refused_where_need_or_offer_is_unknown() -> None:
     gate(offers=None).admit(larger(10**6))
     gate(offers=1, backend="one without a law").admit(larger(10**6))
-
-
-def test_a_limit_on_memory_is_the_forecast_of_a_backend_that_heeds_it() -> None:
-    gate(offers=2 * GIB, backend="blocked", limits=Limits(memory_bytes=GIB)).admit(larger(10))
-    with pytest.raises(MemoryLimitError):
-        gate(offers=2 * GIB, backend="blocked", limits=Limits(memory_bytes=9 * GIB)).admit(larger(10**6))
 
 
 @pytest.fixture
@@ -212,8 +273,8 @@ class Fake:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
     backend = Fake(needs=3 * GIB)
-    monkeypatch.setitem(BACKENDS, "fake", BACKENDS["eager"]._replace(build=backend.build))
-    monkeypatch.setattr(fallback, "BOUNDED", frozenset({"fake"}))
+    keeping = BACKENDS["eager"]._replace(build=backend.build, keeps_limits=lambda model: True)
+    monkeypatch.setitem(BACKENDS, "fake", keeping)
     return backend
 
 
@@ -253,7 +314,7 @@ def test_backend_without_blocks_gives_way_to_one_with_them(fake: Fake, monkeypat
 
 
 def test_nothing_is_tried_again_where_no_backend_works_in_blocks(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fallback, "BOUNDED", frozenset())
+    monkeypatch.setitem(BACKENDS, "fake", BACKENDS["fake"]._replace(keeps_limits=lambda model: False))
     prepared = tiny_potential().prepare(structure("bulk", (14,)))
     with pytest.raises(MemoryLimitError, match="take a smaller structure, a smaller batch"):
         Frugal("fake", tiny_model(tiny_header()), Limits(), device=CPU)(*prepared, derivatives=True)

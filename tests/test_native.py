@@ -92,19 +92,21 @@ def test_importing_the_package_loads_no_kernels(kernels):
 @pytest.mark.config_field("kernels")
 def test_long_trainings_run_on_compiled_kernels_and_short_ones_do_not(kernels, tmp_path):
     config = small_config(tmp_path)
-    assert training_kernels(config, n_steps=FEWEST_STEPS, device=CPU) is find_kernels()
-    assert training_kernels(config, n_steps=FEWEST_STEPS - 1, device=CPU) is None
-    assert training_kernels(config, n_steps=FEWEST_STEPS, device=torch.device("meta")) is None
+    assert training_kernels(config, n_steps=FEWEST_STEPS, device=CPU).compiled is find_kernels()
+    assert training_kernels(config, n_steps=FEWEST_STEPS - 1, device=CPU).compiled is None
+    assert training_kernels(config, n_steps=FEWEST_STEPS, device=torch.device("meta")).compiled is None
     never = small_config(tmp_path, kernels="torch")
-    assert training_kernels(never, n_steps=FEWEST_STEPS, device=CPU) is None
+    assert training_kernels(never, n_steps=FEWEST_STEPS, device=CPU).compiled is None
     always = small_config(tmp_path, kernels="native")
-    assert training_kernels(always, n_steps=1, device=CPU) is find_kernels()
+    assert training_kernels(always, n_steps=1, device=CPU).compiled is find_kernels()
+    scattered = small_config(tmp_path, kernels="scatter")
+    assert training_kernels(scattered, n_steps=FEWEST_STEPS, device=CPU).name == "scatter"
 
 
 def test_training_without_a_compiler_says_so_once_and_goes_on(tmp_path, monkeypatch, empty_cache, caplog):
     monkeypatch.setattr(build.shutil, "which", lambda name: None)
     with caplog.at_level(logging.WARNING):
-        assert training_kernels(small_config(tmp_path), n_steps=FEWEST_STEPS, device=CPU) is None
+        assert training_kernels(small_config(tmp_path), n_steps=FEWEST_STEPS, device=CPU).compiled is None
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "no C++ compiler" in caplog.text
     with pytest.raises(CompilerError, match="install one"):

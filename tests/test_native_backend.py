@@ -140,7 +140,7 @@ def test_native_says_why_it_cannot_run_a_model() -> None:
     bare = tiny_model(tiny_header(config=CONFIG.model_copy(update={"alignn_layers": 0, "gcn_layers": 0})))
     with pytest.raises(ConfigError, match="at least one layer"):
         choose_backend("native", bare)
-    with pytest.raises(ConfigError, match="allowed are auto, eager, blocked, native"):
+    with pytest.raises(ConfigError, match="allowed are auto, eager, blocked, native, scatter"):
         choose_backend("quick", tiny_model(tiny_header()))
 
 

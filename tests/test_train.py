@@ -191,6 +191,28 @@ def test_resume_refuses_another_config_and_other_data(tmp_path, data):
         train(small_config(tmp_path, epochs=1), observer=Silent(), data=other, resume=True)
 
 
+def test_resume_on_other_kernels_says_so_and_on_the_same_ones_nothing(tmp_path, data, monkeypatch, caplog, kernels):
+    monkeypatch.setattr("alignn_ff.train.kernels.FEWEST_STEPS", 1)
+    config = small_config(tmp_path, epochs=1, lr_total_epochs=3)
+    train(config, observer=Silent(), data=data)
+    train(config.model_copy(update={"epochs": 2}), observer=Silent(), data=data, resume=True)
+    assert "kernels" not in caplog.text
+    monkeypatch.setattr("alignn_ff.native.build.find_compiler", lambda: None)
+    train(config.model_copy(update={"epochs": 3}), observer=Silent(), data=data, resume=True)
+    assert "has used the kernels 'native' so far and goes on with 'torch'" in caplog.text
+
+
+def test_a_model_trained_in_float64_is_kept_in_float64(tmp_path, data):
+    train(small_config(tmp_path, epochs=1, dtype="float64"), observer=Silent(), data=data)
+    _, weights = read(tmp_path / "best_model.pt")
+    model = load_potential(tmp_path / "best_model.pt", dtype="float64", device="cpu").model
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+    assert any(not torch.equal(p, p.float().double()) for p in model.parameters())
+    train(small_config(tmp_path / "single", epochs=1, dtype="float32"), observer=Silent(), data=data)
+    _, single = read(tmp_path / "single" / "best_model.pt")
+    assert all(single[name].dtype == torch.float32 for name, _ in model.named_parameters())
+
+
 def test_a_folder_with_a_run_is_not_overwritten_by_accident(tmp_path, data):
     train(small_config(tmp_path, epochs=1), observer=Silent(), data=data)
     with pytest.raises(TrainingError, match="--resume goes on"):

@@ -103,7 +103,7 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         header: what the file says of the model.
-        model: with its weights, float32, on the CPU, in evaluation mode.
+        model: with its weights, in the precision of the file, on the CPU, in evaluation mode.
     """
 
     header: Header
@@ -131,6 +131,9 @@ def load_own(path: Path, content: object) -> Checkpoint:
     header, state = unpack(path, content)
     with torch.random.fork_rng(devices=[]):  # the random weights that are overwritten must not move anybody's seed
         model = build_model(header.model, header.graph, header.elements, header.statistics)
+    for name, parameter in model.named_parameters():
+        if name in state and state[name].is_floating_point():
+            parameter.data = parameter.data.to(state[name].dtype)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

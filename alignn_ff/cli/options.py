@@ -21,6 +21,7 @@ class Backend(StrEnum):
     eager = "eager"
     blocked = "blocked"
     native = "native"
+    scatter = "scatter"
 
 
 StructureArgument = Annotated[
@@ -47,7 +48,7 @@ BackendOption = Annotated[
     typer.Option(
         "--backend",
         help="native: C++ kernels on the CPU; blocked: published models within a limit of memory; "
-        "auto takes what is fastest and at hand.",
+        "scatter: sums by torch-scatter; auto takes what is fastest and at hand.",
     ),
 ]
 MemoryLimitOption = Annotated[

@@ -12,8 +12,9 @@ import torch
 from alignn_ff.errors import MemoryLimitError
 from alignn_ff.execution.available import available_bytes
 from alignn_ff.execution.backends import BACKENDS
+from alignn_ff.execution.blocked.memory import beyond_limit
 from alignn_ff.execution.contract import Limits
-from alignn_ff.execution.forecast import BOUNDED, LAWS, forecast_bytes
+from alignn_ff.execution.forecast import LAWS, forecast_bytes, held_bytes
 from alignn_ff.graph import AtomicSystem, GraphRecipe, GraphSize, expected_size
 from alignn_ff.log import get_logger
 from alignn_ff.models import ModelConfig
@@ -71,6 +72,7 @@ class MemoryGate:
             MemoryLimitError: it cannot fit.
         """
         needed = self._forecast(self._backend, size)
+        self._compare_with_limit(size)
         if needed is None or needed <= GROWTH * self.admitted_bytes:
             return
         available = self._available(self._device)
@@ -80,18 +82,29 @@ class MemoryGate:
             log.warning("%s; it may not fit", _in_words(size, needed, available))
         self.admitted_bytes = needed
 
-    def _forecast(self, backend: str, size: GraphSize) -> int | None:
-        return forecast_bytes(backend, self._config, size, limits=self._limits, itemsize=self._itemsize)
+    def _compare_with_limit(self, size: GraphSize) -> None:
+        """Refuse what the user's limit is too small for; the size may be an expectation, hence the margin."""
+        limit = self._limits.memory_bytes
+        held = held_bytes(self._backend, self._config, size, limits=self._limits, itemsize=self._itemsize)
+        if limit is not None and held is not None and SAFETY * held > limit:
+            raise beyond_limit(size, held, limit)
+
+    def _forecast(self, backend: str, size: GraphSize, limits: Limits | None = None) -> int | None:
+        within = self._limits if limits is None else limits
+        return forecast_bytes(backend, self._config, size, limits=within, itemsize=self._itemsize)
 
     def _refusal(self, size: GraphSize, needed: int, available: int) -> str:
         fitting = int(size.n_atoms * available / needed)
         advice = [f"take a structure of at most {_rounded_down(fitting):,} atoms", "a device with more memory"]
         for backend in sorted({name for name, family in LAWS if family == self._config.name and name in BACKENDS}):
             other = self._forecast(backend, size)
-            if other is not None and other < available:
+            if other is not None and other < min(available, needed):
                 advice.append(f"the backend {backend!r}, which needs about {_gib(other)}")
-        if self._backend in BOUNDED:
-            advice.append("a lower limit of memory, which costs speed")
+        smallest = Limits(memory_bytes=0)
+        if held_bytes(self._backend, self._config, size, limits=smallest, itemsize=self._itemsize) is not None:
+            least = self._forecast(self._backend, size, smallest)
+            if least is not None and least < min(available, needed):
+                advice.append(f"a limit of memory (--memory-limit), which costs speed: the least is {_gib(least)}")
         if self._itemsize > 4:
             advice.append("dtype float32")
         return f"{_in_words(size, needed, available)}; {', or '.join(advice)}"

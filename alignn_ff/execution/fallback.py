@@ -9,7 +9,6 @@ from alignn_ff.errors import MemoryLimitError
 from alignn_ff.execution.available import available_bytes
 from alignn_ff.execution.backends import BACKENDS
 from alignn_ff.execution.contract import Evaluate, Limits
-from alignn_ff.execution.forecast import BOUNDED
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction
 from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel
@@ -77,4 +76,8 @@ class Frugal:
     def _working_in_blocks(self) -> str | None:
         """The backend in use if it heeds a limit, else the first that does and can run the model."""
         candidates = (self.backend, *BACKENDS)
-        return next((b for b in candidates if b in BOUNDED and BACKENDS[b].refusal(self._model) is None), None)
+        return next((b for b in candidates if self._keeps_limits(b)), None)
+
+    def _keeps_limits(self, name: str) -> bool:
+        backend = BACKENDS[name]
+        return backend.keeps_limits(self._model) and backend.refusal(self._model) is None

@@ -1,16 +1,19 @@
-"""How much memory an evaluation will take, before it is tried.
+"""How much memory an evaluation will take, before it is tried: one forecast for all backends and families.
 
 In: a backend, a model's config, the size of a graph. Out: bytes at the peak, beside the model itself. A law is a sum of
-numbers held for each triplet, edge and line node; its coefficients are measured, by ``benchmarks/memory.py``.
+numbers held for each triplet, edge and line node; its coefficients are measured, by ``benchmarks/memory.py``. Backends
+that work in blocks count their arrays.
 """
 
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
+from alignn_ff.execution.blocked.memory import ROWS, SCRATCH_BYTES, choose_keep
 from alignn_ff.execution.contract import Limits
 from alignn_ff.graph import GraphSize
 from alignn_ff.models import ModelConfig
+from alignn_ff.models.published_config import ArchitectureConfig
 
 TERMS: Final = (
     "channels of a triplet in each angle layer",
@@ -24,19 +27,65 @@ TERMS: Final = (
     "channels of a line node in each angle layer",
     "channels of a line node",
 )
-"""What a law has a coefficient for: how often each of these is held at the peak."""
+"""What a measured law has a coefficient for: how often each of these is held at the peak."""
 
-Law = tuple[float, ...]
+
+class Law(Protocol):
+    """Bytes of an evaluation with energy, forces and stress, beside its graph."""
+
+    def __call__(self, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int:
+        """Bytes at the peak."""
+
+
+class Measured(NamedTuple):
+    """Coefficients of :data:`TERMS`."""
+
+    coefficients: tuple[float, ...]
+
+    def __call__(self, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int:  # noqa: ARG002
+        """See :class:`Law`."""
+        return round(float(np.dot(self.coefficients, terms(config, size, itemsize=itemsize))))
+
+
+class InBlocks(NamedTuple):
+    """Counted arrays; what may stay between the passes follows from a limit of memory, which such a backend keeps.
+
+    Attributes:
+        block_rows: edges of a block on torch's operations; 0: blocks are too small to count.
+    """
+
+    block_rows: int
+
+    def __call__(self, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int:
+        """See :class:`Law`."""
+        return SCRATCH_BYTES + self.held(config, size, limits=limits, itemsize=itemsize)
+
+    def held(self, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int:
+        """What counts as held under a limit; the least that is possible where that is more."""
+        assert isinstance(config, ArchitectureConfig)
+        return choose_keep(config, size, limits.memory_bytes, itemsize=itemsize, block_rows=self.block_rows)[1]
+
+
+SMOOTH: Final = Measured((2.95, 4.2, 0.0, 0.0, 3.6, 2.5, 6.5, 0.0, 0.0, 0.0))
+PUBLISHED: Final = Measured((6.2, 1.3, 2.4, 0.0, 8.5, 0.0, 6.4, 0.0, 16.1, 0.0))
+ON_TORCH, ON_KERNELS = InBlocks(ROWS), InBlocks(0)
 
 LAWS: Final[dict[tuple[str, str], Law]] = {
-    ("eager", "alignn_smooth"): (2.95, 4.2, 0.0, 0.0, 3.6, 2.5, 6.5, 0.0, 0.0, 0.0),
-    ("native", "alignn_smooth"): (0.2, 0.8, 0.0, 0.0, 0.5, 0.2, 0.0, 26.0, 5.1, 4.4),
-    ("eager", "alignn_atomwise"): (6.2, 1.3, 2.4, 0.0, 8.5, 0.0, 6.4, 0.0, 16.1, 0.0),
+    ("eager", "alignn_smooth"): SMOOTH,
+    ("scatter", "alignn_smooth"): SMOOTH,
+    ("native", "alignn_smooth"): Measured((0.2, 0.8, 0.0, 0.0, 0.5, 0.2, 0.0, 26.0, 5.1, 4.4)),
+    **{
+        (backend, family): law
+        for family in ("alignn_atomwise", "alignn_atomwise_pure", "ealignn_atomwise")
+        for backend, law in (
+            ("eager", PUBLISHED),
+            ("scatter", PUBLISHED),
+            ("blocked", ON_TORCH),
+            ("native", ON_KERNELS),
+        )
+    },
 }
-"""(backend, family) → coefficients of :data:`TERMS` for energy, forces and stress."""
-
-BOUNDED: Final = frozenset({"blocked"})
-"""Backends that heed ``Limits.memory_bytes``."""
+"""(backend, family) → law."""
 
 BYTES_PER_EDGE: Final = 130
 BYTES_PER_TRIPLET: Final = 25
@@ -50,14 +99,23 @@ def forecast_bytes(backend: str, config: ModelConfig, size: GraphSize, *, limits
         backend: name of an execution backend.
         config: of the model.
         size: of the graph.
-        limits: a bound on memory holds where the backend heeds it.
+        limits: a bound on memory, which acts where the backend keeps it.
         itemsize: bytes of a number of the network, 4 for float32.
     """
+    law = _law(backend, config)
+    return None if law is None else graph_bytes(size) + law(config, size, limits=limits, itemsize=itemsize)
+
+
+def held_bytes(backend: str, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int | None:
+    """What a backend that works in blocks holds under a limit, as it counts itself; None for the other backends."""
+    law = _law(backend, config)
+    return law.held(config, size, limits=limits, itemsize=itemsize) if isinstance(law, InBlocks) else None
+
+
+def _law(backend: str, config: ModelConfig) -> Law | None:
     law = LAWS.get((backend, config.name))
-    unbounded = None if law is None else round(float(np.dot(law, terms(config, size, itemsize=itemsize))))
-    limit = limits.memory_bytes if backend in BOUNDED else None
-    known = [amount for amount in (unbounded, limit) if amount is not None]
-    return graph_bytes(size) + min(known) if known else None
+    attention = getattr(config, "conv_type", "alignn") != "alignn"
+    return None if attention and isinstance(law, InBlocks) else law
 
 
 def graph_bytes(size: GraphSize) -> int:

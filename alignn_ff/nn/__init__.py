@@ -11,6 +11,7 @@ from alignn_ff.nn.norm import BatchNorm, NormedLayer, NormKind
 from alignn_ff.nn.repulsion import ZBLRepulsion
 from alignn_ff.nn.segment import Edges, Segments, gather, make_edges, make_segments, scatter_sum, segment_sum
 from alignn_ff.nn.short_range import linear_penalty, published_zbl
+from alignn_ff.nn.summation import SummationName, summation_refusal, summing
 
 __all__ = [
     "BatchNorm",
@@ -23,6 +24,7 @@ __all__ = [
     "NormedLayer",
     "Segments",
     "SelfAttentionConvolution",
+    "SummationName",
     "ZBLRepulsion",
     "bessel_basis",
     "chebyshev_basis",
@@ -37,4 +39,6 @@ __all__ = [
     "scatter_sum",
     "segment_sum",
     "shoulder_envelope",
+    "summation_refusal",
+    "summing",
 ]

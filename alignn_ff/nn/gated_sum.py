@@ -18,7 +18,8 @@ from torch.autograd.function import once_differentiable
 
 from alignn_ff.native import kernels_for
 from alignn_ff.nn.native_sum import NativeGatedSum
-from alignn_ff.nn.segment import Edges, gather, gather_rows, segment_sum, sum_rows
+from alignn_ff.nn.segment import Edges, gather, gather_rows, segment_sum
+from alignn_ff.nn.summation import Summation, summation_in_use
 
 
 def gated_sum(gates: Tensor, projections: Tensor, weights: Tensor, edges: Edges) -> Tensor:
@@ -38,7 +39,8 @@ def gated_sum(gates: Tensor, projections: Tensor, weights: Tensor, edges: Edges)
         index = (*edges.src, *edges.dst)
         native: Tensor = NativeGatedSum.apply(kernels, gates, projections, weights, *index)  # type: ignore[no-untyped-call]
         return native
-    result: Tensor = _GatedSum.apply(gates, *projections.chunk(3, 1), weights, *edges.src, *edges.dst)  # type: ignore[no-untyped-call]
+    inputs = (gates, *projections.chunk(3, 1), weights)
+    result: Tensor = _GatedSum.apply(summation_in_use(), *inputs, *edges.src, *edges.dst)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -52,17 +54,19 @@ def plain_gated_sum(gates: Tensor, projections: Tensor, weights: Tensor, edges: 
 class _GatedSum(Function):
     @staticmethod
     def forward(
-        ctx: Any, gates: Tensor, a: Tensor, b: Tensor, values: Tensor, weights: Tensor, *index: Tensor
+        ctx: Any, add: Summation, gates: Tensor, a: Tensor, b: Tensor, values: Tensor, weights: Tensor, *index: Tensor
     ) -> Tensor:
-        src, _, _, dst, dst_order, dst_starts = index
+        src, to_target = index[0], index[3:]
+        dst = to_target[0]
+        ctx.add = add
         gate = gather_rows(a, src).add_(gates).add_(gather_rows(b, dst)).sigmoid_()
         ctx.save_for_backward(gates, a, b, values, weights, gate, *index)
-        return sum_rows(gather_rows(values, src).mul_(gate).mul_(weights), dst_order, dst_starts)
+        return add(gather_rows(values, src).mul_(gate).mul_(weights), *to_target)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        derivatives = _GatedSumGradient.apply(gradient, *ctx.saved_tensors)  # type: ignore[no-untyped-call]
-        return (*derivatives, *(None for _ in range(6)))
+        derivatives = _GatedSumGradient.apply(ctx.add, gradient, *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+        return (None, *derivatives, *(None for _ in range(6)))
 
 
 class _GatedSumGradient(Function):
@@ -75,6 +79,7 @@ class _GatedSumGradient(Function):
     @staticmethod
     def forward(  # g, a and b are arguments so that derivatives flow to them
         ctx: Any,
+        add: Summation,
         gradient: Tensor,
         gates: Tensor,  # noqa: ARG004
         a: Tensor,  # noqa: ARG004
@@ -83,7 +88,9 @@ class _GatedSumGradient(Function):
         weights: Tensor,
         *rest: Tensor,
     ) -> tuple[Tensor, ...]:
-        gate, src, src_order, src_starts, dst, dst_order, dst_starts = rest
+        gate, to_source, to_target = rest[0], rest[1:4], rest[4:]
+        src, dst = to_source[0], to_target[0]
+        ctx.add = add
         ctx.save_for_backward(gradient, values, weights, *rest)
         passed = gather_rows(gradient, dst).mul_(gate)
         slope = passed * gather_rows(values, src)
@@ -91,27 +98,34 @@ class _GatedSumGradient(Function):
         d_gates = slope.mul_(weights).addcmul_(slope, gate, value=-1.0)
         return (
             d_gates,
-            sum_rows(d_gates, src_order, src_starts),
-            sum_rows(d_gates, dst_order, dst_starts),
-            sum_rows(passed.mul_(weights), src_order, src_starts),
+            add(d_gates, *to_source),
+            add(d_gates, *to_target),
+            add(passed.mul_(weights), *to_source),
             d_weights,
         )
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor | None, ...]:
-        derivatives = _second_derivatives(cotangents, *ctx.saved_tensors)
-        return (*derivatives, *(None for _ in range(7)))
+        derivatives = _second_derivatives(ctx.add, cotangents, *ctx.saved_tensors)
+        return (None, *derivatives, *(None for _ in range(7)))
 
 
 def _second_derivatives(
-    cotangents: tuple[Tensor, ...], gradient: Tensor, values: Tensor, weights: Tensor, gate: Tensor, *index: Tensor
+    add: Summation,
+    cotangents: tuple[Tensor, ...],
+    gradient: Tensor,
+    values: Tensor,
+    weights: Tensor,
+    gate: Tensor,
+    *index: Tensor,
 ) -> tuple[Tensor, ...]:
     """Derivatives of Φ = Σ [w·G·(S·Y + V·S'·U) + G·S·V·u_w] in G, g, a, b, v and w.
 
     U = u_g + u_a[src] + u_b[dst] and Y = u_v[src] are the cotangents of the first derivatives.
     """
-    src, src_order, src_starts, dst, dst_order, dst_starts = index
+    to_source, to_target = index[:3], index[3:]
+    src, dst = to_source[0], to_target[0]
     u_gates, u_a, u_b, u_values, u_weights = cotangents
     v, grad, y = gather_rows(values, src), gather_rows(gradient, dst), gather_rows(u_values, src)
     u = gather_rows(u_a, src).add_(gather_rows(u_b, dst)).add_(u_gates)
@@ -120,11 +134,11 @@ def _second_derivatives(
 
     inner = (gate * y).addcmul_(u_slope, v)
     d_weights = (grad * inner).sum(1, keepdim=True)
-    d_gradient = sum_rows(inner.mul_(weights).add_(gate_v.mul_(u_weights)), dst_order, dst_starts)
+    d_gradient = add(inner.mul_(weights).add_(gate_v.mul_(u_weights)), *to_target)
 
-    d_values = sum_rows(u_slope.mul_(weights).add_(gate * u_weights).mul_(grad), src_order, src_starts)
+    d_values = add(u_slope.mul_(weights).add_(gate * u_weights).mul_(grad), *to_source)
 
     curved = u.addcmul_(u, gate, value=-2.0).mul_(weights).add_(u_weights).mul_(v)
     d_gates = curved.add_(y.mul_(weights)).mul_(slope.mul_(grad))
-    d_a, d_b = sum_rows(d_gates, src_order, src_starts), sum_rows(d_gates, dst_order, dst_starts)
+    d_a, d_b = add(d_gates, *to_source), add(d_gates, *to_target)
     return d_gradient, d_gates, d_a, d_b, d_values, d_weights

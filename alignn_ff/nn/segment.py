@@ -1,7 +1,7 @@
 """Rows of one array that belong to rows of another: gathering them, and summing them back.
 
-The two operations are each other's transpose, so their derivatives of any order are the same two again.
-They run on embedding kernels, which need no autograd graph of index_select and index_add.
+The two operations are each other's transpose, so their derivatives of any order are the same two again. Gathers run on
+torch's embedding kernels, sums as ``summation.py`` says; they need no autograd graph of index_select and index_add.
 """
 
 from typing import Any, NamedTuple
@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.autograd import Function
+
+from alignn_ff.nn.summation import Summation, summation_in_use
 
 
 class Segments(NamedTuple):
@@ -74,7 +76,7 @@ def gather(values: Tensor, segments: Segments) -> Tensor:
     Returns:
         (n, features).
     """
-    result: Tensor = _Gather.apply(values, *segments)  # type: ignore[no-untyped-call]
+    result: Tensor = _Gather.apply(summation_in_use(), values, *segments)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -88,7 +90,7 @@ def segment_sum(values: Tensor, segments: Segments) -> Tensor:
     Returns:
         (n_segments, features); segments without rows are zero.
     """
-    result: Tensor = _SegmentSum.apply(values, *segments)  # type: ignore[no-untyped-call]
+    result: Tensor = _SegmentSum.apply(summation_in_use(), values, *segments)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -97,31 +99,27 @@ def gather_rows(values: Tensor, index: Tensor) -> Tensor:
     return torch.embedding(values, index)
 
 
-def sum_rows(values: Tensor, order: Tensor, starts: Tensor) -> Tensor:
-    """:func:`segment_sum` outside of automatic differentiation."""
-    if order.shape[0] == 0:
-        return values.new_zeros(starts.shape[0], values.shape[1])
-    summed: Tensor = torch._embedding_bag(values.contiguous(), order, starts)[0]
-    return summed
-
-
 class _Gather(Function):
+    """Keeps the summation of its forward pass: the backward pass may run in a thread of its own."""
+
     @staticmethod
-    def forward(ctx: Any, values: Tensor, index: Tensor, order: Tensor, starts: Tensor) -> Tensor:
-        ctx.save_for_backward(index, order, starts)
-        return gather_rows(values, index)
+    def forward(ctx: Any, add: Summation, values: Tensor, *segments: Tensor) -> Tensor:
+        ctx.add = add
+        ctx.save_for_backward(*segments)
+        return gather_rows(values, segments[0])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return _SegmentSum.apply(gradient, *ctx.saved_tensors), None, None, None  # type: ignore[no-untyped-call]
+        return None, _SegmentSum.apply(ctx.add, gradient, *ctx.saved_tensors), None, None, None  # type: ignore[no-untyped-call]
 
 
 class _SegmentSum(Function):
     @staticmethod
-    def forward(ctx: Any, values: Tensor, index: Tensor, order: Tensor, starts: Tensor) -> Tensor:
-        ctx.save_for_backward(index, order, starts)
-        return sum_rows(values, order, starts)
+    def forward(ctx: Any, add: Summation, values: Tensor, *segments: Tensor) -> Tensor:
+        ctx.add = add
+        ctx.save_for_backward(*segments)
+        return add(values, *segments)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return _Gather.apply(gradient, *ctx.saved_tensors), None, None, None  # type: ignore[no-untyped-call]
+        return None, _Gather.apply(ctx.add, gradient, *ctx.saved_tensors), None, None, None  # type: ignore[no-untyped-call]

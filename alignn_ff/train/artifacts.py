@@ -59,13 +59,11 @@ def loader_description(config: TrainingConfig, data: RunData) -> dict[str, objec
 
 
 def save_model(path: Path, header: Header, trainer: Trainer) -> None:
-    """Write a model file of the averaged weights, in float32."""
+    """Write a model file of the averaged weights, in the precision that they were trained in."""
     provenance = header.provenance.model_copy(update={"epochs": trainer.progress.epoch})
-    parameters = {name for name, _ in trainer.model.named_parameters()}
     with trainer.average.applied_to(trainer.model):
         state = {name: tensor.detach().clone() for name, tensor in trainer.model.state_dict().items()}
-    weights = {name: tensor.float() if name in parameters else tensor for name, tensor in state.items()}
-    checkpoint.save(path, header.model_copy(update={"provenance": provenance}), weights)
+    checkpoint.save(path, header.model_copy(update={"provenance": provenance}), state)
 
 
 def write_histories(folder: Path, trainer: Trainer) -> None:

@@ -6,6 +6,7 @@ from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.log import get_logger
 from alignn_ff.models import ModelConfig
 from alignn_ff.models.published_config import ArchitectureConfig
+from alignn_ff.nn import summation_refusal
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.loss import loss_weights
 from alignn_ff.train.parts import PARTS
@@ -25,6 +26,9 @@ def check_choices(config: TrainingConfig) -> None:
     model, is_property = config.model, config.model.kind == "property"
     likelihood = next((f for f in ("classification", "zero_inflated") if getattr(model, f, False)), None)
     link = getattr(model, "link", "identity")
+    lacking = summation_refusal("scatter") if config.kernels == "scatter" else None
+    if lacking is not None:
+        raise ConfigError(f"kernels is 'scatter', and {lacking}; or set it to auto")
     if config.use_amp and model.kind == "energy":
         raise ConfigError(
             "use_amp is true, but a force field is differentiated for its forces, and training on them differentiates "

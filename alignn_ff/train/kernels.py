@@ -1,12 +1,15 @@
 """Which kernels a training runs on. Config and data alone decide, so that a resumed run takes the same again."""
 
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
 
 import torch
 
 from alignn_ff.errors import CompilerError
 from alignn_ff.log import get_logger
-from alignn_ff.native import Kernels, find_kernels
+from alignn_ff.native import Kernels, find_kernels, using
+from alignn_ff.nn import SummationName, summing
 from alignn_ff.train.config import TrainingConfig
 
 log = get_logger("train")
@@ -15,8 +18,25 @@ FEWEST_STEPS: Final = 500
 """Below this, compiling (once a machine, some seconds) would take longer than it saves."""
 
 
-def training_kernels(config: TrainingConfig, *, n_steps: int, device: torch.device) -> Kernels | None:
-    """Compiled kernels, or None for torch alone.
+class TrainingKernels(NamedTuple):
+    """What the sums over neighbours of a training run on.
+
+    Attributes:
+        compiled: our own kernels; None for torch.
+        summation: how torch sums.
+    """
+
+    compiled: Kernels | None = None
+    summation: SummationName = "torch"
+
+    @property
+    def name(self) -> str:
+        """How it is called: native, torch or scatter."""
+        return self.summation if self.compiled is None else "native"
+
+
+def training_kernels(config: TrainingConfig, *, n_steps: int, device: torch.device) -> TrainingKernels:
+    """What a training runs on.
 
     Args:
         config: of the run.
@@ -26,14 +46,43 @@ def training_kernels(config: TrainingConfig, *, n_steps: int, device: torch.devi
     Raises:
         CompilerError: the config insists on compiled kernels, and there can be none.
     """
+    if config.kernels == "scatter":
+        return TrainingKernels(summation="scatter")
     if config.kernels == "torch" or device.type != "cpu":
-        return None
+        return TrainingKernels()
     if config.kernels == "auto" and n_steps < FEWEST_STEPS:
-        return None
+        return TrainingKernels()
     try:
-        return find_kernels()
+        return TrainingKernels(find_kernels())
     except CompilerError as error:
         if config.kernels == "native":
             raise
         log.warning("training on torch alone: %s", error)
-        return None
+        return TrainingKernels()
+
+
+@contextmanager
+def running_on(kernels: TrainingKernels) -> Iterator[None]:
+    """Steps inside run on these kernels.
+
+    Raises:
+        ConfigError: torch-scatter is asked for, and not installed.
+    """
+    with using(kernels.compiled), summing(kernels.summation):
+        yield
+
+
+def mention_other_kernels(before: str, now: TrainingKernels) -> None:
+    """Warn that a resumed run goes on upon other kernels, as on a machine without a compiler.
+
+    Args:
+        before: name of those it ran on; empty where its state does not say.
+        now: those it goes on with.
+    """
+    if before and before != now.name:
+        log.warning(
+            "this run has used the kernels %r so far and goes on with %r: results will differ by rounding from those "
+            "of a run in one piece, and the speed may change",
+            before,
+            now.name,
+        )

@@ -187,8 +187,8 @@ class Trainer:
         set_training_mode(self.model)
         return book
 
-    def state(self, fingerprint: dict[str, str]) -> TrainingState:
-        """Everything that a resume needs."""
+    def state(self, fingerprint: dict[str, str], kernels: str = "") -> TrainingState:
+        """Everything that a resume needs; ``kernels`` is the name of those in use."""
         self.progress.sums = self.book.to_list(self.ranks)
         return TrainingState(
             progress=self.progress,
@@ -196,6 +196,7 @@ class Trainer:
             average=self.average.weights,
             optimizer=self.optimizer.state_dict(),
             fingerprint=fingerprint,
+            kernels=kernels,
         )
 
     def restore(self, state: TrainingState) -> None:

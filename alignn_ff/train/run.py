@@ -24,7 +24,6 @@ from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.errors import StorageError
 from alignn_ff.io import write_json
 from alignn_ff.log import get_logger
-from alignn_ff.native import Kernels, using
 from alignn_ff.potential import select_device
 from alignn_ff.predictor import load_predictor
 from alignn_ff.train.artifacts import (
@@ -45,7 +44,7 @@ from alignn_ff.train.datasets import records_source, suit_outputs
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.finetuning import load_start, recipe_of
 from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
-from alignn_ff.train.kernels import training_kernels
+from alignn_ff.train.kernels import TrainingKernels, mention_other_kernels, running_on, training_kernels
 from alignn_ff.train.loop import BuildObserver, Observer, Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, summarise
@@ -173,13 +172,15 @@ def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observe
         write_json(folder / "ids_train_val_test.json", identifiers(data.records, data.split))
         if config.save_dataloader:
             write_json(folder / "dataloader.json", loader_description(config, data))
+    kernels = _kernels(config, run)
     if resume:
         state = load_state(folder)
         check_fingerprint(state.fingerprint, fingerprint)
+        mention_other_kernels(state.kernels, kernels)
         run.trainer.restore(state)
 
     def save(trainer: Trainer, is_best: bool) -> None:
-        state = trainer.state(fingerprint)
+        state = trainer.state(fingerprint, kernels.name)
         if not leads:
             return
         write_histories(folder, trainer)
@@ -194,7 +195,7 @@ def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observe
         with (
             stop_on_signals() as stop,
             machine_settings(config, run.trainer.device),
-            using(_kernels(config, run)),
+            running_on(kernels),
             _audience(config, observer, leads=leads) as watching,
         ):
             run.trainer.run(observer=watching, save=save, stop=lambda: asked_anywhere(stop, run.ranks))
@@ -208,9 +209,9 @@ def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observe
         )
 
 
-def _kernels(config: TrainingConfig, run: Run) -> Kernels | None:
+def _kernels(config: TrainingConfig, run: Run) -> TrainingKernels:
     kernels = training_kernels(config, n_steps=run.trainer.n_steps, device=run.trainer.device)
-    log.info("kernels: %s", "torch" if kernels is None else kernels.path)
+    log.info("kernels: %s", kernels.name if kernels.compiled is None else kernels.compiled.path)
     return kernels
 
 

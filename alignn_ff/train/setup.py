@@ -211,9 +211,10 @@ def _first_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.random_seed)
         model = build_model(header.model, header.graph, header.elements, header.statistics)
+    cast_network(model, DTYPES[config.dtype])
     if start is not None:
         adopt_weights(model, start, say=say)
-    return cast_network(model, DTYPES[config.dtype])
+    return model
 
 
 def _past_records(config: TrainingConfig) -> list[Record]:

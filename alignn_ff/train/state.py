@@ -55,6 +55,7 @@ class TrainingState:
         average: moving average of the weights, name → tensor.
         optimizer: the optimiser's own state.
         fingerprint: config field → value and data digest, that a resumed run must share.
+        kernels: name of those that it ran on; empty where that was not written down yet.
     """
 
     progress: Progress
@@ -62,6 +63,7 @@ class TrainingState:
     average: dict[str, Tensor]
     optimizer: dict[str, Any]
     fingerprint: dict[str, str]
+    kernels: str = ""
 
 
 def save_state(folder: Path, state: TrainingState) -> None:
@@ -72,6 +74,7 @@ def save_state(folder: Path, state: TrainingState) -> None:
         "average": state.average,
         "optimizer": state.optimizer,
         "fingerprint": state.fingerprint,
+        "kernels": state.kernels,
     }
     write_tensors(folder / STATE_FILE, content)
 

@@ -1,21 +1,17 @@
 """The two backends for published force fields, and what they do about a limit of memory."""
 
-from alignn_ff.errors import MemoryLimitError
 from alignn_ff.execution.blocked.contract import Engine
 from alignn_ff.execution.blocked.evaluate import BlockedEvaluation
-from alignn_ff.execution.blocked.memory import forecast
+from alignn_ff.execution.blocked.memory import ROWS, beyond_limit, choose_keep
 from alignn_ff.execution.blocked.native_engine import CHANNELS, WIDEST, NativeEngine
-from alignn_ff.execution.blocked.network import Keep, Resources
+from alignn_ff.execution.blocked.network import Resources
 from alignn_ff.execution.blocked.torch_engine import TorchEngine
 from alignn_ff.execution.blocked.weights import refusal
 from alignn_ff.execution.contract import Evaluate, Limits
-from alignn_ff.graph import AtomicGraph
+from alignn_ff.graph import AtomicGraph, graph_size
 from alignn_ff.models import EnergyModel
 from alignn_ff.models.published_atomwise import AtomwiseEnergy
 from alignn_ff.native import DTYPES, find_kernels
-
-ROWS = 2048
-"""Edges of a block on torch's operations."""
 
 
 def native_refusal(model: EnergyModel) -> str | None:
@@ -50,17 +46,11 @@ def _build(model: EnergyModel, engine: Engine, block_rows: int, limits: Limits) 
     dtype = next(model.parameters()).dtype
 
     def resources(graph: AtomicGraph) -> Resources:
-        if limits.memory_bytes is None:
-            return Resources(engine, Keep.GATES)
-        needed = {keep: forecast(model.network, graph, keep, dtype, block_rows) for keep in Keep}
-        for keep, n_bytes in needed.items():
-            if n_bytes <= limits.memory_bytes:
-                return Resources(engine, keep)
-        raise MemoryLimitError(
-            f"an evaluation of {graph.atomic_numbers.shape[0]} atoms with {graph.line_src.shape[0]} angles needs "
-            f"{_gigabytes(min(needed.values()))} at least, and memory_limit is {_gigabytes(limits.memory_bytes)}; "
-            "allow more, or take a smaller structure or batch"
-        )
+        size, limit = graph_size(graph), limits.memory_bytes
+        keep, needed = choose_keep(model.config, size, limit, itemsize=dtype.itemsize, block_rows=block_rows)
+        if limit is not None and needed > limit:
+            raise beyond_limit(size, needed, limit)
+        return Resources(engine, keep)
 
     return BlockedEvaluation(model, resources)
 
@@ -68,7 +58,3 @@ def _build(model: EnergyModel, engine: Engine, block_rows: int, limits: Limits) 
 def _width(model: EnergyModel) -> int:
     assert isinstance(model, AtomwiseEnergy)
     return model.network.atom_embedding.linear.out_features
-
-
-def _gigabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:.2f} GB"

@@ -1,43 +1,73 @@
-"""What an evaluation in blocks holds at its fullest, beside its input."""
+"""What an evaluation in blocks holds at its fullest, beside input and tables, and what may stay within a limit.
+
+``benchmarks/memory.py`` measures it.
+"""
 
 from typing import Final
 
-import torch
-
+from alignn_ff.errors import MemoryLimitError
 from alignn_ff.execution.blocked.network import Keep
-from alignn_ff.graph import AtomicGraph
-from alignn_ff.models.published_network import PublishedNetwork
+from alignn_ff.graph import GraphSize
+from alignn_ff.models.published_config import ArchitectureConfig
 
+ROWS: Final = 2048
+"""Edges of a block on torch's operations."""
 ATOM_ARRAYS: Final = 6
 """Arrays of (n_atoms, width) beside the states of each layer."""
-OTHER_BOND_ARRAYS: Final = 3
-"""Arrays of (n_bonds, width) beside what each layer leaves: derivatives, and two on their way to sources."""
-PROJECTIONS: Final = 10
-"""Arrays of (n_bonds, width) for projections on torch's operations, and for their derivatives; two more for each layer
-that is run again."""
 BLOCK_ARRAYS: Final = 16
 """Arrays of (rows of a block, width) on torch's operations, with the coefficients of tables that each edge reads."""
+OTHER_BOND_ARRAYS: Final = 3
+"""Arrays of (n_bonds, width) beside what each layer leaves: derivatives, and two on their way to sources."""
+PROJECTION_ARRAYS: Final = 10
+"""Arrays of (bonds with angles, width) on torch's operations: projections, their derivatives, rows in and out."""
+APART_ARRAYS: Final = 5
+"""Arrays of (bonds without angles, width) on torch's operations, which updates them apart. Measured."""
+SCRATCH_BYTES: Final = 8 * 2**20
+"""Runs of bonds and angles whose geometry is worked on at once, whatever the size of the structure. Measured."""
 INDEX_BYTES: Final = {"atoms": 64, "bonds": 200, "angles": 40}
 """Indices, geometry and its derivatives."""
 
 
-def forecast(network: PublishedNetwork, graph: AtomicGraph, keep: Keep, dtype: torch.dtype, block_rows: int = 0) -> int:
-    """Bytes at the fullest moment, a bound.
+def forecast(config: ArchitectureConfig, size: GraphSize, keep: Keep, itemsize: int, block_rows: int = 0) -> int:
+    """Bytes at the fullest moment.
 
     Args:
-        network: its numbers of layers and channels count.
-        graph: its numbers of atoms, bonds and angles count.
+        config: its numbers of layers and channels count.
+        size: of the graph.
         keep: what stays between the passes.
-        dtype: of the network.
+        itemsize: bytes of a number of the network.
         block_rows: edges of a block on torch's operations; 0 where blocks are too small to count.
     """
-    n_atoms, n_bonds, n_angles = (t.shape[0] for t in (graph.atomic_numbers, graph.edge_src, graph.line_src))
-    n_angle_layers = min(len(network.angle_blocks), len(network.angle_blocks) + len(network.bond_blocks) - 1)
-    n_layers = len(network.angle_blocks) + len(network.bond_blocks)
+    n_layers = config.alignn_layers + config.gcn_layers
+    n_angle_layers = min(config.alignn_layers, max(n_layers - 1, 0))
     kept = max(n_angle_layers - 1, 0) if keep is Keep.GATES else min(max(n_angle_layers - 1, 0), 1)
     bond_arrays = n_layers + n_angle_layers + OTHER_BOND_ARRAYS
-    if block_rows:
-        bond_arrays += PROJECTIONS + (2 * max(n_angle_layers - 1, 0) if keep is Keep.STATES else 0)
-    rows = n_angles * kept + n_bonds * bond_arrays + n_atoms * (n_layers + ATOM_ARRAYS) + block_rows * BLOCK_ARRAYS
-    indices = n_atoms * INDEX_BYTES["atoms"] + n_bonds * INDEX_BYTES["bonds"] + n_angles * INDEX_BYTES["angles"]
-    return rows * network.atom_embedding.linear.out_features * dtype.itemsize + indices
+    rows = size.n_triplets * kept + size.n_edges * bond_arrays + size.n_atoms * (n_layers + ATOM_ARRAYS)
+    if block_rows and n_angle_layers:
+        again = 2 * (n_angle_layers - 1) if keep is Keep.STATES else 0
+        rows += size.n_line_nodes * (PROJECTION_ARRAYS + again) + (size.n_edges - size.n_line_nodes) * APART_ARRAYS
+    indices = size.n_atoms * INDEX_BYTES["atoms"] + size.n_edges * INDEX_BYTES["bonds"]
+    indices += size.n_triplets * INDEX_BYTES["angles"]
+    return (rows + block_rows * BLOCK_ARRAYS) * config.hidden_features * itemsize + indices
+
+
+def choose_keep(
+    config: ArchitectureConfig, size: GraphSize, limit: int | None, *, itemsize: int, block_rows: int
+) -> tuple[Keep, int]:
+    """What stays between the passes under a limit in bytes, and the forecast of it: the least where nothing fits."""
+    needed = {keep: forecast(config, size, keep, itemsize, block_rows) for keep in Keep}
+    fitting = [keep for keep, n_bytes in needed.items() if limit is None or n_bytes <= limit]
+    chosen = fitting[0] if fitting else min(needed, key=lambda keep: needed[keep])
+    return chosen, needed[chosen]
+
+
+def beyond_limit(size: GraphSize, needed: int, limit: int) -> MemoryLimitError:
+    """The error of an evaluation that no choice brings below a limit."""
+    return MemoryLimitError(
+        f"an evaluation of {size.n_atoms:,} atoms with {size.n_triplets:,} angles needs {_gigabytes(needed)} at least, "
+        f"and memory_limit is {_gigabytes(limit)}; allow more, or take a smaller structure or batch"
+    )
+
+
+def _gigabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.2f} GB"

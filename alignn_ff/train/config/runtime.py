@@ -11,8 +11,10 @@ class RuntimeFields(Section):
     """Runtime and distributed."""
 
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of the network")
-    kernels: Literal["auto", "native", "torch"] = Field(
-        "auto", description="on the CPU: compiled ones for all but short runs (auto), always, or never (ours)"
+    kernels: Literal["auto", "native", "torch", "scatter"] = Field(
+        "auto",
+        description="on the CPU: compiled ones for all but short runs (auto), always, or never (ours); "
+        "scatter: sums by torch-scatter, on any device",
     )
     use_amp: bool = Field(False, description="bf16 where it helps: the network's matrices on CUDA (published code)")
     deterministic: bool = Field(
