@@ -16,8 +16,8 @@ ATOM_ARRAYS: Final = 6
 """Arrays of (n_atoms, width) beside the states of each layer."""
 BLOCK_ARRAYS: Final = 16
 """Arrays of (rows of a block, width) on torch's operations, with the coefficients of tables that each edge reads."""
-OTHER_BOND_ARRAYS: Final = 3
-"""Arrays of (n_bonds, width) beside what each layer leaves: derivatives, and two on their way to sources."""
+KERNEL_ARRAYS: Final = 3
+"""Arrays of (n_bonds, width) beside what each layer leaves, on kernels: derivatives, two on their way to sources."""
 PROJECTION_ARRAYS: Final = 10
 """Arrays of (bonds with angles, width) on torch's operations: projections, their derivatives, rows in and out."""
 APART_ARRAYS: Final = 5
@@ -41,11 +41,13 @@ def forecast(config: ArchitectureConfig, size: GraphSize, keep: Keep, itemsize: 
     n_layers = config.alignn_layers + config.gcn_layers
     n_angle_layers = min(config.alignn_layers, max(n_layers - 1, 0))
     kept = max(n_angle_layers - 1, 0) if keep is Keep.GATES else min(max(n_angle_layers - 1, 0), 1)
-    bond_arrays = n_layers + n_angle_layers + OTHER_BOND_ARRAYS
-    rows = size.n_triplets * kept + size.n_edges * bond_arrays + size.n_atoms * (n_layers + ATOM_ARRAYS)
-    if block_rows and n_angle_layers:
-        again = 2 * (n_angle_layers - 1) if keep is Keep.STATES else 0
-        rows += size.n_line_nodes * (PROJECTION_ARRAYS + again) + (size.n_edges - size.n_line_nodes) * APART_ARRAYS
+    rows = size.n_triplets * kept + size.n_edges * (n_layers + n_angle_layers) + size.n_atoms * (n_layers + ATOM_ARRAYS)
+    if block_rows:
+        again = 2 * max(n_angle_layers - 1, 0) if keep is Keep.STATES else 0
+        together, apart = size.n_line_nodes * (PROJECTION_ARRAYS + again), size.n_edges - size.n_line_nodes
+        rows += size.n_edges + max(together, apart * APART_ARRAYS) * (n_angle_layers > 0)
+    else:
+        rows += size.n_edges * KERNEL_ARRAYS
     indices = size.n_atoms * INDEX_BYTES["atoms"] + size.n_edges * INDEX_BYTES["bonds"]
     indices += size.n_triplets * INDEX_BYTES["angles"]
     return (rows + block_rows * BLOCK_ARRAYS) * config.hidden_features * itemsize + indices

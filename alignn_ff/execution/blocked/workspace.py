@@ -1,7 +1,7 @@
 """Arrays that stay from one evaluation to the next.
 
-A fresh array of gigabytes costs more than what is computed in it: each of its pages is asked for anew, and in a virtual
-machine twice. So arrays are kept by the name of their role, and made of large pages where the system has them.
+The system hands out a fresh array of gigabytes page by page, which took a quarter of an evaluation's time.
+So arrays are kept by the name of their role.
 """
 
 import math
@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import Tensor
-
-from alignn_ff.allocator import advise_large_pages
 
 
 class Workspace:
@@ -26,7 +24,6 @@ class Workspace:
             self._arrays.pop(role, None)
             array = like.new_empty(n)
             if array.device.type == "cpu":
-                advise_large_pages(array.data_ptr(), array.nbytes)
                 self._arrays[role] = array
         return array[:n].view(shape)
 
