@@ -87,7 +87,8 @@ class Gradients(NamedTuple):
 
     Attributes:
         nodes: (n_nodes, width) ∂E/∂(new x), becomes ∂E/∂x.
-        states: (n_edges, width) holds ∂E/∂(new y) if ``states_read``, and gets ∂E/∂y, unless there are cosines.
+        states: (n_edges, width) holds ∂E/∂(new y) if ``states_read``, and gets ∂E/∂y, unless there are cosines;
+            where it is not read, it may be the array of the gates that the layer read.
         states_read: whether the new y was read by anybody.
         cosines: (n_edges,) gets ∂E/∂cosine; None where the edges come from no angles.
     """

@@ -16,8 +16,10 @@ ATOM_ARRAYS: Final = 6
 """Arrays of (n_atoms, width) beside the states of each layer."""
 BLOCK_ARRAYS: Final = 16
 """Arrays of (rows of a block, width) on torch's operations, with the coefficients of tables that each edge reads."""
-KERNEL_ARRAYS: Final = 3
-"""Arrays of (n_bonds, width) beside what each layer leaves, on kernels: derivatives, two on their way to sources."""
+KERNEL_ARRAYS: Final = 1
+"""Arrays of (n_bonds, width) on kernels: two on their way to sources, less one in the place of another."""
+SINGLE: Final = 4
+"""Bytes of float32."""
 PROJECTION_ARRAYS: Final = 10
 """Arrays of (bonds with angles, width) on torch's operations: projections, their derivatives, rows in and out."""
 APART_ARRAYS: Final = 5
@@ -42,12 +44,14 @@ def forecast(config: ArchitectureConfig, size: GraphSize, keep: Keep, itemsize: 
     n_angle_layers = min(config.alignn_layers, max(n_layers - 1, 0))
     kept = max(n_angle_layers - 1, 0) if keep is Keep.GATES else min(max(n_angle_layers - 1, 0), 1)
     rows = size.n_triplets * kept + size.n_edges * (n_layers + n_angle_layers) + size.n_atoms * (n_layers + ATOM_ARRAYS)
+    if itemsize > SINGLE or getattr(config, "shapes_bonds", False):
+        rows += size.n_edges  # embedded bonds, which no table gives
     if block_rows:
         again = 2 * max(n_angle_layers - 1, 0) if keep is Keep.STATES else 0
         together, apart = size.n_line_nodes * (PROJECTION_ARRAYS + again), size.n_edges - size.n_line_nodes
-        rows += size.n_edges + max(together, apart * APART_ARRAYS) * (n_angle_layers > 0)
+        rows += max(together, apart * APART_ARRAYS) * (n_angle_layers > 0)
     else:
-        rows += size.n_edges * KERNEL_ARRAYS
+        rows += size.n_edges * (KERNEL_ARRAYS if n_layers > 1 else KERNEL_ARRAYS + 1)
     indices = size.n_atoms * INDEX_BYTES["atoms"] + size.n_edges * INDEX_BYTES["bonds"]
     indices += size.n_triplets * INDEX_BYTES["angles"]
     return (rows + block_rows * BLOCK_ARRAYS) * config.hidden_features * itemsize + indices

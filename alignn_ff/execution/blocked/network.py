@@ -100,12 +100,14 @@ class Run:
         """Derivatives of the energy from ∂E/∂(states of the atoms after the last layer), which is overwritten."""
         lengths, d_cosines = self.inputs.lengths, None
         d_lengths = None if lengths is None else torch.empty_like(lengths.cosines)
-        d_states = self._bond_rows("derivatives of bonds") if self.layers.bonds else None
+        d_states: Tensor | None = None
         for index in reversed(range(len(self.layers.bonds))):
             if index < len(self.layers.angles):
                 assert d_states is not None
                 d_cosines = self._angles_backward(index, d_states)
-            gates, read = self.gates.pop(), index < len(self.layers.bonds) - 1
+            gates, read = self.gates.pop(), d_states is not None
+            if d_states is None:  # in the place of what the last layer read
+                d_states = self._bond_rows("derivatives of bonds") if gates is None else gates
             edges = EdgeInput(angles=lengths) if gates is None else EdgeInput(gates=gates)
             gradients = Gradients(d_atoms, d_states, read, d_lengths if gates is None else None)
             layer, atoms = self.layers.bonds[index], self.atoms.pop()
