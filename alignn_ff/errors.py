@@ -39,6 +39,10 @@ class MemoryLimitError(AlignnError):
     """A computation does not fit into the memory at hand."""
 
 
+class DifferentiationError(AlignnError):
+    """A result that carries no history was to be differentiated."""
+
+
 class ConfigError(AlignnError):
     """A configuration is not valid."""
 

@@ -14,7 +14,13 @@ from ase.data import chemical_symbols
 
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
-from alignn_ff.errors import CompilerError, ConfigError, ElementNotCoveredError, PropertyModelError
+from alignn_ff.errors import (
+    CompilerError,
+    ConfigError,
+    DifferentiationError,
+    ElementNotCoveredError,
+    PropertyModelError,
+)
 from alignn_ff.execution import BackendName, Frugal, Limits, MemoryGate, choose_backend, pays_to_compile
 from alignn_ff.graph import (
     AtomicGraph,
@@ -131,14 +137,25 @@ class Potential:
         return predictions
 
     def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
-        """Prediction for prepared input on this potential's device.
+        """Prediction for prepared input on this potential's device: numbers, without autograd history.
 
         Raises:
             MemoryLimitError: it cannot fit.
+            DifferentiationError: positions or cell ask for gradients, which no backend hands down.
         """
+        self._refuse_gradients(system)
         if derivatives:
             self._memory.admit(graph_size(graph))
         return self._evaluate(system, graph, derivatives=derivatives)
+
+    def _refuse_gradients(self, system: AtomicSystem) -> None:
+        if torch.is_grad_enabled() and (system.positions.requires_grad or system.cell.requires_grad):
+            raise DifferentiationError(
+                f"the positions or the cell require gradients, but the backend {self.backend!r} gives numbers without "
+                "history. Forces and stress are the derivatives of its energy already; to differentiate them again "
+                "(Hessians, training), take the eager alignn_ff.models.predict(potential.model, system, graph, "
+                "create_graph=True)"
+            )
 
     def prepare(self, atoms: Atoms, *, skin: VerletSkin | None = None) -> "Prepared":
         """Check a structure and build its graph.

@@ -1,7 +1,7 @@
 """Predictor: everything that a model says about structures, whether a force field or a property model.
 
-In: structures. Out: scalars, vectors, classes with probabilities, values of atoms. Energies come from the same model
-that the potential of a force field is made of.
+In: structures. Out: scalars, vectors, classes with probabilities, values of atoms. Energies of a force field come from
+the same potential that its calculator has.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,11 @@ from torch import Tensor
 
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
+from alignn_ff.errors import ConfigError
+from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import batch_graphs, batch_systems, edge_vectors
 from alignn_ff.models import EnergyModel, PropertyModel
-from alignn_ff.nn import scatter_sum
-from alignn_ff.potential import DTYPES, Precision, cast_network, prepare_structure, select_device
+from alignn_ff.potential import DTYPES, Potential, Precision, cast_network, prepare_structure, select_device
 
 FloatArray = NDArray[np.float64]
 
@@ -57,6 +58,10 @@ class Predictor:
         header: config, graph recipe, elements, provenance.
         model: on ``device``, its parameters in ``dtype``.
         device, dtype: where and how the network runs.
+        potential: of a force field; None of a property model.
+
+    Raises:
+        ConfigError: a property model is asked to run on a backend, or within limits.
     """
 
     def __init__(
@@ -67,9 +72,19 @@ class Predictor:
         *,
         device: torch.device,
         dtype: torch.dtype,
+        backend: BackendName = "auto",
+        limits: Limits | None = None,
     ) -> None:
         self.name, self.header, self.device, self.dtype = name, header, device, dtype
         self.model = cast_network(model, dtype).to(device)
+        self.potential = None
+        if isinstance(model, EnergyModel):
+            self.potential = Potential(name, header, model, device=device, dtype=dtype, backend=backend, limits=limits)
+        elif backend not in ("auto", "eager") or limits is not None:
+            raise ConfigError(
+                f"{name} is a property model ({header.model.name}), which runs as it is written alone: a backend or a "
+                "memory_limit is for force fields; leave them out"
+            )
 
     def predict(self, structures: Sequence[Atoms], *, batch_size: int = 32) -> list[Outputs]:
         """Outputs of each structure, in the given order.
@@ -83,15 +98,28 @@ class Predictor:
             outputs += self._batch(structures[start : start + batch_size])
         return outputs
 
-    @torch.no_grad()
     def _batch(self, structures: Sequence[Atoms]) -> list[Outputs]:
+        if self.potential is None:
+            return self._by_model(structures)
+        said = self.potential.predict(structures, derivatives=False, batch_size=len(structures))
+        heads = self._by_model(structures) if self._has_heads() else [Outputs()] * len(structures)
+        return [head._replace(energy_eV=float(each.energy[0])) for head, each in zip(heads, said, strict=True)]
+
+    def _has_heads(self) -> bool:
+        """Whether a force field says more than an energy."""
+        config = self.header.model
+        names = ("atomwise_output_features", "additional_output_features")
+        return any(getattr(config, name, 0) > 0 for name in names)
+
+    @torch.no_grad()
+    def _by_model(self, structures: Sequence[Atoms]) -> list[Outputs]:
+        """What the model says besides an energy, as it is written."""
         prepared = [prepare_structure(a, self.header, name=self.name, device=self.device) for a in structures]
         graph = batch_graphs([item.graph for item in prepared])
         vectors = edge_vectors(batch_systems([item.system for item in prepared]), graph)
         main, heads = self.model.with_heads(graph, vectors)
-        if isinstance(self.model, EnergyModel):
-            energy = scatter_sum(main, graph.system_idx, len(structures)).tolist()
-            parts = [Outputs(energy_eV=e) for e in energy]
+        if self.potential is not None:
+            parts = [Outputs()] * len(structures)
         else:
             classifies = bool(getattr(self.header.model, "classification", False))
             parts = [_classes(row) if classifies else Outputs(values=_numbers(row)) for row in main]
@@ -104,20 +132,36 @@ class Predictor:
         ]
 
 
-def load_predictor(name_or_path: str | Path, *, device: str = "auto", dtype: Precision = "float32") -> Predictor:
+def load_predictor(
+    name_or_path: str | Path,
+    *,
+    device: str = "auto",
+    dtype: Precision = "float32",
+    backend: BackendName = "auto",
+    limits: Limits | None = None,
+) -> Predictor:
     """Load a model of any kind by zoo name, file or folder.
 
     Args:
         name_or_path: a name of the zoo, a model file, a folder with one, or a folder of the published package.
         device: "auto" (GPU if there is one), "cpu", "cuda", …
         dtype: of the network.
+        backend: how a force field is executed; "auto" takes the fastest one that starts at once.
+        limits: what an evaluation of a force field may use; None is no bound.
 
     Raises:
-        ModelNotFoundError, CheckpointError, ConfigError
+        ModelNotFoundError, CheckpointError, ConfigError, CompilerError
     """
     loaded = checkpoint.load(zoo.model_file(name_or_path))
-    chosen = select_device(device)
-    return Predictor(str(name_or_path), loaded.header, loaded.model, device=chosen, dtype=DTYPES[dtype])
+    return Predictor(
+        str(name_or_path),
+        loaded.header,
+        loaded.model,
+        device=select_device(device),
+        dtype=DTYPES[dtype],
+        backend=backend,
+        limits=limits,
+    )
 
 
 def _classes(output: Tensor) -> Outputs:

@@ -1,12 +1,12 @@
-"""Liquid and amorphous silicon: analyse two stretches of runs, print the numbers of docs/analysis.md, draw its figure.
+"""Liquid and amorphous silicon: analyse two stretches of a run, print the numbers of docs/analysis.md, draw its figure.
 
-    python benchmarks/liquid_and_amorphous.py LIQUID.extxyz FROM_FS AMORPHOUS.extxyz FROM_FS docs/figures
+    python benchmarks/liquid_and_amorphous.py run.extxyz --liquid 20000:105000 --amorphous 126000:130000 docs/figures
 
-The runs are those of examples/melt_quench_silicon.json (or faster quenches; docs/analysis.md says which).
+The run is that of examples/melt_quench_silicon.json.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 from alignn_ff.md.analysis import Analysis, AnalysisConfig, analyze
@@ -21,21 +21,24 @@ BOND_A = {"liquid": 3.1, "amorphous": 2.85}
 
 def main() -> None:
     """Analyse both, print, draw."""
-    liquid, liquid_from, amorphous, amorphous_from, folder = sys.argv[1:]
-    runs = {
-        "liquid": measure(Path(liquid), float(liquid_from), "liquid"),
-        "amorphous": measure(Path(amorphous), float(amorphous_from), "amorphous"),
-    }
-    for name, analysis in runs.items():
+    parser = argparse.ArgumentParser(description="Liquid and amorphous silicon of one run.")
+    parser.add_argument("run", type=Path, help="trajectory")
+    parser.add_argument("--liquid", required=True, help="its stretch, FROM:TO in fs")
+    parser.add_argument("--amorphous", required=True, help="its stretch, FROM:TO in fs")
+    parser.add_argument("folder", type=Path, help="where the figure goes")
+    arguments = parser.parse_args()
+    found = {name: measure(arguments.run, getattr(arguments, name), name) for name in BOND_A}
+    for name, analysis in found.items():
         print(name, json.dumps(analysis.to_json(), indent=1))
-    figure = structure_comparison({name: curves(name, analysis) for name, analysis in runs.items()}, "Si")
-    save_figure(figure, Path(folder) / "liquid-and-amorphous-silicon.png")
+    figure = structure_comparison({name: curves(name, analysis) for name, analysis in found.items()}, "Si")
+    save_figure(figure, arguments.folder / "liquid-and-amorphous-silicon.png")
 
 
-def measure(path: Path, from_fs: float, name: str) -> Analysis:
+def measure(path: Path, stretch: str, name: str) -> Analysis:
     """All observables but the vibrations, which these runs write too few frames for."""
     observables = ("thermo", "rdf", "coordination", "angles", "msd")
-    config = AnalysisConfig(observables=observables, from_fs=from_fs, bond_A=BOND_A[name], n_blocks=3)
+    start, end = (float(time) for time in stretch.split(":"))
+    config = AnalysisConfig(observables=observables, from_fs=start, to_fs=end, bond_A=BOND_A[name], n_blocks=3)
     return analyze(path, config=config)
 
 

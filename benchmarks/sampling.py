@@ -28,11 +28,11 @@ ROWS = [
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default=None)
-    parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--only", default="", help="ensembles, with commas")
     arguments = parser.parse_args()
     if arguments.model is None:
-        crystal, temperatures, pressure, timestep = neighbour_crystal(), (200.0, 215.0), 0.3, 2.0
+        crystal, temperatures, pressure, timestep = neighbour_crystal(), (800.0, 840.0), 1.5, 2.0
         calculator = MorseNeighbours(crystal)
     else:
         crystal, temperatures, pressure, timestep = bulk("Si", a=5.469, cubic=True) * 3, (300.0, 324.0), 0.8, 1.0
@@ -49,11 +49,10 @@ def main() -> None:
                 "steps": arguments.steps,
                 "timestep_fs": timestep,
                 "thermostat_time_fs": 50.0,
-                "exact_temperature": True,
                 "ensemble": ensemble,
                 "temperature_K": temperature,
                 "seed": seed,
-                **({"pressure_GPa": target, "barostat_time_fs": 300.0, "cell_motion": motion} if motion else {}),
+                **({"pressure_GPa": target, "cell_motion": motion} if motion else {}),
             }
             runs.append(sample(crystal, calculator, settings))
         print(_row(ensemble, motion, runs), flush=True)

@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from numpy.testing import assert_allclose
 
 from alignn_ff import AlignnCalculator, checkpoint
 from alignn_ff.errors import ConfigError, ElementNotCoveredError, ModelNotFoundError, StructureError
+from alignn_ff.execution import Limits
 from alignn_ff.potential import Potential
 from tests.example_structures import structure
 from tests.tiny_models import ELEMENTS, tiny_header, tiny_model, tiny_potential
@@ -191,3 +193,24 @@ def test_results_survive_a_trajectory_file(atoms: Atoms, tmp_path: Path) -> None
     again = read(tmp_path / "frame.traj")
     assert again.get_potential_energy() == energy
     assert_allclose(again.get_forces(), forces, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"dtype": "float32"}, r"dtype torch.float32 was asked for, and it has torch.float64"),
+        ({"device": "meta"}, r"device meta was asked for, and it has cpu"),
+        ({"backend": "blocked"}, r"backend blocked was asked for, and it has eager"),
+        ({"limits": Limits(10**9)}, r"limits Limits\(memory_bytes=1000000000\) was asked for"),
+    ],
+)
+def test_what_contradicts_a_loaded_potential_is_refused(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        AlignnCalculator(tiny_potential(), **asked)
+
+
+def test_what_agrees_with_a_loaded_potential_is_taken() -> None:
+    potential = tiny_potential()
+    calculator = AlignnCalculator(potential, device="cpu", dtype="float64", backend="eager", limits=Limits())
+    assert calculator.potential is potential
+    assert AlignnCalculator(potential, backend="auto").potential is potential

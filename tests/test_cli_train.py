@@ -38,6 +38,11 @@ def test_train_then_eval_tell_the_same_story(tmp_path, config, data, command_lin
     }
     assert (tmp_path / "plots" / "parity_forces.png").stat().st_size > 10_000
     assert "E MAE" in command_line("eval", tmp_path / "out", data).stdout
+    by_name = command_line("eval", tmp_path / "out", data, "--json", "--backend", "eager", "--dtype", "float64")
+    assert by_name.code == 0
+    refused = command_line("eval", tmp_path / "out", data, "--memory-limit", "1GB")
+    assert refused.code == 2
+    assert "only published force fields on the backends native and blocked keep to a memory_limit" in refused.stderr
 
 
 @pytest.mark.parametrize(

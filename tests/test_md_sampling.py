@@ -23,7 +23,11 @@ pytestmark = pytest.mark.slow
 SIGMAS = 4.0
 """More standard errors than this are no chance."""
 
-RUN = {"steps": 10_000, "timestep_fs": 2.0, "thermostat_time_fs": 50.0, "exact_temperature": True}
+RUN = {"steps": 12_000, "timestep_fs": 2.0, "thermostat_time_fs": 50.0}
+COLD_K, WARM_K, PRESSURE_GPA = 800.0, 840.0, 1.5
+"""Hot enough for the modes of the crystal, and the cell above all, to exchange energy within the run; at 200 K the cell
+oscillates for tens of picoseconds with the amplitude that it started with."""
+
 NPT = [("npt_mtk", "isotropic"), ("npt_mtk", "full"), ("npt_langevin", "isotropic"), ("npt_langevin", "full")]
 
 
@@ -35,7 +39,7 @@ def crystal_run(ensemble: str, temperature_K: float, *, seed: int, **more: objec
 
 @pytest.mark.parametrize("ensemble", ["nvt_langevin", "nvt_bussi", "nvt_nose_hoover", "nvt_andersen"])
 def test_constant_temperature_is_the_canonical_ensemble(ensemble: str) -> None:
-    cold, warm = (crystal_run(ensemble, temperature, seed=seed) for seed, temperature in enumerate((200.0, 215.0)))
+    cold, warm = (crystal_run(ensemble, temperature, seed=seed) for seed, temperature in enumerate((COLD_K, WARM_K)))
     for samples in (cold, warm):
         assert np.abs(kinetic_deviations(samples)).max() < SIGMAS
     assert pair_deviation(cold, warm) < SIGMAS
@@ -43,8 +47,8 @@ def test_constant_temperature_is_the_canonical_ensemble(ensemble: str) -> None:
 
 @pytest.mark.parametrize("ensemble, motion", NPT)
 def test_constant_pressure_is_the_isobaric_ensemble(ensemble: str, motion: str) -> None:
-    settings = {"barostat_time_fs": 300.0, "cell_motion": motion}
-    states = [(200.0, 0.0), (215.0, 0.0), (200.0, 0.3)]
+    settings = {"cell_motion": motion}
+    states = [(COLD_K, 0.0), (WARM_K, 0.0), (COLD_K, PRESSURE_GPA)]
     base, warm, pressed = (
         crystal_run(ensemble, temperature, seed=seed, pressure_GPa=pressure, **settings)
         for seed, (temperature, pressure) in enumerate(states)
@@ -61,17 +65,17 @@ def test_constant_pressure_is_the_isobaric_ensemble(ensemble: str, motion: str) 
 @pytest.mark.parametrize("ensemble", ["nvt_berendsen"])
 def test_weak_coupling_is_no_ensemble(ensemble: str) -> None:
     """The judge is not blind: Berendsen's kinetic energy is far too narrow."""
-    _, width = kinetic_deviations(crystal_run(ensemble, 200.0, seed=0))
+    _, width = kinetic_deviations(crystal_run(ensemble, COLD_K, seed=0))
     assert abs(width) > 2 * SIGMAS
 
 
 def test_the_volume_at_constant_pressure_is_that_of_the_equation_of_state() -> None:
     crystal = neighbour_crystal()
     calculator = MorseNeighbours(crystal)
-    held = {**RUN, "steps": 4_000, "ensemble": "nvt_langevin", "temperature_K": 200.0}
-    expected, error = equation_of_state_volume(crystal, calculator, held, pressure_GPa=0.7)
+    held = {**RUN, "steps": 4_000, "ensemble": "nvt_langevin", "temperature_K": COLD_K}
+    expected, error = equation_of_state_volume(crystal, calculator, held, pressure_GPa=PRESSURE_GPA)
     for ensemble, motion in NPT:
-        samples = crystal_run(ensemble, 200.0, seed=3, pressure_GPa=0.7, barostat_time_fs=300.0, cell_motion=motion)
+        samples = crystal_run(ensemble, COLD_K, seed=3, pressure_GPa=PRESSURE_GPA, cell_motion=motion)
         tolerance = SIGMAS * float(np.hypot(error, standard_error(samples.volume_A3)))
         assert tolerance < 0.003 * expected
         assert samples.volume_A3.mean() == pytest.approx(expected, abs=tolerance)

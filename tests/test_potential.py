@@ -8,9 +8,18 @@ import torch
 from ase import Atoms
 
 from alignn_ff import checkpoint
-from alignn_ff.errors import CheckpointError, ConfigError, ElementNotCoveredError, ModelNotFoundError, StructureError
+from alignn_ff.errors import (
+    CheckpointError,
+    ConfigError,
+    DifferentiationError,
+    ElementNotCoveredError,
+    ModelNotFoundError,
+    StructureError,
+)
+from alignn_ff.models import predict
 from alignn_ff.potential import load_potential
 from tests.example_structures import NAMES, structure
+from tests.test_blocked import HEADERS
 from tests.tiny_models import ELEMENTS, tiny_header, tiny_model, tiny_potential
 
 
@@ -145,3 +154,21 @@ def test_unknown_dtype_is_refused(model_folder: Path) -> None:
 def test_device_that_is_not_here_is_refused(model_folder: Path, device: str) -> None:
     with pytest.raises(ConfigError, match=f"device '{device}' is not available here"):
         load_potential(model_folder, device=device)
+
+
+@pytest.mark.parametrize("backend", ["eager", "native", "blocked"])
+def test_what_cannot_be_differentiated_says_what_can(backend: str, kernels: object) -> None:
+    model_header = HEADERS["3 + 1 layers"] if backend == "blocked" else tiny_header()
+    potential = tiny_potential(model_header)
+    potential._use(backend)
+    system, graph = potential.prepare(structure("rattled bulk", ELEMENTS))
+    for name in ("positions", "cell"):
+        asking = system._replace(**{name: getattr(system, name).clone().requires_grad_()})
+        with pytest.raises(DifferentiationError, match=rf"backend '{backend}' gives numbers without history.*predict"):
+            potential.evaluate(asking, graph)
+        with torch.no_grad():
+            assert not potential.evaluate(asking, graph).forces.requires_grad
+    positions = system.positions.clone().requires_grad_()
+    said = predict(potential.model, system._replace(positions=positions), graph, create_graph=True)
+    (curvature,) = torch.autograd.grad(said.forces[0, 0], positions)
+    assert curvature.abs().max() > 0

@@ -115,3 +115,23 @@ def test_fingerprints_of_atoms_are_read_and_their_absence_is_named(tmp_path: Pat
     assert_allclose(together[1].values, alone[0].values, rtol=0, atol=1e-12)
     atoms[1].arrays["extra_features"] = np.full((2, 3), -1.0)
     assert np.abs(predictor.predict(atoms[1:])[0].values - alone[0].values).max() > 1e-6
+
+
+def test_energy_comes_from_the_backend_that_is_asked_for_within_its_limit(
+    command_line: CommandLine, ethanol: Path
+) -> None:
+    folder = FOLDERS / "atomwise-charges"
+    (reference,) = predictions(command_line, folder, ethanol, "--backend", "eager")
+    (row,) = predictions(command_line, folder, ethanol, "--backend", "blocked", "--memory-limit", "1GB")
+    assert_allclose(row["energy_eV"], reference["energy_eV"], rtol=0, atol=1e-8)
+    assert_allclose(row["atomwise"], reference["atomwise"], rtol=0, atol=1e-12)
+    refused = command_line("predict", folder, ethanol, "--memory-limit", "1kB")
+    assert refused.code == 2
+    assert "memory_limit is 0.00 GB; allow more" in refused.stderr
+
+
+def test_property_model_says_that_backends_and_limits_are_not_for_it(command_line: CommandLine, ethanol: Path) -> None:
+    for words in (("--backend", "blocked"), ("--memory-limit", "1GB")):
+        refused = command_line("predict", FOLDERS / "alignn-log", ethanol, *words)
+        assert refused.code == 2
+        assert "is a property model (alignn), which runs as it is written alone" in refused.stderr

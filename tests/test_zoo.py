@@ -103,6 +103,16 @@ def test_elements_that_no_model_covers_say_what_to_do(zoo_folder: Path, command_
     assert "--model PATH" in result.stdout
 
 
+def test_an_empty_zoo_says_how_to_fill_it(command_line: CommandLine, tmp_path: Path) -> None:
+    listed = command_line("zoo", "list", "--zoo", tmp_path)
+    assert listed.code == 0
+    assert listed.stdout.strip() == (
+        f"The zoo {tmp_path} has no models; `alignn-ff zoo add FOLDER --zoo {tmp_path}` takes one in"
+    )
+    assert "has no models, and there is no such folder;" in command_line("zoo", "list", "--zoo", tmp_path / "no").stdout
+    assert json.loads(command_line("zoo", "list", "--zoo", tmp_path, "--json").stdout) == []
+
+
 @pytest.mark.parametrize("words", [("show", "nope"), ("list", "--elements", "Si,Xx"), ("list", "--elements", "")])
 def test_bad_words_exit_with_2(words: tuple[str, ...], zoo_folder: Path, command_line: CommandLine) -> None:
     result = command_line("zoo", *words)

@@ -10,11 +10,12 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
+from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import VerletSkin
 from alignn_ff.log import get_logger
 from alignn_ff.models import training_differences
-from alignn_ff.potential import Potential, Precision, load_potential
+from alignn_ff.potential import DTYPES, Potential, Precision, load_potential, select_device
 
 log = get_logger("calculator")
 
@@ -29,10 +30,12 @@ class AlignnCalculator(Calculator):
     Args:
         model: zoo name, model file, folder, or a loaded :class:`Potential`; "auto" takes the shipped model
             that covers the first structure's elements.
-        device: "auto", "cpu", "cuda", …
-        dtype: "float32" or "float64" network; geometry and sums are float64 always.
-        backend: how the network is executed; "auto" takes the fastest one that starts at once.
+        device: "auto" (the default), "cpu", "cuda", …
+        dtype: "float32" (the default) or "float64" network; geometry and sums are float64 always.
+        backend: how the network is executed; "auto" (the default) takes the fastest one that starts at once.
         limits: what an evaluation may use; None is no bound.
+
+    A loaded potential has its device, dtype, backend and limits; others given beside it are refused.
 
     Raises:
         ModelNotFoundError, CheckpointError, PropertyModelError, ConfigError: at construction.
@@ -46,14 +49,16 @@ class AlignnCalculator(Calculator):
         self,
         model: str | Path | Potential = "auto",
         *,
-        device: str = "auto",
-        dtype: Precision = "float32",
-        backend: BackendName = "auto",
+        device: str | None = None,
+        dtype: Precision | None = None,
+        backend: BackendName | None = None,
         limits: Limits | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._model, self._device, self._dtype, self._backend = model, device, dtype, backend
-        self._limits = limits
+        if isinstance(model, Potential):
+            _refuse_contradictions(model, device=device, dtype=dtype, backend=backend, limits=limits)
+        self._model, self._limits = model, limits
+        self._device, self._dtype, self._backend = device or "auto", dtype or "float32", backend or "auto"
         self._potential: Potential | None = None
         self._skin = VerletSkin()
         if str(model) != "auto":
@@ -145,6 +150,39 @@ DECISIVE: Final[dict[str, Callable[[Atoms], NDArray[np.generic]]]] = {
     "pbc": lambda atoms: atoms.pbc,
 }
 """What an energy depends on, by ASE's names."""
+
+
+def _refuse_contradictions(
+    potential: Potential,
+    *,
+    device: str | None,
+    dtype: Precision | None,
+    backend: BackendName | None,
+    limits: Limits | None,
+) -> None:
+    """A loaded potential cannot be moved, cast or built anew from here.
+
+    Raises:
+        ConfigError: what was asked for is not what it has.
+    """
+    own = {
+        "device": potential.device,
+        "dtype": potential.dtype,
+        "backend": potential.backend,
+        "limits": potential.limits,
+    }
+    asked = {
+        "device": None if device is None else select_device(device),
+        "dtype": None if dtype is None else DTYPES.get(dtype, dtype),
+        "backend": None if backend == "auto" else backend,
+        "limits": limits,
+    }
+    differing = [name for name, wanted in asked.items() if wanted not in (None, own[name])]
+    if differing:
+        told = "; ".join(f"{name} {asked[name]} was asked for, and it has {own[name]}" for name in differing)
+        raise ConfigError(
+            f"the potential {potential.name} is loaded already: {told}. Leave these out, or give them to load_potential"
+        )
 
 
 def _say_what_differs(potential: Potential) -> None:

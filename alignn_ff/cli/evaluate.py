@@ -8,12 +8,15 @@ import typer
 
 from alignn_ff.cli.console import results
 from alignn_ff.cli.options import (
+    Backend,
+    BackendOption,
     DeviceOption,
     Dtype,
     DtypeOption,
     ForcesKeyOption,
     IdKeyOption,
     JsonOption,
+    MemoryLimitOption,
     StressKeyOption,
     TargetKeyOption,
 )
@@ -36,13 +39,17 @@ def evaluate(
     stress_key: StressKeyOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
+    backend: BackendOption = Backend.auto,
+    memory_limit: MemoryLimitOption = None,
 ) -> None:
     """Compare a model of any kind with labels, in all and by config_type."""
+    from alignn_ff.cli.inputs import parse_limits
     from alignn_ff.train import evaluate_file, records_for, summarise
 
     named = {"identifier": id_key, "target": target_key, "forces": forces_key, "stress": stress_key}
     records = records_for(model, data, {kind: name for kind, name in named.items() if name is not None})
-    comparisons = evaluate_file(model, records, device=device, dtype=dtype.value)
+    limits = parse_limits(memory_limit)
+    comparisons = evaluate_file(model, records, device=device, dtype=dtype.value, backend=backend.value, limits=limits)
     metrics = summarise(comparisons)
     if plots is not None:
         from alignn_ff.plots import parity_figures, save_figure

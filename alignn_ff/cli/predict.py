@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.options import DeviceOption, Dtype, DtypeOption, JsonOption
+from alignn_ff.cli.options import (
+    Backend,
+    BackendOption,
+    DeviceOption,
+    Dtype,
+    DtypeOption,
+    JsonOption,
+    MemoryLimitOption,
+)
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -31,11 +39,14 @@ def predict(
     ] = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = Dtype.float32,
+    backend: BackendOption = Backend.auto,
+    memory_limit: MemoryLimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Properties of structures: scalars, vectors, classes with probabilities, values of atoms."""
     import json
 
+    from alignn_ff.cli.inputs import parse_limits
     from alignn_ff.io import atomic_write, read_structures
     from alignn_ff.predictor import load_predictor
 
@@ -45,7 +56,8 @@ def predict(
         for frames in [read_structures(path)]
         for k, atoms in enumerate(frames)
     ]
-    predictor = load_predictor(model, device=device, dtype=dtype.value)
+    limits = parse_limits(memory_limit)
+    predictor = load_predictor(model, device=device, dtype=dtype.value, backend=backend.value, limits=limits)
     outputs = predictor.predict([atoms for _, atoms in named])
     if csv_file is not None:
         with atomic_write(csv_file) as temporary:

@@ -51,13 +51,20 @@ def list_models(
     elif found:
         _print_list(found)
     else:
-        known = ", ".join(f"{card.name} ({' '.join(card.elements)})" for card in known_cards) or "none"
-        results.print(
-            f"No model at hand covers {', '.join(sorted(wanted)) or 'anything'}. There are: {known}. "
-            "Bring your own with --model PATH, or train one: alignn-ff train config.json --data your.extxyz",
-            markup=False,
-            soft_wrap=True,
-        )
+        results.print(_nothing_found(known_cards, wanted, zoo), markup=False, soft_wrap=True)
+
+
+def _nothing_found(known: "list[ModelCard]", wanted: frozenset[str], zoo: Path | None) -> str:
+    where = "The zoo" if zoo is None else f"The zoo {zoo}"
+    if not known:
+        there = "" if zoo is None or zoo.is_dir() else ", and there is no such folder"
+        options = "" if zoo is None else f" --zoo {zoo}"
+        return f"{where} has no models{there}; `alignn-ff zoo add FOLDER{options}` takes one in"
+    there = ", ".join(f"{card.name} ({' '.join(card.elements)})" for card in known)
+    return (
+        f"No model covers {', '.join(sorted(wanted))}. {where} has: {there}. Bring your own with --model PATH, or "
+        "train one: alignn-ff train config.json --data your.extxyz"
+    )
 
 
 @app.command("show")

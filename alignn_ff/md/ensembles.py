@@ -95,10 +95,9 @@ ENSEMBLES: Final[dict[EnsembleName, Ensemble]] = {
     "nvt_andersen": Ensemble(
         build=thermostats.andersen,
         aim=thermostats.aim_andersen,
-        conserved=thermostats.energy_alone,
-        conserved_quantity="none; the potential + kinetic energy is logged instead",
+        conserved=thermostats.less_heat,
+        conserved_quantity="potential + kinetic energy − heat of the collisions",
         purpose="constant temperature: Andersen collisions; not for diffusion or spectra",
-        is_conserved=False,
         conserves_rotation=False,
         cold=True,
     ),

@@ -5,7 +5,6 @@ from functools import reduce
 from typing import Final
 
 import numpy as np
-from ase.md.andersen import Andersen
 from ase.md.bussi import Bussi
 from ase.md.md import MolecularDynamics
 from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT, MaskedMTKNPT, NoseHooverChainNVT
@@ -14,6 +13,7 @@ from ase.md.nvtberendsen import NVTBerendsen
 from ase.md.verlet import VelocityVerlet
 from numpy.typing import NDArray
 
+from alignn_ff.md.colliding_verlet import CollidingVerlet
 from alignn_ff.md.counting_langevin import CountingLangevin
 
 _THERMOSTAT: Final = ("_q", "_p", "_thermostat._eta", "_thermostat._p_eta")
@@ -25,7 +25,7 @@ STATE: Final[dict[type[MolecularDynamics], tuple[str, ...]]] = {
     CountingLangevin: ("heat_eV", "accel", "gamma_mod", *_CELL),
     Bussi: ("transferred_energy",),
     NoseHooverChainNVT: _THERMOSTAT,
-    Andersen: (),
+    CollidingVerlet: ("heat_eV",),
     IsotropicMTKNPT: (*_THERMOSTAT, *_BAROSTAT, "_eps", "_p_eps", "_cell0", "_volume0"),
     MTKNPT: (*_THERMOSTAT, *_BAROSTAT, "_h", "_p_g"),
     MaskedMTKNPT: (*_THERMOSTAT, *_BAROSTAT, "_h", "_h0_basis", "_p_c"),

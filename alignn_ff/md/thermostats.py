@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms, units
-from ase.md.andersen import Andersen
 from ase.md.bussi import Bussi
 from ase.md.md import MolecularDynamics
 from ase.md.nose_hoover_chain import NoseHooverChainNVT, NoseHooverChainThermostat
 from ase.md.nvtberendsen import NVTBerendsen
 from ase.md.verlet import VelocityVerlet
 
+from alignn_ff.md.colliding_verlet import CollidingVerlet
 from alignn_ff.md.counting_langevin import CountingLangevin
 from alignn_ff.md.stage import Stage, Targets
 
@@ -83,15 +83,14 @@ def count_freedom(thermostat: NoseHooverChainThermostat, n_dof: int) -> None:
     thermostat._Q[0] = n_dof * thermostat._kT * thermostat._tdamp**2
 
 
-def andersen(atoms: Atoms, stage: Stage, bath: Bath) -> Andersen:
+def andersen(atoms: Atoms, stage: Stage, bath: Bath) -> CollidingVerlet:
     """Constant temperature: velocities drawn anew at random times. Andersen, J. Chem. Phys. 72, 2384 (1980)."""
-    timestep = stage.timestep_fs * units.fs
-    return Andersen(
+    return CollidingVerlet(
         atoms,
-        timestep=timestep,
-        temperature_K=stage.hottest_K,
-        andersen_prob=-math.expm1(-stage.timestep_fs / stage.thermostat_time_fs),
-        fixcm=not atoms.constraints,
+        stage.timestep_fs * units.fs,
+        kT_eV=stage.hottest_K * units.kB,
+        probability=-math.expm1(-stage.timestep_fs / stage.thermostat_time_fs),
+        conserves_momentum=not atoms.constraints,
         rng=bath.rng,
     )
 
@@ -132,8 +131,8 @@ def aim_nose_hoover(integrator: MolecularDynamics, targets: Targets, bath: Bath)
 
 def aim_andersen(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:  # noqa: ARG001
     """Set the temperature of the collisions."""
-    assert isinstance(integrator, Andersen)
-    integrator.set_temperature(targets.temperature_K)
+    assert isinstance(integrator, CollidingVerlet)
+    integrator.kT_eV = targets.temperature_K * units.kB
 
 
 def aim_berendsen(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:
@@ -150,7 +149,7 @@ def energy_alone(integrator: MolecularDynamics, total_eV: float) -> float:  # no
 
 def less_heat(integrator: MolecularDynamics, total_eV: float) -> float:
     """Potential + kinetic energy − heat taken from the thermostat."""
-    assert isinstance(integrator, CountingLangevin)
+    assert isinstance(integrator, CountingLangevin | CollidingVerlet)
     return total_eV - integrator.heat_eV
 
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from alignn_ff import checkpoint, zoo
 from alignn_ff.errors import ConfigError
-from alignn_ff.models import EnergyModel
-from alignn_ff.potential import Potential, Precision
+from alignn_ff.execution import BackendName, Limits
+from alignn_ff.potential import Precision
 from alignn_ff.predictor import Predictor, load_predictor
 from alignn_ff.train.config import validate_config
 from alignn_ff.train.datasets import DataKeys, keys_of, prepare_targets, read_records
@@ -19,14 +19,22 @@ RECORDS_AT_ONCE: Final = 256
 
 
 def evaluate_file(
-    name_or_path: str | Path, records: Sequence[Record], *, device: str = "auto", dtype: Precision = "float32"
+    name_or_path: str | Path,
+    records: Sequence[Record],
+    *,
+    device: str = "auto",
+    dtype: Precision = "float32",
+    backend: BackendName = "auto",
+    limits: Limits | None = None,
 ) -> list[Comparison]:
     """Labels beside the predictions of a model that is read from its file.
 
     Raises:
-        ModelNotFoundError, CheckpointError, ElementNotCoveredError, StructureError
+        ModelNotFoundError, CheckpointError, ElementNotCoveredError, StructureError, ConfigError, CompilerError,
+        MemoryLimitError
     """
-    return Evaluator(load_predictor(name_or_path, device=device, dtype=dtype)).compare(records)
+    predictor = load_predictor(name_or_path, device=device, dtype=dtype, backend=backend, limits=limits)
+    return Evaluator(predictor).compare(records)
 
 
 def records_for(name_or_path: str | Path, data: Path, names: Mapping[str, str] | None = None) -> list[Record]:
@@ -58,7 +66,7 @@ class Evaluator:
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
-        self._potential = potential_of(predictor)
+        self._potential = predictor.potential
 
     def compare(self, records: Iterable[Record]) -> list[Comparison]:
         """Labels beside predictions, in the order of the records, of which few are held at a time."""
@@ -78,11 +86,3 @@ class Evaluator:
             item._replace(atomwise=more.atomwise, additional=more.additional)
             for item, more in zip(energies, further, strict=True)
         ]
-
-
-def potential_of(predictor: Predictor) -> Potential | None:
-    """The potential of a force field that was loaded as a predictor; None of a property model."""
-    model = predictor.model
-    if not isinstance(model, EnergyModel):
-        return None
-    return Potential(predictor.name, predictor.header, model, device=predictor.device, dtype=predictor.dtype)

@@ -10,7 +10,9 @@ from alignn_ff.train.config.sections import Section
 class RuntimeFields(Section):
     """Runtime and distributed."""
 
-    dtype: Literal["float32", "float64"] = Field("float32", description="precision of the network")
+    dtype: Literal["float32", "float64"] = Field(
+        "float32", description="precision of the network, and of the weights in its model file"
+    )
     kernels: Literal["auto", "native", "torch", "scatter"] = Field(
         "auto",
         description="on the CPU: compiled ones for all but short runs (auto), always, or never (ours); "
