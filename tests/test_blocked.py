@@ -18,6 +18,7 @@ from alignn_ff.execution.blocked.native_engine import NativeEngine
 from alignn_ff.execution.blocked.network import Keep
 from alignn_ff.execution.blocked.table import read, read_slope, tabulate
 from alignn_ff.execution.blocked.torch_engine import TorchEngine
+from alignn_ff.execution.blocked.workspace import Workspaces
 from alignn_ff.graph import GraphRecipe, Prediction, batch_graphs, batch_systems
 from alignn_ff.models import (
     AlignnAtomwiseConfig,
@@ -130,7 +131,7 @@ def test_single_precision_is_as_close_to_double_as_eager_is(
             assert error < 2.0 * allowed + 1e-9
 
 
-def test_number_of_threads_changes_rounding_at_most(kernels: Kernels) -> None:
+def test_number_of_threads_changes_no_bit(kernels: Kernels) -> None:
     potential = tiny_potential(HEADERS["3 + 2 layers"], dtype="float32")
     evaluate = BACKENDS["native"].build(potential.model, Limits())
     batch = inputs(potential)
@@ -141,7 +142,32 @@ def test_number_of_threads_changes_rounding_at_most(kernels: Kernels) -> None:
     finally:
         torch.set_num_threads(before)
     one = evaluate(*batch, derivatives=True)
-    torch.testing.assert_close(tuple(several), tuple(one), rtol=0, atol=2e-6, equal_nan=True)
+    torch.testing.assert_close(tuple(several), tuple(one), rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("backend", ["blocked", "native"])
+def test_evaluation_does_not_depend_on_those_before_it(backend: str, kernels: Kernels) -> None:
+    potential = tiny_potential(HEADERS["3 + 2 layers"], dtype="float32")
+    atoms = structure("rattled bulk", ELEMENTS)
+    prepared = [potential.prepare(cells) for cells in (atoms, atoms * (3, 2, 1))]
+    evaluate, alone = BACKENDS[backend].build(potential.model, Limits()), []
+    assert isinstance(evaluate, BlockedEvaluation)
+    for system, graph in prepared:
+        evaluate.workspaces = Workspaces()
+        alone.append(evaluate(system, graph, derivatives=True))
+    for which in (1, 0, 0, 1, 0):
+        result = evaluate(*prepared[which], derivatives=True)
+        torch.testing.assert_close(tuple(result), tuple(alone[which]), rtol=0, atol=0)
+
+
+def test_evaluations_at_the_same_time_have_their_own_arrays() -> None:
+    like, workspaces = torch.zeros(1), Workspaces()
+    with workspaces.lend() as first, workspaces.lend() as second:
+        one, other = (workspace.array("gates", (3, 2), like) for workspace in (first, second))
+    assert one.data_ptr() != other.data_ptr()
+    with workspaces.lend() as again:
+        assert again.array("gates", (5,), like).data_ptr() in (one.data_ptr(), other.data_ptr())
+        assert again.array("gates", (100,), like).shape == (100,)
 
 
 # the choice

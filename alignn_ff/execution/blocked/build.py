@@ -1,9 +1,10 @@
 """The two backends for published force fields, and what they do about a limit of memory."""
 
 from alignn_ff.execution.blocked.contract import Engine
-from alignn_ff.execution.blocked.evaluate import BlockedEvaluation, Resources
+from alignn_ff.execution.blocked.evaluate import BlockedEvaluation
 from alignn_ff.execution.blocked.memory import ROWS, beyond_limit, choose_keep
 from alignn_ff.execution.blocked.native_engine import CHANNELS, WIDEST, NativeEngine
+from alignn_ff.execution.blocked.network import Resources
 from alignn_ff.execution.blocked.torch_engine import TorchEngine
 from alignn_ff.execution.blocked.weights import refusal
 from alignn_ff.execution.contract import Evaluate, Limits

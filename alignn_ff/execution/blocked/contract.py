@@ -12,6 +12,7 @@ from torch import Tensor
 from alignn_ff.execution.blocked.table import Table
 from alignn_ff.execution.blocked.topology import Topology
 from alignn_ff.execution.blocked.weights import Convolution
+from alignn_ff.execution.blocked.workspace import Workspace
 
 
 class Angles(NamedTuple):
@@ -33,12 +34,12 @@ class Lower(NamedTuple):
 
     Attributes:
         layer: the convolution.
-        projections: (n_nodes, 2·width) of its nodes, the gates alone.
+        nodes: (n_nodes, width) what it read.
         following: the convolution whose p the new states give.
     """
 
     layer: Convolution
-    projections: Tensor
+    nodes: Tensor
     following: Convolution
 
 
@@ -58,18 +59,22 @@ class EdgeInput(NamedTuple):
     lower: tuple[Lower, ...] = ()
 
 
-class EdgeOutput(NamedTuple):
-    """What to keep of updated edges; arrays may be those of the input.
+class Output(NamedTuple):
+    """Where a layer writes to, and what to keep of updated edges, whose arrays may be those of the input.
 
     Attributes:
+        nodes: (n_nodes, width), gets the new x.
         states: (n_edges, width), gets the new y; or None.
         gates: (n_edges, width), gets the p that the new y gives in layer ``following``; or None.
         following: the convolution that reads them next; None: nobody reads them, and there is no update.
+        read: (n_edges, width), gets the p that this layer read; or None. It may be the array of the old y.
     """
 
+    nodes: Tensor
     states: Tensor | None = None
     gates: Tensor | None = None
     following: Convolution | None = None
+    read: Tensor | None = None
 
     @property
     def wanted(self) -> bool:
@@ -78,11 +83,12 @@ class EdgeOutput(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Derivatives that flow into a layer from above, and where those of its edges go.
+    """Derivatives that flow into a layer from above, and become those of what it read.
 
     Attributes:
-        nodes: (n_nodes, width) ∂E/∂(new x).
-        states: (n_edges, width) holds ∂E/∂(new y) if ``states_read``, and gets ∂E/∂y, unless there are cosines.
+        nodes: (n_nodes, width) ∂E/∂(new x), becomes ∂E/∂x.
+        states: (n_edges, width) holds ∂E/∂(new y) if ``states_read``, and gets ∂E/∂y, unless there are cosines;
+            where it is not read, it may be the array of the gates that the layer read.
         states_read: whether the new y was read by anybody.
         cosines: (n_edges,) gets ∂E/∂cosine; None where the edges come from no angles.
     """
@@ -101,13 +107,19 @@ class Engine(Protocol):
         layer: Convolution,
         topology: Topology,
         nodes: Tensor,
-        projections: Tensor,
         edges: EdgeInput,
-        output: EdgeOutput,
-    ) -> Tensor:
-        """(n_nodes, width) new nodes; writes ``output``."""
+        output: Output,
+        workspace: Workspace,
+    ) -> None:
+        """Writes ``output``."""
 
     def pull_back(
-        self, layer: Convolution, topology: Topology, projections: Tensor, edges: EdgeInput, gradients: Gradients
-    ) -> Tensor:
-        """(n_nodes, 4·width) ∂E/∂projections, which may overwrite them; writes ``gradients``."""
+        self,
+        layer: Convolution,
+        topology: Topology,
+        nodes: Tensor,
+        edges: EdgeInput,
+        gradients: Gradients,
+        workspace: Workspace,
+    ) -> None:
+        """Writes ``gradients``."""

@@ -4,29 +4,22 @@ In: a model, and who runs it on what part of the memory. Out: an evaluation.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from alignn_ff.execution.blocked.contract import Angles, Engine
+from alignn_ff.execution.blocked.contract import Angles
 from alignn_ff.execution.blocked.geometry import Geometry
-from alignn_ff.execution.blocked.network import Inputs, Keep, Run
+from alignn_ff.execution.blocked.network import Inputs, Resources, Run
 from alignn_ff.execution.blocked.scalars import FARTHEST_A, tabulate_angles, tabulate_lengths
 from alignn_ff.execution.blocked.topology import bond_topology, line_topology
 from alignn_ff.execution.blocked.weights import layers_of
+from alignn_ff.execution.blocked.workspace import Workspace, Workspaces
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
 from alignn_ff.models.derivatives import forces_from_edges, stress_from_edges
 from alignn_ff.models.published_atomwise import AtomwiseEnergy
 from alignn_ff.models.published_heads import keep_edges
 from alignn_ff.nn import scatter_sum
-
-
-class Resources(NamedTuple):
-    """Who runs an evaluation, and what stays between the passes."""
-
-    engine: Engine
-    keep: Keep
 
 
 class BlockedEvaluation:
@@ -39,17 +32,23 @@ class BlockedEvaluation:
 
     def __init__(self, model: AtomwiseEnergy, resources: Callable[[AtomicGraph], Resources]) -> None:
         self.model, self.resources = model, resources
-        self.layers = layers_of(model)
+        self.layers, self.workspaces = layers_of(model), Workspaces()
         self.tables = tabulate_angles(model, self.layers)
         self.lengths = tabulate_lengths(model, self.layers)
 
     @torch.no_grad()
     def __call__(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
         """Prediction without autograd history."""
+        with self.workspaces.lend() as workspace:
+            return self._evaluate(system, graph, workspace, derivatives=derivatives)
+
+    def _evaluate(
+        self, system: AtomicSystem, graph: AtomicGraph, workspace: Workspace, *, derivatives: bool
+    ) -> Prediction:
         vectors = edge_vectors(system, graph)
         kept, bonds = self._bonds(graph, vectors)
         geometry = Geometry(self.model, bonds, vectors if kept is None else vectors[kept])
-        run = self._run(bonds, geometry)
+        run = self._run(bonds, geometry, workspace)
         local = self.model.readout(run.forward()).squeeze(1).double()
         reference = self.model.reference[self.model.network.features.row_of[graph.atomic_numbers]]
         atomic_energy = reference + self.model.scale * local + geometry.short_range()
@@ -71,7 +70,7 @@ class BlockedEvaluation:
         kept = torch.nonzero(torch.linalg.vector_norm(vectors, dim=1) <= longest).squeeze(1)
         return kept, keep_edges(graph, kept)
 
-    def _run(self, graph: AtomicGraph, geometry: Geometry) -> Run:
+    def _run(self, graph: AtomicGraph, geometry: Geometry, workspace: Workspace) -> Run:
         network, line = self.model.network, line_topology(graph)
         features = network.features(graph.atomic_numbers).to(self.model.readout.weight.dtype)
         inputs = Inputs(
@@ -82,8 +81,7 @@ class BlockedEvaluation:
             states=geometry.states,
             lengths=None if self.lengths is None else Angles(geometry.length.clamp(max=FARTHEST_A), *self.lengths),
         )
-        engine, keep = self.resources(graph)
-        return Run(self.layers, engine, keep, inputs)
+        return Run(self.layers, self.resources(graph), inputs, workspace)
 
     def _slope_of_readout(self, n_atoms: int) -> Tensor:
         """(n_atoms, width) ∂E/∂(states of the atoms)."""

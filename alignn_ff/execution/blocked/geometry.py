@@ -43,7 +43,7 @@ class Geometry:
         result = self.length.new_empty(line.order.shape[0])
         for rows in _runs(line.order.shape[0]):
             first, second = self._bonds_of(line, rows)
-            result[rows] = bond_cosines(self.unit[first], self.unit[second])
+            result[rows] = bond_cosines(*(self.unit.index_select(0, bonds) for bonds in (first, second)))
         return result
 
     def pull_back(self, outcome: Outcome, line: LineTopology) -> Tensor:
@@ -91,13 +91,13 @@ class Geometry:
         for rows in _runs(d_cosines.shape[0]):
             first, second = self._bonds_of(line, rows)
             by = -d_cosines[rows, None]
-            result.index_add_(0, first, by * self.unit[second])
-            result.index_add_(0, second, by * self.unit[first])
+            result.index_add_(0, first, by * self.unit.index_select(0, second))
+            result.index_add_(0, second, by * self.unit.index_select(0, first))
         return result
 
     def _bonds_of(self, line: LineTopology, rows: slice) -> tuple[Tensor, Tensor]:
         triplets = line.order[rows]
-        return self.graph.line_src[triplets], self.graph.line_dst[triplets]
+        return self.graph.line_src.index_select(0, triplets), self.graph.line_dst.index_select(0, triplets)
 
 
 def _runs(n_rows: int, longest: int = ANGLES_AT_ONCE) -> list[slice]:

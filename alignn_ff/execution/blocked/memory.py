@@ -16,8 +16,14 @@ ATOM_ARRAYS: Final = 6
 """Arrays of (n_atoms, width) beside the states of each layer."""
 BLOCK_ARRAYS: Final = 16
 """Arrays of (rows of a block, width) on torch's operations, with the coefficients of tables that each edge reads."""
+KERNEL_ARRAYS: Final = 1
+"""Arrays of (n_bonds, width) on kernels: two on their way to sources, less one in the place of another."""
+SINGLE: Final = 4
+"""Bytes of float32."""
+PROJECTION_ARRAYS: Final = 10
+"""Arrays of (bonds with angles, width) on torch's operations: projections, their derivatives, rows in and out."""
 APART_ARRAYS: Final = 5
-"""Arrays of (bonds without angles, width): they are updated apart from those in the line graph. Measured."""
+"""Arrays of (bonds without angles, width) on torch's operations, which updates them apart. Measured."""
 SCRATCH_BYTES: Final = 8 * 2**20
 """Runs of bonds and angles whose geometry is worked on at once, whatever the size of the structure. Measured."""
 INDEX_BYTES: Final = {"atoms": 64, "bonds": 200, "angles": 40}
@@ -37,9 +43,15 @@ def forecast(config: ArchitectureConfig, size: GraphSize, keep: Keep, itemsize: 
     n_layers = config.alignn_layers + config.gcn_layers
     n_angle_layers = min(config.alignn_layers, max(n_layers - 1, 0))
     kept = max(n_angle_layers - 1, 0) if keep is Keep.GATES else min(max(n_angle_layers - 1, 0), 1)
-    bond_arrays = _bond_arrays(n_layers, n_angle_layers, keep)
-    rows = size.n_triplets * kept + size.n_edges * bond_arrays + size.n_atoms * (n_layers + ATOM_ARRAYS)
-    rows += (size.n_edges - size.n_line_nodes) * APART_ARRAYS * (n_angle_layers > 0)
+    rows = size.n_triplets * kept + size.n_edges * (n_layers + n_angle_layers) + size.n_atoms * (n_layers + ATOM_ARRAYS)
+    if itemsize > SINGLE or getattr(config, "shapes_bonds", False):
+        rows += size.n_edges  # embedded bonds, which no table gives
+    if block_rows:
+        again = 2 * max(n_angle_layers - 1, 0) if keep is Keep.STATES else 0
+        together, apart = size.n_line_nodes * (PROJECTION_ARRAYS + again), size.n_edges - size.n_line_nodes
+        rows += max(together, apart * APART_ARRAYS) * (n_angle_layers > 0)
+    else:
+        rows += size.n_edges * (KERNEL_ARRAYS if n_layers > 1 else KERNEL_ARRAYS + 1)
     indices = size.n_atoms * INDEX_BYTES["atoms"] + size.n_edges * INDEX_BYTES["bonds"]
     indices += size.n_triplets * INDEX_BYTES["angles"]
     return (rows + block_rows * BLOCK_ARRAYS) * config.hidden_features * itemsize + indices
@@ -61,16 +73,6 @@ def beyond_limit(size: GraphSize, needed: int, limit: int) -> MemoryLimitError:
         f"an evaluation of {size.n_atoms:,} atoms with {size.n_triplets:,} angles needs {_gigabytes(needed)} at least, "
         f"and memory_limit is {_gigabytes(limit)}; allow more, or take a smaller structure or batch"
     )
-
-
-def _bond_arrays(n_layers: int, n_angle_layers: int, keep: Keep) -> int:
-    """Arrays of (n_bonds, width) at the fullest moment.
-
-    On the way back through layer l of the line graph: l states, messages, their derivatives, four projections, and two
-    more of each layer that is run again. Where the way back begins: all states, and derivatives for both ends.
-    """
-    again = [2 * layer if keep is Keep.STATES and layer < n_angle_layers - 1 else 0 for layer in range(n_angle_layers)]
-    return max([n_layers + 3, *(layer + 7 + more for layer, more in enumerate(again))])
 
 
 def _gigabytes(n_bytes: int) -> str:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alignn_ff.execution.blocked.contract import Angles, EdgeInput, EdgeOutput, Engine, Gradients, Lower
-from alignn_ff.execution.blocked.rows import update, update_pulled_back
+from alignn_ff.execution.blocked.contract import Angles, EdgeInput, Engine, Gradients, Lower, Output
 from alignn_ff.execution.blocked.topology import LineTopology, Topology
-from alignn_ff.execution.blocked.weights import Convolution, Layers
+from alignn_ff.execution.blocked.weights import Layers
+from alignn_ff.execution.blocked.workspace import Workspace
 
 
 class Keep(Enum):
@@ -23,6 +23,13 @@ class Keep(Enum):
 
     GATES = "what they add to the gates of each layer"
     STATES = "one array"
+
+
+class Resources(NamedTuple):
+    """Who runs an evaluation, and what stays between the passes."""
+
+    engine: Engine
+    keep: Keep
 
 
 class Inputs(NamedTuple):
@@ -60,109 +67,87 @@ class Outcome(NamedTuple):
 
 
 class Run:
-    """One evaluation: :meth:`forward`, then :meth:`backward` if asked for."""
+    """One evaluation: :meth:`forward`, then :meth:`backward` if asked for.
 
-    def __init__(self, layers: Layers, engine: Engine, keep: Keep, inputs: Inputs) -> None:
-        self.layers, self.engine, self.inputs = layers, engine, inputs
+    Args:
+        layers: weights.
+        resources: who computes, and what is kept.
+        inputs: what the network starts from.
+        workspace: where arrays are taken from.
+    """
+
+    def __init__(self, layers: Layers, resources: Resources, inputs: Inputs, workspace: Workspace) -> None:
+        self.layers, self.inputs, self.engine, self.workspace = layers, inputs, resources.engine, workspace
         self.atoms: list[Tensor] = []
-        self.states: list[Tensor | None] = []
-        self.kept = _kept_arrays(len(layers.angles), keep, inputs)
+        self.gates: list[Tensor | None] = []
+        self.messages: list[Tensor] = []
+        self.kept = self._kept_arrays(resources.keep)
 
     def forward(self) -> Tensor:
         """(n_atoms, width) states of the atoms after the last layer."""
-        atoms, states = self.inputs.atoms, self._first_states()
+        atoms, states = self.inputs.atoms, self.inputs.states() if self.inputs.lengths is None else None
         for index in range(len(self.layers.bonds)):
             self.atoms.append(atoms)
-            self.states.append(states)
             last = index == len(self.layers.bonds) - 1
-            messages = None if last else self._bond_rows()
-            atoms = self._bonds_forward(index, messages)
-            if messages is not None:
-                read = index < len(self.layers.angles)
-                states = self._angles_forward(index, messages) if read else messages
-        self.states[:1] = [None]  # made again when it is needed
+            messages = None if last else self._bond_rows(f"messages of bonds {index}")
+            atoms = self._bonds_forward(index, states, messages)
+            self.gates.append(states)
+            read = messages is not None and index < len(self.layers.angles)
+            states = self._angles_forward(index, messages) if read and messages is not None else messages
         return atoms
 
     def backward(self, d_atoms: Tensor) -> Outcome:
-        """Derivatives of the energy from ∂E/∂(states of the atoms after the last layer)."""
-        d_states: Tensor | None = None
-        d_cosines: Tensor | None = None
-        lengths = self.inputs.lengths
+        """Derivatives of the energy from ∂E/∂(states of the atoms after the last layer), which is overwritten."""
+        lengths, d_cosines = self.inputs.lengths, None
         d_lengths = None if lengths is None else torch.empty_like(lengths.cosines)
-        self.states[:1] = [self._first_states()]
+        d_states: Tensor | None = None
         for index in reversed(range(len(self.layers.bonds))):
             if index < len(self.layers.angles):
                 assert d_states is not None
-                d_states, d_cosines = self._angles_backward(index, d_states)
-            layer, atoms, edges = self.layers.bonds[index], self.atoms.pop(), self._bond_edges(index)
-            self.states.pop()
-            read = d_states is not None
-            d_states = self._bond_rows() if d_states is None else d_states
-            d_projections = self.engine.pull_back(
-                layer,
-                self.inputs.bonds,
-                _projected(layer, atoms),
-                edges,
-                Gradients(d_atoms, d_states, read, None if edges.angles is None else d_lengths),
-            )
-            d_atoms = torch.addmm(d_atoms, d_projections, layer.nodes)
+                d_cosines = self._angles_backward(index, d_states)
+            gates, read = self.gates.pop(), d_states is not None
+            if d_states is None:  # in the place of what the last layer read
+                d_states = self._bond_rows("derivatives of bonds") if gates is None else gates
+            edges = EdgeInput(angles=lengths) if gates is None else EdgeInput(gates=gates)
+            gradients = Gradients(d_atoms, d_states, read, d_lengths if gates is None else None)
+            layer, atoms = self.layers.bonds[index], self.atoms.pop()
+            self.engine.pull_back(layer, self.inputs.bonds, atoms, edges, gradients, self.workspace)
         if d_states is None:  # no layers at all
             return Outcome(None, None, None)
         return Outcome(None, d_lengths, d_cosines) if lengths is not None else Outcome(d_states, None, d_cosines)
 
-    def _first_states(self) -> Tensor | None:
-        return self.inputs.states() if self.inputs.lengths is None else None
-
-    def _bond_rows(self) -> Tensor:
+    def _bond_rows(self, role: str) -> Tensor:
         """An array of bonds to write to."""
-        return self.inputs.atoms.new_empty(self.inputs.bonds.n_edges, self.inputs.atoms.shape[1])
+        atoms = self.inputs.atoms
+        return self.workspace.array(role, (self.inputs.bonds.n_edges, atoms.shape[1]), atoms)
 
-    def _bond_edges(self, index: int) -> EdgeInput:
-        """What a layer of the bond graph reads."""
-        states = self.states[index]
-        return EdgeInput(angles=self.inputs.lengths) if states is None else EdgeInput(states=states)
-
-    def _bonds_forward(self, index: int, messages: Tensor | None) -> Tensor:
-        """New states of the atoms; ``messages`` gets those of the bonds."""
-        layer, atoms = self.layers.bonds[index], self.atoms[index]
-        edges = self._bond_edges(index)
-        output = EdgeOutput(states=messages)
-        return self.engine.convolve(layer, self.inputs.bonds, atoms, _projected(layer, atoms), edges, output)
+    def _bonds_forward(self, index: int, states: Tensor | None, messages: Tensor | None) -> Tensor:
+        """New states of the atoms; ``messages`` gets those of the bonds, ``states`` what they added to the gates."""
+        layer, atoms, bonds = self.layers.bonds[index], self.atoms[index], self.inputs.bonds
+        edges = EdgeInput(angles=self.inputs.lengths) if states is None else EdgeInput(states=states)
+        updated = self.workspace.array(f"atoms {index}", tuple(atoms.shape), atoms)
+        output = Output(updated, states=messages, read=states)
+        self.engine.convolve(layer, bonds, atoms, edges, output, self.workspace)
+        return updated
 
     def _angles_forward(self, index: int, messages: Tensor) -> Tensor:
         """States of the bonds after a layer of the line graph."""
-        layer, line = self.layers.angles[index], self.inputs.line
-        nodes = messages[line.nodes] if line.partial else messages
-        projections = _projected(layer, nodes)
-        edges, output = self._edges(index, forward=True), self._output(index)
-        states = self.engine.convolve(layer, line.topology, nodes, projections, edges, output)
-        if not line.partial:
-            return states
-        messages[line.nodes] = states
-        own, bias = _own(layer)
-        others = messages[line.others]
-        messages[line.others] = others + update(torch.addmm(bias, others, own.mT), layer.node_norm)
-        return messages
+        self.messages.append(messages)
+        layer, line = self.layers.angles[index], self.inputs.line.topology
+        updated = self._bond_rows(f"bonds {index}")
+        edges, output = self._edges(index, forward=True), self._output(index, updated)
+        self.engine.convolve(layer, line, messages, edges, output, self.workspace)
+        return updated
 
-    def _angles_backward(self, index: int, d_states: Tensor) -> tuple[Tensor, Tensor | None]:
-        """∂E/∂messages from ∂E/∂(states after the layer), and ∂E/∂cosines where it is the first."""
-        layer, line = self.layers.angles[index], self.inputs.line
-        messages = self._bond_rows()
-        self._bonds_forward(index, messages)
-        nodes, d_nodes = (t[line.nodes] if line.partial else t for t in (messages, d_states))
+    def _angles_backward(self, index: int, d_states: Tensor) -> Tensor | None:
+        """∂E/∂messages in the place of ∂E/∂(states after the layer), and ∂E/∂cosines where it is the first."""
         cosines = self.inputs.angles.cosines
         d_cosines = torch.empty_like(cosines) if index == 0 else None
-        gradients = Gradients(d_nodes, self.kept[-1], index < len(self.layers.angles) - 1, d_cosines)
-        edges, projections = self._edges(index, forward=False), _projected(layer, nodes)
-        d_projections = self.engine.pull_back(layer, line.topology, projections, edges, gradients)
-        d_nodes.addmm_(d_projections, layer.nodes)
-        if line.partial:
-            own, bias = _own(layer)
-            others, d_others = messages[line.others], d_states[line.others]
-            d_inner = update_pulled_back(d_others, torch.addmm(bias, others, own.mT), layer.node_norm)
-            d_states[line.others] = d_others.addmm_(d_inner, own)
-            d_states[line.nodes] = d_nodes
-        return d_states, d_cosines
+        gradients = Gradients(d_states, self.kept[-1], index < len(self.layers.angles) - 1, d_cosines)
+        edges, messages = self._edges(index, forward=False), self.messages.pop()
+        layer, line = self.layers.angles[index], self.inputs.line.topology
+        self.engine.pull_back(layer, line, messages, edges, gradients, self.workspace)
+        return d_cosines
 
     def _edges(self, index: int, *, forward: bool) -> EdgeInput:
         """What a layer of the line graph reads."""
@@ -175,38 +160,23 @@ class Run:
             return EdgeInput(angles=self.inputs.angles, lower=tuple(map(self._lower, range(index))))
         return EdgeInput(gates=gates)
 
-    def _output(self, index: int) -> EdgeOutput:
+    def _output(self, index: int, updated: Tensor) -> Output:
         """What a layer of the line graph leaves behind."""
         n_layers = len(self.layers.angles)
         if index == n_layers - 1:
-            return EdgeOutput()
+            return Output(updated)
         states = self.kept[-1] if index < n_layers - 2 else None
-        return EdgeOutput(states, self.kept[index + 1], self.layers.angles[index + 1])
+        return Output(updated, states, self.kept[index + 1], self.layers.angles[index + 1])
 
     def _lower(self, index: int) -> Lower:
         """A layer of the line graph to be run again."""
-        layer, nodes = self.layers.angles[index], self.inputs.line.nodes
-        messages = self._bond_rows()
-        self._bonds_forward(index, messages)
-        two = 2 * messages.shape[1]
-        projections = torch.addmm(layer.nodes_bias[:two], messages[nodes], layer.nodes[:two].mT)
-        return Lower(layer, projections, self.layers.angles[index + 1])
+        return Lower(self.layers.angles[index], self.messages[index], self.layers.angles[index + 1])
 
-
-def _kept_arrays(n_layers: int, keep: Keep, inputs: Inputs) -> list[Tensor | None]:
-    """For each layer of the line graph the array that its gates are kept in."""
-    kept: list[Tensor | None] = [None] * max(n_layers, 1)
-    for index in range(1 if keep is Keep.GATES else max(n_layers - 1, 1), n_layers):
-        kept[index] = inputs.atoms.new_empty(inputs.line.topology.n_edges, inputs.atoms.shape[1])
-    return kept
-
-
-def _projected(layer: Convolution, nodes: Tensor) -> Tensor:
-    """(n_nodes, 4·width)."""
-    return torch.addmm(layer.nodes_bias, nodes, layer.nodes.mT)
-
-
-def _own(layer: Convolution) -> tuple[Tensor, Tensor]:
-    """What a node adds to its own update: weight and bias."""
-    three = 3 * layer.edges.shape[0]
-    return layer.nodes[three:], layer.nodes_bias[three:]
+    def _kept_arrays(self, keep: Keep) -> list[Tensor | None]:
+        """For each layer of the line graph the array that its gates are kept in."""
+        n_layers, atoms = len(self.layers.angles), self.inputs.atoms
+        kept: list[Tensor | None] = [None] * max(n_layers, 1)
+        shape = (self.inputs.line.topology.n_edges, atoms.shape[1])
+        for index in range(1 if keep is Keep.GATES else max(n_layers - 1, 1), n_layers):
+            kept[index] = self.workspace.array(f"gates of angles {index}", shape, atoms)
+        return kept

@@ -17,52 +17,65 @@ class Topology(NamedTuple):
     """Edges in groups of targets; rows of edge arrays are in this order.
 
     Attributes:
-        targets: (n_targets,) int64, node ids, group by group.
-        starts: (n_targets + 1,) int64, where the edges of each of ``targets`` begin.
+        members: (n_members,) int64, node ids of those that edges join; members are numbered by their rank here.
+        lone: (n_nodes − n_members,) int64, all other node ids.
+        targets: (n_members,) int64, members, group by group.
+        starts: (n_members + 1,) int64, where the edges of each of ``targets`` begin.
         groups: (n_groups + 1,) int64, where each group begins in ``targets``.
-        sources: (n_edges,) int64, node id that each edge comes from.
-        disjoint: whether no two groups share a source.
+        sources: (n_edges,) int64, member that each edge comes from.
+        entering: (n_groups + 1,) int64, where the sources of each group begin among the members, if no two groups share
+            a source; else None,
+        leaving: (n_edges,) int64, edges sorted by their source,
+        leaving_starts: (n_members + 1,) int64, where those of each member begin.
     """
 
+    members: Tensor
+    lone: Tensor
     targets: Tensor
     starts: Tensor
     groups: Tensor
     sources: Tensor
-    disjoint: bool
+    entering: Tensor | None = None
+    leaving: Tensor | None = None
+    leaving_starts: Tensor | None = None
 
     @property
     def n_edges(self) -> int:
         """Number of edges."""
         return self.sources.shape[0]
 
+    @property
+    def partial(self) -> bool:
+        """Whether there are nodes that no edge joins."""
+        return self.lone.shape[0] > 0
+
 
 class LineTopology(NamedTuple):
-    """The line graph; its nodes are numbered by their rank among the bonds that take part in angles.
+    """The line graph.
 
     Attributes:
-        nodes: (n_nodes,) int64, bond ids.
-        others: (n_bonds − n_nodes,) int64, bonds without angles.
-        topology: of the nodes.
+        topology: nodes are bonds.
         order: (n_triplets,) int64, the triplet of the graph that each row is.
     """
 
-    nodes: Tensor
-    others: Tensor
     topology: Topology
     order: Tensor
-
-    @property
-    def partial(self) -> bool:
-        """Whether some bonds take part in no angle."""
-        return self.others.shape[0] > 0
 
 
 def bond_topology(graph: AtomicGraph) -> Topology:
     """The bond graph, atom by atom, its edges in the order that they have."""
     n_atoms = graph.atomic_numbers.shape[0]
     atoms = torch.arange(n_atoms + 1, device=graph.edge_dst.device)
-    starts = _starts(torch.bincount(graph.edge_dst, minlength=n_atoms))
-    return Topology(atoms[:-1], starts, atoms, graph.edge_src, disjoint=False)
+    return Topology(
+        members=atoms[:-1],
+        lone=atoms[:0],
+        targets=atoms[:-1],
+        starts=_starts(torch.bincount(graph.edge_dst, minlength=n_atoms)),
+        groups=atoms,
+        sources=graph.edge_src,
+        leaving=torch.argsort(graph.edge_src, stable=True),
+        leaving_starts=_starts(torch.bincount(graph.edge_src, minlength=n_atoms)),
+    )
 
 
 def line_topology(graph: AtomicGraph) -> LineTopology:
@@ -71,17 +84,24 @@ def line_topology(graph: AtomicGraph) -> LineTopology:
     n_nodes, device = nodes.shape[0], nodes.device
     rank_of = torch.full((n_bonds,), -1, device=device)
     rank_of[nodes] = torch.arange(n_nodes, device=device)
-    corner = graph.edge_src[nodes]
+    corner = graph.edge_src.index_select(0, nodes)
     targets = torch.argsort(corner, stable=True)
-    counts = torch.bincount(rank_of[graph.line_dst], minlength=n_nodes)
+    counts = torch.bincount(rank_of.index_select(0, graph.line_dst), minlength=n_nodes)
     first, counts = _starts(counts)[:-1][targets], counts[targets]
     starts = _starts(counts)
     n_triplets = graph.line_dst.shape[0]
     order = torch.repeat_interleave(first - starts[:-1], counts, output_size=n_triplets)
     order += torch.arange(n_triplets, device=device)
-    groups = _starts(torch.bincount(corner, minlength=n_atoms))
-    topology = Topology(targets, starts, groups, rank_of[graph.line_src[order]], disjoint=True)
-    return LineTopology(nodes, torch.nonzero(rank_of < 0).squeeze(1), topology, order)
+    topology = Topology(
+        members=nodes,
+        lone=torch.nonzero(rank_of < 0).squeeze(1),
+        targets=targets,
+        starts=starts,
+        groups=_starts(torch.bincount(corner, minlength=n_atoms)),
+        sources=rank_of.index_select(0, graph.line_src.index_select(0, order)),
+        entering=_starts(torch.bincount(graph.edge_dst.index_select(0, nodes), minlength=n_atoms)),
+    )
+    return LineTopology(topology, order)
 
 
 class Block(NamedTuple):

@@ -1,15 +1,17 @@
 """The engine on torch's own operations, a block of edges at a time: any device, nothing to compile."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from alignn_ff.execution.blocked.contract import EdgeInput, EdgeOutput, Gradients
+from alignn_ff.execution.blocked.contract import EdgeInput, Gradients, Lower, Output
 from alignn_ff.execution.blocked.rows import update, update_pulled_back
 from alignn_ff.execution.blocked.table import read, read_slope
 from alignn_ff.execution.blocked.topology import Block, Topology, blocks
 from alignn_ff.execution.blocked.weights import Convolution
+from alignn_ff.execution.blocked.workspace import Workspace
 from alignn_ff.nn.gated_average import VANISHING
 
 
@@ -36,33 +38,65 @@ class TorchEngine:
         layer: Convolution,
         topology: Topology,
         nodes: Tensor,
-        projections: Tensor,
         edges: EdgeInput,
-        output: EdgeOutput,
-    ) -> Tensor:
+        output: Output,
+        workspace: Workspace,  # noqa: ARG002 - torch has its own
+    ) -> None:
         """See :class:`~alignn_ff.execution.blocked.contract.Engine`."""
-        updated = torch.empty_like(nodes)
+        members = _members(topology, nodes)
+        projections = _projected(layer, members)
+        new_members = torch.empty_like(members) if topology.partial else output.nodes
         own = projections.chunk(4, dim=1)[3]
         for block in blocks(topology, self.n_rows):
-            gates, states = _edge_rows(layer, topology, edges, block, states_wanted=output.wanted)
+            gates, states = _edge_rows(layer, topology, edges, block, (), states_wanted=output.wanted)
             half = _gated(topology, projections, gates, block)
-            updated[half.targets] = nodes[half.targets] + update(own[half.targets] + half.average, layer.node_norm)
+            new_members[half.targets] = members[half.targets] + update(
+                own[half.targets] + half.average, layer.node_norm
+            )
             if output.wanted:
                 assert states is not None
                 _keep(states + update(half.message, layer.edge_norm), output, block)
-        return updated
+            if output.read is not None:
+                output.read[block.edges] = gates
+        if not topology.partial:
+            return
+        output.nodes[topology.members] = new_members
+        others = nodes[topology.lone]
+        output.nodes[topology.lone] = others + update(_own(layer, others), layer.node_norm)
 
     def pull_back(
-        self, layer: Convolution, topology: Topology, projections: Tensor, edges: EdgeInput, gradients: Gradients
-    ) -> Tensor:
+        self,
+        layer: Convolution,
+        topology: Topology,
+        nodes: Tensor,
+        edges: EdgeInput,
+        gradients: Gradients,
+        workspace: Workspace,  # noqa: ARG002 - torch has its own
+    ) -> None:
         """See :class:`~alignn_ff.execution.blocked.contract.Engine`."""
+        d_members = _members(topology, gradients.nodes)
+        d_members.addmm_(self._pull_back_members(layer, topology, nodes, edges, gradients), layer.nodes)
+        if not topology.partial:
+            return
+        gradients.nodes[topology.members] = d_members
+        others, d_others = nodes[topology.lone], gradients.nodes[topology.lone]
+        d_inner = update_pulled_back(d_others, _own(layer, others), layer.node_norm)
+        gradients.nodes[topology.lone] = d_others.addmm_(d_inner, layer.nodes.chunk(4)[3])
+
+    def _pull_back_members(
+        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, gradients: Gradients
+    ) -> Tensor:
+        """(n_members, 4·width) ∂E/∂projections; writes the derivatives of edges."""
+        projections = _projected(layer, _members(topology, nodes))
+        d_members = _members(topology, gradients.nodes)
         result = torch.zeros_like(projections)
         d_source, d_target, d_value, d_own = result.chunk(4, dim=1)
         _, _, value, own = projections.chunk(4, dim=1)
+        ends = [_ends(lower, topology) for lower in edges.lower]
         for block in blocks(topology, self.n_rows):
-            gates, _ = _edge_rows(layer, topology, edges, block, states_wanted=False)
+            gates, _ = _edge_rows(layer, topology, edges, block, ends, states_wanted=False)
             half = _gated(topology, projections, gates, block)
-            d_new = gradients.nodes[half.targets]
+            d_new = d_members[half.targets]
             d_inner = update_pulled_back(d_new, own[half.targets] + half.average, layer.node_norm)
             d_own[half.targets] = d_inner
             d_sum = (d_inner / (half.total + VANISHING))[half.rank]
@@ -78,10 +112,37 @@ class TorchEngine:
         return result
 
 
+def _members(topology: Topology, rows: Tensor) -> Tensor:
+    """Rows of the nodes that take part."""
+    return rows[topology.members] if topology.partial else rows
+
+
+def _projected(layer: Convolution, nodes: Tensor) -> Tensor:
+    """(n_nodes, 4·width)."""
+    return torch.addmm(layer.nodes_bias, nodes, layer.nodes.mT)
+
+
+def _own(layer: Convolution, nodes: Tensor) -> Tensor:
+    """What nodes add to their own update."""
+    return torch.addmm(layer.nodes_bias.chunk(4)[3], nodes, layer.nodes.chunk(4)[3].mT)
+
+
+def _ends(lower: Lower, topology: Topology) -> Tensor:
+    """(n_members, 2·width) source and target gates of a layer that is run again."""
+    members, two = _members(topology, lower.nodes), slice(2 * lower.nodes.shape[1])
+    return torch.addmm(lower.layer.nodes_bias[two], members, lower.layer.nodes[two].mT)
+
+
 def _edge_rows(
-    layer: Convolution, topology: Topology, edges: EdgeInput, block: Block, *, states_wanted: bool
+    layer: Convolution,
+    topology: Topology,
+    edges: EdgeInput,
+    block: Block,
+    ends: Sequence[Tensor],
+    *,
+    states_wanted: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    """Gates p of a block, and states y where it is wanted or at hand."""
+    """Gates p of a block, and states y where it is wanted or at hand; ``ends`` are those of the lower layers."""
     rows = block.edges
     if edges.gates is not None:
         return edges.gates[rows], None if edges.states is None else edges.states[rows]
@@ -94,8 +155,8 @@ def _edge_rows(
     if not edges.lower:
         return gates, read(edges.angles.states, cosines) if states_wanted else None
     states = read(edges.angles.states, cosines)
-    for lower in edges.lower:
-        source_gate, target_gate = lower.projections.chunk(2, dim=1)
+    for lower, both in zip(edges.lower, ends, strict=True):
+        source_gate, target_gate = both.chunk(2, dim=1)
         _, _, message = _messages(topology, source_gate, target_gate, gates, block)
         states = states + update(message, lower.layer.edge_norm)
         gates = torch.addmm(lower.following.edges_bias, states, lower.following.edges.mT)
@@ -124,7 +185,7 @@ def _gated(topology: Topology, projections: Tensor, gates: Tensor, block: Block)
     return _Gated(sources, targets, rank, message, gate, total, average)
 
 
-def _keep(states: Tensor, output: EdgeOutput, block: Block) -> None:
+def _keep(states: Tensor, output: Output, block: Block) -> None:
     if output.gates is not None:
         assert output.following is not None
         following = output.following

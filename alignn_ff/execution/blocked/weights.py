@@ -26,6 +26,7 @@ class Convolution(NamedTuple):
 
     Attributes:
         nodes: (4·width, width) projections of a node: source gate, target gate, value, own.
+        nodes_transposed: (4, width, width), each projection the other way round.
         nodes_bias: (4·width,).
         edges: (width, width) gate of an edge.
         edges_transposed: the same, the other way round.
@@ -35,6 +36,7 @@ class Convolution(NamedTuple):
     """
 
     nodes: Tensor
+    nodes_transposed: Tensor
     nodes_bias: Tensor
     edges: Tensor
     edges_transposed: Tensor
@@ -88,6 +90,7 @@ def _laid_out(convolution: nn.Module) -> Convolution:
     parts = (convolution.source_gate, convolution.target_gate, convolution.value, convolution.own)
     return Convolution(
         nodes=torch.cat([part.weight.detach() for part in parts]),
+        nodes_transposed=torch.stack([part.weight.detach().mT for part in parts]),
         nodes_bias=torch.cat([part.bias.detach() for part in parts]),
         edges=convolution.edge_gate.weight.detach().clone(),
         edges_transposed=convolution.edge_gate.weight.detach().mT.clone(memory_format=torch.contiguous_format),

@@ -4,21 +4,11 @@
 
 #include <cstdint>
 
+#include "vector.h"
+
 namespace alignn {
 
-#if defined(__AVX512F__)
-constexpr int VECTOR_BYTES = 64, TILE_COLUMNS = 4;
-#elif defined(__AVX__)
-constexpr int VECTOR_BYTES = 32, TILE_COLUMNS = 2;
-#else
-constexpr int VECTOR_BYTES = 16, TILE_COLUMNS = 4;
-#endif
-
-template <class T>
-struct Vector {
-  typedef T type __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
-  static constexpr int lanes = VECTOR_BYTES / sizeof(T);
-};
+constexpr int TILE_COLUMNS = VECTOR_BYTES == 32 ? 2 : 4;  // vectors: as many as registers hold beside 6 rows
 
 // `bias` starts each row unless it is null; `add` starts from what `out` holds.
 template <class T>
