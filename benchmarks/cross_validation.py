@@ -58,7 +58,8 @@ def held_out(folder: Path) -> list[Comparison]:
 
 
 def side_by_side(pair: dict[str, object]) -> np.ndarray:
-    return np.array([pair["label"], pair["prediction"]], dtype=np.float64)
+    """(2, n) label and prediction; energies are numbers in the file."""
+    return np.array([np.ravel(pair["label"]), np.ravel(pair["prediction"])], dtype=np.float64)
 
 
 def cell(errors: dict[str, float], column: str) -> str:
