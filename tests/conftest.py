@@ -1,6 +1,6 @@
 """What several test files share: tiny models on disk, and the command line run in this process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,15 +42,26 @@ def kernels(compiled_folder: Path, _own_folders: None, monkeypatch: pytest.Monke
     return find_kernels()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_folders_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What modules and classes prepare sees no models and compiled kernels of the user who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        _move_folders(tmp_path_factory.mktemp("session"), patch)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees, or writes to, the models and compiled kernels of the user who runs it."""
+    """No test sees those of another."""
+    _move_folders(tmp_path_factory.mktemp("home"), monkeypatch)
+
+
+def _move_folders(home: Path, patch: pytest.MonkeyPatch) -> None:
     from alignn_ff.zoo import places
 
-    home = tmp_path_factory.mktemp("home")
-    monkeypatch.setattr(places, "user_zoo", lambda: home / "zoo")
-    monkeypatch.setattr(places, "download_cache", lambda: home / "cache")
-    monkeypatch.setattr(build, "library_folder", lambda: home / "kernels")
+    patch.setattr(places, "user_zoo", lambda: home / "zoo")
+    patch.setattr(places, "download_cache", lambda: home / "cache")
+    patch.setattr(build, "library_folder", lambda: home / "kernels")
 
 
 class CliResult(NamedTuple):
