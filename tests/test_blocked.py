@@ -25,7 +25,6 @@ from alignn_ff.models import (
     AlignnAtomwisePureConfig,
     EalignnAtomwiseConfig,
     ForceFieldConfig,
-    ModelStatistics,
 )
 from alignn_ff.models.published_atomwise import AtomwiseEnergy
 from alignn_ff.native import Kernels
@@ -33,25 +32,15 @@ from alignn_ff.potential import Potential
 from tests.conftest import CommandLine
 from tests.example_structures import NAMES, structure
 from tests.physics_contract import PhysicsContract
-from tests.tiny_models import tiny_header, tiny_model, tiny_potential
+from tests.tiny_models import ELEMENTS, PUBLISHED, published_header, tiny_header, tiny_model, tiny_potential
 
-ELEMENTS = (1, 8, 14)
 RECIPE = GraphRecipe(cutoff=4.5, three_body_cutoff=3.2, back_tracking=True)
 WHOLE = GraphRecipe(cutoff=4.5, back_tracking=True)
-SMALL = {
-    "atom_input_features": 92,
-    "alignn_layers": 2,
-    "gcn_layers": 1,
-    "edge_input_features": 16,
-    "triplet_input_features": 8,
-    "embedding_features": 8,
-    "hidden_features": 16,
-}
+SMALL = {**PUBLISHED, "alignn_layers": 2, "hidden_features": 16}
 
 
 def header(config: ForceFieldConfig, recipe: GraphRecipe = RECIPE) -> Header:
-    statistics = ModelStatistics((-0.5, -1.0, -1.5), scale=1.3, edges_per_atom=1.0, triplets_per_line_node=1.0)
-    return Header(model=config, graph=recipe, elements=ELEMENTS, statistics=statistics)
+    return published_header(config, recipe)
 
 
 def layers(n_angle: int, n_bond: int, **changes: object) -> AlignnAtomwiseConfig:

@@ -14,6 +14,7 @@ from ase.build import bulk, molecule
 from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms, FixBondLength
+from ase.md.andersen import Andersen
 from ase.neighborlist import neighbor_list
 
 from alignn_ff.errors import ConfigError, SimulationError, StructureError
@@ -164,6 +165,20 @@ def test_momenta_and_positions_of_a_harmonic_crystal_are_canonical(copper: Atoms
     assert np.mean([s.temperature_K for s in settled]) == pytest.approx(momenta * temperature, rel=0.03)
     equipartition = 0.5 * (3 * len(copper) - 3) * units.kB * temperature
     assert np.mean([s.potential_eV for s in settled]) == pytest.approx(positions * equipartition, rel=0.04)
+
+
+def test_collisions_of_ase_make_positions_hotter_than_ours(copper: Atoms) -> None:
+    """Why there is an integrator of our own: ASE's draws momenta half a kick late."""
+    temperature, timestep = 100.0, 20.0 * units.fs
+    copper.calc = Springs()
+    copper.set_momenta(np.zeros((len(copper), 3)))
+    theirs = Andersen(copper, timestep, temperature_K=temperature, andersen_prob=0.1, rng=np.random.default_rng(1))
+    energies: list[float] = []
+    theirs.attach(lambda: energies.append(float(copper.get_potential_energy())))
+    theirs.run(4000)
+    cold = 1.0 - np.linalg.eigvalsh(Springs().stiffness)[1:] / copper.get_masses()[0] * timestep**2 / 4.0
+    ours = 0.5 * units.kB * temperature * (1.0 / cold).sum()
+    assert np.mean(energies[200:]) > 2.0 * ours
 
 
 def test_drawn_velocities_have_the_temperature_on_average() -> None:

@@ -19,7 +19,6 @@ from alignn_ff.models import (
     EalignnAtomwiseConfig,
     EnergyModel,
     ForceFieldConfig,
-    ModelStatistics,
     PropertyModel,
     build_model,
     predict,
@@ -31,24 +30,14 @@ from alignn_ff.potential import Potential
 from alignn_ff.train import TrainingConfig, validate_config
 from tests.finite_differences import energies
 from tests.physics_contract import PhysicsContract
-from tests.tiny_models import tiny_potential
+from tests.tiny_models import ELEMENTS, PUBLISHED, published_header, tiny_potential
 
-ELEMENTS = (1, 8, 14)
 RECIPE = GraphRecipe(cutoff=4.5, back_tracking=True)
-SMALL = {
-    "atom_input_features": 92,
-    "alignn_layers": 1,
-    "gcn_layers": 1,
-    "edge_input_features": 16,
-    "triplet_input_features": 8,
-    "embedding_features": 8,
-    "hidden_features": 8,
-}
+SMALL = PUBLISHED
 
 
 def header(config: ForceFieldConfig, recipe: GraphRecipe = RECIPE) -> Header:
-    statistics = ModelStatistics((-0.5, -1.0, -1.5), scale=1.3, edges_per_atom=1.0, triplets_per_line_node=1.0)
-    return Header(model=config, graph=recipe, elements=ELEMENTS, statistics=statistics)
+    return published_header(config, recipe)
 
 
 HEADERS = {

@@ -4,12 +4,22 @@ import torch
 
 from alignn_ff.checkpoint import Header
 from alignn_ff.graph import GraphRecipe
-from alignn_ff.models import AlignnSmoothConfig, EnergyModel, ModelStatistics, build_model
+from alignn_ff.models import AlignnSmoothConfig, EnergyModel, ForceFieldConfig, ModelStatistics, build_model
 from alignn_ff.potential import DTYPES, Potential, Precision
 
 RECIPE = GraphRecipe(cutoff=4.5, three_body_cutoff=3.2)
 CONFIG = AlignnSmoothConfig(hidden_features=8, edge_input_features=6, triplet_input_features=5)
 ELEMENTS = (1, 8, 14)
+PUBLISHED = {
+    "atom_input_features": 92,
+    "alignn_layers": 1,
+    "gcn_layers": 1,
+    "edge_input_features": 16,
+    "triplet_input_features": 8,
+    "embedding_features": 8,
+    "hidden_features": 8,
+}
+"""Fields of a small network of a published family."""
 
 
 def tiny_header(
@@ -28,6 +38,12 @@ def tiny_header(
         exact_free_atoms=exact_free_atoms,
     )
     return Header(model=config, graph=recipe, elements=elements, statistics=statistics)
+
+
+def published_header(config: ForceFieldConfig, recipe: GraphRecipe) -> Header:
+    """Header of a network of a published family, whose statistics play no part beside scale and references."""
+    statistics = ModelStatistics((-0.5, -1.0, -1.5), scale=1.3, edges_per_atom=1.0, triplets_per_line_node=1.0)
+    return Header(model=config, graph=recipe, elements=ELEMENTS, statistics=statistics)
 
 
 def tiny_model(header: Header, *, seed: int = 0) -> EnergyModel:

@@ -37,6 +37,9 @@ class Workspaces:
     @contextmanager
     def lend(self) -> Iterator[Workspace]:
         """A workspace until the end of the block."""
-        workspace = self._idle.pop() if self._idle else Workspace()
+        try:
+            workspace = self._idle.pop()
+        except IndexError:  # asked first, another thread could take the last one in between
+            workspace = Workspace()
         yield workspace
         self._idle.append(workspace)
