@@ -83,8 +83,8 @@ class Potential:
 
     @property
     def limits(self) -> Limits:
-        """What an evaluation may use."""
-        return self._limits
+        """What an evaluation may use now: what was asked for, or less after memory ran out."""
+        return self._evaluate.limits
 
     @property
     def backend(self) -> str:

@@ -26,6 +26,7 @@ from alignn_ff.graph import (
     system_from_atoms,
 )
 from alignn_ff.models import EnergyModel
+from alignn_ff.potential import Potential
 from tests.conftest import CommandLine
 from tests.example_structures import NAMES, structure
 from tests.test_published_families import HEADERS as PUBLISHED
@@ -290,6 +291,23 @@ def test_evaluation_that_ran_out_of_memory_goes_on_in_smaller_blocks(
     assert "going on in blocks of at most 2.5 GiB, which is slower" in caplog.text
     frugal(*prepared, derivatives=True)
     assert len(fake.limits) == 4
+
+
+def test_a_potential_says_the_limits_that_it_has_come_to(fake: Fake) -> None:
+    header = tiny_header()
+    limits = Limits(memory_bytes=4 * GIB)
+    potential = Potential(
+        "p",
+        header,
+        tiny_model(header),
+        device=CPU,
+        dtype=torch.float64,
+        backend="fake",
+        limits=limits,
+    )
+    assert potential.limits == limits
+    potential.predict([structure("bulk", (14,))])
+    assert potential.limits == Limits(memory_bytes=2 * GIB)
 
 
 def test_no_smaller_blocks_without_end(fake: Fake) -> None:
