@@ -29,13 +29,13 @@ from alignn_ff.graph.neighbors import NeighborPairs
 from alignn_ff.plots import save_figure
 from alignn_ff.plots.style import house_style
 from alignn_ff.train import Record, validate_config
-from alignn_ff.train.batches import build_sample, epoch_order
 from alignn_ff.train.cache.entries import pack_sample, unpack_sample
 from alignn_ff.train.cache.packing import pack, unpack
 from alignn_ff.train.data import prepared_data
-from alignn_ff.train.loader import Loader
-from alignn_ff.train.ranks import Alone
-from alignn_ff.train.setup import prepare_run
+from alignn_ff.train.distributed.ranks import Alone
+from alignn_ff.train.loop.loader import Loader
+from alignn_ff.train.records.batches import build_sample, epoch_order
+from alignn_ff.train.start.setup import prepare_run
 
 CONFIG = {
     "cutoff": 4.0,

@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from alignn_ff.md.analysis import Analysis, AnalysisConfig, analyze
+from alignn_ff.analysis import Analysis, AnalysisConfig, analyze
 from alignn_ff.plots import StructureCurves, save_figure, structure_comparison
 
 LITERATURE = {

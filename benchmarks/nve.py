@@ -15,7 +15,7 @@ from ase.build import bulk
 
 from alignn_ff import AlignnCalculator
 from alignn_ff.md import MDConfig, Snapshot, run_md
-from alignn_ff.md.drift import BlockMeans
+from alignn_ff.md.run.drift import BlockMeans
 from alignn_ff.plots import energy_conservation, save_figure
 
 

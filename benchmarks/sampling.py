@@ -9,8 +9,8 @@ import argparse
 from ase.build import bulk
 
 from alignn_ff import AlignnCalculator
-from tests.pair_crystal import MorseNeighbours, neighbour_crystal
-from tests.sampling import Samples, kinetic_deviations, pair_deviation, sample, standard_error
+from tests.support.pair_crystal import MorseNeighbours, neighbour_crystal
+from tests.support.sampling import Samples, kinetic_deviations, pair_deviation, sample, standard_error
 
 ROWS = [
     ("nvt_langevin", None),

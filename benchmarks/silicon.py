@@ -17,7 +17,7 @@ from ase.build import bulk
 from matscipy.elasticity import full_3x3x3x3_to_Voigt_6x6, measure_triclinic_elastic_constants
 
 from alignn_ff import AlignnCalculator
-from alignn_ff.md import RelaxConfig, relax
+from alignn_ff.relax import RelaxConfig, relax
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
 DFT = {"a0_A": 5.469, "C11_GPa": 153.0, "C12_GPa": 56.0, "C44_clamped_GPa": 99.0}

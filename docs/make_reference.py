@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alignn_ff.train.config.reference import json_schema, markdown_reference
-from tests.field_coverage import coverage_table
+from tests.support.field_coverage import coverage_table
 
 DOCS = Path(__file__).parent
 
@@ -47,7 +47,7 @@ Said before the first epoch, or refused:
 TESTS_HEAD = """# Which test shows what a field does
 
 Made from the marker `config_field` of the tests by `python docs/make_reference.py`. In each of these tests, changing
-the field changes what is asserted. `tests/test_config_fields.py` fails when a field has none.
+the field changes what is asserted. `tests/train/test_config_fields.py` fails when a field has none.
 
 """
 

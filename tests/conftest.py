@@ -1,15 +1,15 @@
 """What several test files share: tiny models on disk, and the command line run in this process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
 
 from alignn_ff import checkpoint
 from alignn_ff.native import Kernels, build, find_kernels
-from tests.tiny_models import tiny_header, tiny_model
+from tests.support.command_line import CliResult, CommandLine
+from tests.support.tiny_models import tiny_header, tiny_model
 
 torch.set_num_threads(1)  # the models here are too small for more
 
@@ -62,17 +62,6 @@ def _move_folders(home: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(places, "user_zoo", lambda: home / "zoo")
     patch.setattr(places, "download_cache", lambda: home / "cache")
     patch.setattr(build, "library_folder", lambda: home / "kernels")
-
-
-class CliResult(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-
-CommandLine = Callable[..., CliResult]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from alignn_ff.cli.console import results
 from alignn_ff.cli.summary import count, summary_table
 
 if TYPE_CHECKING:
-    from alignn_ff.md.analysis import Analysis
+    from alignn_ff.analysis import Analysis
 
 Row = tuple[str, str]
 Summary = Mapping[str, Any]

@@ -72,9 +72,9 @@ def analyze(
     """Thermodynamic averages, g(r), coordination, angles, diffusion, vibrations and mean structure of a trajectory."""
     import json
 
-    from alignn_ff.md import claim
-    from alignn_ff.md.analysis import AnalysisConfig, analysis_files, write_analysis
-    from alignn_ff.md.analysis import analyze as run
+    from alignn_ff.analysis import AnalysisConfig, analysis_files, write_analysis
+    from alignn_ff.analysis import analyze as run
+    from alignn_ff.runs import claim
 
     chosen = {} if only is None else {"observables": tuple(word.strip() for word in only.split(","))}
     config = AnalysisConfig.model_validate(

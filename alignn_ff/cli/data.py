@@ -21,7 +21,7 @@ from alignn_ff.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from alignn_ff.train.survey import Description
+    from alignn_ff.data_checks import Description
 
 app = typer.Typer(help="Labelled data: describe, convert, split.", no_args_is_help=True)
 
@@ -39,8 +39,8 @@ def describe(
     stress_key: StressKeyOption = None,
 ) -> None:
     """What is in the data, and what looks wrong: units, signs, outliers, duplicates, leaks between the sets."""
+    from alignn_ff.data_checks import describe as survey
     from alignn_ff.train import read_records
-    from alignn_ff.train.survey import describe as survey
 
     keys = data_keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
     sets = {name: read_records(path, keys) for name, path in _names(data).items()}
@@ -114,10 +114,10 @@ def split(
     stress_key: StressKeyOption = None,
 ) -> None:
     """Split data without leaks: the same structure is never in two parts, whatever its orientation or supercell."""
+    from alignn_ff.data_checks import split_without_leaks
     from alignn_ff.io import write_json
     from alignn_ff.train import read_records
     from alignn_ff.train.datasets import write_records
-    from alignn_ff.train.survey import split_without_leaks
 
     files = {name: output / f"{name}.{suffix}" for name in ("train", "val", "test")}
     _refuse_existing(files.values(), overwrite=overwrite)

@@ -18,7 +18,7 @@ from alignn_ff.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from alignn_ff.md import SinglePoint
+    from alignn_ff.runs import SinglePoint
 
 SHOWN_FORCES = 20
 
@@ -37,7 +37,7 @@ def energy(
 
     from alignn_ff.cli.inputs import load_calculator
     from alignn_ff.io import read_structure
-    from alignn_ff.md import single_point
+    from alignn_ff.runs import single_point
 
     atoms = read_structure(structure)
     result = single_point(
@@ -55,8 +55,8 @@ def energy(
 def _print(result: "SinglePoint") -> None:
     import numpy as np
 
+    from alignn_ff.cells import VOIGT
     from alignn_ff.cli.summary import count, print_title, summary_table
-    from alignn_ff.md.cell import VOIGT
     from alignn_ff.units import GPA_PER_EV_PER_A3
 
     n_atoms = len(result.atoms)

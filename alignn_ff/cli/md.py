@@ -150,7 +150,8 @@ def md(
     from alignn_ff.cli.inputs import load_calculator, parse_guards, parse_points, parse_supercell, read_stages
     from alignn_ff.cli.md_summary import print_md
     from alignn_ff.io import read_structure
-    from alignn_ff.md import GuardLimits, MDConfig, claim, md_files, run_md
+    from alignn_ff.md import GuardLimits, MDConfig, md_files, run_md
+    from alignn_ff.runs import claim
 
     limits = parse_guards(guard or (), off=no_guards)
     if restart is not None:
@@ -218,7 +219,7 @@ def _refuse_others(ctx: typer.Context) -> None:
 def _resume(restart: Path, *, steps: int | None, limits: dict[str, float | None], model: str | None) -> None:
     from alignn_ff.cli.md_summary import print_md
     from alignn_ff.md import MDFiles, resume_md
-    from alignn_ff.md.restart import read_restart
+    from alignn_ff.md.restart.file import read_restart
 
     head = read_restart(restart).description
     old: dict[str, Any] = head["config"]

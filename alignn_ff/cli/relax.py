@@ -22,7 +22,7 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 
 if TYPE_CHECKING:
-    from alignn_ff.md import RelaxFiles, RelaxRecords, RelaxResult, RelaxStep
+    from alignn_ff.relax import RelaxFiles, RelaxRecords, RelaxResult, RelaxStep
 
 NOT_CONVERGED: Final = 3
 """Exit code of a relaxation that ran out of steps; its files are written all the same."""
@@ -108,8 +108,9 @@ def relax(
     """
     from alignn_ff.cli.inputs import load_calculator
     from alignn_ff.io import read_structure
-    from alignn_ff.md import RelaxConfig, check_format, claim, relax_files
-    from alignn_ff.md import relax as run
+    from alignn_ff.relax import RelaxConfig, relax_files
+    from alignn_ff.relax import relax as run
+    from alignn_ff.runs import check_format, claim
 
     if restart is not None:
         _go_on(restart, structure, steps)
@@ -149,7 +150,7 @@ def relax(
 
 def _go_on(state_file: Path, structure: Path | None, steps: int) -> None:
     from alignn_ff.cli.inputs import load_calculator
-    from alignn_ff.md import RelaxFiles, read_state, resume
+    from alignn_ff.relax import RelaxFiles, read_state, resume
 
     if structure is not None:
         raise ConfigError(f"--restart {state_file} knows its structure; leave out {structure}")
@@ -171,7 +172,7 @@ def _records(files: "RelaxFiles", run: dict[str, Any]) -> "RelaxRecords":
     """What is written on the way; all that a restart needs to know stands in its file."""
     from dataclasses import asdict
 
-    from alignn_ff.md import RelaxRecords
+    from alignn_ff.relax import RelaxRecords
 
     places = {name: None if path is None else str(path.absolute()) for name, path in asdict(files).items()}
     return RelaxRecords(trajectory=files.trajectory, state=files.restart, run={**run, "files": places})
@@ -204,7 +205,7 @@ def _running(files: "RelaxFiles", max_steps: int) -> Iterator[tuple[Callable[["R
 def _finish(result: "RelaxResult", files: "RelaxFiles", stop: StopRequest) -> None:
     """Write, print, and exit as it ended."""
     from alignn_ff.cli.relax_summary import print_relaxation
-    from alignn_ff.md import write_relaxation
+    from alignn_ff.relax import write_relaxation
 
     write_relaxation(files, result)
     if files.plot is not None:

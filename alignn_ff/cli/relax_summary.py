@@ -6,7 +6,7 @@ from alignn_ff.cli.console import results
 from alignn_ff.cli.summary import count, print_files, print_title, summary_table
 
 if TYPE_CHECKING:
-    from alignn_ff.md import RelaxFiles, RelaxResult
+    from alignn_ff.relax import RelaxFiles, RelaxResult
 
 Row = tuple[str, str, str]
 
@@ -49,7 +49,7 @@ def _print_places(result: "RelaxResult", files: "RelaxFiles") -> None:
 
 
 def _has_risen(result: "RelaxResult") -> bool:
-    from alignn_ff.md.optimizers import ENERGY_NOISE_EV
+    from alignn_ff.relax.optimizers import ENERGY_NOISE_EV
 
     noise = ENERGY_NOISE_EV * float(len(result.atoms)) ** 0.5
     return bool(result.after.enthalpy_eV > result.before.enthalpy_eV + noise)

@@ -9,7 +9,7 @@ from rich.table import Table
 from alignn_ff.cli.console import results
 
 if TYPE_CHECKING:
-    from alignn_ff.md.provenance import ModelRecord
+    from alignn_ff.runs.model_record import ModelRecord
 
 
 def summary_table(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> Table:

@@ -12,9 +12,9 @@ import torch
 from alignn_ff.errors import MemoryLimitError
 from alignn_ff.execution.available import available_bytes
 from alignn_ff.execution.backends import BACKENDS
-from alignn_ff.execution.blocked.memory import beyond_limit
 from alignn_ff.execution.contract import Limits
 from alignn_ff.execution.forecast import LAWS, forecast_bytes, held_bytes
+from alignn_ff.execution.published.memory import beyond_limit
 from alignn_ff.graph import AtomicSystem, GraphRecipe, GraphSize, expected_size
 from alignn_ff.log import get_logger
 from alignn_ff.models import ModelConfig

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from alignn_ff.errors import CompilerError, ConfigError
-from alignn_ff.execution import blocked
+from alignn_ff.execution import published
 from alignn_ff.execution.contract import Evaluate, Limits
 from alignn_ff.execution.eager import build_eager, build_scatter, scatter_refusal
-from alignn_ff.execution.native import build_native, native_refusal
+from alignn_ff.execution.smooth.native import build_native, native_refusal
 from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel
 from alignn_ff.native import cached_kernels
@@ -46,11 +46,11 @@ def _kernels_are_there() -> bool:
 
 
 def _native_refusal(model: EnergyModel) -> str | None:
-    return blocked.native_refusal(model) if blocked.is_published(model) else native_refusal(model)
+    return published.native_refusal(model) if published.is_published(model) else native_refusal(model)
 
 
 def _build_native(model: EnergyModel, limits: Limits) -> Evaluate:
-    build = blocked.build_native if blocked.is_published(model) else build_native
+    build = published.build_native if published.is_published(model) else build_native
     return build(model, limits)
 
 
@@ -72,8 +72,8 @@ def _no(_model: EnergyModel) -> bool:
 
 BACKENDS: Final[dict[str, Backend]] = {
     "eager": Backend(_never, build_eager, at_once=_always, keeps_limits=_no),
-    "blocked": Backend(blocked.refusal, blocked.build_blocked, at_once=_always, keeps_limits=_yes),
-    "native": Backend(_native_refusal, _build_native, at_once=_kernels_are_there, keeps_limits=blocked.is_published),
+    "blocked": Backend(published.refusal, published.build_blocked, at_once=_always, keeps_limits=_yes),
+    "native": Backend(_native_refusal, _build_native, at_once=_kernels_are_there, keeps_limits=published.is_published),
     "scatter": Backend(scatter_refusal, build_scatter, at_once=_always, keeps_limits=_no),
 }
 """Name → backend."""

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from alignn_ff.execution.blocked.memory import ROWS, SCRATCH_BYTES, choose_keep
 from alignn_ff.execution.contract import Limits
+from alignn_ff.execution.published.memory import ROWS, SCRATCH_BYTES, choose_keep
 from alignn_ff.graph import GraphSize
 from alignn_ff.models import ModelConfig
 from alignn_ff.models.published_config import ArchitectureConfig

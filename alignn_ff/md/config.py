@@ -1,41 +1,88 @@
-"""The base of all configs here: frozen, closed, each field with its unit.
+"""What a user chooses for a dynamics run: one stage or several, the start, the outputs, the guards."""
 
-A value that is not allowed raises :class:`ConfigError`, wherever the config is made.
-"""
+from typing import Annotated, Any, Final
 
-from typing import Any, Self
-
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, model_validator
 
 from alignn_ff.errors import ConfigError
+from alignn_ff.md.ensembles.stage import READS, SPECIAL_SETTINGS, Stage
+from alignn_ff.md.guards.limits import GuardLimits
+from alignn_ff.trajectory.quantities import FormatName, Quantity
+
+Repeats = Annotated[int, Field(ge=1)]
+
+INHERITED: Final = frozenset(Stage.model_fields) - {"name", "steps"}
+"""Fields that stages take from the run where they do not say themselves."""
 
 
-class RunConfig(BaseModel):
-    """Base of the configs: frozen, closed, finite numbers only, errors for people."""
+class MDConfig(Stage):
+    """How a structure moves in time.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    Without ``stages``, the fields of a stage describe the only one; with them, they are what a stage takes that
+    does not say otherwise, and ``steps`` is their sum.
+    """
 
-    @model_validator(mode="wrap")
+    supercell: tuple[Repeats, Repeats, Repeats] = Field((1, 1, 1), description="repeats along the lattice vectors")
+    seed: int = Field(0, ge=0, description="seed of velocities and thermostat")
+    keep_velocities: bool = Field(False, description="start from the velocities of the structure")
+    exact_temperature: bool = Field(
+        False, description="rescale the drawn velocities to exactly the temperature, instead of a canonical draw"
+    )
+    write_every: int = Field(10, ge=1, description="steps between frames of the trajectory")
+    log_every: int = Field(10, ge=1, description="steps between rows of the log")
+    formats: Annotated[tuple[FormatName, ...], Field(min_length=1)] = Field(
+        ("extxyz",), description="formats of the trajectory"
+    )
+    quantities: tuple[Quantity, ...] = Field(
+        ("velocities", "forces", "stress"), description="what frames hold beside positions, cell and energy"
+    )
+    checkpoint_every: int = Field(1000, ge=1, description="most steps between restart files")
+    checkpoint_minutes: float = Field(10.0, gt=0, description="most minutes between restart files")
+    guards: GuardLimits = Field(GuardLimits(), description="when a run stops by itself")
+    stages: tuple[Stage, ...] = Field(
+        (), description="stages one after another; none: the fields above are the only one"
+    )
+
+    @model_validator(mode="before")
     @classmethod
-    def _errors_for_people(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return handler(values)
-        except ValidationError as error:
-            raise ConfigError("; ".join(_in_words(cls, problem) for problem in error.errors())) from error
+    def _stages_inherit(cls, values: Any) -> Any:
+        stages = values.get("stages") if isinstance(values, dict) else None
+        if not stages:
+            return values
+        shared = {name: value for name, value in values.items() if name in INHERITED}
+        chosen = tuple(_stage(number, stage, shared) for number, stage in enumerate(stages, start=1))
+        return {**values, "stages": chosen, "steps": sum(stage.steps for stage in chosen)}
+
+    @property
+    def schedule(self) -> tuple[Stage, ...]:
+        """The stages of the run, at least one."""
+        if self.stages:
+            return self.stages
+        return (Stage.model_validate(self.model_dump(include=set(Stage.model_fields) & self.model_fields_set)),)
+
+    @property
+    def run_time_fs(self) -> float:
+        """Length of the run, fs."""
+        return sum(stage.time_fs for stage in self.schedule)
 
 
-def _in_words(config: type[BaseModel], problem: ErrorDetails) -> str:
-    field = str(problem["loc"][0]) if problem["loc"] else config.__name__
-    if field not in config.model_fields:
-        return f"{field} is no setting; allowed are {', '.join(config.model_fields)}"
-    if problem["type"] == "missing":
-        return f"{field} is missing ({config.model_fields[field].description})"
-    reason = problem["msg"].replace("Input should", "it should")
-    return f"{_place(problem)} is {problem['input']!r}, but {reason} ({config.model_fields[field].description})"
+def _stage(number: int, given: Any, shared: dict[str, Any]) -> Stage:
+    """A stage with what it takes from the run.
 
-
-def _place(problem: ErrorDetails) -> str:
-    """The field, and the element of it where it has several: "formats.0"."""
-    field, *inside = problem["loc"]
-    return ".".join([str(field), *(str(step) for step in inside if isinstance(step, int))])
+    Raises:
+        ConfigError: naming the stage.
+    """
+    if isinstance(given, Stage):
+        given = given.model_dump(include=given.model_fields_set)
+    if not isinstance(given, dict):
+        raise ConfigError(f"stage {number} is {given!r}; a stage is a table of {', '.join(Stage.model_fields)}")
+    try:
+        ensemble = Stage.model_validate({"steps": 0, **shared, **given}).ensemble
+        taken = {
+            name: value
+            for name, value in shared.items()
+            if name not in SPECIAL_SETTINGS or name in READS[ensemble]  # a pressure is for stages with a barostat
+        }
+        return Stage.model_validate({**taken, **given})
+    except ConfigError as error:
+        raise ConfigError(f"stage {number}: {error}") from error

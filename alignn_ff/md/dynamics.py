@@ -15,21 +15,21 @@ from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.graph import check_atoms
 from alignn_ff.log import get_logger
-from alignn_ff.md.admission import admit, warn_of_vacuum
-from alignn_ff.md.driving import Observer, Run, drive
-from alignn_ff.md.guard_checks import Baseline, baseline
-from alignn_ff.md.guard_limits import GuardLimits
-from alignn_ff.md.guards import Watch
-from alignn_ff.md.md_config import MDConfig
-from alignn_ff.md.md_files import MDFiles
-from alignn_ff.md.md_result import MDResult
-from alignn_ff.md.propagator import Place, Propagator
-from alignn_ff.md.provenance import describe_model
-from alignn_ff.md.restart import constraints_to_json, read_restart
-from alignn_ff.md.restart_model import find_model, record_from_json, say_what_differs
-from alignn_ff.md.run_record import RunRecord
-from alignn_ff.md.start import starting_atoms
+from alignn_ff.md.config import MDConfig
+from alignn_ff.md.ensembles.suitability import admit, warn_of_vacuum
+from alignn_ff.md.files import MDFiles
+from alignn_ff.md.guards.checks import Baseline, baseline
+from alignn_ff.md.guards.limits import GuardLimits
+from alignn_ff.md.guards.table import Watch
+from alignn_ff.md.restart.file import constraints_to_json, read_restart
+from alignn_ff.md.result import MDResult
+from alignn_ff.md.run.loop import Observer, Run, drive
+from alignn_ff.md.run.propagator import Place, Propagator
+from alignn_ff.md.run.record import RunRecord
+from alignn_ff.md.run.start import starting_atoms
 from alignn_ff.models import FAMILIES
+from alignn_ff.runs.model_record import describe_model
+from alignn_ff.runs.saved_model import find_model, record_from_json, say_what_differs
 
 
 def run_md(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from alignn_ff.md.analysis import Table
+from alignn_ff.analysis import Table
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
 
 

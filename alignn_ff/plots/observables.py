@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from alignn_ff.md.analysis import Analysis, Table
+from alignn_ff.analysis import Analysis, Table
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
 
 WIDTH: Final = 3.4

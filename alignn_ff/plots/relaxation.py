@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from alignn_ff.md import RelaxStep
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
+from alignn_ff.relax import RelaxStep
 
 
 def convergence(steps: Sequence[RelaxStep], *, fmax_eV_per_A: float) -> Figure:

@@ -5,11 +5,11 @@ from alignn_ff.train.configuration import load_config, validate_config
 from alignn_ff.train.datasets import DataKeys, read_records
 from alignn_ff.train.evaluation import evaluate_file, records_for
 from alignn_ff.train.interrupt import TrainingInterruptedError
-from alignn_ff.train.loop import Observer
+from alignn_ff.train.loop.state import Progress
+from alignn_ff.train.loop.trainer import Observer
 from alignn_ff.train.metrics import Comparison, compare, errors, summarise
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 from alignn_ff.train.run import TrainingResult, train
-from alignn_ff.train.state import Progress
 
 __all__ = [
     "Comparison",

@@ -16,11 +16,11 @@ from alignn_ff.errors import TrainingError
 from alignn_ff.io import atomic_write, write_json
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.data import RunData
-from alignn_ff.train.loop import Trainer
+from alignn_ff.train.loop.state import STATE_FILE
+from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.metrics import Comparison
-from alignn_ff.train.records import Record
-from alignn_ff.train.split import Split
-from alignn_ff.train.state import STATE_FILE
+from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.split import Split
 
 BEST_MODEL = "best_model.pt"
 CURRENT_MODEL = "current_model.pt"

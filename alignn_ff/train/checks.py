@@ -8,11 +8,11 @@ from alignn_ff.models import ModelConfig
 from alignn_ff.models.published_config import ArchitectureConfig
 from alignn_ff.nn import summation_refusal
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.loss import loss_weights
-from alignn_ff.train.parts import PARTS
-from alignn_ff.train.properties import Moments
-from alignn_ff.train.statistics import Survey
-from alignn_ff.train.targets import LabelWidths
+from alignn_ff.train.loss.loss import loss_weights
+from alignn_ff.train.loss.parts import PARTS
+from alignn_ff.train.records.properties import Moments
+from alignn_ff.train.records.statistics import Survey
+from alignn_ff.train.records.targets import LabelWidths
 
 log = get_logger("train")
 

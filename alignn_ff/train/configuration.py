@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from alignn_ff.train import config
-from alignn_ff.train.finetuning import completed_by_start
+from alignn_ff.train.start.finetuning import completed_by_start
 
 
 def load_config(path: Path, changes: Mapping[str, object] | None = None) -> config.TrainingConfig:

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from alignn_ff.errors import AlignnError, DataError
 from alignn_ff.graph import GraphRecipe
-from alignn_ff.train.batches import Sample, build_sample
 from alignn_ff.train.cache import Building, BuildStoppedError, Cache, Identity, identify, open_cache
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.distributed.ranks import Ranks
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
-from alignn_ff.train.ranks import Ranks
-from alignn_ff.train.records import Record, RecordsDigest, records_digest
-from alignn_ff.train.split import FoldKey, Split, fold_key, split_keys, split_records
-from alignn_ff.train.targets import LabelWidths, RunningWidths, label_widths
+from alignn_ff.train.records.batches import Sample, build_sample
+from alignn_ff.train.records.record import Record, RecordsDigest, records_digest
+from alignn_ff.train.records.split import FoldKey, Split, fold_key, split_keys, split_records
+from alignn_ff.train.records.targets import LabelWidths, RunningWidths, label_widths
 
 
 class RunData(NamedTuple):

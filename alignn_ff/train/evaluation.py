@@ -13,7 +13,7 @@ from alignn_ff.predictor import Predictor, load_predictor
 from alignn_ff.train.config import validate_config
 from alignn_ff.train.datasets import DataKeys, keys_of, prepare_targets, read_records
 from alignn_ff.train.metrics import Comparison, compare
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 
 RECORDS_AT_ONCE: Final = 256
 

@@ -4,7 +4,7 @@ import signal
 
 from alignn_ff.errors import TrainingError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
-from alignn_ff.train.ranks import Ranks
+from alignn_ff.train.distributed.ranks import Ranks
 
 __all__ = ["StopRequest", "TrainingInterruptedError", "asked_anywhere", "stop_on_signals"]
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from alignn_ff.potential import Potential
 from alignn_ff.predictor import Outputs, Predictor
-from alignn_ff.train.parts import PARTS
-from alignn_ff.train.records import Record
+from alignn_ff.train.loss.parts import PARTS
+from alignn_ff.train.records.record import Record
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
 Array = NDArray[np.float64]

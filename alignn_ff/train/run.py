@@ -41,17 +41,17 @@ from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import advice
 from alignn_ff.train.data import RunData, prepared_data
 from alignn_ff.train.datasets import records_source, suit_outputs
+from alignn_ff.train.distributed.ranks import LostRankError, joined_ranks
 from alignn_ff.train.evaluation import Evaluator
-from alignn_ff.train.finetuning import load_start, recipe_of
 from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
 from alignn_ff.train.kernels import TrainingKernels, mention_other_kernels, running_on, training_kernels
-from alignn_ff.train.loop import BuildObserver, Observer, Trainer
+from alignn_ff.train.loop.state import STATE_FILE, Progress, check_fingerprint, load_state, save_state
+from alignn_ff.train.loop.trainer import BuildObserver, Observer, Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, summarise
-from alignn_ff.train.ranks import LostRankError, joined_ranks
-from alignn_ff.train.records import records_digest
-from alignn_ff.train.setup import Run, prepare_run
-from alignn_ff.train.state import STATE_FILE, Progress, check_fingerprint, load_state, save_state
+from alignn_ff.train.records.record import records_digest
+from alignn_ff.train.start.finetuning import load_start, recipe_of
+from alignn_ff.train.start.setup import Run, prepare_run
 from alignn_ff.train.tensorboard import Audience, TensorBoardLog
 
 log = get_logger("train")

@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from alignn_ff.errors import ConfigError
-from alignn_ff.train.loop import Observer
-from alignn_ff.train.state import Progress
+from alignn_ff.train.loop.state import Progress
+from alignn_ff.train.loop.trainer import Observer
 
 
 class Writer(Protocol):

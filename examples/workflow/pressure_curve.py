@@ -17,7 +17,7 @@ from dask.distributed import Client, LocalCluster, as_completed
 
 from alignn_ff import AlignnCalculator
 from alignn_ff.errors import AlignnError
-from alignn_ff.md import RelaxConfig, relax
+from alignn_ff.relax import RelaxConfig, relax
 
 
 def relax_at(pressure_GPa: float, model: str) -> dict[str, float | str]:

@@ -1,4 +1,4 @@
-// The gated average of the published families (execution/blocked/contract.py), forwards and backwards.
+// The gated average of the published families (execution/published/contract.py), forwards and backwards.
 #include "gated_average.h"
 
 #include "gated_backward.h"

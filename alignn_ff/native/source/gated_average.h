@@ -1,5 +1,5 @@
-// One gated average of the published families as the kernels see it (execution/blocked/contract.py).
-// Mirrored field by field in execution/blocked/native_arguments.py; pointers that do not apply are null.
+// One gated average of the published families as the kernels see it (execution/published/contract.py).
+// Mirrored field by field in execution/published/native_arguments.py; pointers that do not apply are null.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct LowerLayer {  // a layer to be run again on the edges
 template <class T>
 struct AverageArguments {
   int64_t n_nodes, n_members, n_groups, n_lone, width, threads, disjoint;
-  const int64_t *members, *lone;                        // execution/blocked/topology.py
+  const int64_t *members, *lone;                        // execution/published/topology.py
   const int64_t *targets, *starts, *groups, *sources, *entering, *leaving, *leaving_starts;
   Norm<T> node_norm, edge_norm;
   NodeLayer<T> projections;

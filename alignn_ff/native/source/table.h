@@ -1,4 +1,4 @@
-// Quintic pieces of a vector function of one number (execution/blocked/table.py).
+// Quintic pieces of a vector function of one number (execution/published/table.py).
 #pragma once
 
 #include <cmath>

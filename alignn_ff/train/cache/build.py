@@ -18,10 +18,10 @@ from typing import Final
 import torch
 
 from alignn_ff.errors import AlignnError, DataError, TrainingError
-from alignn_ff.train.batches import Sample
 from alignn_ff.train.cache.entries import pack_record, pack_sample, unpack_record
 from alignn_ff.train.cache.store import Store
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.batches import Sample
+from alignn_ff.train.records.record import Record
 
 Build = Callable[[Record], Sample]
 """Makes the sample of a record; must be picklable, since other processes call it."""

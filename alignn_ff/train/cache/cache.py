@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import overload
 
 from alignn_ff.errors import DataError
-from alignn_ff.train.batches import Sample
 from alignn_ff.train.cache.entries import unpack_record, unpack_sample
 from alignn_ff.train.cache.packing import DamagedEntryError
 from alignn_ff.train.cache.store import Store, Table
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.batches import Sample
+from alignn_ff.train.records.record import Record
 
 
 class Cache:

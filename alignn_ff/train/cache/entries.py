@@ -16,9 +16,9 @@ import torch
 from ase import Atoms
 from torch import Tensor
 
-from alignn_ff.train.batches import Sample
 from alignn_ff.train.cache.packing import Array, pack, unpack
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.batches import Sample
+from alignn_ff.train.records.record import Record
 
 Nest = TypeVar("Nest", bound=tuple[Any, ...])
 

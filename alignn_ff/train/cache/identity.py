@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.io import write_json
 from alignn_ff.train.cache.entries import layout, pack_record
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = "alignn-ff graph cache"

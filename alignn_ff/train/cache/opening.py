@@ -16,7 +16,7 @@ from alignn_ff.train.cache.build import Build, store_records, store_samples
 from alignn_ff.train.cache.cache import Cache
 from alignn_ff.train.cache.identity import MANIFEST, Identity, Manifest, differences, read_manifest, write_manifest
 from alignn_ff.train.cache.store import DATA_FILE, LOCK_FILE, Store, file_checksum, is_truncated
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 
 log = get_logger("train.cache")
 

@@ -9,7 +9,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alignn_ff.errors import DataError, StructureError
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 
 SHOWN = 10
 """Problems that are told one by one."""

@@ -20,7 +20,7 @@ from alignn_ff.io import iterate_structures
 from alignn_ff.train.datasets.collecting import Draft, collect, collected
 from alignn_ff.train.datasets.keys import TARGET_IF_UNSAID, USUAL_TARGETS, DataKeys, label_key, target_key
 from alignn_ff.train.datasets.labels import Array, of_atoms, scalar, shaped, stress_tensor, vector
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 
 STRUCTURAL: Final = frozenset({"numbers", "positions", "momenta", "tags", "masses", "initial_magmoms"})
 """Arrays of atoms that are no labels."""

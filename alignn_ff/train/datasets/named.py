@@ -8,7 +8,7 @@ from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.log import get_logger
 from alignn_ff.train.datasets.keys import DataKeys
 from alignn_ff.train.datasets.tables import records_of
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 
 log = get_logger("train")
 

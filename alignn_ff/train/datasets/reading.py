@@ -12,7 +12,7 @@ from alignn_ff.train.datasets.keys import DataKeys, keys_of
 from alignn_ff.train.datasets.named import read_named
 from alignn_ff.train.datasets.tables import read_id_prop_csv, read_id_prop_json
 from alignn_ff.train.datasets.targets import iterate_energies, prepare_targets
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 
 
 class Form(NamedTuple):

@@ -21,7 +21,7 @@ from alignn_ff.io import read_structure
 from alignn_ff.train.datasets.collecting import Draft, collect
 from alignn_ff.train.datasets.keys import TARGET_IF_UNSAID, DataKeys, label_key, target_key
 from alignn_ff.train.datasets.labels import of_atoms, shaped, stress_tensor, vector
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
 ASE_FORMATS: Final[dict[str, str]] = {"poscar": "vasp", "cif": "cif", "xyz": "extxyz", "pdb": "proteindatabank"}

@@ -10,7 +10,7 @@ from alignn_ff.log import get_logger
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.datasets.collecting import SHOWN
 from alignn_ff.train.datasets.keys import TARGET_IF_UNSAID, USUAL_TARGETS
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 
 log = get_logger("train")
 

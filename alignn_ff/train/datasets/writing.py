@@ -13,7 +13,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from alignn_ff.errors import DataError
 from alignn_ff.io import atomic_write
-from alignn_ff.train.records import Record
+from alignn_ff.train.records.record import Record
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
 BOX_A: Final = 20.0

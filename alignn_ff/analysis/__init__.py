@@ -1,0 +1,22 @@
+"""Analysis of trajectories: what a run says about structure, thermodynamics, diffusion and vibrations."""
+
+from alignn_ff.analysis.config import EVERYTHING, AnalysisConfig, ObservableName
+from alignn_ff.analysis.files import AnalysisFiles, analysis_files, write_analysis
+from alignn_ff.analysis.finding import Finding, Table
+from alignn_ff.analysis.frames import iterate_frames
+from alignn_ff.analysis.run import OBSERVABLES, Analysis, analyze
+
+__all__ = [
+    "EVERYTHING",
+    "OBSERVABLES",
+    "Analysis",
+    "AnalysisConfig",
+    "AnalysisFiles",
+    "Finding",
+    "ObservableName",
+    "Table",
+    "analysis_files",
+    "analyze",
+    "iterate_frames",
+    "write_analysis",
+]

@@ -1,6 +1,0 @@
-"""The published force fields in blocks: a bounded part of the memory, and a reverse pass organised by hand."""
-
-from alignn_ff.execution.blocked.build import build_blocked, build_native, native_refusal
-from alignn_ff.execution.blocked.weights import is_published, refusal
-
-__all__ = ["build_blocked", "build_native", "is_published", "native_refusal", "refusal"]

@@ -1,0 +1,1 @@
+"""The strictly smooth model on C++ kernels."""

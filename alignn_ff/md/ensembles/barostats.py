@@ -1,0 +1,160 @@
+"""Integrators with a moving cell: ASE's, set up so that they count the degrees of freedom that there are.
+
+Both kinds of barostat have masses of the same relation, W = (n_dof + 3)·k_B·T·τ² for the volume and a third of it
+for each element of the cell, T being the hottest temperature of the stage.
+"""
+
+from typing import Any
+
+import numpy as np
+from ase import Atoms, units
+from ase.md.md import MolecularDynamics
+from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT, MaskedMTKNPT
+from ase.md.nptberendsen import NPTBerendsen
+
+from alignn_ff.md.ensembles.counting_langevin import CountingLangevin
+from alignn_ff.md.ensembles.stage import Stage, Targets
+from alignn_ff.md.ensembles.thermostats import Bath, aim_berendsen, count_freedom
+from alignn_ff.units import GPA_PER_EV_PER_A3
+
+COLD_K = 300.0
+"""Temperature for the mass of a barostat that has none of its own."""
+
+
+def mtk(atoms: Atoms, stage: Stage, bath: Bath) -> IsotropicMTKNPT | MTKNPT:
+    """Constant temperature and pressure: Martyna, Tobias and Klein, J. Chem. Phys. 101, 4177 (1994)."""
+    settings: dict[str, Any] = {
+        "timestep": stage.timestep_fs * units.fs,
+        "temperature_K": stage.hottest_K,
+        "pressure_au": 0.0,
+        "tdamp": stage.thermostat_time_fs * units.fs,
+        "pdamp": stage.barostat_time_fs * units.fs,
+    }
+    integrator: IsotropicMTKNPT | MTKNPT
+    if stage.cell_motion == "isotropic":
+        integrator = IsotropicMTKNPT(atoms, **settings)
+    elif stage.cell_motion == "full":
+        integrator = MTKNPT(atoms, **settings)
+    else:
+        mask: Any = np.array(moving_axes(atoms, stage))  # a tuple of bools, as annotated, chooses no elements
+        integrator = MaskedMTKNPT(atoms, mask=mask, **settings)
+    count_freedom(integrator._thermostat, bath.n_dof)
+    vars(integrator)["_num_atoms_global"] = bath.n_dof / 3.0
+    integrator._barostat._W = barostat_mass(stage, bath)
+    return integrator
+
+
+def moving_axes(atoms: Atoms, stage: Stage) -> tuple[bool, bool, bool]:
+    """The axes of the cell whose lengths move: those asked for, or the periodic ones."""
+    first, second, third = (
+        bool(periodic) if stage.cell_axes is None else name in stage.cell_axes
+        for name, periodic in zip("abc", atoms.pbc, strict=True)
+    )
+    return first, second, third
+
+
+def langevin_barostat(atoms: Atoms, stage: Stage, bath: Bath) -> CountingLangevin:
+    """Constant temperature and pressure: Langevin dynamics of atoms and cell.
+
+    Quigley and Probert, J. Chem. Phys. 120, 11432 (2004).
+    """
+    return _langevin(atoms, stage, bath, temperature_K=stage.hottest_K)
+
+
+def constant_enthalpy(atoms: Atoms, stage: Stage, bath: Bath) -> CountingLangevin:
+    """Constant enthalpy and pressure: the same equations without thermostats."""
+    return _langevin(atoms, stage, bath, temperature_K=None)
+
+
+def _langevin(atoms: Atoms, stage: Stage, bath: Bath, *, temperature_K: float | None) -> CountingLangevin:
+    integrator = CountingLangevin(  # type: ignore[no-untyped-call]
+        atoms,
+        stage.timestep_fs * units.fs,
+        temperature_K=temperature_K,
+        externalstress=0.0,
+        hydrostatic=stage.cell_motion == "isotropic",
+        T_tau=None if temperature_K is None else stage.thermostat_time_fs * units.fs,
+        P_tau=stage.barostat_time_fs * units.fs,
+        P_mass=barostat_mass(stage, bath),
+        rng=bath.rng,
+    )
+    integrator.Ndof = bath.n_dof
+    integrator._update_force_eps()  # type: ignore[no-untyped-call]
+    return integrator
+
+
+def barostat_mass(stage: Stage, bath: Bath) -> float:
+    """Mass of the barostat, eV·(ASE time)²."""
+    temperature_K = stage.hottest_K or COLD_K
+    whole = (bath.n_dof + 3) * units.kB * temperature_K * (stage.barostat_time_fs * units.fs) ** 2
+    return float(whole if stage.cell_motion == "isotropic" else whole / 3.0)
+
+
+def berendsen_barostat(atoms: Atoms, stage: Stage, bath: Bath) -> NPTBerendsen:  # noqa: ARG001
+    """Towards a temperature and a pressure, but no ensemble: weak coupling."""
+    return NPTBerendsen(
+        atoms,
+        timestep=stage.timestep_fs * units.fs,
+        temperature_K=stage.hottest_K,
+        pressure_au=0.0,
+        taut=stage.thermostat_time_fs * units.fs,
+        taup=stage.barostat_time_fs * units.fs,
+        compressibility_au=stage.compressibility_per_GPa * GPA_PER_EV_PER_A3,
+    )
+
+
+def aim_mtk(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:  # noqa: ARG001
+    """Set temperature and pressure of MTK."""
+    assert isinstance(integrator, IsotropicMTKNPT | MTKNPT)
+    kT = targets.temperature_K * units.kB
+    integrator._kT = integrator._thermostat._kT = integrator._barostat._kT = kT
+    integrator._pressure_au = targets.pressure_GPa / GPA_PER_EV_PER_A3
+
+
+def aim_langevin_barostat(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:
+    """Set temperature and pressure of Langevin dynamics of atoms and cell."""
+    assert isinstance(integrator, CountingLangevin)
+    integrator.set_temperature(targets.temperature_K)  # type: ignore[no-untyped-call]
+    aim_enthalpy(integrator, targets, bath)
+
+
+def aim_enthalpy(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:  # noqa: ARG001
+    """Set the pressure alone; the force on the cell, kept from the last step, follows."""
+    assert isinstance(integrator, CountingLangevin)
+    before: Any = integrator.externalstress
+    stress = -targets.pressure_GPa / GPA_PER_EV_PER_A3
+    outer = stress if integrator.hydrostatic else stress * np.identity(3)
+    change = outer - before
+    if np.any(change):
+        integrator.force_eps = integrator.force_eps + integrator.atoms.get_volume() * change * (
+            3.0 if integrator.hydrostatic else 1.0
+        )
+    integrator.externalstress = outer
+
+
+def aim_berendsen_barostat(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:
+    """Set temperature and pressure of weak coupling."""
+    assert isinstance(integrator, NPTBerendsen)
+    aim_berendsen(integrator, targets, bath)
+    integrator.pressure = targets.pressure_GPa / GPA_PER_EV_PER_A3  # set_pressure of ASE 3.29 raises TypeError
+
+
+def enthalpy_of_mtk(integrator: MolecularDynamics, total_eV: float) -> float:
+    """Potential + kinetic energy + chains + kinetic energy of the cell + pressure · volume."""
+    assert isinstance(integrator, IsotropicMTKNPT | MTKNPT)
+    barostat = integrator._barostat
+    if isinstance(integrator, MTKNPT):
+        moving = integrator._get_cell_kinetic_energy()
+    else:
+        moving = integrator._p_eps**2 / (2.0 * barostat.W)
+    chains = integrator._thermostat.get_thermostat_energy() + barostat.get_barostat_energy()
+    return float(total_eV + chains + moving + integrator._pressure_au * integrator._get_volume())
+
+
+def enthalpy_less_heat(integrator: MolecularDynamics, total_eV: float) -> float:
+    """Potential + kinetic energy + kinetic energy of the cell + pressure · volume − heat taken from thermostats."""
+    assert isinstance(integrator, CountingLangevin)
+    outer: Any = integrator.externalstress
+    pressure = -float(np.trace(outer) / 3.0 if np.ndim(outer) else outer)
+    volume = float(integrator.atoms.get_volume())
+    return float(total_eV + integrator.cell_kinetic_eV + pressure * volume - integrator.heat_eV)

@@ -1,0 +1,111 @@
+"""A stage: a stretch of a run in one ensemble, with temperature and pressure held or led along straight lines."""
+
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import Field
+
+from alignn_ff.runs.config import RunConfig
+
+EnsembleName = Literal[
+    "nve",
+    "nvt_langevin",
+    "nvt_bussi",
+    "nvt_nose_hoover",
+    "nvt_andersen",
+    "npt_mtk",
+    "npt_langevin",
+    "nph",
+    "nvt_berendsen",
+    "npt_berendsen",
+]
+CellMotion = Literal["isotropic", "full", "axes"]
+Temperature = Annotated[float, Field(ge=0)]
+Temperatures = Annotated[tuple[Temperature, ...], Field(min_length=1)]
+Pressures = Annotated[tuple[float, ...], Field(min_length=1)]
+
+THERMOSTAT: Final = frozenset({"thermostat_time_fs"})
+BAROSTAT: Final = frozenset({"pressure_GPa", "barostat_time_fs"})
+
+READS: Final[dict[EnsembleName, frozenset[str]]] = {
+    "nve": frozenset(),
+    "nvt_langevin": THERMOSTAT,
+    "nvt_bussi": THERMOSTAT,
+    "nvt_nose_hoover": THERMOSTAT,
+    "nvt_andersen": THERMOSTAT,
+    "npt_mtk": THERMOSTAT | BAROSTAT | {"cell_motion", "cell_axes"},
+    "npt_langevin": THERMOSTAT | BAROSTAT | {"cell_motion"},
+    "nph": BAROSTAT | {"cell_motion"},
+    "nvt_berendsen": THERMOSTAT,
+    "npt_berendsen": THERMOSTAT | BAROSTAT | {"compressibility_per_GPa"},
+}
+"""Which of the fields that only some ensembles read each one reads."""
+
+SPECIAL_SETTINGS: Final = frozenset[str]().union(*READS.values())
+
+
+class Targets(NamedTuple):
+    """What thermostat and barostat aim at during one step."""
+
+    temperature_K: float
+    pressure_GPa: float
+
+
+class Stage(RunConfig):
+    """A stretch of a run. Several points of a temperature or pressure are corners of equally long straight lines."""
+
+    name: str = Field("", description="what the stage is called in the summary")
+    steps: int = Field(ge=0, description="number of time steps")
+    ensemble: EnsembleName = Field("nve", description="what is kept constant, and by which integrator")
+    timestep_fs: float = Field(1.0, gt=0, description="length of a time step, fs")
+    temperature_K: Temperature | Temperatures = Field(
+        300.0, description="of thermostat and starting velocities, K; several points make ramps"
+    )
+    pressure_GPa: float | Pressures = Field(0.0, description="of the barostat, GPa; several points make ramps")
+    thermostat_time_fs: float = Field(100.0, gt=0, description="relaxation time of the thermostat, fs")
+    barostat_time_fs: float = Field(1000.0, gt=0, description="relaxation time of the barostat, fs")
+    cell_motion: CellMotion = Field(
+        "isotropic",
+        description="how a barostat moves the cell: its volume, all of it, or the lengths of its periodic axes (slabs)",
+    )
+    cell_axes: str | None = Field(
+        None,
+        pattern="^a?b?c?$",
+        min_length=1,
+        description="axes that cell_motion axes moves, such as ab; None: periodic",
+    )
+    compressibility_per_GPa: float = Field(0.01, gt=0, description="assumed by a Berendsen barostat, 1/GPa")
+
+    @property
+    def time_fs(self) -> float:
+        """Length of the stage, fs."""
+        return self.steps * self.timestep_fs
+
+    @property
+    def ramps(self) -> tuple[str, ...]:
+        """Names of the fields that change on the way."""
+        fields = {"temperature_K": self.temperature_K, "pressure_GPa": self.pressure_GPa}
+        return tuple(name for name, value in fields.items() if isinstance(value, tuple) and len(set(value)) > 1)
+
+    def targets(self, step: int) -> Targets:
+        """What the step that ends at ``step`` of this stage aims at; the last one aims at the last points."""
+        return Targets(
+            along(self.temperature_K, step, self.steps),
+            along(self.pressure_GPa, step, self.steps),
+        )
+
+    @property
+    def hottest_K(self) -> float:  # noqa: N802 - the unit's letter
+        """The highest temperature aimed at."""
+        return max(self.temperature_K) if isinstance(self.temperature_K, tuple) else self.temperature_K
+
+
+def along(points: float | tuple[float, ...], step: int, steps: int) -> float:
+    """Value after ``step`` of ``steps`` on straight lines of equal length between points."""
+    if not isinstance(points, tuple):
+        return points
+    if len(points) == 1 or steps == 0:
+        return points[0]
+    place = step / steps * (len(points) - 1)
+    corner = min(int(place), len(points) - 2)
+    fraction = place - corner
+    return points[corner] * (1.0 - fraction) + points[corner + 1] * fraction

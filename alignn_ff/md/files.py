@@ -1,0 +1,163 @@
+"""The files of a dynamics run: where they go, and the ones that grow while it is under way."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from alignn_ff.errors import OutputError
+from alignn_ff.io import atomic_write, write_json
+from alignn_ff.md.config import MDConfig
+from alignn_ff.md.restart.file import previous
+from alignn_ff.md.result import MDResult
+from alignn_ff.md.thermo_log import ThermoFile
+from alignn_ff.trajectory.extended_xyz import disk_failed, frame_text
+from alignn_ff.trajectory.formats import FORMATS, FrameFile
+from alignn_ff.trajectory.quantities import FormatName
+from alignn_ff.trajectory.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class MDFiles:
+    """Files of a dynamics run, their names beginning with ``prefix``."""
+
+    prefix: Path
+    formats: tuple[FormatName, ...] = ("extxyz",)
+
+    @property
+    def frames(self) -> dict[FormatName, Path]:
+        """Trajectories."""
+        return {name: self._named(FORMATS[name].suffix) for name in self.formats}
+
+    @property
+    def trajectory(self) -> Path:
+        """The first of the trajectories."""
+        return self.frames[self.formats[0]]
+
+    @property
+    def log(self) -> Path:
+        """Energies, temperature, pressure and volume as CSV."""
+        return self._named(".csv")
+
+    @property
+    def final(self) -> Path:
+        """The last structure."""
+        return self._named("-final.extxyz")
+
+    @property
+    def summary(self) -> Path:
+        """The result as JSON."""
+        return self._named(".json")
+
+    @property
+    def restart(self) -> Path:
+        """What a run goes on from."""
+        return self._named(".restart")
+
+    @property
+    def report(self) -> Path:
+        """Why a guard stopped the run, as JSON."""
+        return self._named("-stopped.json")
+
+    @property
+    def last_frame(self) -> Path:
+        """The structure on which a guard stopped the run."""
+        return self._named("-stopped.extxyz")
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file that a run writes that ends as it should."""
+        return (*self.frames.values(), self.log, self.final, self.summary, self.restart)
+
+    def _named(self, ending: str) -> Path:
+        return self.prefix.with_name(self.prefix.name + ending)
+
+
+def md_files(source: Path, *, prefix: Path | None = None, formats: tuple[FormatName, ...] = ("extxyz",)) -> MDFiles:
+    """Where a dynamics run of ``source`` goes: names begin with ``prefix``, or "<stem>-md" in the current directory."""
+    return MDFiles(Path(f"{source.stem}-md") if prefix is None else prefix, formats)
+
+
+class Outputs:
+    """Trajectories and log of a run under way, as a context that closes them.
+
+    Args:
+        files: where they go.
+        config: what is written how often.
+        kept: where each file stood at the restart file that the run goes on from; None begins them anew.
+    """
+
+    def __init__(self, files: MDFiles, config: MDConfig, *, kept: Mapping[str, int] | None = None) -> None:
+        self._config = config
+        stale: tuple[Path, ...] = (files.report, files.last_frame)
+        if kept is None:
+            stale += (files.summary, files.final, files.restart, previous(files.restart))
+        else:
+            _check_lengths(files, kept)
+        for path in stale:
+            path.unlink(missing_ok=True)
+        keep: Mapping[str, int | None] = kept or {}
+        with ExitStack() as stack:
+            self._log = ThermoFile(files.log, keep=keep.get("log"))
+            stack.callback(self._log.close)
+            self._frames: dict[str, FrameFile] = {}
+            for name, path in files.frames.items():
+                self._frames[name] = FORMATS[name].open(path, config.quantities, keep=keep.get(name))
+                stack.callback(self._frames[name].close)
+            self._stack = stack.pop_all()
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Write what is due at a step."""
+        if snapshot.step % self._config.write_every == 0:
+            for frames in self._frames.values():
+                frames.write(snapshot)
+        if snapshot.step % self._config.log_every == 0:
+            self._log.write(snapshot)
+
+    def sync(self) -> dict[str, int]:
+        """Put everything on the disk; returns where each file stands."""
+        return {"log": self._log.sync(), **{name: frames.sync() for name, frames in self._frames.items()}}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._stack.close()
+        except (OSError, OutputError):
+            if error is None:
+                raise  # otherwise what went wrong first is what people should read
+
+
+def _check_lengths(files: MDFiles, kept: Mapping[str, int]) -> None:
+    """Make sure that the files are there and hold at least what they held at the restart file.
+
+    Raises:
+        OutputError: one is missing or shorter.
+    """
+    paths: dict[str, Path] = {"log": files.log} | {str(name): path for name, path in files.frames.items()}
+    for name, path in paths.items():
+        empty = kept[name] == 0
+        size = path.stat().st_size if path.is_file() else -1
+        in_bytes = name in ("log", "extxyz")
+        if size < (kept[name] if in_bytes else 1) and not empty:
+            found = "is missing" if size < 0 else f"holds {size} bytes"
+            raise OutputError(
+                f"the output {path} {found}, but the restart file goes on after "
+                f"{kept[name]} {'bytes' if in_bytes else 'frames'} of it; put the file back where it was"
+            )
+
+
+def write_md_end(files: MDFiles, result: MDResult) -> None:
+    """Write the last structure, momenta included, and the JSON summary, each whole or not at all."""
+    try:
+        with atomic_write(files.final) as temporary:
+            text = frame_text(result.atoms, step=result.config.steps, time_fs=result.simulated_time_fs)
+            temporary.write_text(text, encoding="utf-8")
+        write_json(files.summary, result.to_json())
+    except OSError as error:
+        raise disk_failed(files.summary, error) from error

@@ -1,0 +1,235 @@
+"""What the guards look for: one function each, a snapshot, the limits and a baseline in, a violation or None out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers, chemical_symbols
+from numpy.typing import NDArray
+
+from alignn_ff.cells import heights_A, volume_A3
+from alignn_ff.graph.neighbors import radius_pairs
+from alignn_ff.md.guards.limits import GuardLimits
+from alignn_ff.trajectory.snapshot import Snapshot
+from alignn_ff.units import MEV_PER_EV
+
+HOTTER: Final = 10.0
+"""A run may be this many times hotter than its hottest target, if the limit is lower."""
+
+GRACE_FS: Final = 1_000.0
+"""A drift is taken as if at least this time had passed."""
+
+NAMED_ATOMS: Final = 5
+
+
+class Violation(NamedTuple):
+    """What is wrong with a snapshot.
+
+    Attributes:
+        message: for people.
+        limit: which field of the limits was crossed, None where there is no choice.
+        value: what was found, in the unit of the limit.
+        atoms: indices of the atoms concerned.
+    """
+
+    message: str
+    limit: str | None = None
+    value: float | None = None
+    atoms: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What snapshots are compared with.
+
+    Attributes:
+        hottest_K: highest temperature of the schedule.
+        extent_A: lowest and highest coordinates along x, y, z relative to the centre of mass at the start.
+        volume_A3: of the cell at the start, None without one.
+        heights_A: of the cell at the start.
+        shortest_A: shortest distance of each pair of elements in the training data, "Si-Si" → Å.
+        window_start_fs, window_value_eV, window_stage: where the drift is measured from.
+    """
+
+    hottest_K: float
+    extent_A: tuple[tuple[float, float, float], tuple[float, float, float]]
+    volume_A3: float | None
+    heights_A: tuple[float, ...]
+    shortest_A: Mapping[str, float]
+    window_start_fs: float = 0.0
+    window_value_eV: float | None = None
+    window_stage: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """JSON-ready content."""
+        return asdict(self)
+
+
+def baseline(atoms: Atoms, *, hottest_K: float, shortest_A: Mapping[str, float]) -> Baseline:
+    """What the snapshots of a run that starts from ``atoms`` are compared with."""
+    relative = atoms.positions - atoms.get_center_of_mass()
+    low, high = relative.min(axis=0).tolist(), relative.max(axis=0).tolist()
+    return Baseline(hottest_K, (tuple(low), tuple(high)), volume_A3(atoms), heights_A(atoms), dict(shortest_A))
+
+
+def finite(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:  # noqa: ARG001
+    """Positions, momenta, forces and energies must be numbers."""
+    broken = broken_atoms(snapshot.atoms, snapshot.forces_eV_per_A)
+    if broken.size:
+        return Violation(
+            f"forces or positions are no finite numbers on {in_words(snapshot.atoms, broken)}", atoms=_few(broken)
+        )
+    if not np.isfinite([snapshot.potential_eV, snapshot.kinetic_eV]).all():
+        energies = f"potential {snapshot.potential_eV}, kinetic {snapshot.kinetic_eV} eV"
+        return Violation(f"the energy is no finite number ({energies})")
+    return None
+
+
+def temperature(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
+    """The temperature must stay below anything that was asked for."""
+    if limits.max_temperature_K is None:
+        return None
+    highest = max(limits.max_temperature_K, HOTTER * start.hottest_K)
+    if snapshot.temperature_K <= highest:
+        return None
+    kinetic = np.square(snapshot.atoms.get_momenta()).sum(axis=1) / snapshot.atoms.get_masses()
+    fastest = np.argsort(-kinetic)[:NAMED_ATOMS]
+    return Violation(
+        f"the temperature is {snapshot.temperature_K:.4g} K (limit {highest:g}); the fastest atoms are "
+        f"{in_words(snapshot.atoms, fastest)}",
+        "max_temperature_K",
+        snapshot.temperature_K,
+        _few(fastest),
+    )
+
+
+def drift(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
+    """What exact dynamics conserves must be conserved."""
+    if limits.max_drift_meV_per_atom_per_ps is None or start.window_value_eV is None or not snapshot.is_conserved:
+        return None
+    passed_ps = max(snapshot.time_fs - start.window_start_fs, GRACE_FS) * 1e-3
+    change = (snapshot.conserved_eV - start.window_value_eV) * MEV_PER_EV / len(snapshot.atoms)
+    if abs(change) / passed_ps <= limits.max_drift_meV_per_atom_per_ps:
+        return None
+    largest = np.argsort(-np.linalg.norm(snapshot.forces_eV_per_A, axis=1))[:NAMED_ATOMS]
+    return Violation(
+        f"the conserved quantity changed by {change:+.4g} meV/atom in the last "
+        f"{snapshot.time_fs - start.window_start_fs:g} fs (limit {limits.max_drift_meV_per_atom_per_ps:g} "
+        "meV/atom/ps); "
+        f"the largest forces are on {in_words(snapshot.atoms, largest)}",
+        "max_drift_meV_per_atom_per_ps",
+        change / passed_ps,
+        _few(largest),
+    )
+
+
+def distance(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
+    """No two atoms may come closer than the training data knows, or than the user allows."""
+    if snapshot.step % limits.distances_every:
+        return None
+    pair = too_close(snapshot.atoms, limits, start.shortest_A)
+    if pair is None:
+        return None
+    first, second, found, allowed = pair
+    closest = start.shortest_A.get(_pair_name(snapshot.atoms, first, second))
+    known = "" if closest is None else f"; the training data comes down to {closest:.3f} Å"
+    return Violation(
+        f"{in_words(snapshot.atoms, np.array([first, second]))} are {found:.3f} Å apart (limit {allowed:.3f} Å{known})",
+        "min_distance_A" if limits.min_distance_A == allowed else "min_distance_fraction",
+        found,
+        (first, second),
+    )
+
+
+def escape(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
+    """No atom may fly away along a direction without period."""
+    atoms = snapshot.atoms
+    if limits.max_escape_A is None or atoms.pbc.all():
+        return None
+    low, high = np.array(start.extent_A)
+    relative = atoms.positions - atoms.get_center_of_mass()
+    beyond = np.maximum(low - relative, relative - high) * _open_directions(atoms)
+    farthest = beyond.max(axis=1)
+    gone = np.flatnonzero(farthest > limits.max_escape_A)
+    if not gone.size:
+        return None
+    return Violation(
+        f"{in_words(atoms, gone)} left the structure: {farthest.max():.2f} Å beyond where it began "
+        f"(limit {limits.max_escape_A:g} Å)",
+        "max_escape_A",
+        float(farthest.max()),
+        _few(gone),
+    )
+
+
+def cell(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
+    """The cell may not collapse or blow up."""
+    if limits.max_cell_ratio is None or start.volume_A3 is None:
+        return None
+    now = np.array([volume_A3(snapshot.atoms) or 0.0, *heights_A(snapshot.atoms)])
+    ratios = now / np.array([start.volume_A3, *start.heights_A])
+    worst = int(np.argmax(np.maximum(ratios, 1.0 / np.maximum(ratios, 1e-12))))
+    if 1.0 / limits.max_cell_ratio <= ratios[worst] <= limits.max_cell_ratio:
+        return None
+    what = ("volume", "height along a", "height along b", "height along c")[worst]
+    return Violation(
+        f"the {what} of the cell is {ratios[worst]:.3f} of what it was at the start "
+        f"(limits {1.0 / limits.max_cell_ratio:.3g} and {limits.max_cell_ratio:g})",
+        "max_cell_ratio",
+        float(ratios[worst]),
+    )
+
+
+def broken_atoms(atoms: Atoms, *more: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Atoms whose positions, momenta or further rows are no finite numbers."""
+    rows = np.hstack([atoms.positions, atoms.get_momenta(), *more])
+    return np.flatnonzero(~np.isfinite(rows).all(axis=1))
+
+
+def too_close(
+    atoms: Atoms, limits: GuardLimits, shortest_A: Mapping[str, float]
+) -> tuple[int, int, float, float] | None:
+    """The pair that is closest relative to what is allowed: two atoms, their distance and the limit, Å."""
+    fraction = limits.min_distance_fraction or 0.0
+    allowed = {name: max(fraction * length, limits.min_distance_A or 0.0) for name, length in shortest_A.items()}
+    reach = max([limits.min_distance_A or 0.0, *allowed.values()])
+    if reach <= 0.0:
+        return None
+    pairs = radius_pairs(atoms.positions, atoms.cell.array, atoms.pbc, reach)
+    if not pairs.src.size:
+        return None
+    table = np.full((120, 120), limits.min_distance_A or 0.0)
+    for name, length in allowed.items():
+        first, second = (atomic_numbers[symbol] for symbol in name.split("-"))
+        table[first, second] = table[second, first] = length
+    bound = table[atoms.numbers[pairs.src], atoms.numbers[pairs.dst]]
+    ratios = np.where(bound > 0.0, pairs.distance / np.where(bound > 0.0, bound, 1.0), np.inf)
+    worst = int(np.argmin(ratios))
+    if ratios[worst] >= 1.0:
+        return None
+    first, second = sorted((int(pairs.src[worst]), int(pairs.dst[worst])))
+    return first, second, float(pairs.distance[worst]), float(bound[worst])
+
+
+def in_words(atoms: Atoms, indices: NDArray[np.intp]) -> str:
+    """Atoms by number and element, the first few of them."""
+    named = ", ".join(f"{index} ({atoms.symbols[index]})" for index in indices[:NAMED_ATOMS])
+    more = f" and {indices.size - NAMED_ATOMS} more" if indices.size > NAMED_ATOMS else ""
+    return f"atom(s) {named}{more}"
+
+
+def _few(indices: Sequence[int] | NDArray[np.intp]) -> tuple[int, ...]:
+    return tuple(int(index) for index in indices[: 4 * NAMED_ATOMS])
+
+
+def _pair_name(atoms: Atoms, first: int, second: int) -> str:
+    return "-".join(chemical_symbols[number] for number in sorted(atoms.numbers[[first, second]]))
+
+
+def _open_directions(atoms: Atoms) -> NDArray[np.float64]:
+    """(3,) 1 for Cartesian directions that no periodic lattice vector has a part in, 0 for the others."""
+    periodic = atoms.cell.array[atoms.pbc]
+    open_ones: NDArray[np.float64] = (np.abs(periodic) < 1e-6).all(axis=0).astype(np.float64)
+    return open_ones

@@ -1,0 +1,74 @@
+"""Guards: reasons to stop a run because going on would give wrong results. One table; a new guard is a new row."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from alignn_ff.log import get_logger
+from alignn_ff.md.guards import checks
+from alignn_ff.md.guards.checks import Baseline, Violation, in_words, too_close
+from alignn_ff.md.guards.limits import GuardLimits
+from alignn_ff.trajectory.snapshot import Snapshot
+
+WINDOW_FS: Final = 10_000.0
+"""Length of the windows over which drifts are measured."""
+
+Guard = Callable[[Snapshot, GuardLimits, Baseline], Violation | None]
+"""A snapshot, the limits and the baseline in; out comes what is wrong, or None."""
+
+GUARDS: Final[dict[str, Guard]] = {
+    "finite": checks.finite,
+    "temperature": checks.temperature,
+    "cell": checks.cell,
+    "distance": checks.distance,
+    "escape": checks.escape,
+    "drift": checks.drift,
+}
+"""Name → guard, in the order in which they look."""
+
+
+class Watch:
+    """Lets every guard look at every snapshot, and remembers where drifts are measured from."""
+
+    def __init__(self, limits: GuardLimits, start: Baseline) -> None:
+        self.limits, self.start = limits, start
+        self._warned = False
+
+    def look(self, snapshot: Snapshot) -> tuple[str, Violation] | None:
+        """The first guard that finds something wrong, and what."""
+        for name, guard in GUARDS.items():
+            violation = guard(snapshot, self.limits, self.start)
+            if violation is not None:
+                return name, violation
+        self._move_window(snapshot)
+        self._warn_of_distances(snapshot)
+        return None
+
+    def _move_window(self, snapshot: Snapshot) -> None:
+        start = self.start
+        old = start.window_value_eV is None or start.window_stage != snapshot.stage
+        if old or snapshot.time_fs - start.window_start_fs >= WINDOW_FS:
+            self.start = replace(
+                start,
+                window_start_fs=snapshot.time_fs,
+                window_value_eV=snapshot.conserved_eV,
+                window_stage=snapshot.stage,
+            )
+
+    def _warn_of_distances(self, snapshot: Snapshot) -> None:
+        """Say once that atoms are closer than in the training data, though not as close as the limit."""
+        if self._warned or snapshot.step % self.limits.distances_every or self.limits.min_distance_fraction is None:
+            return
+        seen = GuardLimits(min_distance_fraction=1.0)
+        pair = too_close(snapshot.atoms, seen, self.start.shortest_A)
+        if pair is not None:
+            self._warned = True
+            get_logger("md").warning(
+                "step %d: %s are %.3f Å apart, closer than in the training data (%.3f Å); the model extrapolates there",
+                snapshot.step,
+                in_words(snapshot.atoms, np.array(pair[:2])),
+                pair[2],
+                pair[3],
+            )

@@ -1,0 +1,1 @@
+"""Restart files of dynamics."""

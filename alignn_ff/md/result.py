@@ -1,0 +1,143 @@
+"""What a dynamics run gives back: frozen, and as JSON with units in the names."""
+
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from ase import Atoms
+
+from alignn_ff.md.config import MDConfig
+from alignn_ff.md.ensembles.stage import EnsembleName
+from alignn_ff.runs.model_record import ModelRecord, software_versions
+
+REPRODUCIBLE: Final = (
+    "going on from a restart file gives the same bits as a run in one go on the same machine, with the same "
+    "software, number of threads and execution backend"
+)
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A stage of a run.
+
+    Attributes:
+        name: of the stage, where it has one.
+        ensemble: what was kept constant.
+        n_steps: done in this stage.
+        time_fs: simulated in this stage.
+        conserved_quantity: what exact dynamics would keep constant, in words.
+        drift_meV_per_atom_per_ps: slope of that quantity (of the total energy where there is none), least squares.
+        drift_stderr_meV_per_atom_per_ps: its standard error from block means.
+        mean_temperature_K, mean_pressure_GPa, mean_volume_A3: over all steps; None where there is no such quantity.
+        final_temperature_K: of the last step.
+    """
+
+    name: str
+    ensemble: EnsembleName
+    n_steps: int
+    time_fs: float
+    conserved_quantity: str
+    drift_meV_per_atom_per_ps: float | None
+    drift_stderr_meV_per_atom_per_ps: float | None
+    mean_temperature_K: float | None
+    mean_pressure_GPa: float | None
+    mean_volume_A3: float | None
+    final_temperature_K: float | None
+
+
+@dataclass(frozen=True)
+class MDResult:
+    """A dynamics run.
+
+    Attributes:
+        atoms: the last structure, with momenta, energy and forces.
+        config: how it was run.
+        stages: what happened in each stage.
+        total_energy_first_eV, total_energy_last_eV: potential + kinetic energy.
+        wall_time_s: of the steps, over all sessions.
+        session_time_fs, session_wall_time_s: of the steps since the last restart.
+        restarts: steps at which the run went on from a restart file.
+        model: the model used.
+        command: how the run was started, where it was by a command.
+    """
+
+    atoms: Atoms
+    config: MDConfig
+    stages: tuple[StageResult, ...]
+    total_energy_first_eV: float
+    total_energy_last_eV: float
+    wall_time_s: float
+    session_time_fs: float
+    session_wall_time_s: float
+    restarts: tuple[int, ...]
+    model: ModelRecord
+    command: str | None = None
+
+    @property
+    def last_stage(self) -> StageResult:
+        """The stage that ended the run."""
+        return self.stages[-1]
+
+    @property
+    def conserved_quantity(self) -> str:
+        """What exact dynamics would keep constant in the last stage."""
+        return self.last_stage.conserved_quantity
+
+    @property
+    def drift_meV_per_atom_per_ps(self) -> float | None:  # noqa: N802 - the unit's letters
+        """Drift in the last stage."""
+        return self.last_stage.drift_meV_per_atom_per_ps
+
+    @property
+    def drift_stderr_meV_per_atom_per_ps(self) -> float | None:  # noqa: N802 - the unit's letters
+        """Standard error of the drift in the last stage."""
+        return self.last_stage.drift_stderr_meV_per_atom_per_ps
+
+    @property
+    def mean_temperature_K(self) -> float:  # noqa: N802 - the unit's letter
+        """Mean temperature of the last stage."""
+        return self.last_stage.mean_temperature_K or 0.0
+
+    @property
+    def final_temperature_K(self) -> float:  # noqa: N802 - the unit's letter
+        """Temperature at the end."""
+        return self.last_stage.final_temperature_K or 0.0
+
+    @property
+    def simulated_time_fs(self) -> float:
+        """Length of the run."""
+        return self.config.run_time_fs
+
+    @property
+    def ns_per_day(self) -> float | None:
+        """Speed since the last restart; None without steps."""
+        return nanoseconds_per_day(self.session_time_fs, self.session_wall_time_s) if self.session_time_fs else None
+
+    def to_json(self) -> dict[str, object]:
+        """JSON-ready content, the structure itself left out; drift and means are those of the last stage."""
+        return {
+            "n_steps": self.config.steps,
+            "simulated_time_fs": self.simulated_time_fs,
+            "formula": self.atoms.get_chemical_formula(),
+            "n_atoms": len(self.atoms),
+            "conserved_quantity": self.conserved_quantity,
+            "drift_meV_per_atom_per_ps": self.drift_meV_per_atom_per_ps,
+            "drift_stderr_meV_per_atom_per_ps": self.drift_stderr_meV_per_atom_per_ps,
+            "mean_temperature_K": self.mean_temperature_K,
+            "final_temperature_K": self.final_temperature_K,
+            "total_energy_first_eV": self.total_energy_first_eV,
+            "total_energy_last_eV": self.total_energy_last_eV,
+            "stages": [asdict(stage) for stage in self.stages],
+            "wall_time_s": self.wall_time_s,
+            "ns_per_day": self.ns_per_day,
+            "restarts": list(self.restarts),
+            "reproducible": REPRODUCIBLE,
+            "command": self.command,
+            "config": self.config.model_dump(mode="json"),
+            "model": asdict(self.model),
+            "versions": software_versions(),
+        }
+
+
+def nanoseconds_per_day(simulated_fs: float, wall_time_s: float) -> float:
+    """Speed of a simulation in ns/day."""
+    return simulated_fs * 1e-6 * 86400.0 / max(wall_time_s, 1e-9)

@@ -1,0 +1,172 @@
+"""The loop of a dynamics run: step, guards, record, outputs, restart files, the end."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from alignn_ff.allocator import keep_freed_memory
+from alignn_ff.errors import AlignnError
+from alignn_ff.interrupt import StopRequest, stop_on_signals
+from alignn_ff.log import get_logger
+from alignn_ff.md.config import MDConfig
+from alignn_ff.md.files import MDFiles, Outputs, write_md_end
+from alignn_ff.md.guards.checks import Violation, broken_atoms
+from alignn_ff.md.guards.table import Watch
+from alignn_ff.md.restart.file import RestartContent, write_restart
+from alignn_ff.md.result import MDResult
+from alignn_ff.md.run.propagator import Propagator
+from alignn_ff.md.run.record import RunRecord
+from alignn_ff.md.run.stopping import MDInterruptedError, guard_error
+from alignn_ff.runs.model_record import ModelRecord, software_versions
+from alignn_ff.trajectory.extended_xyz import bare_copy
+from alignn_ff.trajectory.snapshot import Snapshot
+
+Observer = Callable[[Snapshot], None]
+
+
+@dataclass
+class Run:
+    """A run under way: everything that :func:`drive` moves on.
+
+    Attributes:
+        config: how it is run.
+        propagator: moves the atoms.
+        watch: lets the guards look.
+        record: gathers what the summary needs.
+        model: behind the forces.
+        files: where it writes; None: nowhere.
+        kept: where the files stood at the restart file; None for a new run.
+        command: how it was started.
+    """
+
+    config: MDConfig
+    propagator: Propagator
+    watch: Watch
+    record: RunRecord
+    model: ModelRecord
+    files: MDFiles | None = None
+    kept: Mapping[str, int] | None = None
+    command: str | None = None
+
+
+def drive(run: Run, on_step: Observer | None) -> MDResult:
+    """Make the steps that are left, and write what is due."""
+    keep_freed_memory()
+    propagator, first_fs = run.propagator, run.propagator.snapshot().time_fs
+    began = time.perf_counter()
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals()) if run.files is not None else StopRequest()
+        outputs = None
+        if run.files is not None:
+            outputs = stack.enter_context(Outputs(run.files, run.config, kept=run.kept))
+        saver = Saver(run, outputs, began)
+        if run.kept is None:
+            _observe(propagator.snapshot(), run, outputs, on_step)
+            saver.save()
+        while not propagator.finished:
+            _observe(_advance(run), run, outputs, on_step)
+            if stop() or saver.is_due():
+                saver.save()
+            if stop() and run.files is not None and stop.signal is not None:
+                raise MDInterruptedError(stop.signal, propagator.place.step, run.files)
+        wall_time_s = time.perf_counter() - began
+        saver.save()
+        result = _result(run, wall_time_s=wall_time_s, first_fs=first_fs)
+        if run.files is not None:
+            write_md_end(run.files, result)
+    get_logger("md").info("%d steps in %.1f s", run.config.steps, result.wall_time_s)
+    return result
+
+
+def _observe(snapshot: Snapshot, run: Run, outputs: Outputs | None, on_step: Observer | None) -> None:
+    found = run.watch.look(snapshot)
+    if found is not None:
+        raise guard_error(snapshot, *found, config=run.config, files=run.files)
+    run.record.add(snapshot)
+    if outputs is not None:
+        outputs.write(snapshot)
+    if on_step is not None:
+        on_step(snapshot)
+
+
+def _advance(run: Run) -> Snapshot:
+    """One step; a structure that stops making sense on the way is a failed simulation."""
+    try:
+        return run.propagator.advance()
+    except (AlignnError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+        broken = broken_atoms(run.propagator.atoms)
+        if not isinstance(error, AlignnError) and not broken.size:
+            raise
+        snapshot, violation = _wreck(run.propagator), Violation(str(error), atoms=tuple(broken.tolist()))
+        raise guard_error(snapshot, "structure", violation, config=run.config, files=run.files) from error
+
+
+def _wreck(propagator: Propagator) -> Snapshot:
+    """The instant at which a step broke off: the structure as far as it came, and nothing computed of it."""
+    unknown, atoms = float("nan"), propagator.atoms
+    return Snapshot(
+        step=propagator.place.step + 1,
+        time_fs=propagator.time_fs,
+        atoms=atoms,
+        forces_eV_per_A=np.full((len(atoms), 3), unknown),
+        potential_eV=unknown,
+        kinetic_eV=unknown,
+        temperature_K=unknown,
+        conserved_eV=unknown,
+        stage=propagator.place.stage,
+    )
+
+
+class Saver:
+    """Writes restart files when they are due: after so many steps or minutes."""
+
+    def __init__(self, run: Run, outputs: Outputs | None, began: float) -> None:
+        self._run, self._outputs, self._began = run, outputs, began
+        self._saved_at, self._versions = time.monotonic(), software_versions()
+
+    def is_due(self) -> bool:
+        """Whether it is time."""
+        config, step = self._run.config, self._run.propagator.place.step
+        late = time.monotonic() - self._saved_at > 60.0 * config.checkpoint_minutes
+        return step % config.checkpoint_every == 0 or late
+
+    def save(self) -> None:
+        """Put all outputs on the disk, then the restart file that knows where they stand."""
+        run, propagator = self._run, self._run.propagator
+        if run.files is None or self._outputs is None:
+            return
+        description: dict[str, Any] = {
+            "config": run.config.model_dump(mode="json"),
+            "place": propagator.place.to_json(),
+            "rng": propagator.rng.bit_generator.state,
+            "baseline": run.watch.start.to_json(),
+            "record": run.record.to_json(wall_time_s=time.perf_counter() - self._began),
+            "model": asdict(run.model),
+            "versions": self._versions,
+            "outputs": self._outputs.sync(),
+            "prefix": run.files.prefix.name,
+            "command": run.command,
+        }
+        write_restart(run.files.restart, RestartContent(description, propagator.atoms, propagator.state()))
+        self._saved_at = time.monotonic()
+
+
+def _result(run: Run, *, wall_time_s: float, first_fs: float) -> MDResult:
+    assert run.record.first_total_eV is not None
+    return MDResult(
+        atoms=bare_copy(run.propagator.atoms),
+        config=run.config,
+        stages=run.record.results(),
+        total_energy_first_eV=run.record.first_total_eV,
+        total_energy_last_eV=run.record.last_total_eV,
+        wall_time_s=run.record.earlier_wall_time_s + wall_time_s,
+        session_time_fs=run.config.run_time_fs - first_fs,
+        session_wall_time_s=wall_time_s,
+        restarts=tuple(run.record.restarts),
+        model=run.model,
+        command=run.command,
+    )

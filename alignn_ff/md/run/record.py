@@ -1,0 +1,108 @@
+"""What the summary of a run needs, gathered step by step in constant memory, across restarts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from alignn_ff.md.config import MDConfig
+from alignn_ff.md.ensembles.table import ENSEMBLES
+from alignn_ff.md.result import StageResult
+from alignn_ff.md.run.drift import BlockMeans
+from alignn_ff.trajectory.snapshot import Snapshot
+from alignn_ff.units import MEV_PER_EV
+
+SERIES = {
+    "conserved": "conserved_eV",
+    "temperature": "temperature_K",
+    "pressure": "pressure_GPa",
+    "volume": "volume_A3",
+}
+"""Series that are kept of each stage → attribute of a snapshot."""
+
+
+class StageRecord:
+    """The series of one stage, and where it ended so far."""
+
+    def __init__(self) -> None:
+        self.series = {name: BlockMeans() for name in SERIES}
+        self.last_temperature_K: float | None = None
+        self.n_steps = 0
+
+    def add(self, snapshot: Snapshot, *, is_step: bool) -> None:
+        """Take note of a step, or of the start."""
+        for name, attribute in SERIES.items():
+            value = getattr(snapshot, attribute)
+            if value is not None:
+                self.series[name].add(snapshot.time_fs, value)
+        self.last_temperature_K = snapshot.temperature_K
+        self.n_steps += is_step
+
+    def mean(self, name: str) -> float | None:
+        """Mean of a series, None without samples."""
+        return self.series[name].trend().mean if self.series[name].n_samples else None
+
+
+class RunRecord:
+    """The stages of a run so far, the energies at its ends, and the time it took."""
+
+    def __init__(self, config: MDConfig, n_atoms: int) -> None:
+        self._config, self._n_atoms = config, n_atoms
+        self.stages = [StageRecord() for _ in config.schedule]
+        self.first_total_eV: float | None = None
+        self.last_total_eV = 0.0
+        self.earlier_wall_time_s = 0.0
+        self.restarts: list[int] = []
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Take note of a step."""
+        if self.first_total_eV is None:
+            self.first_total_eV = snapshot.total_eV
+        self.last_total_eV = snapshot.total_eV
+        self.stages[snapshot.stage].add(snapshot, is_step=snapshot.step > 0)
+
+    def results(self) -> tuple[StageResult, ...]:
+        """The stages as results."""
+        return tuple(self._result(number) for number in range(len(self.stages)))
+
+    def to_json(self, *, wall_time_s: float) -> dict[str, object]:
+        """JSON-ready content for a restart file; ``wall_time_s`` is that of this session."""
+        return {
+            "first_total_eV": self.first_total_eV,
+            "last_total_eV": self.last_total_eV,
+            "wall_time_s": self.earlier_wall_time_s + wall_time_s,
+            "restarts": self.restarts,
+            "stages": [
+                {
+                    "n_steps": stage.n_steps,
+                    "last_temperature_K": stage.last_temperature_K,
+                    "series": {name: series.to_json() for name, series in stage.series.items()},
+                }
+                for stage in self.stages
+            ],
+        }
+
+    def restore(self, content: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`to_json` gave."""
+        self.first_total_eV, self.last_total_eV = content["first_total_eV"], content["last_total_eV"]
+        self.earlier_wall_time_s, self.restarts = content["wall_time_s"], list(content["restarts"])
+        for stage, kept in zip(self.stages, content["stages"], strict=True):
+            stage.n_steps, stage.last_temperature_K = kept["n_steps"], kept["last_temperature_K"]
+            stage.series = {name: BlockMeans.from_json(series) for name, series in kept["series"].items()}
+
+    def _result(self, number: int) -> StageResult:
+        stage, record = self._config.schedule[number], self.stages[number]
+        drift = record.series["conserved"].trend() if record.series["conserved"].n_samples else None
+        scale = MEV_PER_EV * 1e3 / self._n_atoms  # eV/fs → meV/atom/ps
+        slope, error = (None, None) if drift is None else (drift.slope, drift.slope_stderr)
+        return StageResult(
+            name=stage.name,
+            ensemble=stage.ensemble,
+            n_steps=record.n_steps,
+            time_fs=record.n_steps * stage.timestep_fs,
+            conserved_quantity=ENSEMBLES[stage.ensemble].conserved_quantity,
+            drift_meV_per_atom_per_ps=None if slope is None else slope * scale,
+            drift_stderr_meV_per_atom_per_ps=None if error is None else error * scale,
+            mean_temperature_K=record.mean("temperature"),
+            mean_pressure_GPa=record.mean("pressure"),
+            mean_volume_A3=record.mean("volume"),
+            final_temperature_K=record.last_temperature_K,
+        )

@@ -1,0 +1,84 @@
+"""The first instant of a run: the supercell and its velocities."""
+
+import numpy as np
+from ase import Atoms
+from ase.md.velocitydistribution import thermalize_momenta
+
+from alignn_ff.errors import ConfigError, StructureError
+from alignn_ff.md.config import MDConfig
+from alignn_ff.md.ensembles.freedom import Freedom, freedom, stop_rotation, stop_translation, temperature
+from alignn_ff.md.ensembles.table import ENSEMBLES
+
+
+def starting_atoms(atoms: Atoms, config: MDConfig, rng: np.random.Generator) -> Atoms:
+    """A new structure: repeated and with momenta, ready for an integrator.
+
+    Raises:
+        StructureError: repeated along an axis that is not periodic.
+        ConfigError: the velocities of the structure are to be kept, but there are none.
+    """
+    start = repeated(atoms, config.supercell)
+    if config.keep_velocities and not atoms.has("momenta"):
+        raise ConfigError(
+            "the velocities of the structure are to be kept, but it has none; "
+            "leave out --keep-velocities to draw them at --temperature"
+        )
+    first = config.schedule[0]
+    target_K = first.targets(0).temperature_K
+    if not config.keep_velocities:
+        draw_velocities(start, target_K, rng)
+    if config.exact_temperature:
+        rescale_velocities(start, target_K, ENSEMBLES[first.ensemble].freedom(start))
+    return start
+
+
+def repeated(atoms: Atoms, repeats: tuple[int, int, int]) -> Atoms:
+    """Copy of a structure, repeated along its lattice vectors; constraints and momenta are repeated too."""
+    for axis, (count, periodic) in enumerate(zip(repeats, atoms.pbc, strict=True)):
+        if count > 1 and not periodic:
+            raise StructureError(
+                f"the supercell {','.join(map(str, repeats))} repeats lattice vector {axis + 1}, along which the "
+                f"structure is not periodic (pbc {atoms.pbc.tolist()}); use 1 there"
+            )
+    if repeats == (1, 1, 1):
+        return _without_calculator(atoms.copy())
+    try:
+        return _without_calculator(atoms.repeat(repeats))
+    except NotImplementedError:
+        names = sorted({type(constraint).__name__ for constraint in atoms.constraints})
+        raise StructureError(
+            f"a structure with the constraint(s) {', '.join(names)} cannot be repeated; make the supercell first, then "
+            "constrain it"
+        ) from None
+
+
+def _without_calculator(atoms: Atoms) -> Atoms:
+    atoms.calc = None
+    return atoms
+
+
+def draw_velocities(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> None:
+    """Draw momenta from the Maxwell–Boltzmann distribution, in place.
+
+    Without total momentum and, for molecules and wires, without the angular momentum that nothing would change.
+    The kinetic energy is not rescaled: it fluctuates as it does in the canonical ensemble. Constrained atoms
+    get what their constraints allow; the total momentum then is not conserved anyway and stays as drawn.
+    """
+    thermalize_momenta(atoms, temperature_K, rng=rng)
+    conserved = freedom(atoms, conserves_momentum=True, conserves_rotation=True)
+    if conserved.translation:
+        stop_translation(atoms)
+    if conserved.rotation:
+        stop_rotation(atoms)
+
+
+def rescale_velocities(atoms: Atoms, temperature_K: float, counted: Freedom) -> None:
+    """Give the velocities exactly a temperature, in place.
+
+    Raises:
+        ConfigError: nothing moves that could be rescaled.
+    """
+    present = temperature(atoms, counted)
+    if temperature_K > 0 and present == 0:
+        raise ConfigError(f"velocities that are all zero cannot be rescaled to {temperature_K:g} K")
+    atoms.set_momenta(atoms.get_momenta() * np.sqrt(temperature_K / present) if present else atoms.get_momenta())

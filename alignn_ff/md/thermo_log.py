@@ -1,0 +1,52 @@
+"""The log of a run: one row of energies, temperature, pressure and volume every few steps, as CSV."""
+
+from pathlib import Path
+from typing import Final
+
+from alignn_ff.trajectory.extended_xyz import RecordFile
+from alignn_ff.trajectory.snapshot import Snapshot
+
+COLUMNS: Final = (
+    "step",
+    "time_fs",
+    "potential_eV",
+    "kinetic_eV",
+    "total_eV",
+    "temperature_K",
+    "conserved_eV",
+    "stage",
+    "target_temperature_K",
+    "target_pressure_GPa",
+    "pressure_GPa",
+    "volume_A3",
+)
+"""Names of the columns, each an attribute of :class:`Snapshot`; nan where there is no such quantity."""
+
+HEADER: Final = ",".join(COLUMNS) + "\n"
+
+
+def row(snapshot: Snapshot) -> str:
+    """One line of the log; every number is written so that it reads back exactly."""
+    values = (getattr(snapshot, column) for column in COLUMNS)
+    return ",".join("nan" if value is None else repr(value) for value in values) + "\n"
+
+
+class ThermoFile:
+    """The log as a file that grows by rows and can go on after a crash."""
+
+    def __init__(self, path: Path, *, keep: int | None = None) -> None:
+        self._file = RecordFile(path, keep=keep)
+        if keep is None:
+            self._file.write(HEADER)
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Append a row."""
+        self._file.write(row(snapshot))
+
+    def sync(self) -> int:
+        """Put everything on the disk; returns bytes."""
+        return self._file.sync()
+
+    def close(self) -> None:
+        """Close."""
+        self._file.close()

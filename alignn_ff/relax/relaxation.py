@@ -1,0 +1,216 @@
+"""Relaxation: move atoms, and the cell if asked, until no force exceeds a limit.
+
+In: a structure, a calculator, a :class:`RelaxConfig`. Out: a :class:`RelaxResult`. The optimisers are ASE's.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+
+from alignn_ff.cells import quiet_logarithm
+from alignn_ff.errors import AlignnError, ConfigError, SimulationError
+from alignn_ff.log import get_logger
+from alignn_ff.relax.config import RelaxConfig
+from alignn_ff.relax.optimizers import NoLowerEnergyError
+from alignn_ff.relax.result import RelaxResult, RelaxStep
+from alignn_ff.relax.setup import Relaxation
+from alignn_ff.relax.state import RelaxState, put_back, write_state
+from alignn_ff.runs.model_record import describe_model
+from alignn_ff.trajectory.extended_xyz import RecordFile, bare_copy, frame_text
+
+StepObserver = Callable[[RelaxStep], None]
+
+STATE_EVERY: Final = 50
+"""Steps between states on disk, for a run that is killed."""
+
+STUCK: Final = "no lower energy found along the search direction, down to rounding"
+
+
+@dataclass(frozen=True)
+class RelaxRecords:
+    """What a relaxation leaves on disk while it runs.
+
+    Attributes:
+        trajectory: extended XYZ file that gets every step.
+        state: restart file; there at the end only if the relaxation did not converge.
+        run: kept in the restart file for whoever starts again, such as model and files.
+    """
+
+    trajectory: Path | None = None
+    state: Path | None = None
+    run: Mapping[str, Any] | None = None
+
+
+def relax(
+    atoms: Atoms,
+    calculator: BaseCalculator,
+    *,
+    config: RelaxConfig,
+    records: RelaxRecords | None = None,
+    on_step: StepObserver | None = None,
+    stop: Callable[[], str | None] | None = None,
+) -> RelaxResult:
+    """Relax a copy of a structure; its constraints are obeyed, fixed atoms keeping their place in a cell that relaxes.
+
+    Args:
+        atoms: start; not changed.
+        calculator: any ASE calculator.
+        config: optimiser, cell, symmetry, limits. The limit on forces applies to those on the cell too, which are
+            (volume · stress)/n_atoms.
+        records: what is written on the way.
+        on_step: called with every step, the start included.
+        stop: asked after every step; a reason ends the relaxation there.
+
+    Raises:
+        StructureError: the structure makes no sense, has no cell that could relax, or no symmetry that can be kept.
+        SimulationError: energy or forces stopped being finite numbers, or the structure fell apart.
+    """
+    return _run(Relaxation(atoms, calculator, config), records or RelaxRecords(), on_step, stop)
+
+
+def resume(
+    state: RelaxState,
+    calculator: BaseCalculator,
+    *,
+    records: RelaxRecords | None = None,
+    on_step: StepObserver | None = None,
+    stop: Callable[[], str | None] | None = None,
+    max_steps: int | None = None,
+) -> RelaxResult:
+    """Go on with a relaxation, to the same numbers as if it had not stopped (same machine, threads and model).
+
+    Args:
+        state: of the relaxation.
+        calculator: as before.
+        records: as before; the trajectory is cut back to the state.
+        on_step: called with every new step.
+        stop: as for :func:`relax`.
+        max_steps: most steps from here on; None allows as many as the first time.
+
+    Raises:
+        ConfigError: the calculator has another model than before.
+        StructureError, SimulationError: as :func:`relax`.
+    """
+    sha256 = describe_model(calculator).sha256
+    if sha256 != state.model_sha256:
+        raise ConfigError(
+            f"the relaxation began with another model (sha256 {state.model_sha256}, now {sha256}); a restart would mix "
+            "two energies. Relax the structure that was written with the model of now"
+        )
+    relaxation = Relaxation(state.start, calculator, state.config)
+    put_back(state, relaxation.atoms, relaxation.optimizer)
+    relaxation.steps = list(state.steps)
+    return _run(relaxation, records or RelaxRecords(), on_step, stop, max_steps=max_steps)
+
+
+def _run(
+    relaxation: Relaxation,
+    records: RelaxRecords,
+    on_step: StepObserver | None,
+    stop: Callable[[], str | None] | None,
+    *,
+    max_steps: int | None = None,
+) -> RelaxResult:
+    began = time.perf_counter()
+    ended_by: str | None = None
+    with ExitStack() as stack, quiet_logarithm():
+        observers: list[StepObserver] = [_check_finite, *_recorders(stack, relaxation, records)]
+        if on_step is not None:
+            observers.append(on_step)
+        for step in _steps(relaxation, relaxation.config.max_steps if max_steps is None else max_steps):
+            relaxation.steps.append(step)
+            for observe in observers:
+                observe(step)
+            ended_by = None if stop is None or step.converged else stop()
+            if ended_by is not None:
+                break
+    ended_by = ended_by or (STUCK if relaxation.stuck else None)
+    last = relaxation.steps[-1]
+    _end_state(relaxation, records, converged=last.converged)
+    get_logger("md").info("relaxation: %d steps, converged: %s", last.step, last.converged)
+    return RelaxResult(
+        atoms=bare_copy(relaxation.atoms),
+        config=relaxation.config,
+        steps=tuple(relaxation.steps),
+        held_strains=() if relaxation.space is None else relaxation.space.held,
+        space_group_before=relaxation.group_before,
+        space_group_after=relaxation.space_group(),
+        ended_by=ended_by,
+        wall_time_s=time.perf_counter() - began,
+        model=describe_model(relaxation.calculator),
+    )
+
+
+def _steps(relaxation: Relaxation, max_steps: int) -> Iterator[RelaxStep]:
+    """The start, unless it is there already, and every step; a structure that falls apart is a failed simulation."""
+    optimizer = relaxation.optimizer
+    steps = optimizer.irun(fmax=relaxation.config.fmax_eV_per_A, steps=max_steps)
+    while True:
+        try:
+            converged = next(steps)
+        except StopIteration:
+            return
+        except NoLowerEnergyError:
+            relaxation.stuck = True
+            return
+        except AlignnError as error:
+            raise SimulationError(f"the relaxation stopped at step {optimizer.nsteps + 1}: {error}") from error
+        if not relaxation.steps or optimizer.nsteps > relaxation.steps[-1].step:
+            yield relaxation.measure(converged=bool(converged))
+
+
+def _recorders(stack: ExitStack, relaxation: Relaxation, records: RelaxRecords) -> Iterator[StepObserver]:
+    """Observers that write every step as a frame, and the state now and then; files close with ``stack``."""
+    if records.trajectory is not None:
+        keep = _length_of_frames(records.trajectory, len(relaxation.steps)) if relaxation.steps else None
+        file = stack.enter_context(RecordFile(records.trajectory, keep=keep))
+        yield lambda step: file.write(frame_text(relaxation.atoms, step=step.step))
+    if records.state is not None:
+        yield lambda step: _write_state(relaxation, records) if step.step and step.step % STATE_EVERY == 0 else None
+
+
+def _length_of_frames(path: Path, number: int) -> int:
+    """Bytes of the frames that a restart already has: as many of them as the file holds."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        return 0
+    length = 0
+    with path.open("rb") as file:
+        for _ in range(number):
+            head = file.readline()
+            lines = [head, *(file.readline() for _ in range(int(head or 0) + 1))]
+            if not lines[-1].endswith(b"\n"):
+                break
+            length += sum(map(len, lines))
+    return length
+
+
+def _write_state(relaxation: Relaxation, records: RelaxRecords) -> None:
+    assert records.state is not None
+    write_state(records.state, relaxation.state(records.run or {}))
+
+
+def _end_state(relaxation: Relaxation, records: RelaxRecords, *, converged: bool) -> None:
+    """Leave a restart file where there is something left to do, and none where there is not."""
+    if records.state is None:
+        return
+    if converged:
+        records.state.unlink(missing_ok=True)
+    else:
+        _write_state(relaxation, records)
+
+
+def _check_finite(step: RelaxStep) -> None:
+    if not np.isfinite([step.energy_eV, step.max_force_eV_per_A]).all():
+        raise SimulationError(
+            f"the relaxation stopped at step {step.step}: energy {step.energy_eV} eV, largest force "
+            f"{step.max_force_eV_per_A} eV/Å; look for atoms that are very close to each other"
+        )

@@ -1,0 +1,137 @@
+"""What a relaxation gives back: frozen, and as JSON with units in the names."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+from ase import Atoms
+
+from alignn_ff.relax.config import RelaxConfig
+from alignn_ff.relax.extent import Extent
+from alignn_ff.runs.model_record import ModelRecord, software_versions
+
+
+class RelaxStep(NamedTuple):
+    """One step of a relaxation.
+
+    Attributes:
+        step: number of steps done.
+        energy_eV: potential energy.
+        enthalpy_eV: potential energy + pressure · volume, which goes down; the energy itself without a pressure.
+        max_force_eV_per_A: length of the largest force, constraints applied.
+        max_cell_force_eV_per_A: largest of the forces on the cell, −∂enthalpy/∂strain per atom, that the limit
+            applies to as well; None if the cell does not relax.
+        extent: size and stress; None without periodic directions.
+        converged: whether the limit on the forces is reached.
+    """
+
+    step: int
+    energy_eV: float
+    enthalpy_eV: float
+    max_force_eV_per_A: float
+    max_cell_force_eV_per_A: float | None
+    extent: Extent | None
+    converged: bool
+
+    @property
+    def stress_GPa(self) -> tuple[float, ...] | None:  # noqa: N802 - the unit's letters
+        """Voigt order xx yy zz yz xz xy, tension positive; None but for three periodic directions."""
+        return self.extent.stress if self.extent and self.extent.measure.size == "volume" else None
+
+    @property
+    def volume_A3(self) -> float | None:  # noqa: N802 - the unit's letter
+        """Volume of the cell; None but for three periodic directions."""
+        return self.extent.size if self.extent and self.extent.measure.size == "volume" else None
+
+
+@dataclass(frozen=True)
+class RelaxResult:
+    """A relaxation.
+
+    Attributes:
+        atoms: the relaxed structure, with energy and forces.
+        config: how it was relaxed.
+        steps: every step, the start included.
+        held_strains: strains that could not change, "zz", …; empty if the cell does not relax.
+        space_group_before, space_group_after: "Fd-3m (227)"; None if not looked for.
+        ended_by: why it ended, if neither converged nor out of steps: "SIGINT", …
+        wall_time_s: of the relaxation.
+        model: the model used.
+    """
+
+    atoms: Atoms
+    config: RelaxConfig
+    steps: tuple[RelaxStep, ...]
+    held_strains: tuple[str, ...]
+    space_group_before: str | None
+    space_group_after: str | None
+    ended_by: str | None
+    wall_time_s: float
+    model: ModelRecord
+
+    @property
+    def before(self) -> RelaxStep:
+        """The start."""
+        return self.steps[0]
+
+    @property
+    def after(self) -> RelaxStep:
+        """The last step."""
+        return self.steps[-1]
+
+    @property
+    def volume_before_A3(self) -> float | None:  # noqa: N802 - the unit's letter
+        """Volume of the start."""
+        return self.before.volume_A3
+
+    @property
+    def volume_after_A3(self) -> float | None:  # noqa: N802 - the unit's letter
+        """Volume of the last step."""
+        return self.after.volume_A3
+
+    def to_json(self) -> dict[str, object]:
+        """JSON-ready content, the structure itself left out."""
+        return {
+            "converged": self.after.converged,
+            "ended_by": self.ended_by,
+            "n_steps": self.after.step,
+            "formula": self.atoms.get_chemical_formula(),
+            "n_atoms": len(self.atoms),
+            **_before_and_after(self.before, self.after),
+            "held_strains": self.held_strains,
+            "space_group_before": self.space_group_before,
+            "space_group_after": self.space_group_after,
+            "wall_time_s": self.wall_time_s,
+            "history": history(self.steps),
+            "config": self.config.model_dump(mode="json"),
+            "model": asdict(self.model),
+            "versions": software_versions(),
+        }
+
+
+def history(steps: Sequence[RelaxStep]) -> dict[str, list[object]]:
+    """Columns over the steps."""
+    return {
+        "step": [step.step for step in steps],
+        "energy_eV": [step.energy_eV for step in steps],
+        "enthalpy_eV": [step.enthalpy_eV for step in steps],
+        "max_force_eV_per_A": [step.max_force_eV_per_A for step in steps],
+        "max_cell_force_eV_per_A": [step.max_cell_force_eV_per_A for step in steps],
+    }
+
+
+def _before_and_after(before: RelaxStep, after: RelaxStep) -> dict[str, object]:
+    """Volume and stress in GPa are there always, null where they mean nothing; a slab or wire has its own measure."""
+    content: dict[str, object] = {}
+    for when, step in (("before", before), ("after", after)):
+        content[f"energy_{when}_eV"] = step.energy_eV
+        content[f"enthalpy_{when}_eV"] = step.enthalpy_eV
+        content[f"max_force_{when}_eV_per_A"] = step.max_force_eV_per_A
+        content[f"stress_{when}_GPa"] = step.stress_GPa
+        content[f"volume_{when}_A3"] = step.volume_A3
+        if step.extent is not None and step.volume_A3 is None:
+            measure = step.extent.measure
+            size, unit = measure.size_key.rsplit("_", 1)
+            content[f"{size}_{when}_{unit}"] = step.extent.size
+            content[f"stress_{when}_{measure.stress_key}"] = step.extent.stress
+    return content

@@ -1,0 +1,96 @@
+"""A structure on its way down: the atoms, what the optimiser moves, the optimiser, and the steps so far."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+from ase.optimize.optimize import Optimizer
+from numpy.typing import NDArray
+
+from alignn_ff.allocator import keep_freed_memory
+from alignn_ff.graph import check_atoms
+from alignn_ff.relax.config import RelaxConfig
+from alignn_ff.relax.extent import extent
+from alignn_ff.relax.optimizers import OPTIMIZERS
+from alignn_ff.relax.result import RelaxStep
+from alignn_ff.relax.state import RelaxState, memory_of
+from alignn_ff.relax.strain import CELL_MODES, StrainFilter, StrainSpace, strain_space
+from alignn_ff.relax.symmetry import MOST_ATOMS, keep_symmetry, space_group
+from alignn_ff.runs.model_record import describe_model
+
+
+class Relaxation:
+    """All that changes while a structure relaxes.
+
+    Args:
+        start: not changed; ``atoms`` is the copy that moves.
+        calculator: any ASE calculator.
+        config: how to relax.
+
+    Raises:
+        StructureError: the structure makes no sense, has no cell that could relax, or no symmetry that can be kept.
+    """
+
+    def __init__(self, start: Atoms, calculator: BaseCalculator, config: RelaxConfig) -> None:
+        keep_freed_memory()
+        check_atoms(start)
+        self.start, self.config, self.calculator = start, config, calculator
+        self.atoms: Atoms = start.copy()
+        self.space = strain_space(self.atoms, config.relax_cell, pressure_GPa=config.pressure_GPa)
+        self.atoms.calc = calculator
+        self.atoms.get_forces()  # what is wrong with the input shows here, before a file is opened
+        self.group_before = self.space_group()
+        if config.keep_symmetry:
+            keep_symmetry(self.atoms, self.space, tolerance_A=config.symmetry_tolerance_A)
+        self.target: Any = self._target(self.space)
+        self.stuck = False
+        self.optimizer: Optimizer = OPTIMIZERS[config.optimizer].build(self.target)
+        self.steps: list[RelaxStep] = []
+
+    def _target(self, space: StrainSpace | None) -> Any:  # ASE's optimisers take atoms and filters
+        return self.atoms if space is None else StrainFilter(self.atoms, space, self.config.pressure_GPa)
+
+    def measure(self, *, converged: bool) -> RelaxStep:
+        """The step where the structure is now."""
+        forces = self.atoms.get_forces()
+        energy = float(self.atoms.get_potential_energy())
+        cell_force, enthalpy = None, energy
+        if self.space is not None:
+            cell_force = float(np.linalg.norm(self.target.get_forces()[-3:], axis=1).max())
+            enthalpy = float(self.target.get_potential_energy())
+        return RelaxStep(
+            step=self.optimizer.nsteps,
+            energy_eV=energy,
+            enthalpy_eV=enthalpy,
+            max_force_eV_per_A=float(np.linalg.norm(forces, axis=1).max()),
+            max_cell_force_eV_per_A=cell_force,
+            extent=extent(self.atoms, self.directions()),
+            converged=converged,
+        )
+
+    def directions(self) -> NDArray[np.bool_]:
+        """Lattice vectors along which the structure goes on for ever; a slab's vacuum is no such direction."""
+        periodic = np.asarray(self.start.pbc, dtype=bool)
+        mode = self.config.relax_cell
+        return periodic if mode == "none" else CELL_MODES[mode].directions(self.start)
+
+    def space_group(self) -> str | None:
+        """Of the structure as it is now."""
+        if len(self.atoms) > MOST_ATOMS and not self.config.keep_symmetry:
+            return None
+        return space_group(self.atoms, tolerance_A=self.config.symmetry_tolerance_A)
+
+    def state(self, run: Mapping[str, Any]) -> RelaxState:
+        """What a restart needs."""
+        return RelaxState(
+            config=self.config,
+            start=self.start,
+            positions=self.atoms.positions.copy(),
+            cell=self.atoms.cell.array.copy(),
+            memory=memory_of(self.optimizer, OPTIMIZERS[self.config.optimizer].state),
+            steps=tuple(self.steps),
+            model_sha256=describe_model(self.calculator).sha256,
+            run=run,
+        )

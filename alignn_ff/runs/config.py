@@ -1,0 +1,41 @@
+"""The base of all configs here: frozen, closed, each field with its unit.
+
+A value that is not allowed raises :class:`ConfigError`, wherever the config is made.
+"""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from alignn_ff.errors import ConfigError
+
+
+class RunConfig(BaseModel):
+    """Base of the configs: frozen, closed, finite numbers only, errors for people."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _errors_for_people(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise ConfigError("; ".join(_in_words(cls, problem) for problem in error.errors())) from error
+
+
+def _in_words(config: type[BaseModel], problem: ErrorDetails) -> str:
+    field = str(problem["loc"][0]) if problem["loc"] else config.__name__
+    if field not in config.model_fields:
+        return f"{field} is no setting; allowed are {', '.join(config.model_fields)}"
+    if problem["type"] == "missing":
+        return f"{field} is missing ({config.model_fields[field].description})"
+    reason = problem["msg"].replace("Input should", "it should")
+    return f"{_place(problem)} is {problem['input']!r}, but {reason} ({config.model_fields[field].description})"
+
+
+def _place(problem: ErrorDetails) -> str:
+    """The field, and the element of it where it has several: "formats.0"."""
+    field, *inside = problem["loc"]
+    return ".".join([str(field), *(str(step) for step in inside if isinstance(step, int))])

@@ -1,0 +1,66 @@
+"""Energy, forces and stress of one structure as it is."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError
+from numpy.typing import NDArray
+
+from alignn_ff.errors import SimulationError
+from alignn_ff.graph import check_atoms
+from alignn_ff.runs.model_record import ModelRecord, describe_model
+
+
+@dataclass(frozen=True)
+class SinglePoint:
+    """One evaluation of a structure.
+
+    Attributes:
+        atoms: the structure.
+        energy_eV: total.
+        forces_eV_per_A: (n_atoms, 3), constraints not applied.
+        stress_eV_per_A3: (6,) Voigt order xx yy zz yz xz xy, tension positive; None without a volume.
+        model: the model used.
+    """
+
+    atoms: Atoms
+    energy_eV: float
+    forces_eV_per_A: NDArray[np.float64]
+    stress_eV_per_A3: NDArray[np.float64] | None
+    model: ModelRecord
+
+    def to_json(self) -> dict[str, object]:
+        """JSON-ready content."""
+        return {
+            "energy_eV": self.energy_eV,
+            "forces_eV_per_A": self.forces_eV_per_A.tolist(),
+            "stress_eV_per_A3": None if self.stress_eV_per_A3 is None else self.stress_eV_per_A3.tolist(),
+            "formula": self.atoms.get_chemical_formula(),
+            "elements": sorted(set(self.atoms.get_chemical_symbols())),
+            "n_atoms": len(self.atoms),
+            "model": asdict(self.model),
+        }
+
+
+def single_point(atoms: Atoms, calculator: BaseCalculator) -> SinglePoint:
+    """Evaluate a structure once.
+
+    Raises:
+        StructureError, ElementNotCoveredError: the structure makes no sense, or not for this model.
+        SimulationError: energy or forces are no finite numbers.
+    """
+    check_atoms(atoms)
+    work = atoms.copy()
+    work.calc = calculator
+    energy = float(work.get_potential_energy())
+    forces = work.get_forces(apply_constraint=False)
+    if not (np.isfinite(energy) and np.isfinite(forces).all()):
+        raise SimulationError(
+            f"the energy ({energy} eV) or forces are no finite numbers; are some atoms very close to each other?"
+        )
+    try:
+        stress = work.get_stress(apply_constraint=False)
+    except PropertyNotImplementedError:
+        stress = None
+    return SinglePoint(atoms, energy, forces, stress, describe_model(calculator))

@@ -1,0 +1,239 @@
+"""The training loop: steps, epochs, validation, and a state on disk that an exact resume starts from."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from alignn_ff.models import EnergyModel, PropertyModel
+from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.distributed.ranks import Alone, Ranks, deal
+from alignn_ff.train.loop.averages import LossBook, StepLoss, ValidationBook
+from alignn_ff.train.loop.freezing import set_training_mode
+from alignn_ff.train.loop.loader import Loader
+from alignn_ff.train.loop.optimizers import build_optimizer
+from alignn_ff.train.loop.replay import WithReplay, n_replayed
+from alignn_ff.train.loop.schedule import SCHEDULES
+from alignn_ff.train.loop.state import Progress, TrainingState
+from alignn_ff.train.loop.weight_average import WeightAverage, copy_tensors, evolving_tensors
+from alignn_ff.train.loss.loss import Measure, combined, label_counts, loss_weights
+from alignn_ff.train.loss.outputs import ModelOutputs, evaluate
+from alignn_ff.train.loss.parts import PARTS
+from alignn_ff.train.records.batches import Sample, epoch_order
+
+LATE_FRACTION = 0.6
+"""From this fraction of the steps on, ``late_energy_factor`` acts."""
+LONGEST_WARMUP_FRACTION = 0.3
+
+
+class Observer(Protocol):
+    """Somebody who watches a run."""
+
+    def on_step(self, progress: Progress, n_steps: int) -> None:
+        """After every optimiser step."""
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        """After every epoch, with its row of the history."""
+
+
+@runtime_checkable
+class BuildObserver(Protocol):
+    """Somebody who also watches graphs being built."""
+
+    def on_build(self, done: int, total: int) -> None:
+        """Now and then, with the number of graphs that there are, of how many."""
+
+
+class Trainer:
+    """One run: a model, its data, and where it stands.
+
+    Args:
+        config: of the run.
+        model: on its device, parameters in their dtype; those that do not require a gradient stay as they are.
+        training, validation: samples on the CPU; validation may be empty.
+        measure: criterion with its scales.
+        device: where steps run.
+        ranks: processes of the run; each computes its part of every batch.
+        replay: samples of the model's past, of which each epoch sees some.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        model: EnergyModel | PropertyModel,
+        *,
+        training: Sequence[Sample],
+        validation: Sequence[Sample],
+        measure: Measure,
+        device: torch.device,
+        ranks: Ranks | None = None,
+        replay: Sequence[Sample] = (),
+    ) -> None:
+        self.config, self.model, self.device = config, model, device
+        self.ranks: Ranks = ranks or Alone()
+        self.loader = Loader(n_threads=config.num_workers, pin_memory=config.pin_memory)
+        self.training, self.validation, self.measure = training, validation, measure
+        self.replay, self.n_replayed = replay, n_replayed(len(training), len(replay), config.replay_fraction)
+        self.optimizer = build_optimizer(model, config)
+        self.average = WeightAverage(model, config.ema_decay)
+        self.progress = Progress()
+        self.book = LossBook(device)
+        n_batches = -(-(len(training) + self.n_replayed) // config.batch_size)
+        self.steps_per_epoch = -(-n_batches // config.accumulation_steps)
+        self.n_steps = self.steps_per_epoch * config.epochs
+        self.n_scheduled = self.steps_per_epoch * (config.lr_total_epochs or config.epochs)
+        self.n_warmup = min(config.warmup_steps, int(LONGEST_WARMUP_FRACTION * self.n_scheduled))
+        weights = loss_weights(config.model)
+        self.learned = [weight > 0 for weight in weights]
+        self.weights = torch.tensor(weights, dtype=torch.float64, device=device)
+        late = [config.late_energy_factor if part.graph_level else 1.0 for part in PARTS]
+        self.late_weights = self.weights * torch.tensor(late, dtype=torch.float64, device=device)
+        self.needs_derivatives = any(
+            learned for learned, part in zip(self.learned, PARTS, strict=True) if part.name in ("forces", "stress")
+        )
+
+    def run(self, *, observer: Observer, save: Callable[["Trainer", bool], None], stop: Callable[[], bool]) -> None:
+        """Train to the end, or until ``stop`` says so.
+
+        Args:
+            observer: is told of every step and epoch.
+            save: called with (trainer, whether this epoch is the best so far) after every epoch, and
+                between epochs when ``checkpoint_minutes`` have passed or the run is stopped.
+            stop: asked after every step.
+        """
+        last_save = started = time.monotonic()
+        before = self.progress.seconds
+        while not self.finished:
+            set_training_mode(self.model)
+            for batches in self._rest_of_epoch():
+                self.book.add(self.step(batches))
+                self.progress.batch += 1
+                self.progress.seconds = before + time.monotonic() - started
+                observer.on_step(self.progress, self.n_steps)
+                interrupted = stop()
+                (due,) = self.ranks.largest(time.monotonic() - last_save > 60 * self.config.checkpoint_minutes)
+                if interrupted or due:
+                    save(self, False)
+                    last_save = time.monotonic()
+                if interrupted:
+                    return
+            is_best = self._finish_epoch()
+            observer.on_epoch(self.progress.history[-1])
+            save(self, is_best)
+            last_save = time.monotonic()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or the validation loss has not improved for long enough."""
+        progress, patience = self.progress, self.config.n_early_stopping
+        stale = patience is not None and bool(self.validation) and progress.epoch - progress.best_epoch >= patience
+        return progress.epoch >= self.config.epochs or stale
+
+    def step(self, batches: Sequence[Sample]) -> StepLoss:
+        """One optimiser step over one batch, or over several whose gradients add up."""
+        step = self.progress.step
+        rate = self.config.learning_rate * SCHEDULES[self.config.scheduler](step, self.n_scheduled, self.n_warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        weights = self.late_weights if step >= LATE_FRACTION * self.n_scheduled else self.weights
+        here = [batch.to(self.device) for batch in batches]
+        own = torch.stack([label_counts(batch.targets) for batch in here]).sum(0)
+        counts = self.ranks.total(own)
+        self.optimizer.zero_grad(set_to_none=True)
+        sums = torch.zeros_like(counts)
+        for batch in here:
+            _, costs = self.compute(batch, training=True)
+            combined(costs, counts, weights).backward()
+            sums += costs.detach()
+        self.ranks.sum_gradients(self.model)
+        if self.config.gradient_clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
+        self.optimizer.step()
+        self.average.update(self.model, step)
+        self.progress.step += 1
+        return StepLoss(combined(sums, counts, weights), sums, own)
+
+    def compute(self, batch: Sample, *, training: bool) -> tuple[ModelOutputs, Tensor]:
+        """Outputs, and (n_parts,) sums of costs, of one batch: the same for training and validation."""
+        system, graph, targets = batch
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.use_amp):
+            outputs = evaluate(
+                self.model, system, graph, derivatives=self.needs_derivatives or not training, training=training
+            )
+        if isinstance(self.model, PropertyModel) and not self.classifies:
+            targets = targets._replace(target=self.model.scaled(targets.target))
+        return outputs, self.measure.sums(outputs, targets, graph.n_atoms, parts=self.learned)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the target of a structure is a class."""
+        return bool(getattr(self.config.model, "classification", False))
+
+    def validate(self) -> ValidationBook:
+        """Loss, errors and outputs of the averaged weights on the validation set."""
+        book = ValidationBook(self.late_weights, len(self.validation), classifies=self.classifies)
+        self.model.eval()
+        size, n_samples = self.config.batch_size, len(self.validation)
+        order = [deal(range(start, min(start + size, n_samples)), self.ranks) for start in range(0, n_samples, size)]
+        with self.average.applied_to(self.model), torch.set_grad_enabled(False):
+            for rows, sample in zip(order, self.loader.batches(self.validation, order), strict=True):
+                batch = sample.to(self.device)
+                outputs, costs = self.compute(batch, training=False)
+                book.add(rows, costs, outputs, batch.targets, batch.graph.n_atoms)
+        book.share(self.ranks)
+        set_training_mode(self.model)
+        return book
+
+    def state(self, fingerprint: dict[str, str], kernels: str = "") -> TrainingState:
+        """Everything that a resume needs; ``kernels`` is the name of those in use."""
+        self.progress.sums = self.book.to_list(self.ranks)
+        return TrainingState(
+            progress=self.progress,
+            model=evolving_tensors(self.model),
+            average=self.average.weights,
+            optimizer=self.optimizer.state_dict(),
+            fingerprint=fingerprint,
+            kernels=kernels,
+        )
+
+    def restore(self, state: TrainingState) -> None:
+        """Go back to a saved state."""
+        self.progress = state.progress
+        self.optimizer.load_state_dict(state.optimizer)
+        self.book.restore(state.progress.sums, self.ranks)
+        copy_tensors(state.model, self.model)
+        for name, tensor in self.average.weights.items():
+            tensor.copy_(state.average[name])
+
+    def _rest_of_epoch(self) -> Iterator[list[Sample]]:
+        """The batches of each step that is left of this epoch."""
+        config, epoch, each = self.config, self.progress.epoch, self.config.accumulation_steps
+        samples = WithReplay(self.training, self.replay, self.n_replayed, seed=config.random_seed, epoch=epoch)
+        order = epoch_order(len(samples), config.batch_size, seed=config.random_seed, epoch=epoch)
+        left = order[self.progress.batch * each :]
+        batches = self.loader.batches(samples, [deal(indices, self.ranks) for indices in left])
+        return iter(lambda: list(islice(batches, each)), [])
+
+    def _finish_epoch(self) -> bool:
+        """Close the books of an epoch; says whether it is the best so far."""
+        progress = self.progress
+        progress.epoch += 1
+        row = {"epoch": float(progress.epoch), "learning_rate": self.optimizer.param_groups[0]["lr"]}
+        row |= {f"train_{name}_loss": mean for name, mean in self.book.means(progress.batch, self.ranks).items()}
+        book = self.validate() if self.validation else None
+        row |= {} if book is None else book.row()
+        row["seconds"] = progress.seconds
+        progress.batch = 0
+        self.book.clear()
+        progress.history.append(row)
+        loss = row.get("val_loss")
+        is_best = loss is None or progress.best_loss is None or loss < progress.best_loss
+        if is_best:
+            progress.best_loss, progress.best_epoch = loss, progress.epoch
+        if book is not None and self.config.store_outputs:
+            outputs = {"epoch": progress.epoch, **book.outputs()}
+            progress.outputs |= {"last": outputs, **({"best": outputs} if is_best else {})}
+        return is_best

@@ -1,0 +1,1 @@
+"""Labelled structures on their way to the network: records, their split, their labels and graphs as tensors."""

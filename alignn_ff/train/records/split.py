@@ -1,0 +1,130 @@
+"""Which records train, validate and test."""
+
+import random
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from alignn_ff.errors import DataError
+from alignn_ff.log import get_logger
+from alignn_ff.train.config import CrossValidation, TrainingConfig
+from alignn_ff.train.records.record import Record, reduced_formula
+
+log = get_logger("train")
+
+
+class Split(NamedTuple):
+    """Indices of records."""
+
+    train: tuple[int, ...]
+    val: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+class FoldKey(NamedTuple):
+    """What the folds of a cross-validation ask of a record.
+
+    Attributes:
+        stratum: what they are balanced in; "" where they are not.
+        unit: records of one unit stay in one fold; None: each record is one.
+    """
+
+    stratum: str = ""
+    unit: str | None = None
+
+
+def split_records(records: Sequence[Record], config: TrainingConfig) -> Split:
+    """Split by fold, counts or ratios, whichever the config gives.
+
+    Raises:
+        DataError: more records asked for than there are, or none left to train on.
+    """
+    if config.cross_validation is None:
+        return split_keys([FoldKey()] * len(records), config)  # records in a cache are not read for nothing
+    return split_keys([fold_key(record, config) for record in records], config)
+
+
+def split_keys(keys: Sequence[FoldKey], config: TrainingConfig) -> Split:
+    """Split records of which nothing is known but their keys.
+
+    Raises:
+        DataError: as :func:`split_records`.
+    """
+    if config.cross_validation is not None:
+        split = fold_split(keys, config.cross_validation, config.random_seed)
+    else:
+        split = _sequential_split(len(keys), config)
+    if not split.train:
+        raise DataError(
+            f"no record is left to train on: {len(keys)} in all, {len(split.val)} for validation, {len(split.test)} "
+            "for testing; train_ratio null trains on all that is left"
+        )
+    return split
+
+
+def fold_key(record: Record, config: TrainingConfig) -> FoldKey:
+    """What the folds of this config ask of a record."""
+    choice = config.cross_validation
+    if choice is None:
+        return FoldKey()
+    return FoldKey(
+        "" if choice.stratify_by is None else sys.intern(_value(record, choice.stratify_by)),
+        None if choice.keep_together is None else sys.intern(_value(record, choice.keep_together)),
+    )
+
+
+def fold_split(keys: Sequence[FoldKey], choice: CrossValidation, seed: int) -> Split:
+    """Hold out one fold; each stratum is spread evenly over the folds, so every fold looks like the whole."""
+    units = _units(keys)
+    if len(units) < choice.n_folds:
+        what = "records" if choice.keep_together is None else f"values of {choice.keep_together!r}"
+        raise DataError(f"{choice.n_folds} folds need as many {what}, but there are {len(units)}")
+    strata: dict[str, list[list[int]]] = {}
+    for unit in units:
+        strata.setdefault(keys[unit[0]].stratum, []).append(unit)
+    dealt: list[list[int]] = []
+    for name in sorted(strata):
+        random.Random(f"{seed}/{name}").shuffle(strata[name])  # noqa: S311 - not for secrets
+        dealt.extend(strata[name])
+    held_out = {index for unit in dealt[choice.fold :: choice.n_folds] for index in unit}
+    return Split(tuple(i for i in range(len(keys)) if i not in held_out), tuple(sorted(held_out)), ())
+
+
+def _units(keys: Sequence[FoldKey]) -> list[list[int]]:
+    """Records that stay in one fold."""
+    units: dict[str | int, list[int]] = {}
+    for index, key in enumerate(keys):
+        units.setdefault(index if key.unit is None else key.unit, []).append(index)
+    return list(units.values())
+
+
+def _value(record: Record, key: str) -> str:
+    if key == "formula":
+        return reduced_formula(record)
+    return record.group if key == "config_type" else str(record.atoms.info.get(key, ""))
+
+
+def _sequential_split(n_records: int, config: TrainingConfig) -> Split:
+    """Training records from the front, then validation and test from the back: record by record as published."""
+    n_val = int(config.val_ratio * n_records) if config.n_val is None else config.n_val
+    n_test = int(config.test_ratio * n_records) if config.n_test is None else config.n_test
+    n_train = _n_train(n_records, n_records - n_val - n_test, config)
+    if n_train + n_val + n_test > n_records or n_train < 0:
+        raise DataError(
+            f"the split asks for {max(n_train, 0)} + {n_val} + {n_test} records (train, val, test), "
+            f"but the data has {n_records}"
+        )
+    left_over = n_records - n_train - n_val - n_test
+    if left_over:
+        log.info("%d of %d records are in no split; train_ratio null would train on them", left_over, n_records)
+    order = list(range(n_records))
+    if not config.keep_data_order:
+        random.Random(config.random_seed).shuffle(order)  # noqa: S311 - not for secrets
+    first_test = n_records - n_test
+    return Split(tuple(order[:n_train]), tuple(order[first_test - n_val : first_test]), tuple(order[first_test:]))
+
+
+def _n_train(n_records: int, rest: int, config: TrainingConfig) -> int:
+    if config.n_train is not None:
+        return config.n_train
+    return rest if config.train_ratio is None else int(config.train_ratio * n_records)

@@ -1,0 +1,221 @@
+"""Constants measured on the training set: reference energies, scale, average counts, training domain.
+
+In: records and graphs, one at a time. One pass gathers a :class:`Survey`, whose size is a few numbers a structure;
+everything else follows from that.
+"""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from ase.data import atomic_numbers, chemical_symbols
+from numpy.typing import NDArray
+
+from alignn_ff.checkpoint import TrainingDomain
+from alignn_ff.errors import ConfigError
+from alignn_ff.models import ModelStatistics
+from alignn_ff.train.records.batches import Sample, edge_lengths
+from alignn_ff.train.records.properties import Moments, RunningMoments
+from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.targets import LabelWidths
+
+Array = NDArray[np.float64]
+
+
+class Survey(NamedTuple):
+    """What one pass over the training set finds.
+
+    Attributes:
+        elements: atomic numbers that the model will know, ascending.
+        composition: (n_structures, n_elements) number of atoms.
+        energies: (n_structures,) eV, total; NaN where there is none.
+        forces, stress: RMS of the components, eV/Å and eV/Å³; None without labels.
+        largest_force: norm, eV/Å; None without labels.
+        n_edges, n_line_nodes, n_triplets: of all graphs.
+        shortest: shortest bond of each pair of elements, "Si-Si" → Å.
+        properties: kind of property → moments, of those that any record has.
+    """
+
+    elements: tuple[int, ...]
+    composition: Array
+    energies: Array
+    forces: float | None
+    stress: float | None
+    largest_force: float | None
+    n_edges: int
+    n_line_nodes: int
+    n_triplets: int
+    shortest: dict[str, float]
+    properties: dict[str, Moments]
+
+    @property
+    def n_atoms(self) -> Array:
+        """(n_structures,) number of atoms."""
+        counts: Array = self.composition.sum(axis=1)
+        return counts
+
+
+def covered_elements(records: Iterable[Record]) -> tuple[int, ...]:
+    """Atomic numbers in the records, ascending."""
+    found: set[int] = set()
+    for record in records:
+        found.update(record.atoms.numbers.tolist())
+    return tuple(sorted(found))
+
+
+def survey(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) -> Survey:
+    """Go through a training set once, holding one structure at a time."""
+    composition, energies = array("d"), array("d")
+    properties = {kind: RunningMoments() for kind in LabelWidths._fields}
+    forces, stress, shortest = _Squares(), _Squares(), np.full((MAX_ELEMENT, MAX_ELEMENT), np.inf)
+    largest, counts = -1.0, np.zeros(3, dtype=np.int64)
+    for record, sample in pairs:
+        composition.extend(np.bincount(record.atoms.numbers, minlength=MAX_ELEMENT)[list(elements)].tolist())
+        energies.append(np.nan if record.energy is None else record.energy)
+        for kind, moments in properties.items():
+            moments.add(getattr(record, kind))
+        stress.add(record.stress)
+        forces.add(record.forces)
+        if record.forces is not None:
+            largest = max(largest, float(np.linalg.norm(record.forces, axis=1).max()))
+        graph = sample.graph
+        counts += (len(graph.edge_src), len(graph.line_nodes), len(graph.line_src))
+        pairs_of = np.sort(graph.atomic_numbers.numpy()[np.stack([graph.edge_src, graph.edge_dst])], axis=0)
+        np.minimum.at(shortest, (pairs_of[0], pairs_of[1]), edge_lengths(sample))
+    n_edges, n_line_nodes, n_triplets = counts.tolist()
+    return Survey(
+        elements=elements,
+        composition=np.array(composition).reshape(-1, len(elements)),
+        energies=np.array(energies),
+        forces=forces.rms,
+        stress=stress.rms,
+        largest_force=None if largest < 0 else largest,
+        n_edges=n_edges,
+        n_line_nodes=n_line_nodes,
+        n_triplets=n_triplets,
+        shortest=_named(shortest),
+        properties={kind: moments.result() for kind, moments in properties.items() if moments.count},
+    )
+
+
+def measure_statistics(found: Survey, *, reference_energies: str | dict[str, float]) -> ModelStatistics:
+    """What the model needs to know of the training set before it sees it.
+
+    The scale is the RMS of the force components (in eV for 1 Å), or the spread of the energies per atom
+    where there are no forces.
+    """
+    given = isinstance(reference_energies, dict)
+    references = (
+        given_references(reference_energies, found.elements)
+        if isinstance(reference_energies, dict)
+        else fit_references(found)
+    )
+    return ModelStatistics(
+        reference_energies=tuple(float(e) for e in references),
+        scale=label_scales(found, references).natural,
+        edges_per_atom=found.n_edges / found.n_atoms.sum(),
+        triplets_per_line_node=found.n_triplets / max(found.n_line_nodes, 1),
+        exact_free_atoms=given,
+    )
+
+
+def fit_references(found: Survey) -> Array:
+    """Energy of each element by least squares of minimum norm, eV.
+
+    Minimum norm, since a set of one composition does not tell its elements apart.
+    """
+    return fit_per_element(found.composition, found.energies)
+
+
+def fit_per_element(composition: Array, energies: Array) -> Array:
+    """Energy of each element by least squares of minimum norm over energies per atom, eV; zero without energies.
+
+    Args:
+        composition: (n_structures, n_elements) number of atoms.
+        energies: (n_structures,) eV; NaN where there is none.
+    """
+    known = np.isfinite(energies)
+    n_atoms = composition[known].sum(axis=1)
+    if not known.any():
+        return np.zeros(composition.shape[1])
+    solution, *_ = np.linalg.lstsq(composition[known] / n_atoms[:, None], energies[known] / n_atoms, rcond=None)
+    return np.asarray(solution, dtype=np.float64)
+
+
+class LabelScales(NamedTuple):
+    """Spread of each kind of label over the training set.
+
+    Attributes:
+        energy: eV/atom, RMS of the energy per atom less the references.
+        forces: eV/Å, RMS of the components; None without forces.
+        stress: eV/Å³, RMS of the components; None without stresses.
+    """
+
+    energy: float
+    forces: float | None
+    stress: float | None
+
+    @property
+    def natural(self) -> float:
+        """The energy scale of the model, eV: from the forces (for 1 Å) where there are any."""
+        return self.forces or self.energy or 1.0
+
+
+def label_scales(found: Survey, references: Sequence[float] | Array) -> LabelScales:
+    """RMS of each kind of label."""
+    residual = (found.energies - found.composition @ np.asarray(references)) / found.n_atoms
+    known = residual[np.isfinite(residual)]
+    return LabelScales(float(np.sqrt(np.mean(known**2))) if known.size else 0.0, found.forces, found.stress)
+
+
+def training_domain(found: Survey) -> TrainingDomain:
+    """Shortest distances, and ranges of energy and force, that later safeguards compare with."""
+    per_atom = (found.energies / found.n_atoms)[np.isfinite(found.energies)]
+    return TrainingDomain(
+        shortest_distance_A=found.shortest,
+        energy_per_atom_eV=(float(per_atom.min()), float(per_atom.max())) if per_atom.size else None,
+        largest_force_eV_per_A=found.largest_force,
+        n_structures=len(found.energies),
+        n_atoms=int(found.n_atoms.sum()),
+    )
+
+
+MAX_ELEMENT = len(chemical_symbols)
+
+
+class _Squares:
+    """Sum of squares of labels that come one by one."""
+
+    def __init__(self) -> None:
+        self._sum, self._count = 0.0, 0
+
+    def add(self, label: Array | None) -> None:
+        if label is not None:
+            self._sum += float(np.square(label).sum())
+            self._count += label.size
+
+    @property
+    def rms(self) -> float | None:
+        return float(np.sqrt(self._sum / self._count)) if self._count else None
+
+
+def given_references(given: dict[str, float], elements: Sequence[int]) -> Array:
+    """Reference energies in the order of the elements, eV.
+
+    Raises:
+        ConfigError: an element is missing.
+    """
+    by_number = {atomic_numbers[symbol]: energy for symbol, energy in given.items()}
+    missing = [chemical_symbols[z] for z in elements if z not in by_number]
+    if missing:
+        raise ConfigError(f"reference_energies lacks {', '.join(missing)}, which the training data contains")
+    return np.array([by_number[z] for z in elements], dtype=np.float64)
+
+
+def _named(shortest: Array) -> dict[str, float]:
+    names = {
+        f"{chemical_symbols[first]}-{chemical_symbols[second]}": float(shortest[first, second])
+        for first, second in np.argwhere(np.isfinite(shortest))
+    }
+    return dict(sorted(names.items()))

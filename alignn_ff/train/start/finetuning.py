@@ -1,0 +1,253 @@
+"""Fine-tuning: a run that starts from a model's weights, and ends in one that knows more.
+
+In: a loaded model, the config and elements of the new run. Out: the header and the weights to begin with. The network
+and its graphs stay; heads may change, elements may be added, and reference energies are fitted to the new level of
+theory.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import torch
+from ase.data import chemical_symbols
+from torch import Tensor
+
+from alignn_ff import checkpoint, zoo
+from alignn_ff.checkpoint import Header, TrainingDomain
+from alignn_ff.elements import covered_elements, feature_rows
+from alignn_ff.errors import ConfigError
+from alignn_ff.graph import GraphRecipe
+from alignn_ff.log import get_logger
+from alignn_ff.models import EnergyModel, ModelStatistics, PropertyModel
+from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.statistics import Survey, given_references
+
+log = get_logger("train")
+
+HEADS: Final = frozenset(
+    {
+        "output_features",
+        "link",
+        "classification",
+        "num_classes",
+        "zero_inflated",
+        "extra_features",
+        "atomwise_output_features",
+        "additional_output_features",
+        "graphwise_weight",
+        "gradwise_weight",
+        "stresswise_weight",
+        "atomwise_weight",
+        "additional_output_weight",
+        "calculate_gradient",
+        "energy_mult_natoms",
+        "grad_multiplier",
+        "add_reverse_forces",
+        "lg_on_fly",
+        "batch_stress",
+        "force_mult_natoms",
+        "stress_multiplier",
+        "remove_torque",
+    }
+)
+"""Fields of a model that fine-tuning may change: what is made of the atoms' states, and how it is learned."""
+
+MEASURED: Final = frozenset({"reference", "scale", "output_mean", "output_axes"})
+"""Last names of buffers that come from the statistics of the header, not from the weights."""
+
+EMBEDDING: Final = "table.embedding.weight"
+"""The parameter with a row an element."""
+
+OWN_IMAGES: Final = {"own_image_bonds_twice", "own_image_angles"}
+"""Fields of a recipe that no config says: those of the model's past stay."""
+
+
+class Start(NamedTuple):
+    """A model that a run starts from.
+
+    Attributes:
+        name: as given.
+        header: what its file says.
+        state: weights and buffers, on the CPU.
+    """
+
+    name: str
+    header: Header
+    state: dict[str, Tensor]
+
+
+def load_start(name_or_path: str) -> Start:
+    """Read the model that a run starts from.
+
+    Raises:
+        ModelNotFoundError, CheckpointError
+    """
+    loaded = checkpoint.load(zoo.model_file(name_or_path))
+    return Start(name_or_path, loaded.header, loaded.model.state_dict())
+
+
+def completed_by_start(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a config, with the model and graph fields of its start, if it has one, where it says nothing.
+
+    Raises:
+        ModelNotFoundError, CheckpointError: the start cannot be read.
+    """
+    if not isinstance(content.get("start_from"), str):
+        return content
+    start = load_start(content["start_from"])
+    model, graph = (
+        start.header.model.model_dump(),
+        start.header.graph.model_dump(exclude={"back_tracking", *OWN_IMAGES}),
+    )
+    given = content.get("model") or {}
+    scheme = getattr(start.header.model, "scheme", None)
+    features = {} if scheme is None else {"atom_features": scheme}
+    if "classification_threshold" in content:
+        model.pop("classification", None)
+    merged = {**model, **given} if isinstance(given, dict) else given
+    return {**features, **graph, **content, "model": merged}
+
+
+def recipe_of(config: TrainingConfig, start: Start | None) -> GraphRecipe:
+    """The recipe of a run's graphs: that of its start, if it has one.
+
+    Raises:
+        ConfigError: the config asks for another network or other graphs than those of the start.
+    """
+    if start is None:
+        return config.recipe
+    old, new = start.header.model.model_dump(), config.model.model_dump()
+    asked = {f"model.{name}": (old.get(name), value) for name, value in new.items() if name not in HEADS}
+    was, now = (r.model_dump(exclude=OWN_IMAGES) for r in (start.header.graph, config.recipe))
+    asked |= {name: (was[name], now[name]) for name in was}
+    differing = [
+        f"  - {name}: {was!r} in {start.name}, {now!r} here" for name, (was, now) in asked.items() if was != now
+    ]
+    if differing:
+        raise ConfigError(
+            f"fine-tuning keeps the network and the graphs of {start.name}, but these differ:\n"
+            + "\n".join(differing)
+            + "\nleave them out, and they are taken from there; heads and loss weights may change"
+        )
+    return start.header.graph
+
+
+def known_elements(elements: Sequence[int], start: Start | None) -> tuple[int, ...]:
+    """Elements of the data, and those that the start knows."""
+    return tuple(sorted({*elements, *(start.header.elements if start else ())}))
+
+
+def inherited_statistics(start: Start, elements: tuple[int, ...], measured: ModelStatistics) -> ModelStatistics:
+    """Statistics that the weights of the start belong to; reference energies of new elements are zero.
+
+    Args:
+        start: what the run starts from.
+        elements: of the new model.
+        measured: of the new training set; its scaling of targets, if there is one, takes the place of the old.
+    """
+    old = start.header.statistics
+    references = dict(zip(start.header.elements, old.reference_energies, strict=True))
+    kept = measured if measured.output_mean else old
+    return old._replace(
+        reference_energies=tuple(references.get(z, 0.0) for z in elements),
+        output_mean=kept.output_mean,
+        output_axes=kept.output_axes,
+    )
+
+
+def with_given_references(header: Header, given: dict[str, float], found: Survey) -> ModelStatistics:
+    """Statistics with reference energies of isolated atoms for the elements of the data; other elements keep theirs.
+
+    Raises:
+        ConfigError: an element of the data is not given.
+    """
+    present = [z for z, count in zip(found.elements, found.composition.sum(axis=0), strict=True) if count]
+    new = dict(zip(present, given_references(given, present), strict=True))
+    old = dict(zip(header.elements, header.statistics.reference_energies, strict=True))
+    references = tuple(float(new.get(z, old[z])) for z in header.elements)
+    return header.statistics._replace(reference_energies=references, exact_free_atoms=True)
+
+
+@torch.no_grad()
+def adopt_weights(model: EnergyModel | PropertyModel, start: Start, *, say: bool = False) -> None:
+    """Overwrite the random weights of a model by those of its start, where that has them.
+
+    A new element begins as the known one that is most like it; heads of another shape keep their random weights.
+
+    Args:
+        model: of the new run.
+        start: what it starts from.
+        say: log what is new.
+    """
+    fresh = []
+    for name, tensor in model.state_dict().items():
+        if name.rpartition(".")[2] in MEASURED:
+            continue
+        old = start.state.get(name)
+        if old is not None and name == EMBEDDING:
+            old = _rows_of_elements(old, model.elements, start.header.elements, say=say)
+        if old is not None and old.shape == tensor.shape:
+            tensor.copy_(old)
+        else:
+            fresh.append(name)
+    if fresh and say:
+        log.info("not in %s, so learned anew: %s", start.name, ", ".join(fresh))
+
+
+def nearest_element(new: int, known: Sequence[int]) -> int:
+    """The known element that is most like a new one: in group, period, radius, valence and electronegativity.
+
+    By the published table "basic", each number divided by its spread over the elements; where that has no data, the
+    nearest atomic number.
+    """
+    covered = covered_elements("basic")
+    candidates = [z for z in known if z in covered]
+    if new not in covered or not candidates:
+        return min(known, key=lambda z: (abs(z - new), z))
+    spread = feature_rows("basic", covered).std(axis=0)
+    features = feature_rows("basic", candidates) / spread
+    distances = np.linalg.norm(features - feature_rows("basic", [new])[0] / spread, axis=1)
+    return candidates[int(distances.argmin())]
+
+
+def merged_domain(old: TrainingDomain, new: TrainingDomain) -> TrainingDomain:
+    """What either training set covered."""
+    shortest = dict(old.shortest_distance_A)
+    for pair, distance in new.shortest_distance_A.items():
+        shortest[pair] = min(distance, shortest.get(pair, distance))
+    ranges = [r for r in (old.energy_per_atom_eV, new.energy_per_atom_eV) if r is not None]
+    forces = [f for f in (old.largest_force_eV_per_A, new.largest_force_eV_per_A) if f is not None]
+    return TrainingDomain(
+        shortest_distance_A=dict(sorted(shortest.items())),
+        energy_per_atom_eV=(min(r[0] for r in ranges), max(r[1] for r in ranges)) if ranges else None,
+        largest_force_eV_per_A=max(forces, default=None),
+        n_structures=old.n_structures + new.n_structures,
+        n_atoms=old.n_atoms + new.n_atoms,
+    )
+
+
+def rebased(records: Sequence[Record], old: Header, new: Header) -> list[Record]:
+    """Records of the old level of theory, with the difference of the reference energies added to their energies.
+
+    So both levels agree on what the network has to say.
+    """
+    before = dict(zip(old.elements, old.statistics.reference_energies, strict=True))
+    after = dict(zip(new.elements, new.statistics.reference_energies, strict=True))
+    shift = {z: after[z] - before.get(z, after[z]) for z in after}
+    return [
+        record
+        if record.energy is None
+        else record._replace(energy=record.energy + sum(shift[int(z)] for z in record.atoms.numbers))
+        for record in records
+    ]
+
+
+def _rows_of_elements(old: Tensor, elements: tuple[int, ...], known: tuple[int, ...], *, say: bool) -> Tensor:
+    row_of = {z: row for row, z in enumerate(known)}
+    models = {z: nearest_element(z, known) for z in elements if z not in row_of}
+    if models and say:
+        begun = ", ".join(f"{chemical_symbols[new]} as {chemical_symbols[like]}" for new, like in models.items())
+        log.info("new elements begin as the known one most like them: %s", begun)
+    return old[[row_of[models.get(z, z)] for z in elements]]

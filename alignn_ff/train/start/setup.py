@@ -1,0 +1,236 @@
+"""From data to a trainer: what is measured on the training set, the model to begin with, what it begins from."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+import alignn_ff
+from alignn_ff.checkpoint import Header, Provenance
+from alignn_ff.elements import alike
+from alignn_ff.log import get_logger
+from alignn_ff.models import AlignnSmoothConfig, EnergyModel, PropertyModel, build_model
+from alignn_ff.potential import DTYPES, cast_network
+from alignn_ff.train.checks import check_labels, mention_alike_neighbors
+from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.config.advice import bond_advice
+from alignn_ff.train.data import RunData, named_samples
+from alignn_ff.train.datasets import load_records
+from alignn_ff.train.distributed.ranks import Ranks, synchronise_norms
+from alignn_ff.train.loop.freezing import freeze
+from alignn_ff.train.loop.trainer import Trainer
+from alignn_ff.train.loss.loss import build_measure
+from alignn_ff.train.loss.outputs import evaluate
+from alignn_ff.train.records.batches import Sample, join
+from alignn_ff.train.records.properties import target_scaling
+from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.statistics import (
+    LabelScales,
+    Survey,
+    covered_elements,
+    fit_per_element,
+    label_scales,
+    measure_statistics,
+    survey,
+    training_domain,
+)
+from alignn_ff.train.start.finetuning import (
+    Start,
+    adopt_weights,
+    inherited_statistics,
+    known_elements,
+    merged_domain,
+    rebased,
+    recipe_of,
+    with_given_references,
+)
+
+log = get_logger("train")
+
+
+class Run(NamedTuple):
+    """Everything that the epochs need.
+
+    Attributes:
+        trainer: with model and samples.
+        header: of the model files.
+        ranks: processes.
+        replay: records of the past, on the new level of theory.
+    """
+
+    trainer: Trainer
+    header: Header
+    ranks: Ranks
+    replay: list[Record]
+
+
+def prepare_run(config: TrainingConfig, data: RunData, start: Start | None, device: torch.device, ranks: Ranks) -> Run:
+    """Statistics, model and trainer.
+
+    Args:
+        config: of the run.
+        data: what it learns from.
+        start: what it starts from; None for random weights.
+        device: of this process.
+        ranks: processes of the run.
+
+    Raises:
+        ConfigError, DataError: config, data and start do not fit each other.
+    """
+    past = _past_records(config)
+    measured = _Measured.read(ranks.first_says("statistics", lambda: _measure(config, data, past, start, device)))
+    header = measured.header
+    model = _first_model(config, header, start, say=ranks.rank == 0).to(device)
+    if config.freeze:
+        log.info("%d numbers are frozen", freeze(model, config.freeze))
+    synchronise_norms(model, ranks)
+    replay = rebased(past, start.header, header) if start is not None else []
+    trainer = Trainer(
+        config,
+        model,
+        training=data.training,
+        validation=data.validation,
+        replay=named_samples(replay, header.graph, data.widths),
+        measure=build_measure(config, measured.scales, measured.spreads),
+        device=device,
+        ranks=ranks,
+    )
+    log.info("%d parameters, %d structures", sum(p.numel() for p in model.parameters()), len(data.training))
+    return Run(trainer, header, ranks, replay)
+
+
+class _Measured(NamedTuple):
+    """What the first process measures and tells the others."""
+
+    header: Header
+    scales: LabelScales
+    spreads: dict[str, float]
+
+    def said(self) -> str:
+        content = {"header": self.header.model_dump(mode="json"), "scales": self.scales._asdict()}
+        return json.dumps({**content, "spreads": self.spreads})
+
+    @classmethod
+    def read(cls, text: str) -> "_Measured":
+        content: dict[str, Any] = json.loads(text)
+        header = Header.model_validate(content["header"])
+        return cls(header, LabelScales(**content["scales"]), content["spreads"])
+
+
+def _measure(
+    config: TrainingConfig, data: RunData, past: Sequence[Record], start: Start | None, device: torch.device
+) -> str:
+    elements = known_elements(covered_elements(chain(data.records, past)), start)
+    mention_alike_elements(config, covered_elements(data.records))
+    found = survey(zip(data.chosen(data.split.train), data.training, strict=True), elements)
+    check_labels(config, found, data.widths)
+    mention_alike_neighbors(config.model, found)
+    statistics = measure_statistics(
+        found, reference_energies=config.reference_energies if start is None else "least_squares"
+    )
+    if config.standard_scalar_and_pca and config.model.kind == "property":
+        scaling = target_scaling(found.properties.get("target"))
+        statistics = statistics._replace(output_mean=scaling.mean, output_axes=scaling.axes)
+    domain = training_domain(found)
+    for sentence in bond_advice(config, domain.shortest_distance_A):
+        log.warning(sentence)
+    header = Header(
+        model=config.model,
+        graph=recipe_of(config, start),
+        elements=elements,
+        statistics=statistics,
+        domain=domain,
+        provenance=_provenance(config, data),
+    )
+    if start is not None:
+        header = _after_start(config, header, start, found, data.training, device)
+    scales = label_scales(found, header.statistics.reference_energies)
+    return _Measured(header, scales, {kind: m.spread for kind, m in found.properties.items()}).said()
+
+
+def _provenance(config: TrainingConfig, data: RunData) -> Provenance:
+    return Provenance(
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        alignn_ff_version=alignn_ff.__version__,
+        torch_version=str(torch.__version__),
+        training_config=config.model_dump(mode="json", exclude={"output_dir", "data"}),
+        data_sha256=data.data_digest,
+    )
+
+
+def _after_start(
+    config: TrainingConfig,
+    header: Header,
+    start: Start,
+    found: Survey,
+    training: Sequence[Sample],
+    device: torch.device,
+) -> Header:
+    """The header of a run that starts from a model: its constants, and reference energies for the new data.
+
+    The references move by what the model's energies are off on the training set, fitted to each element with the
+    smallest change; so what the network has learned of bonds stays, and the level of theory may be another.
+    """
+    statistics = inherited_statistics(start, header.elements, header.statistics)
+    origin = {"model": start.name, "provenance": start.header.provenance.model_dump(mode="json")}
+    header = header.model_copy(
+        update={
+            "statistics": statistics,
+            "domain": merged_domain(start.header.domain, header.domain),
+            "provenance": header.provenance.model_copy(update={"started_from": origin}),
+        }
+    )
+    if config.model.kind == "property":
+        return header
+    if isinstance(config.reference_energies, dict):
+        return header.model_copy(update={"statistics": with_given_references(header, config.reference_energies, found)})
+    model = _first_model(config, header, start, say=False).to(device).eval()
+    said = np.array([energy for sample in training for energy in _energies(model, sample, device)])
+    shift = fit_per_element(found.composition, found.energies - said)
+    references = (np.asarray(statistics.reference_energies) + shift).tolist()
+    return header.model_copy(update={"statistics": statistics._replace(reference_energies=tuple(references))})
+
+
+@torch.no_grad()
+def _energies(model: EnergyModel | PropertyModel, sample: Sample, device: torch.device) -> list[float]:
+    system, graph, _ = join([sample]).to(device)
+    energy = evaluate(model, system, graph, derivatives=False, training=False).energy
+    assert energy is not None
+    said: list[float] = energy.tolist()
+    return said
+
+
+def _first_model(
+    config: TrainingConfig, header: Header, start: Start | None, *, say: bool
+) -> EnergyModel | PropertyModel:
+    """The model before the first step: seeded random weights, those of the start in their place."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.random_seed)
+        model = build_model(header.model, header.graph, header.elements, header.statistics)
+    cast_network(model, DTYPES[config.dtype])
+    if start is not None:
+        adopt_weights(model, start, say=say)
+    return model
+
+
+def _past_records(config: TrainingConfig) -> list[Record]:
+    """Records to replay; read as the data of the run are."""
+    if config.replay_data is None:
+        return []
+    return load_records(config.model_copy(update={"data": config.replay_data, "dataset": "user_data"}))
+
+
+def mention_alike_elements(config: TrainingConfig, elements: tuple[int, ...]) -> None:
+    """Log which elements of the data the model cannot tell apart."""
+    if isinstance(config.model, AlignnSmoothConfig):
+        return
+    for group in alike(config.model.scheme, elements):
+        log.warning(
+            "atom_features %r cannot tell %s apart: the model gives them the same energy and forces",
+            config.model.scheme,
+            " and ".join(group),
+        )

@@ -1,0 +1,84 @@
+"""``alignn-ff train`` and ``eval`` as a user meets them: what they write, and how they refuse bad input."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import CommandLine
+from tests.support.labelled_data import copper_frames, write_frames
+from tests.support.training_runs import SMALL
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_frames(tmp_path / "cu.extxyz", copper_frames(8))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**SMALL, "epochs": 2}))
+    return path
+
+
+def test_train_then_eval_tell_the_same_story(tmp_path, config, data, command_line: CommandLine):
+    trained = command_line("train", config, "--data", data, "--output", tmp_path / "out")
+    assert trained.code == 0, trained.stderr
+    assert "val (best model" in trained.stdout
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"learning_curve.png", "parity_energy.png", "parity_forces.png", "parity_stress.png"} <= written
+
+    evaluated = command_line("eval", tmp_path / "out", data, "--json", "--plots", tmp_path / "plots")
+    metrics = json.loads(evaluated.stdout)["metrics"]
+    assert set(metrics) == {"all", "bulk", "hot", "strained"}
+    assert metrics["all"]["n_structures"] == 8
+    assert {f"{kind}_{name}" for kind in ("energy", "force") for name in ("MAE", "RMSE")} == {
+        "_".join(key.split("_")[:2]) for key in metrics["all"] if key.startswith(("energy", "force"))
+    }
+    assert (tmp_path / "plots" / "parity_forces.png").stat().st_size > 10_000
+    assert "E MAE" in command_line("eval", tmp_path / "out", data).stdout
+    by_name = command_line("eval", tmp_path / "out", data, "--json", "--backend", "eager", "--dtype", "float64")
+    assert by_name.code == 0
+    refused = command_line("eval", tmp_path / "out", data, "--memory-limit", "1GB")
+    assert refused.code == 2
+    assert "only published force fields on the backends native and blocked keep to a memory_limit" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (None, "no such config file"),
+        ("", "is empty"),
+        ("{not json", "not valid JSON"),
+        ('{"epoch": 3}', "did you mean 'epochs'?"),
+    ],
+)
+def test_a_bad_config_is_one_message_and_exit_code_2(tmp_path, data, command_line: CommandLine, content, hint):
+    path = tmp_path / "bad.json"
+    if content is not None:
+        path.write_text(content)
+    result = command_line("train", path, "--data", data)
+    assert result.code == 2
+    assert hint in result.stderr
+
+
+def test_bad_data_are_one_message_and_exit_code_2(tmp_path, config, data, command_line: CommandLine):
+    junk = tmp_path / "junk.extxyz"
+    junk.write_text("this is no structure\n")
+    for words, hint in (
+        (("train", config, "--data", tmp_path / "none.extxyz"), "no such structure file"),
+        (("train", config, "--data", junk), "junk.extxyz"),
+        (("train", config), "give --data PATH"),
+        (("train", config, "--data", data, "--resume", "-o", tmp_path / "new"), "nothing to resume"),
+        (("eval", tmp_path / "nowhere", data), "no model"),
+    ):
+        result = command_line(*words)
+        assert result.code == 2, words
+        assert hint in result.stderr
+
+
+def test_eval_names_the_element_that_a_model_does_not_know(si_model_file, data, command_line: CommandLine):
+    result = command_line("eval", si_model_file, data)
+    assert result.code == 2
+    assert "Cu" in result.stderr

@@ -1,0 +1,91 @@
+"""In float32 a backend errs at most twice as much as float32 eager does, with float64 eager as the truth.
+
+On weights as strong as trained ones: forces of some eV/Å, in structures without any symmetry.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk
+
+from alignn_ff.checkpoint import Header
+from alignn_ff.execution import BACKENDS
+from alignn_ff.graph import Prediction
+from alignn_ff.potential import DTYPES, Potential, cast_network, load_potential
+from tests.support.tiny_models import tiny_model
+from tests.support.wide_headers import HEADERS
+
+TRAINED_FORCE = 1.0
+"""RMS force, eV/Å, of structures rattled as these are, in a trained model."""
+
+
+def structures(elements: Sequence[int], n: int = 6) -> list[Atoms]:
+    """Crystals strained, rattled by 0.2 Å, of mixed elements."""
+    made = []
+    for seed in range(n):
+        generator = np.random.default_rng(seed)
+        atoms = bulk("Si", cubic=True).repeat((2, 1, 1))
+        atoms.numbers = generator.choice(elements, len(atoms))
+        atoms.set_cell(atoms.cell.array @ (np.eye(3) + 0.04 * generator.standard_normal((3, 3))), scale_atoms=True)
+        atoms.positions += 0.2 * generator.standard_normal(atoms.positions.shape)
+        made.append(atoms)
+    return made
+
+
+def strong(model_header: Header) -> dict[str, torch.Tensor]:
+    """Random weights, multiplied until forces are as large as a trained model's."""
+    model = cast_network(tiny_model(model_header), torch.float64)
+    atoms = structures(model_header.elements)
+    for _ in range(30):
+        said = potential(model_header, model.state_dict(), "float64", "eager").predict(atoms)
+        if torch.cat([p.forces for p in said]).square().mean().sqrt() > TRAINED_FORCE:
+            return model.state_dict()
+        for parameter in model.parameters():
+            parameter.copy_(parameter.mul(1.15).float())  # a model of float32 loses nothing of them
+    raise AssertionError("forces stay small")
+
+
+def potential(model_header: Header, weights: dict[str, torch.Tensor], dtype: str, backend: str) -> Potential:
+    model = cast_network(tiny_model(model_header), torch.float64)
+    model.load_state_dict(weights)
+    here = {"device": torch.device("cpu"), "dtype": DTYPES[dtype]}
+    return Potential("strong", model_header, model, **here, backend=backend)  # type: ignore[arg-type]
+
+
+def errors(said: Sequence[Prediction], truth: Sequence[Prediction]) -> dict[str, float]:
+    """RMS error of each field over all structures."""
+    return {
+        name: float(torch.cat([(getattr(a, name) - getattr(b, name)).ravel() for a, b in pairs]).square().mean().sqrt())
+        for pairs in [list(zip(said, truth, strict=True))]
+        for name in ("atomic_energy", "energy", "forces", "stress")
+    }
+
+
+def check(found: dict[str, float], allowed: dict[str, float]) -> None:
+    for name, error in found.items():
+        assert error <= 2.0 * allowed[name], f"{name}: {error:.2e}, eager has {allowed[name]:.2e}"
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_every_backend_errs_at_most_twice_as_much_as_eager_on_strong_weights(name: str, kernels: object) -> None:
+    model_header = HEADERS[name]
+    weights, atoms = strong(model_header), structures(model_header.elements)
+    truth = potential(model_header, weights, "float64", "eager").predict(atoms)
+    allowed = errors(potential(model_header, weights, "float32", "eager").predict(atoms), truth)
+    tested = []
+    for backend in set(BACKENDS) - {"eager"}:
+        if BACKENDS[backend].refusal(potential(model_header, weights, "float32", "eager").model) is None:
+            tested.append(backend)
+            check(errors(potential(model_header, weights, "float32", backend).predict(atoms), truth), allowed)
+    assert "native" in tested
+
+
+def test_every_backend_errs_at_most_twice_as_much_as_eager_on_the_shipped_model(kernels: object) -> None:
+    atoms = structures([14], n=8)
+    truth = load_potential("si-smooth", device="cpu", dtype="float64", backend="eager").predict(atoms)
+    assert torch.cat([p.forces for p in truth]).square().mean().sqrt() > TRAINED_FORCE
+    allowed = errors(load_potential("si-smooth", device="cpu", backend="eager").predict(atoms), truth)
+    check(errors(load_potential("si-smooth", device="cpu", backend="native").predict(atoms), truth), allowed)

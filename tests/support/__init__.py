@@ -1,0 +1,1 @@
+"""What tests share: structures, data, tiny models, references computed otherwise, recorded numbers."""

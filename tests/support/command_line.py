@@ -1,0 +1,15 @@
+"""The command line, run in the process of the tests."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class CliResult(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+CommandLine = Callable[..., CliResult]
