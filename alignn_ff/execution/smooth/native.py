@@ -23,6 +23,8 @@ def native_refusal(model: EnergyModel) -> str | None:
     """Why a model cannot run on C++ kernels, None where it can; says nothing about a compiler."""
     if not isinstance(model, AlignnSmooth):
         return "it is for alignn_smooth alone"
+    if model.config.moment_channels:
+        return "its kernels have no moments yet"
     weight = next(model.parameters())
     if weight.device.type != "cpu":
         return f"it is for the CPU, and the model is on {weight.device}"
