@@ -144,10 +144,17 @@ class AlignnSmooth(EnergyModel):
         length = distance.index_select(0, nodes)
         unit = vectors.index_select(0, nodes) / length[:, None]
         line_weight = polynomial_envelope(length, recipe.line_cutoff, config.exponent)[:, None].to(dtype)
+        bonds = make_edges(graph.edge_src, graph.edge_dst, n_atoms)
+        weight = polynomial_envelope(distance, recipe.cutoff, config.exponent)[:, None].to(dtype)
+        directions = None
+        if config.moment_channels:
+            reverse = reverse_edges(graph.edge_src, graph.edge_dst, graph.edge_shift, n_atoms)
+            along = (vectors / distance[:, None]).to(dtype)
+            directions = make_directions(along, weight, bonds.dst, reverse, config.max_moment)
         return Geometry(
-            bonds=make_edges(graph.edge_src, graph.edge_dst, n_atoms),
+            bonds=bonds,
             radial=bessel_basis(distance.to(dtype), recipe.cutoff, config.edge_input_features),
-            weight=polynomial_envelope(distance, recipe.cutoff, config.exponent)[:, None].to(dtype),
+            weight=weight,
             line_nodes=nodes,
             ends=make_edges(graph.edge_src[nodes], graph.edge_dst[nodes], n_atoms),
             line_weight=line_weight,
@@ -157,14 +164,8 @@ class AlignnSmooth(EnergyModel):
                 config.triplet_input_features,
             ),
             triplet_weight=gather(line_weight, angles.src) * gather(line_weight, angles.dst),
-            directions=self._directions(graph, vectors, distance, dtype) if config.moment_channels else None,
+            directions=directions,
         )
-
-    def _directions(self, graph: AtomicGraph, vectors: Tensor, distance: Tensor, dtype: torch.dtype) -> Directions:
-        n_atoms = graph.atomic_numbers.shape[0]
-        reverse = reverse_edges(graph.edge_src, graph.edge_dst, graph.edge_shift, n_atoms)
-        unit = (vectors / distance[:, None]).to(dtype)
-        return make_directions(unit, graph.edge_dst, reverse, n_atoms, self.config.max_moment)
 
     def free_atoms(self) -> Tensor:
         """(n_elements,) readout of each element without neighbours."""
@@ -233,7 +234,7 @@ class AtomBlock(nn.Module):
         Args:
             atoms: (n_atoms, features).
             bonds: (n_line_nodes, features).
-            moments: (n_atoms, channels, n_harmonics) of the block before; None in the first block.
+            moments: (n_atoms, n_harmonics, channels) of the block before; None in the first block.
             geometry: of the structure.
 
         Returns:
@@ -246,7 +247,7 @@ class AtomBlock(nn.Module):
         assert geometry.directions is not None
         if self.moment_gates is not None and moments is not None:
             gates = gates + self.moment_gates(moments, geometry.directions)
-        moments = self.moments(atoms, geometry.radial, geometry.weight, geometry.bonds.src, geometry.directions)
+        moments = self.moments(atoms, geometry.radial, geometry.bonds.src, geometry.directions)
         atoms = self.convolution(atoms, gates, geometry.weight, geometry.bonds, self.invariants(moments))
         return atoms + self.mixing(atoms), moments
 

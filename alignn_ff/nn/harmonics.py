@@ -57,16 +57,13 @@ def quadrupole_matrix(moments: Tensor) -> Tensor:
     """The five moments of order 2 as symmetric traceless matrices of the same norm.
 
     Args:
-        moments: (…, 5) in the order of :func:`solid_harmonics`.
+        moments: (n, 5, channels) in the order of :func:`solid_harmonics`.
 
     Returns:
-        (…, 3, 3); its Frobenius norm is that of the moments, and it turns as a matrix when the directions turn.
+        (n, 3, 3, channels); its Frobenius norm is that of the moments, and it turns as a matrix when the directions do.
     """
-    xy, yz, zz, xz, difference = moments.unbind(-1)
+    xy, yz, zz, xz, difference = (moments / math.sqrt(6.0)).unbind(1)
     root = math.sqrt(3.0)
-    rows = (
-        (-zz + root * difference, root * xy, root * xz),
-        (root * xy, -zz - root * difference, root * yz),
-        (root * xz, root * yz, 2 * zz),
-    )
-    return torch.stack([torch.stack(row, -1) for row in rows], -2) / math.sqrt(6.0)
+    xy, yz, xz = root * xy, root * yz, root * xz
+    xx, yy = root * difference - zz, -root * difference - zz
+    return torch.stack([xx, xy, xz, xy, yy, yz, xz, yz, 2 * zz], 1).unflatten(1, (3, 3))

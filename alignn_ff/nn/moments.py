@@ -16,42 +16,43 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from alignn_ff.nn.harmonics import n_harmonics, order_slices, quadrupole_matrix, solid_harmonics
-from alignn_ff.nn.segment import Segments, gather, make_segments, segment_sum
+from alignn_ff.nn.contraction import Contraction, contract_to_edges, contract_to_nodes, make_contraction
+from alignn_ff.nn.harmonics import order_slices, quadrupole_matrix, solid_harmonics
+from alignn_ff.nn.segment import Segments, gather, make_segments
 
 
 class Directions(NamedTuple):
-    """The directions of bonds in a table with a row for each atom, filled up with zeros.
+    """The directions of bonds, and how they are summed at the atoms that they lead to.
 
     Attributes:
-        harmonics: (n_atoms, most_neighbors, n_harmonics) angular functions of each atom's incoming bonds.
-        place: of each bond in that table, as segments of n_atoms·most_neighbors rows.
-        reverse: the bond that leads back, for each bond, as segments of n_edges rows.
+        harmonics: (n_edges, n_harmonics) angular functions.
+        weighted: (n_edges, n_harmonics) the same times the envelope of the bond.
+        by_order: contraction with a group of columns for each order.
+        as_one: contraction with all columns in one group.
+        reverse: the bond that leads back, for each bond.
     """
 
     harmonics: Tensor
-    place: Segments
+    weighted: Tensor
+    by_order: Contraction
+    as_one: Contraction
     reverse: Segments
 
 
-def make_directions(unit: Tensor, dst: Tensor, reverse: Tensor, n_atoms: int, max_order: int) -> Directions:
+def make_directions(unit: Tensor, weights: Tensor, targets: Segments, reverse: Tensor, max_order: int) -> Directions:
     """Prepare the directions of bonds.
 
     Args:
         unit: (n_edges, 3) unit vectors along the bonds.
-        dst: (n_edges,) int64, the atom that each bond leads to, ascending.
+        weights: (n_edges, 1) envelopes.
+        targets: the atom that each bond leads to, ascending.
         reverse: (n_edges,) int64, the bond that leads back.
-        n_atoms: number of atoms.
         max_order: highest order of the angular functions.
     """
-    counts = torch.bincount(dst, minlength=n_atoms)
-    most = int(counts.max()) if n_atoms else 0
-    rank = torch.arange(dst.shape[0], device=dst.device) - (counts.cumsum(0) - counts)[dst]
-    place = make_segments(dst * most + rank, n_atoms * most, ascending=True)
-    table = segment_sum(solid_harmonics(unit, max_order), place)
-    return Directions(
-        table.view(n_atoms, most, n_harmonics(max_order)), place, make_segments(reverse, reverse.shape[0])
-    )
+    harmonics, orders = solid_harmonics(unit, max_order), order_slices(max_order)
+    by_order = make_contraction(targets, orders)
+    as_one = by_order._replace(groups=torch.zeros_like(by_order.groups), columns=(slice(0, orders[-1].stop),))
+    return Directions(harmonics, weights * harmonics, by_order, as_one, make_segments(reverse, reverse.shape[0]))
 
 
 def reverse_edges(src: Tensor, dst: Tensor, shift: Tensor, n_atoms: int) -> Tensor:
@@ -81,7 +82,7 @@ def reverse_edges(src: Tensor, dst: Tensor, shift: Tensor, n_atoms: int) -> Tens
 
 
 class Moments(nn.Module):
-    """A: (n_atoms, channels, n_harmonics), from the states of neighbours."""
+    """A: (n_atoms, n_harmonics, channels), from the states of neighbours."""
 
     normalization: Tensor
 
@@ -89,34 +90,24 @@ class Moments(nn.Module):
         self, features: int, radial_features: int, channels: int, max_moment: int, average_count: float
     ) -> None:
         super().__init__()
-        self.channels, self.orders = channels, order_slices(max_moment)
         self.radial = nn.Linear(radial_features, max_moment * channels, bias=False)
         self.value = nn.Linear(features, max_moment * channels)
         self.register_buffer("normalization", torch.tensor(math.sqrt(max(average_count, 1.0))))
 
-    def forward(
-        self, atoms: Tensor, radial: Tensor, weights: Tensor, sources: Segments, directions: Directions
-    ) -> Tensor:
+    def forward(self, atoms: Tensor, radial: Tensor, sources: Segments, directions: Directions) -> Tensor:
         """Sum over the neighbours of each atom.
 
         Args:
             atoms: (n_atoms, features).
             radial: (n_edges, radial_features) functions of the bond length.
-            weights: (n_edges, 1) envelopes.
             sources: the atom that each bond comes from.
             directions: of the bonds.
 
         Returns:
-            (n_atoms, channels, n_harmonics).
+            (n_atoms, n_harmonics, channels).
         """
-        sent = self.radial(radial) * weights * gather(self.value(atoms), sources)
-        n_atoms, most, _ = directions.harmonics.shape
-        table = segment_sum(sent, directions.place).view(n_atoms, most, len(self.orders), self.channels)
-        parts = [
-            torch.bmm(table[:, :, index].transpose(1, 2), directions.harmonics[..., order])
-            for index, order in enumerate(self.orders)
-        ]
-        return torch.cat(parts, -1) / self.normalization
+        sent = self.radial(radial) * gather(self.value(atoms) / self.normalization, sources)
+        return contract_to_nodes(sent, directions.weighted, directions.by_order)
 
 
 class MomentInvariants(nn.Module):
@@ -136,17 +127,17 @@ class MomentInvariants(nn.Module):
         self.out = nn.Linear(n_invariants * channels, features, bias=False)
 
     def forward(self, moments: Tensor) -> Tensor:
-        """(n_atoms, features) from (n_atoms, channels, n_harmonics) moments."""
-        parts = [moments[..., order] for order in self.orders]
-        invariants = [(part * _mixed(part, mix)).sum(-1) for part, mix in zip(parts, self.pairs, strict=True)]
+        """(n_atoms, features) from (n_atoms, n_harmonics, channels) moments."""
+        parts = [moments[:, order] for order in self.orders]
+        invariants = [(part * (part @ mix)).sum(1) for part, mix in zip(parts, self.pairs, strict=True)]
         if self.triples is not None:
             vector, matrix = parts[0], quadrupole_matrix(parts[1])
-            turned = (matrix @ vector.unsqueeze(-1)).squeeze(-1)
-            other = quadrupole_matrix(_mixed(parts[1], self.triples[1]))
+            other = quadrupole_matrix(parts[1] @ self.triples[1])
+            turned = (matrix * vector[:, None]).sum(2)
             invariants += [
-                (turned * _mixed(vector, self.triples[0])).sum(-1),
-                ((matrix @ matrix) * other).sum((-1, -2)),
-                (turned * turned).sum(-1),
+                (turned * (vector @ self.triples[0])).sum(1),
+                _trace_of_product(matrix, other),
+                (turned * turned).sum(1),
             ]
         result: Tensor = self.out(torch.cat(invariants, -1))
         return result
@@ -161,25 +152,23 @@ class MomentGates(nn.Module):
 
     def __init__(self, features: int, channels: int, max_moment: int) -> None:
         super().__init__()
-        self.features, self.max_moment = features, max_moment
-        n_inputs = channels * max_moment
-        bound = 1.0 / math.sqrt(2 * n_inputs)
+        self.orders = order_slices(max_moment)
+        bound = 1.0 / math.sqrt(2 * channels * max_moment)
         self.ends = nn.Parameter(torch.empty(max_moment, channels, 2 * features).uniform_(-bound, bound))
 
     def forward(self, moments: Tensor, directions: Directions) -> Tensor:
-        """(n_edges, features) from (n_atoms, channels, n_harmonics) moments."""
-        per_atom = torch.cat(
-            [
-                torch.einsum("nkm,kf->nmf", moments[..., order], mix)
-                for order, mix in zip(order_slices(self.max_moment), self.ends, strict=True)
-            ],
-            1,
-        )
-        n_atoms, most, _ = directions.harmonics.shape
-        along = torch.bmm(directions.harmonics, per_atom).view(n_atoms * most, 2 * self.features)
-        own, other = gather(along, directions.place).chunk(2, 1)
+        """(n_edges, features) from (n_atoms, n_harmonics, channels) moments."""
+        per_atom = torch.cat([moments[:, order] @ mix for order, mix in zip(self.orders, self.ends, strict=True)], 1)
+        along = contract_to_edges(per_atom, directions.harmonics, directions.as_one)
+        own, other = along.chunk(2, 1)
         return own + gather(other.contiguous(), directions.reverse)
 
 
-def _mixed(parts: Tensor, mix: Tensor) -> Tensor:
-    return torch.einsum("nkm,kj->njm", parts, mix)
+def _trace_of_product(matrix: Tensor, other: Tensor) -> Tensor:
+    """tr(M²·M') of symmetric matrices (n, 3, 3, channels), without products of small matrices: (n, channels)."""
+    total = torch.zeros_like(matrix[:, 0, 0])
+    for first in range(3):
+        for second in range(first, 3):
+            square = (matrix[:, first] * matrix[:, second]).sum(1)
+            total = total + (1.0 if first == second else 2.0) * square * other[:, first, second]
+    return total

@@ -5,7 +5,7 @@ import torch
 from ase.build import bulk, molecule
 
 from alignn_ff.graph import GraphRecipe, batch_graphs, batch_systems, build_graph, edge_vectors, system_from_atoms
-from alignn_ff.nn import MomentGates, MomentInvariants, make_directions, reverse_edges
+from alignn_ff.nn import MomentGates, MomentInvariants, make_directions, make_segments, reverse_edges
 from alignn_ff.nn.harmonics import order_slices, quadrupole_matrix, solid_harmonics
 
 
@@ -32,8 +32,8 @@ def test_harmonics_obey_the_addition_theorem():
 
 def test_the_matrix_of_order_two_turns_with_the_directions_and_keeps_the_norm():
     u, turn = directions(20), rotation()
-    matrix = quadrupole_matrix(solid_harmonics(u, 2)[:, 3:8])
-    turned = quadrupole_matrix(solid_harmonics(u @ turn.T, 2)[:, 3:8])
+    matrix = quadrupole_matrix(solid_harmonics(u, 2)[:, 3:8, None]).squeeze(-1)
+    turned = quadrupole_matrix(solid_harmonics(u @ turn.T, 2)[:, 3:8, None]).squeeze(-1)
     torch.testing.assert_close(turned, turn @ matrix @ turn.T)
     torch.testing.assert_close(matrix.diagonal(dim1=-2, dim2=-1).sum(-1), torch.zeros(20, dtype=torch.float64))
     torch.testing.assert_close((matrix**2).sum((-1, -2)), torch.ones(20, dtype=torch.float64))
@@ -48,7 +48,7 @@ def test_invariants_do_not_change_when_the_surroundings_turn_or_are_reflected(ma
     u, turn = directions(6), rotation()
 
     def moments(units):
-        return torch.einsum("ek,em->km", weights, solid_harmonics(units, max_moment))[None]
+        return torch.einsum("ek,em->mk", weights, solid_harmonics(units, max_moment))[None]
 
     expected = invariants(moments(u))
     torch.testing.assert_close(invariants(moments(u @ turn.T)), expected)
@@ -77,15 +77,16 @@ def test_gates_are_the_moments_of_both_ends_along_the_bond():
     n_atoms, channels, features = len(graph.atomic_numbers), 3, 5
     vectors = edge_vectors(system, graph)
     unit = vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    targets = make_segments(graph.edge_dst, n_atoms, ascending=True)
     reverse = reverse_edges(graph.edge_src, graph.edge_dst, graph.edge_shift, n_atoms)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         gates = MomentGates(features, channels, 2).double()
-        moments = torch.randn(n_atoms, channels, 8, dtype=torch.float64)
-    found = gates(moments, make_directions(unit, graph.edge_dst, reverse, n_atoms, 2))
+        moments = torch.randn(n_atoms, 8, channels, dtype=torch.float64)
+    found = gates(moments, make_directions(unit, torch.ones(len(unit), 1), targets, reverse, 2))
     expected = torch.zeros_like(found)
     for order, mix in zip(order_slices(2), gates.ends, strict=True):
-        own = (moments[graph.edge_dst][..., order] * solid_harmonics(unit, 2)[:, None, order]).sum(-1)
-        other = (moments[graph.edge_src][..., order] * solid_harmonics(-unit, 2)[:, None, order]).sum(-1)
+        own = (moments[graph.edge_dst][:, order] * solid_harmonics(unit, 2)[:, order, None]).sum(1)
+        other = (moments[graph.edge_src][:, order] * solid_harmonics(-unit, 2)[:, order, None]).sum(1)
         expected = expected + own @ mix[:, :features] + other @ mix[:, features:]
     torch.testing.assert_close(found, expected)
