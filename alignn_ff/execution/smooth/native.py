@@ -23,8 +23,6 @@ def native_refusal(model: EnergyModel) -> str | None:
     """Why a model cannot run on C++ kernels, None where it can; says nothing about a compiler."""
     if not isinstance(model, AlignnSmooth):
         return "it is for alignn_smooth alone"
-    if model.config.moment_channels:
-        return "its kernels have no moments yet"
     weight = next(model.parameters())
     if weight.device.type != "cpu":
         return f"it is for the CPU, and the model is on {weight.device}"
@@ -89,6 +87,7 @@ class SmoothArguments(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("n_atoms", "n_edges", "n_line_nodes", "n_triplets")),
         *((name, ctypes.c_int64) for name in ("features", "n_radial", "n_angular", "n_elements")),
         *((name, ctypes.c_int64) for name in ("angle_layers", "atom_layers", "exponent", "threads")),
+        *((name, ctypes.c_int64) for name in ("moment_channels", "max_moment")),
         *((name, ctypes.c_double) for name in ("cutoff", "line_cutoff")),
         *((name, ctypes.c_void_p) for name in ("vectors", "src", "dst", "shift", "line_nodes", "line_src", "line_dst")),
         *((name, ctypes.c_void_p) for name in ("rows", "weights", "local", "distance", "gradient")),
@@ -120,6 +119,8 @@ def _arguments(
         len(model.atom_blocks),
         model.config.exponent,
         torch.get_num_threads(),
+        weights.moment_channels,
+        model.config.max_moment,
         model.recipe.cutoff,
         model.recipe.line_cutoff,
         *(tensor.data_ptr() for tensor in pointers),
