@@ -66,4 +66,5 @@ def quadrupole_matrix(moments: Tensor) -> Tensor:
     root = math.sqrt(3.0)
     xy, yz, xz = root * xy, root * yz, root * xz
     xx, yy = root * difference - zz, -root * difference - zz
-    return torch.stack([xx, xy, xz, xy, yy, yz, xz, yz, 2 * zz], 1).unflatten(1, (3, 3))
+    matrix: Tensor = torch.stack([xx, xy, xz, xy, yy, yz, xz, yz, 2 * zz], 1).unflatten(1, (3, 3))
+    return matrix

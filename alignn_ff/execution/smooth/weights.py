@@ -80,7 +80,7 @@ def _moments(atom: AtomBlock) -> Iterator[Tensor]:
     moments, invariants, mixing = atom.moments, atom.invariants, atom.mixing
     if moments is None or invariants is None or mixing is None:
         return
-    orders, channels = invariants.pairs.shape[:2]
+    channels = invariants.pairs.shape[1]
     radial = _by_blocks(moments.radial.weight, channels)
     value = _by_blocks(moments.value.weight / moments.normalization, channels)
     bias = _by_blocks((moments.value.bias / moments.normalization)[:, None], channels)[:, :1]

@@ -21,8 +21,8 @@ template <class T>
 class Moments {
  public:
   Moments(const SmoothArguments& arguments, const Graph& graph, const Weights<T>& weights, bool back)
-      : a(arguments), g(graph), w(weights), F(a.features), R(a.n_radial), K(a.moment_channels), L(a.max_moment),
-        S(L * (L + 2)), C(L * K), harmonics(a.n_edges * S), d_harmonics(back ? a.n_edges * S : 0) {
+      : S(arguments.max_moment * (arguments.max_moment + 2)), C(arguments.max_moment * arguments.moment_channels),
+        a(arguments), g(graph), w(weights), F(a.features), R(a.n_radial), K(a.moment_channels), L(a.max_moment), harmonics(a.n_edges * S), d_harmonics(back ? a.n_edges * S : 0) {
     for (int64_t l = 0; l < a.atom_layers; ++l) {
       moments.emplace_back(a.n_atoms * S * K);
       values.emplace_back(a.n_atoms * C);
@@ -32,9 +32,10 @@ class Moments {
     for (int64_t k = 0; k < 2; ++k) d_moments.emplace_back(back ? a.n_atoms * S * K : 0);
   }
 
-  // Numbers that a thread needs for an atom of n_edges edges, or for the states of a block.
+  // Numbers that a thread needs for a block of atoms, the largest of which has n_edges edges.
   int64_t n_scratch(int64_t n_edges, int64_t n_atoms) const {
-    return std::max({n_edges * 2 * C + C, 4 * S * F, 2 * S * K + n_products(), n_atoms * F});
+    return n_atoms * (4 * S * F + 2 * S * K + n_products() + F + C) + n_edges * (3 * C + S + WIDE) + C +
+           (2 * F + C) * WIDE;
   }
 
   void measure(int64_t first, int64_t last) const {
@@ -61,52 +62,60 @@ class Moments {
                  w.atom[layer].moments.value_bias}, n);
   }
 
-  // A of one atom.
-  void sum(int64_t i, int64_t layer, const T* radial, const T* weight, T* scratch) const {
-    const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
-    T* const sent = scratch;
-    multiply<T>({radial + begin * R, R, R, w.atom[layer].moments.radial, C, sent, C}, n);
-    T* const A = moments[layer] + i * S * K;
-    std::fill_n(A, S * K, T(0));
-    for (int64_t k = 0; k < n; ++k) {
-      const T *value = values[layer] + a.src[begin + k] * C, *Y = harmonics + (begin + k) * S, factor = weight[begin + k];
-      T* const row = sent + k * C;
+  // A of a block of atoms.
+  void sum(int64_t first, int64_t n_atoms, int64_t layer, const T* radial, const T* weight, T* scratch) const {
+    for (int64_t i = first; i < first + n_atoms; ++i) {
+      const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
+      T *const sent = scratch, *const columns = scratch + n * C;
+      multiply<T>({radial + begin * R, R, R, w.atom[layer].moments.radial, C, sent, C}, n);
+      for (int64_t k = 0; k < n; ++k) {
+        const T* const value = values[layer] + a.src[begin + k] * C;
+        T* const row = sent + k * C;
 #pragma omp simd
-      for (int64_t c = 0; c < C; ++c) row[c] *= value[c];
+        for (int64_t c = 0; c < C; ++c) row[c] *= value[c];
+        for (int64_t s = 0; s < S; ++s) columns[s * n + k] = weight[begin + k] * harmonics[(begin + k) * S + s];
+      }
+      T* const A = moments[layer] + i * S * K;
+      each_order([&](int64_t l, int64_t s, int64_t size) {
+        multiply<T>({columns + s * n, n, n, sent + l * K, K, A + s * K, K, nullptr, false, C}, size);
+      });
+    }
+  }
+
+  // Adds a linear function of the products of the atoms' moments to what their SiLU reads, (n_atoms, F).
+  void add_products(int64_t first, int64_t n_atoms, int64_t layer, T* inner, T* scratch) const {
+    const MomentLayer<T>& m = w.atom[layer].moments;
+    const T* const A = moments[layer] + first * S * K;
+    const int64_t P = n_products();
+    T *const products = scratch, *const other = scratch + n_atoms * P;
+    mix(A, n_atoms, m.pairs, S, other);
+    for (int64_t i = 0; i < n_atoms; ++i) {
+      T* const sums = products + i * P;
+      std::fill_n(sums, C, T(0));
       for (int64_t s = 0; s < S; ++s) {
-        const T *from = row + ORDER_OF[s] * K, along = factor * Y[s];
-        T* const to = A + s * K;
+        const T *one = A + (i * S + s) * K, *two = other + (i * S + s) * K;
+        T* const sum = sums + ORDER_OF[s] * K;
 #pragma omp simd
-        for (int64_t c = 0; c < K; ++c) to[c] += along * from[c];
+        for (int64_t c = 0; c < K; ++c) sum[c] += one[c] * two[c];
       }
     }
-  }
-
-  // Adds a linear function of the products of one atom's moments to what its SiLU reads.
-  void add_products(int64_t i, int64_t layer, T* inner, T* scratch) const {
-    const MomentLayer<T>& m = w.atom[layer].moments;
-    const T* const A = moments[layer] + i * S * K;
-    T *const products = scratch, *const other = scratch + n_products();
-    mix_pairs(A, m, other);
-    std::fill_n(products, C, T(0));
-    for (int64_t s = 0; s < S; ++s) {
-      T* const sum = products + ORDER_OF[s] * K;
-#pragma omp simd
-      for (int64_t c = 0; c < K; ++c) sum[c] += A[s * K + c] * other[s * K + c];
-    }
     if (L > 1) {
-      mix_triples(A, m, other);
-      triple_products(A, other, A + 3 * K, other + 3 * K, K, products + C);
+      mix(A, n_atoms, m.triples, 8, other);
+      for (int64_t i = 0; i < n_atoms; ++i) {
+        const T *one = A + i * S * K, *two = other + i * S * K;
+        triple_products(one, two, one + 3 * K, two + 3 * K, K, products + i * P + C);
+      }
     }
-    multiply<T>({products, n_products(), n_products(), m.out, F, inner, F, nullptr, true}, 1);
+    multiply<T>({products, P, P, m.out, F, inner, F, nullptr, true}, n_atoms);
   }
 
-  // What the gates of the next layer read of this atom along each of its edges: own | other end's, (n, 2F).
-  void along_edges(int64_t i, int64_t layer, T* scratch) const {
-    const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
-    T* const P = scratch;
-    hand_out(i, layer, P);
-    multiply<T>({harmonics + begin * S, S, S, P, 2 * F, ends[layer] + begin * 2 * F, 2 * F}, n);
+  // What the gates of the next layer read of these atoms along each of their edges: own | other end's, (n, 2F).
+  void along_edges(int64_t first, int64_t n_atoms, int64_t layer, T* scratch) const {
+    hand_out(first, n_atoms, layer, scratch);
+    for (int64_t i = 0; i < n_atoms; ++i) {
+      const int64_t begin = g.starts[first + i], n = g.starts[first + i + 1] - begin;
+      multiply<T>({harmonics + begin * S, S, S, scratch + i * S * 2 * F, 2 * F, ends[layer] + begin * 2 * F, 2 * F}, n);
+    }
   }
 
   void add_gates(int64_t e, int64_t layer, T* gate, T* mirrored) const {
@@ -117,7 +126,7 @@ class Moments {
   }
 
   // state += SiLU(state·W + b)·U + c; what SiLU reads is kept.
-  void mix(int64_t begin, int64_t n, int64_t layer, T* state, T* scratch) const {
+  void update(int64_t begin, int64_t n, int64_t layer, T* state, T* scratch) const {
     const MomentLayer<T>& m = w.atom[layer].moments;
     T *const x = state + begin * F, *const inner = mixed[layer] + begin * F;
     multiply<T>({x, F, F, m.mix_in, F, inner, F, m.mix_in_bias}, n);
@@ -127,7 +136,7 @@ class Moments {
     multiply<T>({scratch, F, F, m.mix_out, F, x, F, nullptr, true}, n);
   }
 
-  void mix_back(int64_t begin, int64_t n, int64_t layer, T* d_state, T* scratch) const {
+  void update_back(int64_t begin, int64_t n, int64_t layer, T* d_state, T* scratch) const {
     const MomentLayer<T>& m = w.atom[layer].moments;
     T* const d = d_state + begin * F;
     const T* const inner = mixed[layer] + begin * F;
@@ -139,124 +148,141 @@ class Moments {
     multiply<T>({scratch, F, F, m.mix_in_t, F, d, F, nullptr, true}, n);
   }
 
-  // From the derivative of what SiLU reads to that of the atom's moments, added to what the gates have left there.
-  void products_back(int64_t i, int64_t layer, const T* d_inner, T* scratch) const {
+  // From the derivative of what SiLU reads, (n_atoms, F), to that of the moments, added to what the gates left there.
+  void products_back(int64_t first, int64_t n_atoms, int64_t layer, const T* d_inner, T* scratch) const {
     const MomentLayer<T>& m = w.atom[layer].moments;
-    const T* const A = moments[layer] + i * S * K;
-    T* const dA = d_moments[layer % 2] + i * S * K;
-    T *const d = scratch, *const other = d + n_products(), *const d_other = other + S * K;
-    multiply<T>({d_inner, F, F, m.out_t, n_products(), d, n_products()}, 1);
-    if (layer + 1 == a.atom_layers) std::fill_n(dA, S * K, T(0));
-    mix_pairs(A, m, other);
-    for (int64_t s = 0; s < S; ++s) {
-      const T* const slope = d + ORDER_OF[s] * K;
-#pragma omp simd
-      for (int64_t c = 0; c < K; ++c) {
-        dA[s * K + c] += slope[c] * other[s * K + c];
-        d_other[s * K + c] = slope[c] * A[s * K + c];
-      }
-    }
-    for (int64_t l = 0, s = 0; l < L; s += 2 * l + 3, ++l)
-      multiply<T>({d_other + s * K, K, K, m.pairs_t + l * K * K, K, dA + s * K, K, nullptr, true}, 2 * l + 3);
-    if (L < 2) return;
-    mix_triples(A, m, other);
-    std::fill_n(d_other, 8 * K, T(0));
-    triple_products_back(A, other, A + 3 * K, other + 3 * K, K, d + C, dA, d_other, dA + 3 * K, d_other + 3 * K);
-    multiply<T>({d_other, K, K, m.triples_t, K, dA, K, nullptr, true}, 3);
-    multiply<T>({d_other + 3 * K, K, K, m.triples_t + K * K, K, dA + 3 * K, K, nullptr, true}, 5);
-  }
-
-  // From the derivatives of an atom's gates, (n, 2F): its edges' own and those of their reverses, to its moments of the
-  // layer before, and to directions.
-  void gates_back(int64_t i, int64_t layer, const T* d_gates, T* scratch) const {
-    const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
-    T *const P = scratch, *const dP = scratch + S * 2 * F;
-    hand_out(i, layer, P);
-    std::fill_n(dP, S * 2 * F, T(0));
-    for (int64_t k = 0; k < n; ++k) {
-      const T *d = d_gates + k * 2 * F, *Y = harmonics + (begin + k) * S;
-      T* const dY = d_harmonics + (begin + k) * S;
+    const T* const A = moments[layer] + first * S * K;
+    T* const dA = d_moments[layer % 2] + first * S * K;
+    const int64_t P = n_products();
+    T *const d = scratch, *const other = d + n_atoms * P, *const d_other = other + n_atoms * S * K;
+    multiply<T>({d_inner, F, F, m.out_t, P, d, P}, n_atoms);
+    if (layer + 1 == a.atom_layers) std::fill_n(dA, n_atoms * S * K, T(0));
+    mix(A, n_atoms, m.pairs, S, other);
+    for (int64_t i = 0; i < n_atoms; ++i)
       for (int64_t s = 0; s < S; ++s) {
-        const T *p = P + s * 2 * F, along = Y[s];
-        T* const dp = dP + s * 2 * F;
-        T total = T(0);
-#pragma omp simd reduction(+ : total)
-        for (int64_t f = 0; f < 2 * F; ++f) {
-          total += d[f] * p[f];
-          dp[f] += along * d[f];
+        const int64_t row = (i * S + s) * K;
+        const T* const slope = d + i * P + ORDER_OF[s] * K;
+#pragma omp simd
+        for (int64_t c = 0; c < K; ++c) {
+          dA[row + c] += slope[c] * other[row + c];
+          d_other[row + c] = slope[c] * A[row + c];
         }
-        dY[s] += total;
       }
+    mix(d_other, n_atoms, m.pairs_t, S, dA, true);
+    if (L < 2) return;
+    mix(A, n_atoms, m.triples, 8, other);
+    for (int64_t i = 0; i < n_atoms; ++i) {
+      const int64_t row = i * S * K, quadrupole = row + 3 * K;
+      std::fill_n(d_other + row, 8 * K, T(0));
+      triple_products_back(A + row, other + row, A + quadrupole, other + quadrupole, K, d + i * P + C, dA + row,
+                           d_other + row, dA + quadrupole, d_other + quadrupole);
     }
-    T* const dA = d_moments[(layer - 1) % 2] + i * S * K;
-    for (int64_t l = 0, s = 0; l < L; s += 2 * l + 3, ++l)
-      multiply<T>({dP + s * 2 * F, 2 * F, 2 * F, w.atom[layer].moments.gates_t + l * 2 * F * K, K, dA + s * K, K},
-                  2 * l + 3);
+    mix(d_other, n_atoms, m.triples_t, 8, dA, true);
   }
 
-  // From the derivative of moments to radial functions, envelopes, directions, and the states of neighbours.
-  void sum_back(int64_t i, int64_t layer, const T* radial, const T* weight, T* d_radial, T* d_weight, T* d_state,
+  // P of the gates of a layer for a block of atoms, (n_atoms, S, 2F), from the moments of the layer before.
+  void hand_out(int64_t first, int64_t n_atoms, int64_t layer, T* P) const {
+    const T* const A = moments[layer - 1] + first * S * K;
+    for (int64_t s = 0; s < S; ++s)
+      multiply<T>({A + s * K, S * K, K, w.atom[layer].moments.gates + ORDER_OF[s] * K * 2 * F, 2 * F, P + s * 2 * F,
+                   S * 2 * F}, n_atoms);
+  }
+
+  // From the derivatives of one atom's gates, (n, 2F), its edges' own and those of their reverses, to directions, and to
+  // its row dP of what was handed out.
+  void gates_back(int64_t i, const T* d_gates, const T* P, T* dP, T* scratch) const {
+    const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
+    T *const columns = scratch, *const turned = columns + n * S, *const d_along = turned + 2 * F * WIDE;
+    for (int64_t k = 0; k < n; ++k)
+      for (int64_t s = 0; s < S; ++s) columns[s * n + k] = harmonics[(begin + k) * S + s];
+    multiply<T>({columns, n, n, d_gates, 2 * F, dP, 2 * F}, S);
+    for (int64_t f = 0; f < 2 * F; ++f)
+      for (int64_t s = 0; s < WIDE; ++s) turned[f * WIDE + s] = s < S ? P[s * 2 * F + f] : T(0);
+    multiply<T>({d_gates, 2 * F, 2 * F, turned, WIDE, d_along, WIDE}, n);
+    for (int64_t k = 0; k < n; ++k)
+      for (int64_t s = 0; s < S; ++s) d_harmonics[(begin + k) * S + s] += d_along[k * WIDE + s];
+  }
+
+  // What was handed out, back to the moments of the layer before.
+  void hand_back(int64_t first, int64_t n_atoms, int64_t layer, const T* dP) const {
+    T* const dA = d_moments[(layer - 1) % 2] + first * S * K;
+    for (int64_t s = 0; s < S; ++s)
+      multiply<T>({dP + s * 2 * F, S * 2 * F, 2 * F, w.atom[layer].moments.gates_t + ORDER_OF[s] * 2 * F * K, K,
+                   dA + s * K, S * K}, n_atoms);
+  }
+
+  // From the derivative of one atom's moments to radial functions, envelopes, directions, and what it sends, (C,).
+  void sum_back(int64_t i, int64_t layer, const T* radial, const T* weight, T* d_radial, T* d_weight, T* d_value,
                 T* scratch) const {
     const MomentLayer<T>& m = w.atom[layer].moments;
     const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
-    T *const rows = scratch, *const d_rows = rows + n * C, *const d_value = d_rows + n * C;
+    T *const rows = scratch, *const d_rows = rows + n * C, *const sent = d_rows + n * C;
+    T *const turned = sent + n * C, *const d_along = turned + C * WIDE, *const far = d_along + n * WIDE;
     const T* const dA = d_moments[layer % 2] + i * S * K;
     multiply<T>({radial + begin * R, R, R, m.radial, C, rows, C}, n);
+    each_order([&](int64_t l, int64_t s, int64_t size) {
+      multiply<T>({harmonics + begin * S + s, S, size, dA + s * K, K, d_rows + l * K, C}, n);
+      for (int64_t c = 0; c < K; ++c)
+        for (int64_t t = 0; t < WIDE; ++t)
+          turned[(l * K + c) * WIDE + t] = t >= s && t < s + size ? dA[t * K + c] : T(0);
+    });
     std::fill_n(d_value, C, T(0));
     for (int64_t k = 0; k < n; ++k) {
       const int64_t e = begin + k, j = a.src[e];
-      const T *value = values[layer] + j * C, *far = d_moments[layer % 2] + j * S * K, *Y = harmonics + e * S;
-      T *const row = rows + k * C, *const d_row = d_rows + k * C, *const dY = d_harmonics + e * S;
-      std::fill_n(d_row, C, T(0));
-      T along_weight = T(0);
-      for (int64_t s = 0; s < S; ++s) {
-        const int64_t order = ORDER_OF[s];
-        const T y = weight[e] * Y[s], mirrored = order % 2 == 0 ? -y : y;
-        const T *own = dA + s * K, *other = far + s * K, *r = row + order * K, *v = value + order * K;
-        T *const to = d_row + order * K, *const to_value = d_value + order * K;
-        T total = T(0);
-#pragma omp simd reduction(+ : total)
-        for (int64_t c = 0; c < K; ++c) {
-          total += r[c] * v[c] * own[c];
-          to[c] += y * own[c];
-          to_value[c] += mirrored * r[c] * other[c];
-        }
-        dY[s] += weight[e] * total;
-        along_weight += Y[s] * total;
-      }
-      d_weight[e] += along_weight;
+      const T *const value = values[layer] + j * C, *const dA_far = d_moments[layer % 2] + j * S * K;
+      const T *const Y = harmonics + e * S, *const row = rows + k * C, factor = weight[e];
+      T *const d_row = d_rows + k * C, *const product = sent + k * C;
 #pragma omp simd
-      for (int64_t c = 0; c < C; ++c) d_row[c] *= value[c];
+      for (int64_t c = 0; c < C; ++c) product[c] = row[c] * value[c];
+#pragma omp simd
+      for (int64_t c = 0; c < C; ++c) d_row[c] *= factor * value[c];
+      each_order([&](int64_t l, int64_t s, int64_t size) {
+        multiply<T>({Y + s, S, size, dA_far + s * K, K, far + l * K, C}, 1);
+        const T sign = l % 2 == 0 ? -factor : factor;
+#pragma omp simd
+        for (int64_t c = l * K; c < (l + 1) * K; ++c) d_value[c] += sign * row[c] * far[c];
+      });
+    }
+    multiply<T>({sent, C, C, turned, WIDE, d_along, WIDE}, n);
+    for (int64_t k = 0; k < n; ++k) {
+      T total = T(0);
+      for (int64_t s = 0; s < S; ++s) {
+        const T slope = d_along[k * WIDE + s];
+        total += harmonics[(begin + k) * S + s] * slope;
+        d_harmonics[(begin + k) * S + s] += weight[begin + k] * slope;
+      }
+      d_weight[begin + k] += total;
     }
     multiply<T>({d_rows, C, C, m.radial_t, R, d_radial + begin * R, R, nullptr, true}, n);
-    if (d_state != nullptr) multiply<T>({d_value, C, C, m.value_t, F, d_state + i * F, F, nullptr, true}, 1);
   }
+
+  // What a block of atoms sends, back to their states.
+  void send_back(int64_t first, int64_t n_atoms, int64_t layer, const T* d_values, T* d_state) const {
+    multiply<T>({d_values, C, C, w.atom[layer].moments.value_t, F, d_state + first * F, F, nullptr, true}, n_atoms);
+  }
+
+  const int64_t S, C;
 
  private:
+  static constexpr int64_t WIDE = 16;  // a multiple of every vector's lanes that holds all functions
+
   int64_t n_products() const { return (L + (L > 1 ? 3 : 0)) * K; }
 
-  void mix_pairs(const T* A, const MomentLayer<T>& m, T* out) const {
-    for (int64_t l = 0, s = 0; l < L; s += 2 * l + 3, ++l)
-      multiply<T>({A + s * K, K, K, m.pairs + l * K * K, K, out + s * K, K}, 2 * l + 3);
+  template <class Work>
+  void each_order(Work work) const {
+    for (int64_t l = 0, s = 0; l < L; s += 2 * l + 3, ++l) work(l, s, 2 * l + 3);
   }
 
-  void mix_triples(const T* A, const MomentLayer<T>& m, T* out) const {
-    multiply<T>({A, K, K, m.triples, K, out, K}, 3);
-    multiply<T>({A + 3 * K, K, K, m.triples + K * K, K, out + 3 * K, K}, 5);
-  }
-
-  // P of the gates of `layer`: (S, 2F) from the moments of the layer before.
-  void hand_out(int64_t i, int64_t layer, T* P) const {
-    const T* const A = moments[layer - 1] + i * S * K;
-    for (int64_t l = 0, s = 0; l < L; s += 2 * l + 3, ++l)
-      multiply<T>({A + s * K, K, K, w.atom[layer].moments.gates + l * K * 2 * F, 2 * F, P + s * 2 * F, 2 * F},
-                  2 * l + 3);
+  // One (K, K) matrix per order over the first `count` functions of each atom.
+  void mix(const T* A, int64_t n_atoms, const T* matrices, int64_t count, T* out, bool add = false) const {
+    for (int64_t s = 0; s < count; ++s)
+      multiply<T>({A + s * K, S * K, K, matrices + ORDER_OF[s] * K * K, K, out + s * K, S * K, nullptr, add}, n_atoms);
   }
 
   const SmoothArguments& a;
   const Graph& g;
   const Weights<T>& w;
-  const int64_t F, R, K, L, S, C;
+  const int64_t F, R, K, L;
   Array<T> harmonics, d_harmonics;
   std::vector<Array<T>> moments, values, ends, mixed, d_moments;
 };

@@ -286,7 +286,7 @@ class Smooth {
     begin_inner(r, atoms[layer]);
     if (with_moments) add_moments(r, layer, memory);
     finish(r, w, atoms[layer], sums, x);
-    if (with_moments) moments.mix(r.begin, r.size(), layer, x.get(), moment_scratch(r, memory));
+    if (with_moments) moments.update(r.begin, r.size(), layer, x.get(), moment_scratch(r, memory));
     if (layer + 1 < a.atom_layers) return prepare_layer(r, layer + 1);
     multiply<T>({x + r.begin * F, F, F, weights.hidden, F, hidden + r.begin * F, F, weights.hidden_bias}, r.size());
     for (int64_t i = r.begin; i < r.end; ++i) {
@@ -299,11 +299,9 @@ class Smooth {
   // The moments of a block's atoms: into what SiLU reads, and along their edges for the next layer's gates.
   void add_moments(Range r, int64_t layer, Memory& memory) {
     T* const scratch = moment_scratch(r, memory);
-    for (int64_t i = r.begin; i < r.end; ++i) {
-      moments.sum(i, layer, radial.get(), weight.get(), scratch);
-      moments.add_products(i, layer, atoms[layer].inner + i * F, scratch);
-      if (layer + 1 < a.atom_layers) moments.along_edges(i, layer + 1, scratch);
-    }
+    moments.sum(r.begin, r.size(), layer, radial.get(), weight.get(), scratch);
+    moments.add_products(r.begin, r.size(), layer, atoms[layer].inner + r.begin * F, scratch);
+    if (layer + 1 < a.atom_layers) moments.along_edges(r.begin, r.size(), layer + 1, scratch);
   }
 
   T* moment_scratch(Range r, Memory& memory) const {
@@ -361,10 +359,10 @@ class Smooth {
   // From the derivative of the atoms' states after a layer to that of what its SiLU read, and of its sums.
   void state_back(Range r, int64_t layer, Memory& memory) {
     T* const scratch = with_moments ? moment_scratch(r, memory) : nullptr;
-    if (with_moments) moments.mix_back(r.begin, r.size(), layer, d_x.get(), scratch);
+    if (with_moments) moments.update_back(r.begin, r.size(), layer, d_x.get(), scratch);
     finish_back(r, weights.atom[layer].convolution, atoms[layer], d_x, memory);
     if (!with_moments) return;
-    for (int64_t i = r.begin; i < r.end; ++i) moments.products_back(i, layer, atoms[layer].inner + i * F, scratch);
+    moments.products_back(r.begin, r.size(), layer, atoms[layer].inner + r.begin * F, scratch);
   }
 
   // From the derivative of a state to those of `inner`, in its place, and of the gated sum.
@@ -382,10 +380,17 @@ class Smooth {
     const Convolution<T>& w = weights.atom[layer].convolution;
     T* const d_nodes = memory.sums.rows(r.size(), 4 * F);
     T* const d_bonds = memory.bonds.rows(rows.size(), F);
+    T* const scratch = with_moments ? moment_scratch(r, memory) : nullptr;
+    if (with_moments && layer > 0) moments.hand_out(r.begin, r.size(), layer, scratch);
     for (int64_t i = r.begin; i < r.end; ++i) {
       T* const d_node = d_nodes + (i - r.begin) * 4 * F;
-      atom_back(i, layer, d_node, d_bonds - rows.begin * F, memory);
+      atom_back(i, r, layer, d_node, d_bonds - rows.begin * F, memory, scratch);
       std::copy_n(atoms[layer].inner + i * F, F, d_node + 3 * F);
+    }
+    if (with_moments && layer > 0) {
+      const int64_t row = r.size() * moments.S * 2 * F;
+      moments.hand_back(r.begin, r.size(), layer, scratch + row);
+      moments.send_back(r.begin, r.size(), layer, scratch + 2 * row, d_x.get());
     }
     if (layer > 0)
       multiply<T>({d_nodes, 4 * F, 4 * F, w.projections_t, F, d_x + r.begin * F, F, nullptr, true}, r.size());
@@ -399,7 +404,7 @@ class Smooth {
       first_bonds_back(rows, memory);
   }
 
-  void atom_back(int64_t i, int64_t layer, T* d_node, T* d_bonds, Memory& memory) {
+  void atom_back(int64_t i, Range r, int64_t layer, T* d_node, T* d_bonds, Memory& memory, T* scratch) {
     const Convolution<T>& w = weights.atom[layer].convolution;
     const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
     T *const gates = memory.gates.rows(5 * n, F), *const mirrored = gates + n * F, *const d_gates = gates + 2 * n * F;
@@ -419,7 +424,7 @@ class Smooth {
                                               weight[begin + k], d_node, d_node, d_gates + k * F,
                                               d_both + k * 2 * F + F);
     }
-    if (with_moments) moments_back(i, layer, d_gates, d_both, memory);
+    if (with_moments) moments_back(i, r, layer, d_gates, d_both, scratch);
     multiply<T>({d_gates, F, F, w.gates_t, R, d_radial + begin * R, R, nullptr, true}, n);
     for (int64_t k = 0; k < n; ++k) {
       const int64_t l = g.line_of[begin + k];
@@ -435,14 +440,17 @@ class Smooth {
     }
   }
 
-  void moments_back(int64_t i, int64_t layer, const T* d_gates, T* d_both, Memory& memory) {
-    T* const scratch = moment_scratch({i, i + 1}, memory);
+  // One atom of a block that begins at `first`; `scratch` begins with rows of the block's atoms: P, dP, d_values.
+  void moments_back(int64_t i, Range r, int64_t layer, const T* d_gates, T* d_both, T* scratch) {
+    const int64_t n = g.starts[i + 1] - g.starts[i], row = moments.S * 2 * F, k = i - r.begin;
+    T *const P = scratch, *const dP = P + r.size() * row, *const d_values = dP + r.size() * row;
+    T* const rest = d_values + r.size() * moments.C;
     if (layer > 0) {
-      for (int64_t k = 0; k < g.starts[i + 1] - g.starts[i]; ++k) std::copy_n(d_gates + k * F, F, d_both + k * 2 * F);
-      moments.gates_back(i, layer, d_both, scratch);
+      for (int64_t e = 0; e < n; ++e) std::copy_n(d_gates + e * F, F, d_both + e * 2 * F);
+      moments.gates_back(i, d_both, P + k * row, dP + k * row, rest);
     }
-    moments.sum_back(i, layer, radial.get(), weight.get(), d_radial.get(), d_weight.get(),
-                     layer > 0 ? d_x.get() : nullptr, scratch);
+    moments.sum_back(i, layer, radial.get(), weight.get(), d_radial.get(), d_weight.get(), d_values + k * moments.C,
+                     rest);
   }
 
   void lines_back(Range r, int64_t layer, Memory& memory) {
