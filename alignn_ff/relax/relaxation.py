@@ -23,7 +23,9 @@ from alignn_ff.relax.result import RelaxResult, RelaxStep
 from alignn_ff.relax.setup import Relaxation
 from alignn_ff.relax.state import RelaxState, put_back, write_state
 from alignn_ff.runs.model_record import describe_model
-from alignn_ff.trajectory.extended_xyz import RecordFile, bare_copy, frame_text
+from alignn_ff.trajectory.extended_xyz import frame_text
+from alignn_ff.trajectory.frame_copy import bare_copy
+from alignn_ff.trajectory.record_file import RecordFile
 
 StepObserver = Callable[[RelaxStep], None]
 
