@@ -25,7 +25,8 @@ def chosen_copy(atoms: Atoms, quantities: Sequence[QuantityName]) -> Atoms:
     """Copy of a structure with its energy and the chosen quantities, as far as they were computed."""
     chosen = [QUANTITIES[name] for name in quantities]
     copy = bare_copy(atoms, results=("energy", *(row.result for row in chosen if row.result is not None)))
-    arrays = {row.array for row in QUANTITIES.values()} - {row.array for row in chosen} - {None}
-    for name in arrays & copy.arrays.keys():
-        del copy.arrays[name]
+    kept = {row.array for row in chosen}
+    for row in QUANTITIES.values():
+        if row.array is not None and row.array not in kept:
+            copy.arrays.pop(row.array, None)
     return copy

@@ -4,8 +4,8 @@ de Buyl, Colberg and Höfling, Comput. Phys. Commun. 185, 1546 (2014).
 
 HDF5 files are not safe against a crash. Therefore frames wait in memory and are appended at checkpoints. The file is
 open only while frames are appended, in HDF5's single-writer mode, whose order of writes keeps it readable. A killed
-process leaves a file that opens as usual and ends with the last checkpoint. A process that is killed while it appends leaves a
-file that opens with ``swmr=True`` and that a restart rewrites.
+process leaves a file that opens as usual and ends with the last checkpoint. If it is killed while it appends, the file
+opens with ``swmr=True``, and a restart rewrites it.
 """
 
 import os
@@ -190,7 +190,8 @@ def _append(path: Path, frames: Sequence[dict[str, NDArray[np.float64]]], clock:
         for name in frames[0]:
             _extend(file[name]["value"], first, np.array([frame[name] for frame in frames]))
         _extend(file[CLOCK]["time"], first, np.array([time for _, time in clock]))
-        _extend(file[CLOCK]["step"], first, np.array([step for step, _ in clock]))  # last: the number of steps is the number of frames
+        # steps last: their number is the number of frames
+        _extend(file[CLOCK]["step"], first, np.array([step for step, _ in clock]))
 
 
 def _extend(dataset: "h5py.Dataset", first: int, rows: NDArray[Any]) -> None:

@@ -53,8 +53,9 @@ class Quantity:
         """The value in H5MD; NaN where the calculator did not compute it."""
         if self.value is not None:
             return self.value(snapshot)
-        shape = self.full_shape(len(snapshot.atoms))
-        return np.asarray(results_of(snapshot.atoms).get(self.result, np.full(shape, np.nan)), dtype=np.float64)
+        found = None if self.result is None else results_of(snapshot.atoms).get(self.result)
+        missing = np.full(self.full_shape(len(snapshot.atoms)), np.nan)
+        return missing if found is None else np.asarray(found, dtype=np.float64)
 
     def put_into(self, atoms: Atoms, results: dict[str, Any], value: FloatArray) -> None:
         """Add a value from H5MD to the arrays of a structure, or to its results; a missing one is left out."""

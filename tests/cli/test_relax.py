@@ -17,9 +17,7 @@ from ase.build import bulk
 from ase.constraints import FixAtoms
 
 from alignn_ff import checkpoint
-from alignn_ff.cli.relax import CELL_WORDS
 from alignn_ff.relax import read_state
-from alignn_ff.relax.strain import CELL_MODES
 from alignn_ff.trajectory import read_trajectory
 from tests.support.command_line import CommandLine
 from tests.support.tiny_models import tiny_header, tiny_model
@@ -59,10 +57,6 @@ def test_cell_may_stand_alone_or_name_a_mode(
     )
     assert result.code == 0, result.stderr
     assert json.loads(Path("POSCAR-relaxed.json").read_text())["config"]["relax_cell"] == mode
-
-
-def test_the_command_line_knows_every_mode_of_the_cell() -> None:
-    assert set(CELL_WORDS) == {"none", *CELL_MODES}
 
 
 def test_selective_dynamics_of_a_poscar_is_obeyed_and_kept(

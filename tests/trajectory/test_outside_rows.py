@@ -67,7 +67,7 @@ def test_a_format_from_outside_is_written_read_and_analysed(toy_files: MDFiles) 
     assert [frame.info["time_fs"] for frame in frames] == [2.0 * number for number in range(7)]
     analysis = analyze(toy_files.trajectory, config=AnalysisConfig(observables=("thermo", "rdf")))
     np.testing.assert_allclose(
-        analysis.findings["thermo"].tables["thermo"]["potential_eV"], [f.get_potential_energy() for f in frames]
+        analysis.results["thermo"].tables["thermo"]["potential_eV"], [f.get_potential_energy() for f in frames]
     )
 
 
