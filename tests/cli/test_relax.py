@@ -94,7 +94,7 @@ def test_a_restart_with_another_model_is_refused(
     checkpoint.save(model, header, tiny_model(header).state_dict())
     result = command_line("relax", "--restart", "POSCAR-relaxed-restart.json")
     assert result.code == 2
-    assert "another model" in result.stderr
+    assert "different model" in result.stderr
 
 
 def test_a_signal_leaves_everything_written_and_marked(structure: Path, si_model_file: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_not_a_temporary_file(
         ("relax", "which structure?"),
         ("relax POSCAR --cell=sideways", "relax_cell is 'sideways'"),
         ("relax POSCAR --cell sideways", "relax_cell is 'sideways'"),
-        ("relax POSCAR --cell slab", "no slab"),
+        ("relax POSCAR --cell slab", "not a slab"),
         ("relax POSCAR --pressure 3", "needs a volume"),
         ("relax POSCAR --symmetry", "FixAtoms"),
         ("relax POSCAR --symprec 0", "symmetry_tolerance_A is 0.0"),
