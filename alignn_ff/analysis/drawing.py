@@ -84,10 +84,12 @@ def curves(x: FloatArray, table: Table, names: dict[str, str]) -> tuple[Curve, .
 
 
 def against(x: str, *, x_label: str, y_label: str) -> Callable[[Table], Drawing]:
-    """The drawing of all columns of a table against one of them, labelled by the names of the columns."""
+    """The drawing of all columns of a table against one of them, labelled by their names if there are several."""
 
     def draw(table: Table) -> Drawing:
         names = {name: label for name, label in columns(table).items() if name != x}
+        if len(names) == 1:
+            names = dict.fromkeys(names, "")
         return Drawing((Panel(curves(table[x], table, names), x_label, y_label),))
 
     return draw

@@ -1,4 +1,4 @@
-"""Relaxation: move atoms, and the cell if asked, until no force exceeds a limit.
+"""Relaxation: move atoms, and the cell if chosen, until no force exceeds a limit.
 
 In: a structure, a calculator, a :class:`RelaxConfig`. Out: a :class:`RelaxResult`. The optimisers are ASE's.
 """

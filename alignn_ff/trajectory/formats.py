@@ -13,7 +13,8 @@ from ase import Atoms
 from alignn_ff.choices import KeyOf
 from alignn_ff.trajectory.ase_traj import TrajFile, iterate_traj
 from alignn_ff.trajectory.extended_xyz import ExtxyzFile, iterate_extxyz
-from alignn_ff.trajectory.h5md import H5MDFile, iterate_h5md
+from alignn_ff.trajectory.h5md import H5MDFile
+from alignn_ff.trajectory.h5md_reading import iterate_h5md
 from alignn_ff.trajectory.quantities import QuantityName
 from alignn_ff.trajectory.snapshot import Snapshot
 

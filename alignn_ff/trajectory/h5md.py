@@ -9,18 +9,18 @@ opens with ``swmr=True``, and a restart rewrites it.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
-from alignn_ff.errors import ConfigError, OutputError, StructureError
+from alignn_ff.errors import OutputError
 from alignn_ff.io import atomic_write
-from alignn_ff.trajectory.h5md_layout import BOX, CHUNK_BYTES, CLOCK, PARTICLES, elements, lay_out, quantities_in
+from alignn_ff.trajectory.h5md_layout import BOX, CHUNK_BYTES, CLOCK, elements, lay_out, quantities_in
+from alignn_ff.trajectory.h5md_reading import frame_of, need_h5py, open_h5md
 from alignn_ff.trajectory.quantities import QUANTITIES, QuantityName
 from alignn_ff.trajectory.record_file import disk_failed
 from alignn_ff.trajectory.snapshot import Snapshot
@@ -100,49 +100,6 @@ class H5MDFile:
             raise disk_failed(self._path, error) from error
 
 
-def need_h5py() -> None:
-    """Make sure that HDF5 can be written.
-
-    Raises:
-        ConfigError: h5py is not installed.
-    """
-    try:
-        import h5py  # noqa: F401
-    except ImportError as error:
-        raise ConfigError("the format h5md needs h5py; install it with `pip install 'alignn-ff[hdf5]'`") from error
-
-
-def iterate_h5md(path: Path) -> Iterator[Atoms]:
-    """Frames of an H5MD file that this package wrote, one at a time.
-
-    Raises:
-        StructureError: the file is not HDF5, or was not written by this package.
-    """
-    need_h5py()
-    try:
-        file = _open_to_read(path)
-    except OSError as error:
-        raise StructureError(f"cannot read {path} as HDF5: {error}") from error
-    with file:
-        if PARTICLES not in file:
-            raise StructureError(f"{path} has no {PARTICLES}, which H5MD files of this package have")
-        for index in range(len(file[CLOCK]["step"])):
-            yield _frame(file, index)
-
-
-def _frame(file: "h5py.File", index: int) -> Atoms:
-    particles = file[PARTICLES]
-    pbc = [text == "periodic" for text in particles["box"].attrs["boundary"]]
-    atoms = Atoms(particles["species"][()], particles["position/value"][index], cell=file[BOX]["value"][index], pbc=pbc)
-    atoms.set_masses(particles["mass"][()])
-    atoms.info = {"step": int(file[CLOCK]["step"][index]), "time_fs": float(file[CLOCK]["time"][index])}
-    results: dict[str, Any] = {"energy": float(file["observables/potential_energy/value"][index])}
-    for row in (QUANTITIES[name] for name in quantities_in(file)):
-        row.put_into(atoms, results, file[row.element]["value"][index])
-    atoms.calc = SinglePointCalculator(atoms, **results)
-    return atoms
-
-
 def _values(snapshot: Snapshot, quantities: Sequence[QuantityName]) -> dict[str, NDArray[np.float64]]:
     """Path in the file → value of one frame."""
     atoms = snapshot.atoms
@@ -200,16 +157,6 @@ def _extend(dataset: "h5py.Dataset", first: int, rows: NDArray[Any]) -> None:
     dataset.flush()
 
 
-def _open_to_read(path: Path) -> "h5py.File":
-    """A file to read from, whether it was closed properly or not."""
-    import h5py
-
-    try:
-        return h5py.File(path, "r")
-    except OSError:
-        return h5py.File(path, "r", libver="latest", swmr=True)
-
-
 def _cut(path: Path, keep: int) -> None:
     """Rewrite a file with only its first frames.
 
@@ -218,12 +165,12 @@ def _cut(path: Path, keep: int) -> None:
     """
     import h5py
 
-    with _open_to_read(path) as old:
+    with open_h5md(path) as old:
         present = len(old[CLOCK]["step"])
         if present < keep:
             raise OutputError(f"{path} holds {present} frames, fewer than the {keep} of the restart file")
         with atomic_write(path) as temporary, h5py.File(temporary, "w", libver="latest") as new:
-            lay_out(new, _frame(old, 0), quantities_in(old))
+            lay_out(new, frame_of(old, 0), quantities_in(old))
             for name in elements(new):
                 _copy_rows(old[name]["value"], new[name]["value"], keep)
             for name in ("step", "time"):

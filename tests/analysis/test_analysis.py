@@ -92,7 +92,7 @@ def test_without_times_only_what_needs_them_is_left_out(measure: Measure) -> Non
         measure(frames, frame_fs=None, observables=["msd"])
 
 
-def test_what_is_no_trajectory_is_refused(tmp_path: Path) -> None:
+def test_files_that_are_not_trajectories_are_refused(tmp_path: Path) -> None:
     path = trajectory(tmp_path)
     frames = ase.io.read(path, ":")
     ase.io.write(tmp_path / "changed.extxyz", [*frames[:3], frames[3][:5]])

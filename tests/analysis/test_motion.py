@@ -39,7 +39,7 @@ def test_atoms_that_vibrate_about_their_places_do_not_diffuse(measure: Measure) 
     assert summary.results["msd"].summary["Ar"]["is_diffusive"] is False  # type: ignore[index]
 
 
-def test_a_drift_of_the_whole_box_is_no_diffusion_unless_it_is_kept(measure: Measure) -> None:
+def test_a_drift_of_the_whole_box_is_not_diffusion_unless_it_is_kept(measure: Measure) -> None:
     times = np.arange(60.0)[:, None, None]
     frames = moving(np.random.default_rng(0).uniform(0, 10, (5, 3)) + 0.2 * times)
     still = measure(frames, observables=["msd"]).results["msd"].tables["msd"]
@@ -77,7 +77,7 @@ def test_harmonic_oscillators_ring_at_their_frequencies(with_velocities: bool, m
     assert result.summary["velocities"] == ("of the file" if with_velocities else "between frames")
 
 
-def test_frames_too_far_apart_for_the_spectrum_are_said(measure: Measure) -> None:
+def test_a_spectrum_of_frames_too_far_apart_is_marked(measure: Measure) -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.01, (200, 4, 3))
     result = measure(moving(5 + 0 * noise, noise), observables=["vdos"]).results["vdos"]

@@ -28,7 +28,7 @@ def test_errors_of_correlated_noise_are_those_of_its_independent_samples() -> No
     assert np.std([one.mean for one in found]) == pytest.approx(exact, rel=0.5)
 
 
-def test_independent_noise_needs_no_blocks_and_a_short_series_says_so() -> None:
+def test_independent_noise_needs_no_blocks_and_a_short_series_is_unreliable() -> None:
     noise = np.random.default_rng(0).normal(size=4096)
     assert average(noise).stderr == pytest.approx(1 / 64, rel=0.1)
     assert not average(correlated(np.random.default_rng(1), 40, 20.0)).reliable

@@ -1,4 +1,4 @@
-"""Laws of relaxing cells: what each mode holds, pressure, symmetry; and of stopping and going on."""
+"""Laws of relaxing cells: what each mode keeps, pressure, symmetry; and of stopping and resuming."""
 
 import json
 from pathlib import Path
@@ -228,12 +228,12 @@ def test_a_smooth_valley_costs_lbfgs_one_evaluation_a_step() -> None:
     assert type(lbfgs(atoms)).__mro__[1].__name__ == "LBFGS"
 
 
-# stopping and going on
+# stopping and resuming
 
 
 @pytest.mark.parametrize("mode", ["none", "free"])
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
-def test_a_relaxation_goes_on_to_the_same_bits(optimizer: OptimizerName, mode: CellModeName, tmp_path: Path) -> None:
+def test_a_relaxation_resumes_to_the_same_bits(optimizer: OptimizerName, mode: CellModeName, tmp_path: Path) -> None:
     break_at = 5
     start = distorted()
     start.set_constraint(FixAtoms([2]))
@@ -274,7 +274,7 @@ def test_symmetry_survives_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["junk", "{}", '{"format": "other", "version": 1}', "[1]"])
-def test_a_file_that_is_no_restart_file_is_refused(content: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_restart_file_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(content)
     with pytest.raises(ConfigError, match=r"s\.json"):
         read_state(tmp_path / "s.json")

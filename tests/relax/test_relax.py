@@ -138,7 +138,7 @@ def test_a_cell_that_cannot_relax_is_refused(atoms: Atoms, words: str) -> None:
 # what is refused
 
 
-def test_forces_that_are_no_numbers_stop_the_relaxation(copper: Atoms) -> None:
+def test_forces_that_are_not_numbers_stop_the_relaxation(copper: Atoms) -> None:
     class Broken(EMT):
         def calculate(self, *arguments: object, **settings: object) -> None:
             super().calculate(*arguments, **settings)
@@ -156,7 +156,7 @@ def test_forces_that_are_no_numbers_stop_the_relaxation(copper: Atoms) -> None:
         ({"optimizer": "bfgs"}, "optimizer is 'bfgs'.*'lbfgs', 'fire'"),
     ],
 )
-def test_a_config_that_is_not_allowed_says_why(settings: dict[str, object], words: str) -> None:
+def test_a_config_that_is_not_allowed_is_refused_with_the_reason(settings: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         RelaxConfig.model_validate(settings)
 
