@@ -85,7 +85,7 @@ def analyze(
             observable.add(frame)
         if on_frame is not None:
             on_frame(frame.number + 1, len(clock.chosen))
-    results = {name: observable.result() for name, observable in observables.items()}
+    results = {name: _as_declared(name, observable.result()) for name, observable in observables.items()}
     logger.info("%s: %d frames analysed", trajectory, len(clock.chosen))
     return Analysis(trajectory, config, clock, atoms, results, left_out)
 
@@ -106,3 +106,16 @@ def _impossible(config: AnalysisConfig, context: Context) -> dict[ObservableName
     if left_out and (chosen or len(left_out) == len(config.observables)):
         raise ConfigError("; ".join(f"no {name}: {reason}" for name, reason in left_out.items()))
     return left_out
+
+
+def _as_declared(name: ObservableName, result: ObservableResult) -> ObservableResult:
+    """A result, after a check that its row declares the files for it."""
+    row = OBSERVABLES[name]
+    undeclared = [*(result.tables.keys() - row.tables.keys())]
+    undeclared += ["a structure"] if result.structure is not None and not row.gives_structure else []
+    if undeclared:
+        raise TypeError(
+            f"the observable {name!r} gives {', '.join(undeclared)}, which its row does not declare; its tables are "
+            f"{', '.join(row.tables) or 'none'}, and gives_structure is {row.gives_structure}"
+        )
+    return result

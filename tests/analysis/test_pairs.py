@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc100, molecule
+from ase.neighborlist import neighbor_list
 
 from alignn_ff.analysis.observables.pairs import pairs_within
 from tests.support.trajectories import Measure, box
@@ -96,3 +97,22 @@ def test_bonds_of_each_pair_have_their_own_length(measure: Measure) -> None:
     assert (summary["O"]["mean_to"], summary["H"]["mean_to"]) == ({"H": 2, "O": 0}, {"H": 0, "O": 1})  # type: ignore[index]
     assert found["angles"].summary["O"]["mean_deg"] == pytest.approx(water[0].get_angle(1, 0, 2))  # type: ignore[index]
     assert found["angles"].summary["H"]["n_angles"] == 0  # type: ignore[index]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pairs_of_any_cell_are_those_of_ase(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cell = rng.normal(size=(3, 3)) + np.diag([4.0, 5.0, -6.0 if seed % 2 else 6.0])
+    pbc = (True, True, True) if seed < 4 else rng.random(3) < 0.5
+    atoms = Atoms("Ar5", rng.uniform(-9, 9, (5, 3)), cell=cell, pbc=pbc)
+    found = pairs_within(atoms, 7.0)
+    first, second, distance, vector = neighbor_list("ijdD", atoms, 7.0)
+    assert (np.diff(found.first) >= 0).all()
+    order, expected = (np.lexsort((d.round(8), j, i)) for i, j, d in (found[:3], (first, second, distance)))
+    np.testing.assert_array_equal(found.second[order], second[expected])
+    np.testing.assert_allclose(found.distance[order], distance[expected], atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(found.vector, axis=1), found.distance, atol=1e-9)
+    np.testing.assert_allclose(found.vector.sum(axis=0), vector.sum(axis=0), atol=1e-7)
+    moved = atoms.positions[found.first] + found.vector - atoms.positions[found.second]
+    shifts = moved @ np.linalg.inv(cell)
+    np.testing.assert_allclose(shifts, np.round(shifts), atol=1e-8)
