@@ -37,14 +37,14 @@ def test_commands_and_options_exist(command_line: CommandLine) -> None:
 
 
 def test_python_names_exist() -> None:
-    from alignn_ff import AlignnCalculator, load_potential, md, zoo
+    from alignn_ff import AlignnCalculator, load_potential, md, relax, zoo
     from alignn_ff.graph import AtomicGraph, GraphRecipe, build_graph, edge_vectors, system_from_atoms
     from alignn_ff.predictor import load_predictor
 
     for name in (AlignnCalculator, load_potential, load_predictor, AtomicGraph, GraphRecipe, build_graph, edge_vectors):
         assert name.__name__ in PAGE
     assert system_from_atoms.__name__ in PAGE
-    for room, word in ((zoo, "fetch"), (md, "relax"), (md, "run_md")):
+    for room, word in ((zoo, "fetch"), (relax, "relax"), (md, "run_md")):
         assert hasattr(room, word)
         assert f"{word}" in PAGE
 
