@@ -9,8 +9,10 @@ import argparse
 import json
 from pathlib import Path
 
+from figures import StructureCurves, structure_comparison
+
 from alignn_ff.analysis import Analysis, AnalysisConfig, analyze
-from alignn_ff.plots import StructureCurves, save_figure, structure_comparison
+from alignn_ff.plots import save_figure
 
 LITERATURE = {
     "liquid": ((2.45, 5.5), (5.0, 6.3)),  # Waseda et al. 1995; Higuchi et al. 2005
@@ -35,7 +37,7 @@ def main() -> None:
 
 
 def measure(path: Path, stretch: str, name: str) -> Analysis:
-    """All observables but the vibrations, which these runs write too few frames for."""
+    """All observables except the vibrations, which need more frames than these runs write."""
     observables = ("thermo", "rdf", "coordination", "angles", "msd")
     start, end = (float(time) for time in stretch.split(":"))
     config = AnalysisConfig(observables=observables, from_fs=start, to_fs=end, bond_A=BOND_A[name], n_blocks=3)
@@ -44,7 +46,7 @@ def measure(path: Path, stretch: str, name: str) -> Analysis:
 
 def curves(name: str, analysis: Analysis) -> StructureCurves:
     """What the figure shows of one run."""
-    tables = [analysis.findings[kind].tables[kind] for kind in ("rdf", "angles", "coordination")]
+    tables = [analysis.results[kind].tables[kind] for kind in ("rdf", "angles", "coordination")]
     return StructureCurves(*tables, *LITERATURE[name])
 
 

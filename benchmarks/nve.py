@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 from ase.build import bulk
+from figures import energy_conservation
 
 from alignn_ff import AlignnCalculator
 from alignn_ff.md import MDConfig, Snapshot, run_md
 from alignn_ff.md.run.drift import BlockMeans
-from alignn_ff.plots import energy_conservation, save_figure
+from alignn_ff.plots import save_figure
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from ase.build import bulk
+from figures import cost_per_atom
 from turns import CLOCKS, take_turns, write_report
 
 from alignn_ff import load_potential
@@ -20,7 +21,7 @@ from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.execution import BACKENDS, Limits
 from alignn_ff.execution.forecast import forecast_bytes
 from alignn_ff.graph import VerletSkin, build_graph, graph_size
-from alignn_ff.plots import cost_per_atom, save_figure
+from alignn_ff.plots import save_figure
 
 
 def main() -> None:

@@ -1,22 +1,36 @@
-"""Analysis of trajectories: what a run says about structure, thermodynamics, diffusion and vibrations."""
+"""Analysis of trajectories: structure, thermodynamics, diffusion and vibrations."""
 
-from alignn_ff.analysis.config import EVERYTHING, AnalysisConfig, ObservableName
+from alignn_ff.analysis.config import AnalysisConfig
+from alignn_ff.analysis.context import Context
+from alignn_ff.analysis.drawing import Curve, Drawing, Panel, against
 from alignn_ff.analysis.files import AnalysisFiles, analysis_files, write_analysis
-from alignn_ff.analysis.finding import Finding, Table
-from alignn_ff.analysis.frames import iterate_frames
-from alignn_ff.analysis.run import OBSERVABLES, Analysis, analyze
+from alignn_ff.analysis.frames import Frame, iterate_frames
+from alignn_ff.analysis.observable import Observable, bond_lengths, regular_times, several_atoms
+from alignn_ff.analysis.result import Accumulator, ObservableResult, Table
+from alignn_ff.analysis.run import Analysis, analyze
+from alignn_ff.analysis.table import OBSERVABLES, ObservableName
 
 __all__ = [
-    "EVERYTHING",
     "OBSERVABLES",
+    "Accumulator",
     "Analysis",
     "AnalysisConfig",
     "AnalysisFiles",
-    "Finding",
+    "Context",
+    "Curve",
+    "Drawing",
+    "Frame",
+    "Observable",
     "ObservableName",
+    "ObservableResult",
+    "Panel",
     "Table",
+    "against",
     "analysis_files",
     "analyze",
+    "bond_lengths",
     "iterate_frames",
+    "regular_times",
+    "several_atoms",
     "write_analysis",
 ]

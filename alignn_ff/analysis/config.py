@@ -1,45 +1,16 @@
-"""What a user chooses for the analysis of a trajectory: frozen, closed, each field with its unit."""
+"""What a user chooses for the analysis of a trajectory: the observables, and how they are computed."""
 
-from typing import Final, Literal, get_args
+from pydantic import Field
 
-from pydantic import Field, model_validator
-
-from alignn_ff.errors import ConfigError
-from alignn_ff.runs.config import RunConfig
-
-ObservableName = Literal["thermo", "rdf", "coordination", "angles", "msd", "vdos", "mean"]
-
-EVERYTHING: Final[tuple[ObservableName, ...]] = get_args(ObservableName)
+from alignn_ff.analysis.settings import ObservableSettings
+from alignn_ff.analysis.table import OBSERVABLES, ObservableName
 
 
-class AnalysisConfig(RunConfig):
-    """What is measured on a trajectory, and how."""
+class AnalysisConfig(ObservableSettings):
+    """What is computed from a trajectory, and how."""
 
-    observables: tuple[ObservableName, ...] = Field(EVERYTHING, min_length=1, description="what is measured")
-    from_fs: float = Field(0.0, ge=0, description="time that is left out at the beginning, as equilibration, fs")
-    to_fs: float | None = Field(None, gt=0, description="time after which frames are left out, fs; None: the end")
-    every: int = Field(1, ge=1, description="use every so many frames")
-    frame_time_fs: float | None = Field(
-        None, gt=0, description="time between frames in the file, fs; None: as the frames say"
+    observables: tuple[ObservableName, ...] = Field(
+        default_factory=lambda: tuple(OBSERVABLES),
+        min_length=1,
+        description="what is computed; without a choice, all that is possible",
     )
-    n_blocks: int = Field(5, ge=2, le=50, description="blocks in time, whose scatter gives the errors")
-    r_max_A: float | None = Field(None, gt=0, description="longest distance of the pair functions, Å; None: 6 to 12 Å")
-    bin_A: float = Field(0.02, gt=0, description="bin of the pair functions, Å")
-    bond_A: float | None = Field(
-        None, gt=0, description="longest bond for coordination and angles, Å; None: the first minimum of each g(r)"
-    )
-    angle_bin_deg: float = Field(1.0, gt=0, le=30, description="bin of the angles, degrees")
-    fit_from: float = Field(0.1, ge=0, lt=1, description="start of the line through the MSD, as part of a block")
-    fit_to: float = Field(0.5, gt=0, le=1, description="end of the line through the MSD, as part of a block")
-    window_fs: float | None = Field(
-        None, gt=0, description="length of the velocity autocorrelation, fs; None: 4000, or a quarter of the run"
-    )
-    keep_drift: bool = Field(False, description="leave the motion of the centre of mass in")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "AnalysisConfig":
-        if self.fit_from >= self.fit_to:
-            raise ConfigError(f"fit_from is {self.fit_from} and fit_to {self.fit_to}; the fit must end after it begins")
-        if self.to_fs is not None and self.to_fs <= self.from_fs:
-            raise ConfigError(f"from_fs is {self.from_fs} and to_fs {self.to_fs}; nothing lies between them")
-        return self

@@ -1,29 +1,17 @@
-"""Which files an analysis writes: a JSON summary, a CSV file for each set of curves, the mean structure, figures."""
+"""Which files an analysis writes: a JSON summary, a CSV file per table of curves, structures, figures."""
 
 import csv
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
-from alignn_ff.analysis.config import ObservableName
-from alignn_ff.analysis.finding import Table
+from alignn_ff.analysis.result import Table
 from alignn_ff.analysis.run import Analysis
+from alignn_ff.analysis.table import OBSERVABLES, ObservableName
 from alignn_ff.io import atomic_write, write_json, write_structure
-
-TABLES_OF: Final[dict[ObservableName, tuple[str, ...]]] = {
-    "thermo": ("thermo",),
-    "rdf": ("rdf",),
-    "coordination": ("coordination",),
-    "angles": ("angles",),
-    "msd": ("msd",),
-    "vdos": ("vdos", "vacf"),
-    "mean": (),
-}
-"""Observable → its sets of curves."""
 
 
 @dataclass(frozen=True)
@@ -32,62 +20,63 @@ class AnalysisFiles:
 
     Attributes:
         summary: JSON.
-        tables: set of curves → CSV.
-        figures: set of curves → figure; empty if none are wanted.
-        structure: the mean structure, extended XYZ.
+        tables: table of curves → CSV.
+        figures: table of curves → figure; empty if figures are not wanted.
+        structures: observable → its structure, extended XYZ.
     """
 
     summary: Path
     tables: dict[str, Path]
     figures: dict[str, Path]
-    structure: Path
+    structures: dict[ObservableName, Path]
 
     @property
     def all(self) -> tuple[Path, ...]:
         """Every file that may be written."""
-        return (self.summary, *self.tables.values(), *self.figures.values(), self.structure)
+        return (self.summary, *self.tables.values(), *self.figures.values(), *self.structures.values())
 
 
 def analysis_files(
     trajectory: Path, observables: Iterable[ObservableName], *, prefix: Path | None = None, figures: str | None = "png"
 ) -> AnalysisFiles:
-    """Where an analysis of ``trajectory`` goes: names begin with ``prefix``, or "<stem>-analysis" here.
+    """Files for an analysis of ``trajectory``: names begin with ``prefix``, or with "<stem>-analysis" if it is None.
 
     Args:
         trajectory: the file.
-        observables: what is measured.
+        observables: what is computed.
         prefix: of the names.
         figures: format of the figures; None for none.
     """
     prefix = Path(f"{trajectory.stem}-analysis") if prefix is None else prefix
-    names = [table for observable in observables for table in TABLES_OF[observable]]
+    rows = {name: OBSERVABLES[name] for name in observables}
+    tables = [table for row in rows.values() for table in row.tables]
 
     def named(ending: str) -> Path:
         return prefix.with_name(prefix.name + ending)
 
     return AnalysisFiles(
         summary=named(".json"),
-        tables={name: named(f"-{name}.csv") for name in names},
-        figures={} if figures is None else {name: named(f"-{name}.{figures}") for name in names},
-        structure=named("-mean.extxyz"),
+        tables={name: named(f"-{name}.csv") for name in tables},
+        figures={} if figures is None else {name: named(f"-{name}.{figures}") for name in tables},
+        structures={name: named(f"-{name}.extxyz") for name, row in rows.items() if row.gives_structure},
     )
 
 
 def write_analysis(files: AnalysisFiles, analysis: Analysis) -> list[Path]:
-    """Write summary, curves and mean structure, each whole or not at all.
+    """Write summary, curves and structures, each file completely or not at all.
 
     Returns:
-        What was written.
+        The files that were written.
     """
     written = [files.summary]
     write_json(files.summary, analysis.to_json())
-    for finding in analysis.findings.values():
-        for name, table in finding.tables.items():
+    for observable, result in analysis.results.items():
+        for name, table in result.tables.items():
             _write_csv(files.tables[name], table)
             written.append(files.tables[name])
-        if finding.structure is not None:
-            write_structure(files.structure, finding.structure)
-            written.append(files.structure)
+        if result.structure is not None:
+            write_structure(files.structures[observable], result.structure)
+            written.append(files.structures[observable])
     return written
 
 

@@ -3,13 +3,29 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand
 
 from alignn_ff.cli.console import errors, stoppable
 from alignn_ff.cli.options import JsonOption, OverwriteOption
 from alignn_ff.errors import ConfigError
+
+ONLY: Final = "What is computed (default: all that is possible)"
+
+
+class AnalyzeCommand(TyperCommand):
+    """The command, whose help lists the rows of the table of observables."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Add the rows to the help of ``--only``, where the help is printed; called by click."""
+        from alignn_ff.analysis import OBSERVABLES
+
+        only = next(parameter for parameter in self.params if parameter.name == "only")
+        rows = "; ".join(f"{name}: {row.help}" for name, row in OBSERVABLES.items())
+        only.help = f"{ONLY}: {rows}."  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
 
 
 def analyze(
@@ -23,17 +39,18 @@ def analyze(
     ],
     only: Annotated[
         str | None,
-        typer.Option(
-            help="Of thermo,rdf,coordination,angles,msd,vdos,mean the ones wanted (default: all that is possible).",
-            show_default=False,
-        ),
+        typer.Option(metavar="NAME,NAME", help=ONLY, show_default=False),
     ] = None,
-    start: Annotated[float, typer.Option("--from", help="Leave out the time before, as equilibration, fs.")] = 0.0,
-    end: Annotated[float | None, typer.Option("--to", help="Leave out the time after, fs.", show_default=False)] = None,
+    start: Annotated[
+        float, typer.Option("--from", help="Leave out frames before this time, as equilibration, fs.")
+    ] = 0.0,
+    end: Annotated[
+        float | None, typer.Option("--to", help="Leave out frames after this time, fs.", show_default=False)
+    ] = None,
     every: Annotated[int, typer.Option(help="Use every so many frames.")] = 1,
     frame_time: Annotated[
         float | None,
-        typer.Option(help="Time between frames, fs, where the file does not say (.traj, XDATCAR).", show_default=False),
+        typer.Option(help="Time between frames, fs, for files without times (.traj, XDATCAR).", show_default=False),
     ] = None,
     bond: Annotated[
         float | None,
@@ -45,7 +62,7 @@ def analyze(
         float | None, typer.Option(help="Longest distance of g(r), Å (default: 6 to 12).", show_default=False)
     ] = None,
     bin_width: Annotated[float, typer.Option("--bin", help="Bin of g(r), Å.")] = 0.02,
-    blocks: Annotated[int, typer.Option(help="Blocks in time, whose scatter gives the errors.")] = 5,
+    blocks: Annotated[int, typer.Option(help="Blocks in time, from whose scatter errors are computed.")] = 5,
     window: Annotated[
         float | None,
         typer.Option(
@@ -53,9 +70,7 @@ def analyze(
             show_default=False,
         ),
     ] = None,
-    keep_drift: Annotated[
-        bool, typer.Option("--keep-drift", help="Leave the motion of the centre of mass in.")
-    ] = False,
+    keep_drift: Annotated[bool, typer.Option("--keep-drift", help="Keep the motion of the centre of mass.")] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -74,7 +89,7 @@ def analyze(
 
     from alignn_ff.analysis import AnalysisConfig, analysis_files, write_analysis
     from alignn_ff.analysis import analyze as run
-    from alignn_ff.runs import claim
+    from alignn_ff.io import claim
 
     chosen = {} if only is None else {"observables": tuple(word.strip() for word in only.split(","))}
     config = AnalysisConfig.model_validate(

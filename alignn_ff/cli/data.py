@@ -1,7 +1,6 @@
 """``alignn-ff data``: labelled data described, converted, split."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,10 +75,11 @@ def convert(
     additional_key: AdditionalKeyOption = None,
 ) -> None:
     """Convert labelled data: outputs of DFT codes (OUTCAR, vasprun.xml, …) and data sets into one file."""
+    from alignn_ff.io import claim
     from alignn_ff.train import read_records
     from alignn_ff.train.datasets import write_records
 
-    _refuse_existing([target], overwrite=overwrite)
+    claim([target], overwrite=overwrite)
     keys = data_keys(
         id_key=id_key,
         target_key=target_key,
@@ -115,12 +115,12 @@ def split(
 ) -> None:
     """Split data without leaks: the same structure is never in two parts, whatever its orientation or supercell."""
     from alignn_ff.data_checks import split_without_leaks
-    from alignn_ff.io import write_json
+    from alignn_ff.io import claim, write_json
     from alignn_ff.train import read_records
     from alignn_ff.train.datasets import write_records
 
     files = {name: output / f"{name}.{suffix}" for name in ("train", "val", "test")}
-    _refuse_existing(files.values(), overwrite=overwrite)
+    claim(files.values(), overwrite=overwrite)
     keys = data_keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
     records = read_records(data, keys)
     parts = split_without_leaks(
@@ -152,14 +152,6 @@ def _ratios(text: str) -> tuple[float, float, float]:
     if min(train, val, test) < 0 or not 0 < train + val + test <= 1 + 1e-9:
         raise ConfigError(f"--ratios is {text!r}; they must not be negative, and sum to 1 at most")
     return train, val, test
-
-
-def _refuse_existing(paths: Iterable[Path], *, overwrite: bool) -> None:
-    from alignn_ff.errors import DataError
-
-    there = [str(path) for path in paths if path.exists()]
-    if there and not overwrite:
-        raise DataError(f"{', '.join(there)} exists already; --overwrite replaces it")
 
 
 def _print_description(found: "Description") -> None:

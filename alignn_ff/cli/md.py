@@ -149,9 +149,8 @@ def md(
     """
     from alignn_ff.cli.inputs import load_calculator, parse_guards, parse_points, parse_supercell, read_stages
     from alignn_ff.cli.md_summary import print_md
-    from alignn_ff.io import read_structure
+    from alignn_ff.io import claim, read_structure
     from alignn_ff.md import GuardLimits, MDConfig, md_files, run_md
-    from alignn_ff.runs import claim
 
     limits = parse_guards(guard or (), off=no_guards)
     if restart is not None:

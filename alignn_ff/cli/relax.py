@@ -27,18 +27,20 @@ if TYPE_CHECKING:
 NOT_CONVERGED: Final = 3
 """Exit code of a relaxation that ran out of steps; its files are written all the same."""
 
-CELL_WORDS: Final = ("none", "free", "hydrostatic", "fixed-volume", "slab")
-
 
 class RelaxCommand(TyperCommand):
     """The command, with a ``--cell`` that may stand alone: click would take the word after it for its value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Write out what ``--cell`` and ``--no-cell`` are short for; called by click."""
+        if "--cell" in args:
+            from alignn_ff.relax.strain import CELL_MODES  # heavy
+
+            modes = set(CELL_MODES)
         written: list[str] = []
         for word, following in zip(args, [*args[1:], ""], strict=True):
             other = following.startswith("-") or not following or Path(following).exists()
-            bare = word == "--cell" and other and following not in CELL_WORDS
+            bare = word == "--cell" and other and following not in modes
             written.append({"--no-cell": "--cell=none"}.get(word, "--cell=free" if bare else word))
         return super().parse_args(ctx, written)
 
@@ -107,10 +109,9 @@ def relax(
     Ctrl-C or SIGTERM ends it after the step it is in, with everything written and marked.
     """
     from alignn_ff.cli.inputs import load_calculator
-    from alignn_ff.io import read_structure
+    from alignn_ff.io import check_format, claim, read_structure
     from alignn_ff.relax import RelaxConfig, relax_files
     from alignn_ff.relax import relax as run
-    from alignn_ff.runs import check_format, claim
 
     if restart is not None:
         _go_on(restart, structure, steps)

@@ -49,7 +49,7 @@ def _print_places(result: "RelaxResult", files: "RelaxFiles") -> None:
 
 
 def _has_risen(result: "RelaxResult") -> bool:
-    from alignn_ff.relax.optimizers import ENERGY_NOISE_EV
+    from alignn_ff.relax.ase_optimizers import ENERGY_NOISE_EV
 
     noise = ENERGY_NOISE_EV * float(len(result.atoms)) ** 0.5
     return bool(result.after.enthalpy_eV > result.before.enthalpy_eV + noise)
@@ -68,21 +68,21 @@ def _rows(result: "RelaxResult") -> list[Row]:
     if before.max_cell_force_eV_per_A is not None and after.max_cell_force_eV_per_A is not None:
         forces = (before.max_cell_force_eV_per_A, after.max_cell_force_eV_per_A)
         rows.append(("largest force on the cell, eV/Å", *(f"{force:.6f}" for force in forces)))  # type: ignore[arg-type]
-    return [*rows, *_extent_rows(result), *_symmetry_row(result)]
+    return [*rows, *_size_rows(result), *_symmetry_row(result)]
 
 
-def _extent_rows(result: "RelaxResult") -> list[Row]:
-    before, after = result.before.extent, result.after.extent
+def _size_rows(result: "RelaxResult") -> list[Row]:
+    before, after = result.before.size, result.after.size
     if before is None or after is None:
         return []
     rows: list[Row] = []
     if before.largest_stress is not None and after.largest_stress is not None:
-        title = f"largest stress, {before.measure.stress_unit}"
+        title = f"largest stress, {before.units.stress_unit}"
         rows.append((title, f"{before.largest_stress:.4f}", f"{after.largest_stress:.4f}"))
     if result.config.relax_cell != "none":
-        measure = before.measure
-        rows.append((f"{measure.size}, {measure.size_unit}", f"{before.size:.3f}", f"{after.size:.3f}"))
-        rows.append((f"{measure.size} change", "", f"{100.0 * (after.size / before.size - 1.0):+.3f} %"))
+        units = before.units
+        rows.append((f"{units.size}, {units.size_unit}", f"{before.size:.3f}", f"{after.size:.3f}"))
+        rows.append((f"{units.size} change", "", f"{100.0 * (after.size / before.size - 1.0):+.3f} %"))
     return rows
 
 

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from alignn_ff.cells import face_distances_A
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem
 from alignn_ff.graph.neighbors import FloatArray, complete_cell
 from alignn_ff.graph.recipe import GraphRecipe
@@ -74,9 +75,8 @@ class _Box(NamedTuple):
 def _box(system: AtomicSystem) -> _Box:
     pbc = system.pbc[0].cpu().numpy()
     cell = complete_cell(system.cell[0].detach().cpu().numpy(), pbc)
-    inverse = np.linalg.inv(cell)
-    fractional = np.asfortranarray(system.positions.detach().cpu().numpy() @ inverse)
-    return _Box(fractional, cell, pbc, 1.0 / np.linalg.norm(inverse, axis=0))
+    fractional = np.asfortranarray(system.positions.detach().cpu().numpy() @ np.linalg.inv(cell))
+    return _Box(fractional, cell, pbc, face_distances_A(cell))
 
 
 def _neighbor_distances(box: _Box, atom: int, cutoff: float) -> FloatArray:

@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 from alignn_ff.errors import ConfigError
 from alignn_ff.md.ensembles.stage import READS, SPECIAL_SETTINGS, Stage
 from alignn_ff.md.guards.limits import GuardLimits
-from alignn_ff.trajectory.quantities import FormatName, Quantity
+from alignn_ff.trajectory.formats import FormatName
+from alignn_ff.trajectory.quantities import QuantityName
 
 Repeats = Annotated[int, Field(ge=1)]
 
@@ -33,7 +34,7 @@ class MDConfig(Stage):
     formats: Annotated[tuple[FormatName, ...], Field(min_length=1)] = Field(
         ("extxyz",), description="formats of the trajectory"
     )
-    quantities: tuple[Quantity, ...] = Field(
+    quantities: tuple[QuantityName, ...] = Field(
         ("velocities", "forces", "stress"), description="what frames hold beside positions, cell and energy"
     )
     checkpoint_every: int = Field(1000, ge=1, description="most steps between restart files")

@@ -13,9 +13,9 @@ from alignn_ff.md.config import MDConfig
 from alignn_ff.md.restart.file import previous
 from alignn_ff.md.result import MDResult
 from alignn_ff.md.thermo_log import ThermoFile
-from alignn_ff.trajectory.extended_xyz import disk_failed, frame_text
-from alignn_ff.trajectory.formats import FORMATS, FrameFile
-from alignn_ff.trajectory.quantities import FormatName
+from alignn_ff.trajectory.extended_xyz import frame_text
+from alignn_ff.trajectory.formats import FORMATS, FormatName, FrameFile
+from alignn_ff.trajectory.record_file import disk_failed
 from alignn_ff.trajectory.snapshot import Snapshot
 
 
@@ -143,7 +143,7 @@ def _check_lengths(files: MDFiles, kept: Mapping[str, int]) -> None:
     for name, path in paths.items():
         empty = kept[name] == 0
         size = path.stat().st_size if path.is_file() else -1
-        in_bytes = name in ("log", "extxyz")
+        in_bytes = name == "log" or FORMATS[name].counts_bytes
         if size < (kept[name] if in_bytes else 1) and not empty:
             found = "is missing" if size < 0 else f"holds {size} bytes"
             raise OutputError(

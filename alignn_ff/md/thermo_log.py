@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from alignn_ff.trajectory.extended_xyz import RecordFile
+from alignn_ff.trajectory.record_file import RecordFile
 from alignn_ff.trajectory.snapshot import Snapshot
 
 COLUMNS: Final = (

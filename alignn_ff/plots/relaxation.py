@@ -1,4 +1,4 @@
-"""Figures of relaxation: how energy and forces went down."""
+"""Figures of relaxation: energy and forces over the steps."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from alignn_ff.relax import RelaxStep
 
 
 def convergence(steps: Sequence[RelaxStep], *, fmax_eV_per_A: float) -> Figure:
-    """Height above the lowest energy (enthalpy under pressure) and largest forces over the steps, both logarithmic."""
+    """Energy above its lowest value (enthalpy with a pressure) and largest forces over the steps, both logarithmic."""
     with house_style():
         figure = new_figure(3.4, 3.6)
         top, bottom = figure.subplots(2, 1, sharex=True)

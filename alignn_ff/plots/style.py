@@ -1,4 +1,4 @@
-"""How all figures look: column width of a journal, readable letters, colours that everyone can tell apart."""
+"""The style of all figures: column width of a journal, readable letters, colours for all kinds of colour vision."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -30,7 +30,7 @@ COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 
 
 def house_style() -> AbstractContextManager[None]:
-    """The style, for a while: figures are made and saved inside."""
+    """A context with the style, in which figures are made and saved."""
     settings: dict[Any, Any] = dict(STYLE)
     return mpl.rc_context(settings)
 
@@ -44,10 +44,10 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
 
 
 def check_figure(path: Path) -> None:
-    """Make sure that a figure can be written under this name: before the work, not after it.
+    """Make sure that a figure can be written under this name, before any work is done.
 
     Raises:
-        ConfigError: matplotlib knows no such format.
+        ConfigError: matplotlib does not have this format.
     """
     known = FigureCanvasAgg(Figure()).get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
@@ -55,6 +55,6 @@ def check_figure(path: Path) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure atomically, in the format that the file name tells."""
+    """Write a figure atomically, in the format of its suffix."""
     with house_style(), atomic_write(path) as temporary:
         figure.savefig(temporary)

@@ -11,7 +11,7 @@ from alignn_ff.io import write_json, write_structure
 from alignn_ff.relax.result import RelaxResult
 
 KEPT_SUFFIXES: Final = frozenset({".vasp", ".cif", ".xyz", ".extxyz", ".traj", ".xsf"})
-"""Formats in which a relaxed structure is written like its source; others become .vasp or .extxyz."""
+"""Formats in which a relaxed structure is written like its source; otherwise it is .vasp or .extxyz."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class RelaxFiles:
     Attributes:
         structure: relaxed.
         result: JSON, beside it.
-        restart: there if it did not converge.
-        trajectory, plot: the steps and a figure of them, if asked for.
+        restart: exists if it did not converge.
+        trajectory, plot: the steps and a figure of them; None if not wanted.
     """
 
     structure: Path
@@ -34,8 +34,8 @@ class RelaxFiles:
     @property
     def all(self) -> tuple[Path, ...]:
         """Every file that may be written."""
-        asked = (path for path in (self.trajectory, self.plot) if path is not None)
-        return (self.structure, self.result, self.restart, *asked)
+        wanted = (path for path in (self.trajectory, self.plot) if path is not None)
+        return (self.structure, self.result, self.restart, *wanted)
 
 
 def relax_files(
@@ -46,10 +46,10 @@ def relax_files(
     trajectory: Path | None = None,
     plot: Path | None = None,
 ) -> RelaxFiles:
-    """Where a relaxation of ``source`` goes: ``output``, or "<stem>-relaxed" in the current directory.
+    """Files for a relaxation of ``source``: ``output``, or "<stem>-relaxed" in the current directory.
 
     Raises:
-        ConfigError: two of them would be one file.
+        ConfigError: two of them have the same path.
     """
     default_suffix = ".vasp" if atoms.pbc.all() else ".extxyz"
     suffix = source.suffix if source.suffix in KEPT_SUFFIXES else default_suffix
@@ -65,6 +65,6 @@ def relax_files(
 
 
 def write_relaxation(files: RelaxFiles, result: RelaxResult) -> None:
-    """Write the relaxed structure and its JSON result, each whole or not at all."""
+    """Write the relaxed structure and its JSON result, each file completely or not at all."""
     write_structure(files.structure, result.atoms)
     write_json(files.result, result.to_json())

@@ -1,129 +1,22 @@
-"""ASE's optimisers as relaxation uses them: one table, and what each keeps from step to step.
+"""The optimisers of relaxation: one table, from a name to ASE's optimiser and the state that a restart needs."""
 
-LBFGS does not look at the energy, so here it goes back when a step led uphill. The line searches do look, and here they
-say so when they find nothing lower, instead of failing.
-"""
-
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-import numpy as np
 from ase import Atoms
 from ase.filters import Filter
-from ase.optimize import FIRE, LBFGS, BFGSLineSearch
+from ase.optimize import FIRE
 from ase.optimize.optimize import Optimizer
-from ase.optimize.precon import Exp, PreconLBFGS
+from ase.optimize.precon import Exp
 from matscipy.neighbours import neighbour_list
 
+from alignn_ff.choices import KeyOf
 from alignn_ff.errors import StructureError
-from alignn_ff.relax.config import OptimizerName
-
-MOST_HALVINGS: Final = 6
-ENERGY_NOISE_EV: Final = 1e-6
-"""Rises of the energy below this times √n_atoms are rounding."""
+from alignn_ff.relax.ase_optimizers import DownhillLBFGS, LineSearchBFGS, PreconditionedLBFGS
 
 DENSE_LIMIT: Final = 2000
-"""Most atoms for a dense Hessian: 3N × 3N float64 are 288 MB there, and a step costs N³."""
-
-
-class NoLowerEnergyError(Exception):
-    """A line search found no lower energy, down to rounding: the optimiser can do no more."""
-
-
-class DownhillLBFGS(LBFGS):
-    """LBFGS that never ends a step higher than the lowest energy so far: it halves the step, then starts afresh."""
-
-    def initialize(self) -> None:
-        """Prepare the memory; called by ASE."""
-        super().initialize()  # type: ignore[no-untyped-call]
-        self.lowest: float | None = None
-
-    def step(self, forces: Any = None) -> None:  # noqa: ARG002 - ASE's signature
-        """One step; called by ASE."""
-        value, start = self.optimizable.get_value(), self.optimizable.get_x()
-        gradient = self.optimizable.get_gradient()
-        self.lowest = value if self.lowest is None else min(self.lowest, value)
-        if self.r0 is not None and (start - self.r0) @ (gradient + self.f0) <= 0.0:
-            self._forget()  # a pair of negative curvature would turn the next step uphill
-        super().step()  # type: ignore[no-untyped-call]
-        noise = ENERGY_NOISE_EV * np.sqrt(self.optimizable.ndofs() / 3)
-        for halving in range(MOST_HALVINGS):
-            if self.optimizable.get_value() <= self.lowest + noise:
-                return
-            step = 0.5 * (self.optimizable.get_x() - start)
-            if halving == 1 or step @ gradient >= 0.0:
-                self._forget()
-                step = 0.5 * self.determine_step(-(self.state.H0 @ gradient))  # type: ignore[no-untyped-call]
-            self.optimizable.set_x(start + step)
-
-    def _forget(self) -> None:
-        """Drop the history; the last pair of position and force goes too."""
-        self.state.iteration, self.state.s, self.state.y, self.state.rho = 0, [], [], []
-
-
-class LineSearchBFGS(BFGSLineSearch):
-    """BFGS with a line search, started afresh when the search fails, and ended when that fails too."""
-
-    def step(self, gradient: Any = None) -> None:  # noqa: ARG002 - ASE's signature
-        """One step; called by ASE."""
-        start = self.optimizable.get_x()
-        for attempt in ("go on", "afresh"):
-            try:
-                with contextlib.redirect_stdout(io.StringIO()):  # ASE prints "skip update"
-                    super().step()  # type: ignore[no-untyped-call]
-            except RuntimeError as error:
-                self.optimizable.set_x(start)
-                self.reset()  # type: ignore[no-untyped-call]
-                self.alpha_k = None
-                if "LineSearch" not in str(error):
-                    raise
-                if attempt == "afresh":
-                    raise NoLowerEnergyError from error
-            else:
-                return
-
-
-class PreconditionedLBFGS(PreconLBFGS):
-    """LBFGS with the preconditioner of Packwood et al. (J. Chem. Phys. 144, 164109, 2016) and an Armijo search."""
-
-    def step(self, f: Any = None) -> None:  # noqa: ARG002 - ASE's signature
-        """One step; called by ASE."""
-        start = self._actual_atoms.get_positions()
-        try:
-            with warnings.catch_warnings(), quiet_search():
-                warnings.filterwarnings("ignore", message="Armijo linesearch failed", category=UserWarning)
-                warnings.filterwarnings("ignore", message="Cell length L", category=UserWarning)
-                super().step()  # type: ignore[no-untyped-call]
-        except RuntimeError as error:
-            if "linesearch" not in str(error):
-                raise
-            self._actual_atoms.set_positions(start)
-            raise NoLowerEnergyError from error
-
-    def log(self, gradient: Any) -> None:
-        """Nothing; called by ASE."""
-
-    def gradient_converged(self, gradient: Any) -> bool:
-        """Convergence as all optimisers here understand it; called by ASE."""
-        return bool(Optimizer.gradient_converged(self, gradient))
-
-
-@contextlib.contextmanager
-def quiet_search() -> Iterator[None]:
-    """Keep ASE's complaints about a search that is then repeated from the user."""
-    logger = logging.getLogger("ase.utils.linesearcharmijo")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
+"""Largest number of atoms for a dense Hessian: 3N × 3N float64 are 288 MB, and a step costs N³."""
 
 NO_LOG: Final[Any] = None
 """ASE declares a file and takes None."""
@@ -137,10 +30,12 @@ class OptimizerKind:
     """One optimiser.
 
     Attributes:
-        build: target → ASE optimiser that logs nothing.
-        state: attributes (dotted) that decide its next steps, beside the target's positions and cell.
+        help: what it is, and when to use it.
+        build: target → ASE optimiser that logs nothing; its ``step`` may raise ``NoLowerEnergyError``.
+        state: attributes (dotted) that decide its next steps, beside the positions and the cell of the target.
     """
 
+    help: str
     build: Callable[[Target], Optimizer]
     state: tuple[str, ...]
 
@@ -151,7 +46,7 @@ def lbfgs(target: Target) -> Optimizer:
 
 
 def fire(target: Target) -> Optimizer:
-    """FIRE: damped dynamics; slow, and hard to derail."""
+    """FIRE: damped dynamics, slow and robust."""
     optimizer: Optimizer = FIRE(target, logfile=NO_LOG)
     return optimizer
 
@@ -164,8 +59,8 @@ def bfgs_linesearch(target: Target) -> Optimizer:
     """
     if len(target) > DENSE_LIMIT:
         raise StructureError(
-            f"bfgs_linesearch keeps a matrix of (3·{len(target)})² numbers; beyond {DENSE_LIMIT} atoms take lbfgs or "
-            "precon_lbfgs"
+            f"bfgs_linesearch keeps a matrix of (3·{len(target)})² numbers; for more than {DENSE_LIMIT} atoms use "
+            "lbfgs or precon_lbfgs"
         )
     return LineSearchBFGS(target, logfile=NO_LOG)
 
@@ -181,7 +76,7 @@ def precon_lbfgs(target: Target) -> Optimizer:
     if len(atoms) < 2 or atoms.cell.rank < 3:
         raise StructureError(
             f"precon_lbfgs needs several atoms in a cell of three vectors; this structure has {len(atoms)} atom(s) "
-            f"and the cell {atoms.cell.array.tolist()}. Take lbfgs"
+            f"and the cell {atoms.cell.array.tolist()}. Use lbfgs"
         )
     preconditioner = Exp()
     preconditioner.neighbor_list = neighbour_list  # ASE's own is written in Python
@@ -189,15 +84,20 @@ def precon_lbfgs(target: Target) -> Optimizer:
     return PreconditionedLBFGS(target, logfile=None, precon=preconditioner, maxstep=longest)  # type: ignore[no-untyped-call]
 
 
-OPTIMIZERS: Final[dict[OptimizerName, OptimizerKind]] = {
+OPTIMIZERS: Final[dict[str, OptimizerKind]] = {
     "lbfgs": OptimizerKind(
-        lbfgs, ("state.iteration", "state.s", "state.y", "state.rho", "r0", "f0", "e0", "task", "lowest")
+        "limited-memory BFGS, goes back when a step led uphill; the default",
+        lbfgs,
+        ("state.iteration", "state.s", "state.y", "state.rho", "r0", "f0", "e0", "task", "lowest"),
     ),
-    "fire": OptimizerKind(fire, ("vel", "dt", "a", "Nsteps")),
+    "fire": OptimizerKind("damped dynamics, slow and robust, for rough starts", fire, ("vel", "dt", "a", "Nsteps")),
     "bfgs_linesearch": OptimizerKind(
-        bfgs_linesearch, ("H", "r0", "g0", "e0", "task", "p", "alpha_k", "no_update", "rep_count")
+        "dense BFGS with a line search, for up to some hundred atoms",
+        bfgs_linesearch,
+        ("H", "r0", "g0", "e0", "task", "p", "alpha_k", "no_update", "rep_count"),
     ),
     "precon_lbfgs": OptimizerKind(
+        "LBFGS preconditioned by the neighbour graph, for hundreds of atoms and more",
         precon_lbfgs,
         (
             *("iteration", "s", "y", "rho", "r0", "f0", "e0", "e1", "task", "alpha_k", "_just_reset_hessian"),
@@ -205,3 +105,6 @@ OPTIMIZERS: Final[dict[OptimizerName, OptimizerKind]] = {
         ),
     ),
 }
+"""Name → optimiser. A new one is a new row."""
+
+OptimizerName = Annotated[str, KeyOf(OPTIMIZERS)]

@@ -1,8 +1,9 @@
-"""Relaxation: move atoms, and the cell if asked, until no force exceeds a limit.
+"""Relaxation: move atoms, and the cell if chosen, until no force exceeds a limit.
 
 In: a structure, a calculator, a :class:`RelaxConfig`. Out: a :class:`RelaxResult`. The optimisers are ASE's.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -14,33 +15,36 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from alignn_ff.cells import quiet_logarithm
 from alignn_ff.errors import AlignnError, ConfigError, SimulationError
-from alignn_ff.log import get_logger
+from alignn_ff.relax.ase_optimizers import NoLowerEnergyError
 from alignn_ff.relax.config import RelaxConfig
-from alignn_ff.relax.optimizers import NoLowerEnergyError
 from alignn_ff.relax.result import RelaxResult, RelaxStep
 from alignn_ff.relax.setup import Relaxation
 from alignn_ff.relax.state import RelaxState, put_back, write_state
+from alignn_ff.relax.strain import quiet_logarithm
 from alignn_ff.runs.model_record import describe_model
-from alignn_ff.trajectory.extended_xyz import RecordFile, bare_copy, frame_text
+from alignn_ff.trajectory.extended_xyz import frame_text
+from alignn_ff.trajectory.frame_copy import bare_copy
+from alignn_ff.trajectory.record_file import RecordFile
+
+logger = logging.getLogger(__name__)
 
 StepObserver = Callable[[RelaxStep], None]
 
 STATE_EVERY: Final = 50
-"""Steps between states on disk, for a run that is killed."""
+"""Steps between states on disk, for runs that are killed."""
 
-STUCK: Final = "no lower energy found along the search direction, down to rounding"
+STUCK: Final = "no lower energy found along the search direction, within rounding"
 
 
 @dataclass(frozen=True)
 class RelaxRecords:
-    """What a relaxation leaves on disk while it runs.
+    """Files that a relaxation writes while it runs.
 
     Attributes:
-        trajectory: extended XYZ file that gets every step.
-        state: restart file; there at the end only if the relaxation did not converge.
-        run: kept in the restart file for whoever starts again, such as model and files.
+        trajectory: extended XYZ file of every step.
+        state: restart file; at the end it exists only if the relaxation did not converge.
+        run: further content of the restart file that the caller needs to resume, such as model and files.
     """
 
     trajectory: Path | None = None
@@ -57,20 +61,20 @@ def relax(
     on_step: StepObserver | None = None,
     stop: Callable[[], str | None] | None = None,
 ) -> RelaxResult:
-    """Relax a copy of a structure; its constraints are obeyed, fixed atoms keeping their place in a cell that relaxes.
+    """Relax a copy of a structure; its constraints are obeyed, and fixed atoms keep their fractional coordinates.
 
     Args:
         atoms: start; not changed.
         calculator: any ASE calculator.
-        config: optimiser, cell, symmetry, limits. The limit on forces applies to those on the cell too, which are
+        config: optimiser, cell, symmetry, limits. The limit on forces also applies to those on the cell,
             (volume · stress)/n_atoms.
-        records: what is written on the way.
-        on_step: called with every step, the start included.
-        stop: asked after every step; a reason ends the relaxation there.
+        records: what is written while it runs.
+        on_step: called with every step, including the start.
+        stop: called after every step; if it returns a reason, the relaxation ends there.
 
     Raises:
-        StructureError: the structure makes no sense, has no cell that could relax, or no symmetry that can be kept.
-        SimulationError: energy or forces stopped being finite numbers, or the structure fell apart.
+        StructureError: the structure is invalid, has no cell that can relax, or no symmetry that can be kept.
+        SimulationError: energy or forces are not finite numbers, or the structure fell apart.
     """
     return _run(Relaxation(atoms, calculator, config), records or RelaxRecords(), on_step, stop)
 
@@ -84,7 +88,7 @@ def resume(
     stop: Callable[[], str | None] | None = None,
     max_steps: int | None = None,
 ) -> RelaxResult:
-    """Go on with a relaxation, to the same numbers as if it had not stopped (same machine, threads and model).
+    """Resume a relaxation, with the same numbers as without the stop (same machine, threads and model).
 
     Args:
         state: of the relaxation.
@@ -92,17 +96,17 @@ def resume(
         records: as before; the trajectory is cut back to the state.
         on_step: called with every new step.
         stop: as for :func:`relax`.
-        max_steps: most steps from here on; None allows as many as the first time.
+        max_steps: largest number of further steps; None means that of the config.
 
     Raises:
-        ConfigError: the calculator has another model than before.
+        ConfigError: the calculator has a different model than before.
         StructureError, SimulationError: as :func:`relax`.
     """
     sha256 = describe_model(calculator).sha256
     if sha256 != state.model_sha256:
         raise ConfigError(
-            f"the relaxation began with another model (sha256 {state.model_sha256}, now {sha256}); a restart would mix "
-            "two energies. Relax the structure that was written with the model of now"
+            f"the relaxation began with a different model (sha256 {state.model_sha256}, now {sha256}), and a restart "
+            "would mix two energies. Start a new relaxation from the structure that was written"
         )
     relaxation = Relaxation(state.start, calculator, state.config)
     put_back(state, relaxation.atoms, relaxation.optimizer)
@@ -134,7 +138,7 @@ def _run(
     ended_by = ended_by or (STUCK if relaxation.stuck else None)
     last = relaxation.steps[-1]
     _end_state(relaxation, records, converged=last.converged)
-    get_logger("md").info("relaxation: %d steps, converged: %s", last.step, last.converged)
+    logger.info("relaxation: %d steps, converged: %s", last.step, last.converged)
     return RelaxResult(
         atoms=bare_copy(relaxation.atoms),
         config=relaxation.config,
@@ -149,7 +153,7 @@ def _run(
 
 
 def _steps(relaxation: Relaxation, max_steps: int) -> Iterator[RelaxStep]:
-    """The start, unless it is there already, and every step; a structure that falls apart is a failed simulation."""
+    """The start, unless a restart already has it, and every step; errors of the model end the simulation."""
     optimizer = relaxation.optimizer
     steps = optimizer.irun(fmax=relaxation.config.fmax_eV_per_A, steps=max_steps)
     while True:
@@ -167,7 +171,7 @@ def _steps(relaxation: Relaxation, max_steps: int) -> Iterator[RelaxStep]:
 
 
 def _recorders(stack: ExitStack, relaxation: Relaxation, records: RelaxRecords) -> Iterator[StepObserver]:
-    """Observers that write every step as a frame, and the state now and then; files close with ``stack``."""
+    """Observers that write every step as a frame, and the state every 50 steps; files close with ``stack``."""
     if records.trajectory is not None:
         keep = _length_of_frames(records.trajectory, len(relaxation.steps)) if relaxation.steps else None
         file = stack.enter_context(RecordFile(records.trajectory, keep=keep))
@@ -177,7 +181,7 @@ def _recorders(stack: ExitStack, relaxation: Relaxation, records: RelaxRecords) 
 
 
 def _length_of_frames(path: Path, number: int) -> int:
-    """Bytes of the frames that a restart already has: as many of them as the file holds."""
+    """Number of bytes of the frames that a restart already has, as far as the file holds them."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -199,7 +203,7 @@ def _write_state(relaxation: Relaxation, records: RelaxRecords) -> None:
 
 
 def _end_state(relaxation: Relaxation, records: RelaxRecords, *, converged: bool) -> None:
-    """Leave a restart file where there is something left to do, and none where there is not."""
+    """Write a restart file if the relaxation did not converge, and remove it if it did."""
     if records.state is None:
         return
     if converged:
@@ -212,5 +216,5 @@ def _check_finite(step: RelaxStep) -> None:
     if not np.isfinite([step.energy_eV, step.max_force_eV_per_A]).all():
         raise SimulationError(
             f"the relaxation stopped at step {step.step}: energy {step.energy_eV} eV, largest force "
-            f"{step.max_force_eV_per_A} eV/Å; look for atoms that are very close to each other"
+            f"{step.max_force_eV_per_A} eV/Å; check whether some atoms are very close to each other"
         )

@@ -1,4 +1,4 @@
-"""What a relaxation gives back: frozen, and as JSON with units in the names."""
+"""The result of a relaxation: frozen, and as JSON with units in the names."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ase import Atoms
 
 from alignn_ff.relax.config import RelaxConfig
-from alignn_ff.relax.extent import Extent
+from alignn_ff.relax.periodic_size import PeriodicSize
 from alignn_ff.runs.model_record import ModelRecord, software_versions
 
 
@@ -17,11 +17,11 @@ class RelaxStep(NamedTuple):
     Attributes:
         step: number of steps done.
         energy_eV: potential energy.
-        enthalpy_eV: potential energy + pressure · volume, which goes down; the energy itself without a pressure.
+        enthalpy_eV: potential energy + pressure · volume, which is minimised; the energy itself without a pressure.
         max_force_eV_per_A: length of the largest force, constraints applied.
-        max_cell_force_eV_per_A: largest of the forces on the cell, −∂enthalpy/∂strain per atom, that the limit
-            applies to as well; None if the cell does not relax.
-        extent: size and stress; None without periodic directions.
+        max_cell_force_eV_per_A: largest of the forces on the cell, −∂enthalpy/∂strain per atom, to which the limit
+            also applies; None if the cell does not relax.
+        size: size and stress along the periodic directions; None without any.
         converged: whether the limit on the forces is reached.
     """
 
@@ -30,18 +30,18 @@ class RelaxStep(NamedTuple):
     enthalpy_eV: float
     max_force_eV_per_A: float
     max_cell_force_eV_per_A: float | None
-    extent: Extent | None
+    size: PeriodicSize | None
     converged: bool
 
     @property
     def stress_GPa(self) -> tuple[float, ...] | None:  # noqa: N802 - the unit's letters
-        """Voigt order xx yy zz yz xz xy, tension positive; None but for three periodic directions."""
-        return self.extent.stress if self.extent and self.extent.measure.size == "volume" else None
+        """Voigt order xx yy zz yz xz xy, tension positive; None without three periodic directions."""
+        return self.size.stress if self.size and self.size.units.size == "volume" else None
 
     @property
     def volume_A3(self) -> float | None:  # noqa: N802 - the unit's letter
-        """Volume of the cell; None but for three periodic directions."""
-        return self.extent.size if self.extent and self.extent.measure.size == "volume" else None
+        """Volume of the cell; None without three periodic directions."""
+        return self.size.size if self.size and self.size.units.size == "volume" else None
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class RelaxResult:
         config: how it was relaxed.
         steps: every step, the start included.
         held_strains: strains that could not change, "zz", …; empty if the cell does not relax.
-        space_group_before, space_group_after: "Fd-3m (227)"; None if not looked for.
-        ended_by: why it ended, if neither converged nor out of steps: "SIGINT", …
+        space_group_before, space_group_after: "Fd-3m (227)"; None if not searched or not found.
+        ended_by: why it ended if it neither converged nor ran out of steps: "SIGINT", …
         wall_time_s: of the relaxation.
         model: the model used.
     """
@@ -90,7 +90,7 @@ class RelaxResult:
         return self.after.volume_A3
 
     def to_json(self) -> dict[str, object]:
-        """JSON-ready content, the structure itself left out."""
+        """JSON-ready content, without the structure."""
         return {
             "converged": self.after.converged,
             "ended_by": self.ended_by,
@@ -121,7 +121,7 @@ def history(steps: Sequence[RelaxStep]) -> dict[str, list[object]]:
 
 
 def _before_and_after(before: RelaxStep, after: RelaxStep) -> dict[str, object]:
-    """Volume and stress in GPa are there always, null where they mean nothing; a slab or wire has its own measure."""
+    """Volume and stress in GPa are null without three periodic directions; slabs and wires have their own keys."""
     content: dict[str, object] = {}
     for when, step in (("before", before), ("after", after)):
         content[f"energy_{when}_eV"] = step.energy_eV
@@ -129,9 +129,8 @@ def _before_and_after(before: RelaxStep, after: RelaxStep) -> dict[str, object]:
         content[f"max_force_{when}_eV_per_A"] = step.max_force_eV_per_A
         content[f"stress_{when}_GPa"] = step.stress_GPa
         content[f"volume_{when}_A3"] = step.volume_A3
-        if step.extent is not None and step.volume_A3 is None:
-            measure = step.extent.measure
-            size, unit = measure.size_key.rsplit("_", 1)
-            content[f"{size}_{when}_{unit}"] = step.extent.size
-            content[f"stress_{when}_{measure.stress_key}"] = step.extent.stress
+        if step.size is not None and step.volume_A3 is None:
+            name, unit = step.size.units.size_key.rsplit("_", 1)
+            content[f"{name}_{when}_{unit}"] = step.size.size
+            content[f"stress_{when}_{step.size.units.stress_key}"] = step.size.stress
     return content

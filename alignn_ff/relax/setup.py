@@ -1,4 +1,4 @@
-"""A structure on its way down: the atoms, what the optimiser moves, the optimiser, and the steps so far."""
+"""The state of a relaxation: the atoms, what the optimiser moves, the optimiser, and the steps so far."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.graph import check_atoms
 from alignn_ff.relax.config import RelaxConfig
-from alignn_ff.relax.extent import extent
 from alignn_ff.relax.optimizers import OPTIMIZERS
+from alignn_ff.relax.periodic_size import periodic_size
 from alignn_ff.relax.result import RelaxStep
 from alignn_ff.relax.state import RelaxState, memory_of
 from alignn_ff.relax.strain import CELL_MODES, StrainFilter, StrainSpace, strain_space
@@ -30,7 +30,7 @@ class Relaxation:
         config: how to relax.
 
     Raises:
-        StructureError: the structure makes no sense, has no cell that could relax, or no symmetry that can be kept.
+        StructureError: the structure is invalid, has no cell that can relax, or no symmetry that can be kept.
     """
 
     def __init__(self, start: Atoms, calculator: BaseCalculator, config: RelaxConfig) -> None:
@@ -40,7 +40,7 @@ class Relaxation:
         self.atoms: Atoms = start.copy()
         self.space = strain_space(self.atoms, config.relax_cell, pressure_GPa=config.pressure_GPa)
         self.atoms.calc = calculator
-        self.atoms.get_forces()  # what is wrong with the input shows here, before a file is opened
+        self.atoms.get_forces()  # errors of the input are raised here, before a file is opened
         self.group_before = self.space_group()
         if config.keep_symmetry:
             keep_symmetry(self.atoms, self.space, tolerance_A=config.symmetry_tolerance_A)
@@ -53,7 +53,7 @@ class Relaxation:
         return self.atoms if space is None else StrainFilter(self.atoms, space, self.config.pressure_GPa)
 
     def measure(self, *, converged: bool) -> RelaxStep:
-        """The step where the structure is now."""
+        """The current step."""
         forces = self.atoms.get_forces()
         energy = float(self.atoms.get_potential_energy())
         cell_force, enthalpy = None, energy
@@ -66,18 +66,16 @@ class Relaxation:
             enthalpy_eV=enthalpy,
             max_force_eV_per_A=float(np.linalg.norm(forces, axis=1).max()),
             max_cell_force_eV_per_A=cell_force,
-            extent=extent(self.atoms, self.directions()),
+            size=periodic_size(self.atoms, self.directions()),
             converged=converged,
         )
 
     def directions(self) -> NDArray[np.bool_]:
-        """Lattice vectors along which the structure goes on for ever; a slab's vacuum is no such direction."""
-        periodic = np.asarray(self.start.pbc, dtype=bool)
-        mode = self.config.relax_cell
-        return periodic if mode == "none" else CELL_MODES[mode].directions(self.start)
+        """(3,) lattice vectors along which the structure is infinite; the one across the vacuum of a slab is not."""
+        return CELL_MODES[self.config.relax_cell].directions(self.start)
 
     def space_group(self) -> str | None:
-        """Of the structure as it is now."""
+        """Of the current structure."""
         if len(self.atoms) > MOST_ATOMS and not self.config.keep_symmetry:
             return None
         return space_group(self.atoms, tolerance_A=self.config.symmetry_tolerance_A)

@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix
 from alignn_ff.errors import ConfigError
 from alignn_ff.io import atomic_write
 from alignn_ff.relax.config import RelaxConfig
-from alignn_ff.relax.extent import MEASURES, Extent
+from alignn_ff.relax.periodic_size import SIZE_UNITS, PeriodicSize
 from alignn_ff.relax.result import RelaxStep
 
 FORMAT: Final = "alignn-ff relaxation"
@@ -141,15 +141,17 @@ def _unpack(value: Any) -> object:
 
 def _plain_step(step: RelaxStep) -> dict[str, object]:
     plain = step._asdict()
-    if step.extent is not None:
-        dimension = next(d for d, measure in MEASURES.items() if measure == step.extent.measure)
-        plain["extent"] = {"dimension": dimension, "size": step.extent.size, "stress": step.extent.stress}
-    return plain
+    size = plain.pop("size")
+    if size is not None:
+        dimension = next(d for d, units in SIZE_UNITS.items() if units == size.units)
+        size = {"dimension": dimension, "size": size.size, "stress": size.stress}
+    return {**plain, "extent": size}
 
 
 def _step(plain: dict[str, Any]) -> RelaxStep:
-    where = plain["extent"]
-    if where is not None:
-        stress = None if where["stress"] is None else tuple(where["stress"])
-        where = Extent(MEASURES[where["dimension"]], where["size"], stress)
-    return RelaxStep(**{**plain, "extent": where})
+    step = dict(plain)
+    size = step.pop("extent")
+    if size is not None:
+        stress = None if size["stress"] is None else tuple(size["stress"])
+        size = PeriodicSize(SIZE_UNITS[size["dimension"]], size["size"], stress)
+    return RelaxStep(**step, size=size)

@@ -1,4 +1,4 @@
-"""Space groups: what a structure has, and keeping it while it relaxes (spglib, through ASE)."""
+"""Space groups: finding that of a structure, and keeping it while the structure relaxes (spglib, through ASE)."""
 
 from typing import Final
 
@@ -12,11 +12,11 @@ from alignn_ff.errors import StructureError
 from alignn_ff.relax.strain import StrainSpace
 
 MOST_ATOMS: Final = 500
-"""Larger structures are not searched for a space group unless it is to be kept; that takes spglib long."""
+"""In larger structures the space group is only searched if it is to be kept, because the search is slow."""
 
 
 def space_group(atoms: Atoms, *, tolerance_A: float) -> str | None:
-    """Name and number, "Fd-3m (227)"; None for what is not periodic in three directions, or not found."""
+    """Name and number, "Fd-3m (227)"; None if it is not found, or the structure is not periodic in three directions."""
     if not atoms.pbc.all():
         return None
     try:
@@ -36,7 +36,7 @@ def keep_symmetry(atoms: Atoms, space: StrainSpace | None, *, tolerance_A: float
     if not atoms.pbc.all():
         raise StructureError(
             f"the symmetry can be kept only where all three directions are periodic (pbc {atoms.pbc.tolist()}); "
-            "leave out --symmetry, or give the structure a cell with vacuum and make it periodic"
+            "leave out --symmetry, or give the structure a periodic cell with vacuum"
         )
     if atoms.constraints:
         names = ", ".join(sorted({type(constraint).__name__ for constraint in atoms.constraints}))
@@ -48,12 +48,12 @@ def keep_symmetry(atoms: Atoms, space: StrainSpace | None, *, tolerance_A: float
         symmetry = FixSymmetry(atoms, symprec=tolerance_A)
     except SpglibError as error:
         raise StructureError(
-            f"no symmetry was found within {tolerance_A:g} Å ({error}); try another --symprec, or leave out --symmetry"
+            f"no symmetry was found within {tolerance_A:g} Å ({error}); change --symprec, or leave out --symmetry"
         ) from error
     if space is not None and not _respects(space, symmetry, atoms):
         raise StructureError(
-            "the symmetry turns directions that may relax into directions that are held; leave out --symmetry, or "
-            "use --cell free"
+            "the symmetry maps directions that relax onto directions that are held; leave out --symmetry, or use "
+            "--cell free"
         )
     atoms.set_constraint(symmetry)
 

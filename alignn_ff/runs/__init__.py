@@ -1,6 +1,5 @@
-"""What every run shares: its configuration, the record of its model, its output files, its restart file."""
+"""What every run shares: its configuration, the record of its model, its restart file."""
 
-from alignn_ff.runs.claim import check_format, claim
 from alignn_ff.runs.config import RunConfig
 from alignn_ff.runs.model_record import ModelRecord, describe_model, software_versions
 from alignn_ff.runs.single_point import SinglePoint, single_point
@@ -9,8 +8,6 @@ __all__ = [
     "ModelRecord",
     "RunConfig",
     "SinglePoint",
-    "check_format",
-    "claim",
     "describe_model",
     "single_point",
     "software_versions",

@@ -1,6 +1,18 @@
 """Trajectories: frames written while a run is under way, and read again, also after a killed process."""
 
+from alignn_ff.trajectory.formats import FORMATS, Format, FormatName
+from alignn_ff.trajectory.quantities import QUANTITIES, Quantity, QuantityName
 from alignn_ff.trajectory.reading import iterate_trajectory, read_trajectory
 from alignn_ff.trajectory.snapshot import Snapshot
 
-__all__ = ["Snapshot", "iterate_trajectory", "read_trajectory"]
+__all__ = [
+    "FORMATS",
+    "QUANTITIES",
+    "Format",
+    "FormatName",
+    "Quantity",
+    "QuantityName",
+    "Snapshot",
+    "iterate_trajectory",
+    "read_trajectory",
+]

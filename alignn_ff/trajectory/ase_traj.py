@@ -1,16 +1,19 @@
-"""Trajectories in ASE's binary format: a frame counts once it is whole, so a killed run leaves whole frames."""
+"""Trajectories in ASE's binary format: a frame counts once it is complete, so a killed run leaves whole frames."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ase import Atoms
 from ase.io.trajectory import Trajectory, TrajectoryReader
+from ase.io.ulm import InvalidULMFileError
 
-from alignn_ff.errors import OutputError
+from alignn_ff.errors import OutputError, StructureError
 from alignn_ff.io import atomic_write
-from alignn_ff.trajectory.extended_xyz import chosen_copy, disk_failed
-from alignn_ff.trajectory.quantities import Quantity
+from alignn_ff.trajectory.frame_copy import chosen_copy
+from alignn_ff.trajectory.quantities import QuantityName
+from alignn_ff.trajectory.record_file import disk_failed
 from alignn_ff.trajectory.snapshot import Snapshot
 
 
@@ -20,34 +23,34 @@ class TrajFile:
     Args:
         path: of the file.
         quantities: what frames hold beside positions, cell and energy.
-        keep: how many frames of the file that is there stay, in order to go on after them; None begins anew.
+        keep: number of frames of an existing file to keep and to append to; None starts a new file.
     """
 
-    def __init__(self, path: Path, quantities: Sequence[Quantity], *, keep: int | None = None) -> None:
+    def __init__(self, path: Path, quantities: Sequence[QuantityName], *, keep: int | None = None) -> None:
         self._path, self._quantities = path, tuple(quantities)
         if keep is not None:
             _cut(path, keep)
-        self._n_frames, self._gave_up = keep or 0, False
+        self._n_frames, self._failed = keep or 0, False
         self._writer = Trajectory(path, "w" if keep is None else "a")
 
     def write(self, snapshot: Snapshot) -> None:
         """Append a frame.
 
         Raises:
-            OutputError: the disk is full or failing; the file ends with the frame before.
+            OutputError: the disk is full or failing; the file ends with the previous frame.
         """
         try:
             self._writer.write(chosen_copy(snapshot.atoms, self._quantities))
         except OSError as error:
-            self._give_up()
+            self._close_without_last_frame()
             raise disk_failed(self._path, error) from error
         self._n_frames += 1
 
     def sync(self) -> int:
-        """Put everything on the disk.
+        """Flush everything to the disk.
 
         Returns:
-            Frames that the file holds.
+            Number of frames in the file.
         """
         try:
             if self._n_frames:
@@ -58,22 +61,35 @@ class TrajFile:
 
     def close(self) -> None:
         """Close."""
-        if self._gave_up:
+        if self._failed:
             return
         try:
             self._writer.close()
         except OSError as error:
             raise disk_failed(self._path, error) from error
 
-    def _give_up(self) -> None:
-        """Close without the frame that found no room: it does not count yet, so the others stay readable."""
-        self._gave_up = True
+    def _close_without_last_frame(self) -> None:
+        """Close without the incomplete frame: it does not count yet, so the others are readable."""
+        self._failed = True
         with suppress(OSError):
             self._writer.backend.fd.close()
 
 
+def iterate_traj(path: Path) -> Iterator[Atoms]:
+    """Frames of a file, one at a time.
+
+    Raises:
+        StructureError: the file is not an ASE trajectory, or is empty.
+    """
+    try:
+        with TrajectoryReader(path) as frames:
+            yield from (frames[index] for index in range(len(frames)))
+    except InvalidULMFileError as error:
+        raise StructureError(f"{path} is not an ASE trajectory, or has no frame: {error}") from error
+
+
 def _cut(path: Path, keep: int) -> None:
-    """Write a trajectory anew with its first frames alone.
+    """Rewrite a trajectory with only its first frames.
 
     Raises:
         OutputError: it has fewer.

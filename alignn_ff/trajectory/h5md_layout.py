@@ -1,12 +1,13 @@
-"""How an H5MD file is laid out: its elements, their units, and a new file without frames."""
+"""The layout of an H5MD file: its elements, their units, and a new file without frames."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from ase import Atoms
 
 from alignn_ff import __version__
-from alignn_ff.trajectory.quantities import Quantity
+from alignn_ff.trajectory.quantities import QUANTITIES, QuantityName
 
 if TYPE_CHECKING:
     import h5py
@@ -19,10 +20,6 @@ CHUNK_BYTES: Final = 64 * 1024
 UNITS: Final[dict[str, str]] = {
     CLOCK: "Angstrom",
     BOX: "Angstrom",
-    f"{PARTICLES}/velocity": "Angstrom fs-1",
-    f"{PARTICLES}/force": "eV Angstrom-1",
-    f"{PARTICLES}/potential_energy": "eV",
-    "observables/stress": "eV Angstrom-3",
     "observables/potential_energy": "eV",
     "observables/kinetic_energy": "eV",
     "observables/conserved_energy": "eV",
@@ -30,20 +27,21 @@ UNITS: Final[dict[str, str]] = {
     "observables/pressure": "GPa",
     "observables/volume": "Angstrom3",
 }
-"""Path of each element in the file → its unit."""
+"""Path of each element that every file has → its unit."""
 
 
-PATHS: Final[dict[Quantity, str]] = {
-    "velocities": f"{PARTICLES}/velocity",
-    "forces": f"{PARTICLES}/force",
-    "stress": "observables/stress",
-    "atomic_energies": f"{PARTICLES}/potential_energy",
-}
-"""Quantity → path of its element."""
+def elements(file: "h5py.File") -> list[str]:
+    """Paths of the elements that a file has: those of every file, and the quantities that were chosen."""
+    return [*(path for path in UNITS if path in file), *(QUANTITIES[name].element for name in quantities_in(file))]
 
 
-def lay_out(file: "h5py.File", atoms: Atoms, quantities: frozenset[Quantity]) -> None:
-    """Groups and empty datasets of a new file; every element shares the steps and times of the positions."""
+def quantities_in(file: "h5py.File") -> tuple[QuantityName, ...]:
+    """The quantities that a file has."""
+    return tuple(name for name, row in QUANTITIES.items() if row.element in file)
+
+
+def lay_out(file: "h5py.File", atoms: Atoms, quantities: Iterable[QuantityName]) -> None:
+    """Groups and empty datasets of a new file; all elements share the steps and times of the positions."""
     head = file.create_group("h5md")
     head.attrs["version"] = np.array([1, 1])
     head.create_group("author").attrs["name"] = "unknown"
@@ -56,25 +54,20 @@ def lay_out(file: "h5py.File", atoms: Atoms, quantities: frozenset[Quantity]) ->
     file[f"{PARTICLES}/species"] = atoms.numbers
     file[f"{PARTICLES}/mass"] = atoms.get_masses()
     file[f"{PARTICLES}/mass"].attrs["unit"] = "u"
-    shapes = {
-        CLOCK: (len(atoms), 3),
-        BOX: (3, 3),
-        PATHS["velocities"]: (len(atoms), 3),
-        PATHS["forces"]: (len(atoms), 3),
-        PATHS["stress"]: (3, 3),
-        PATHS["atomic_energies"]: (len(atoms),),
-    }
-    left_out = {path for name, path in PATHS.items() if name not in quantities}
-    for name in UNITS.keys() - left_out:
-        _series(file.create_group(name), "value", shapes.get(name, ()), np.float64).attrs["unit"] = UNITS[name]
+    shapes = {CLOCK: (len(atoms), 3), BOX: (3, 3)}
+    for path, unit in UNITS.items():
+        _series(file.create_group(path), "value", shapes.get(path, ()), np.float64).attrs["unit"] = unit
+    for row in (QUANTITIES[name] for name in quantities):
+        value = _series(file.create_group(row.element), "value", row.full_shape(len(atoms)), np.float64)
+        value.attrs["unit"] = row.unit
     _series(file[CLOCK], "step", (), np.int64)
     _series(file[CLOCK], "time", (), np.float64).attrs["unit"] = "fs"
     _share_clock(file)
 
 
 def _share_clock(file: "h5py.File") -> None:
-    """Let every element have the steps and times of the positions, as hard links."""
-    for element in (file[name] for name in UNITS if name in file and name != CLOCK):
+    """Give every element the steps and times of the positions, as hard links."""
+    for element in (file[path] for path in elements(file) if path != CLOCK):
         for name in ("step", "time"):
             element[name] = file[CLOCK][name]
 

@@ -1,4 +1,4 @@
-"""One instant of a dynamics run, as observers, guards and files see it."""
+"""One instant of a dynamics run, as it is given to observers, guards and files."""
 
 from typing import NamedTuple
 
@@ -16,15 +16,15 @@ class Snapshot(NamedTuple):
         atoms: positions, momenta and cell; belongs to the integrator, so copy before keeping it.
         forces_eV_per_A: (n_atoms, 3), as the calculator gives them, constraints not applied.
         potential_eV, kinetic_eV: energies.
-        temperature_K: kinetic temperature of the degrees of freedom that the ensemble lets move.
-        conserved_eV: the quantity that exact dynamics in this ensemble keeps constant, without the work of ramps
-            and the jumps between stages; total energy where there is none.
+        temperature_K: kinetic temperature of the degrees of freedom that can move in the ensemble.
+        conserved_eV: the quantity that exact dynamics in this ensemble conserves, without the work of ramps and the
+            jumps between stages; total energy where there is none.
         stage: number of the stage, from 0.
         target_temperature_K: of the thermostat; None without one.
         target_pressure_GPa: of the barostat; None without one.
         volume_A3: of the cell; None without one.
-        pressure_GPa: virial and kinetic pressure, compression positive; None where the calculator gave no stress.
-        is_conserved: whether exact dynamics keeps ``conserved_eV`` constant.
+        pressure_GPa: virial and kinetic pressure, compression positive; None without a stress from the calculator.
+        is_conserved: whether exact dynamics conserves ``conserved_eV``.
     """
 
     step: int

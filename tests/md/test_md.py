@@ -1,9 +1,7 @@
 """Laws of molecular dynamics: what it conserves, samples, writes, and refuses."""
 
 import csv
-import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -24,7 +22,6 @@ from alignn_ff.md.ensembles.stage import READS, EnsembleName
 from alignn_ff.md.run.drift import BlockMeans
 from alignn_ff.md.run.start import draw_velocities
 from alignn_ff.trajectory import read_trajectory
-from alignn_ff.trajectory.extended_xyz import frame_text
 
 FIXED_CELL = sorted(name for name, ensemble in ENSEMBLES.items() if not ensemble.motions)
 
@@ -275,46 +272,6 @@ def test_a_run_without_steps_is_whole(copper: Atoms, files: MDFiles) -> None:
     assert result.drift_meV_per_atom_per_ps is None
     assert json.loads(files.summary.read_text())["ns_per_day"] is None
     assert len(read_trajectory(files.trajectory)) == len(rows_of(files.log)) == 1
-
-
-def torn(text: bytes) -> Iterator[bytes]:
-    """A file as a killed process may leave it: cut anywhere, at every byte of its last line."""
-    lengths = (*range(0, len(text) - 100, 7), *range(len(text) - 100, len(text) + 1))
-    yield from (text[:length] for length in lengths)
-
-
-def test_a_torn_end_never_hides_or_alters_earlier_frames(tmp_path: Path) -> None:
-    pair = Atoms("CuAu", [[0, 0, 0], [1.5, 1.5, 1.25]], cell=[4, 4, 4], pbc=True)
-    frames = []
-    for step in range(2):
-        pair.positions[1, 2] += 0.125
-        pair.set_momenta(np.full((2, 3), 0.25 * step))
-        frames.append(frame_text(pair, step=step, time_fs=float(step)))
-    path = tmp_path / "torn.extxyz"
-    ends = [0, *itertools.accumulate(len(frame.encode()) for frame in frames)]
-    for content in torn("".join(frames).encode()):
-        path.write_bytes(content)
-        whole = sum(end <= len(content) for end in ends[1:])
-        read = read_trajectory(path)
-        assert [frame.info["step"] for frame in read] == list(range(whole))
-        assert all(frame.positions[1, 2] == 1.375 + 0.125 * step for step, frame in enumerate(read))
-
-
-def test_a_damaged_middle_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "damaged.extxyz"
-    frame = frame_text(Atoms("Cu"), step=0)
-    path.write_text(frame + "junk\n" + frame)
-    with pytest.raises(StructureError, match="frame 1"):
-        read_trajectory(path)
-
-
-def test_frames_keep_fixed_atoms_and_masses(tmp_path: Path) -> None:
-    atoms = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]], constraint=FixAtoms([1]), masses=[63.5, 65.0])
-    path = tmp_path / "frame.extxyz"
-    path.write_text(frame_text(atoms, step=0))
-    (frame,) = read_trajectory(path)
-    np.testing.assert_array_equal(frame.constraints[0].index, [1])
-    np.testing.assert_array_equal(frame.get_masses(), [63.5, 65.0])
 
 
 # guards

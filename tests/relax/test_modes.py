@@ -1,4 +1,4 @@
-"""Laws of relaxing cells: what each mode holds, pressure, symmetry; and of stopping and going on."""
+"""Laws of relaxing cells: what each mode keeps, pressure, symmetry; and of stopping and resuming."""
 
 import json
 from pathlib import Path
@@ -14,9 +14,8 @@ from ase.constraints import FixAtoms, FixScaled
 from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.plots import convergence
 from alignn_ff.relax import OPTIMIZERS, RelaxConfig, RelaxRecords, RelaxResult, RelaxStep, read_state, relax, resume
-from alignn_ff.relax.config import OptimizerName
-from alignn_ff.relax.optimizers import lbfgs
-from alignn_ff.relax.strain import CELL_MODES, CellMode, StrainFilter, strain_space
+from alignn_ff.relax.optimizers import OptimizerName, lbfgs
+from alignn_ff.relax.strain import CELL_MODES, CellModeName, StrainFilter, strain_space
 
 EVERY_OPTIMIZER = sorted(OPTIMIZERS)
 
@@ -69,8 +68,8 @@ def test_the_cell_ends_at_the_pressure_it_was_given(mode: str) -> None:
     assert result.after.enthalpy_eV == pytest.approx(result.after.energy_eV + work)
 
 
-@pytest.mark.parametrize("mode", sorted(CELL_MODES))
-def test_forces_on_the_cell_are_the_slope_of_the_enthalpy_in_every_allowed_strain(mode: CellMode) -> None:
+@pytest.mark.parametrize("mode", sorted(CELL_MODES.keys() - {"none"}))
+def test_forces_on_the_cell_are_the_slope_of_the_enthalpy_in_every_allowed_strain(mode: CellModeName) -> None:
     atoms = fcc100("Cu", (1, 1, 3), a=3.7, vacuum=4.0, periodic=True) if mode == "slab" else distorted((1, 1, 1))
     atoms.rotate(30, (1, 2, 3), rotate_cell=True)
     atoms.calc = EMT()
@@ -131,7 +130,7 @@ def test_a_skewed_plane_needs_no_rotation() -> None:
 @pytest.mark.parametrize(
     "atoms, settings, words",
     [
-        (bulk("Cu", cubic=True), {"relax_cell": "slab"}, "no slab"),
+        (bulk("Cu", cubic=True), {"relax_cell": "slab"}, "not a slab"),
         (molecule("H2O"), {"relax_cell": "slab"}, "not periodic"),
         (fcc100("Cu", (1, 1, 3), vacuum=5), {"relax_cell": "free", "pressure_GPa": 1}, "--pressure"),
         (fcc100("Cu", (1, 1, 3), vacuum=5), {"keep_symmetry": True}, "pbc"),
@@ -144,7 +143,7 @@ def test_what_makes_no_sense_for_a_structure_is_refused(atoms: Atoms, settings: 
 
 
 @pytest.mark.parametrize("mode", ["none", "fixed-volume", "slab"])
-def test_a_pressure_without_a_volume_to_act_on_is_refused(mode: CellMode) -> None:
+def test_a_pressure_without_a_volume_to_act_on_is_refused(mode: CellModeName) -> None:
     with pytest.raises(ConfigError, match="hydrostatic"):
         RelaxConfig(relax_cell=mode, pressure_GPa=1.0)
 
@@ -229,12 +228,12 @@ def test_a_smooth_valley_costs_lbfgs_one_evaluation_a_step() -> None:
     assert type(lbfgs(atoms)).__mro__[1].__name__ == "LBFGS"
 
 
-# stopping and going on
+# stopping and resuming
 
 
 @pytest.mark.parametrize("mode", ["none", "free"])
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
-def test_a_relaxation_goes_on_to_the_same_bits(optimizer: OptimizerName, mode: CellMode, tmp_path: Path) -> None:
+def test_a_relaxation_resumes_to_the_same_bits(optimizer: OptimizerName, mode: CellModeName, tmp_path: Path) -> None:
     break_at = 5
     start = distorted()
     start.set_constraint(FixAtoms([2]))
@@ -275,7 +274,7 @@ def test_symmetry_survives_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["junk", "{}", '{"format": "other", "version": 1}', "[1]"])
-def test_a_file_that_is_no_restart_file_is_refused(content: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_restart_file_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(content)
     with pytest.raises(ConfigError, match=r"s\.json"):
         read_state(tmp_path / "s.json")

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from ase import Atoms
 
-from alignn_ff.cells import gaps_A, volume_A3
+from alignn_ff.cells import ADD_VACUUM, VACUUM_A, gaps_A, volume_A3
 from alignn_ff.errors import ConfigError
 from alignn_ff.log import get_logger
 from alignn_ff.md.ensembles.barostats import moving_axes
@@ -14,9 +14,6 @@ from alignn_ff.md.ensembles.stage import READS, SPECIAL_SETTINGS, Stage
 from alignn_ff.md.ensembles.table import ENSEMBLES, Ensemble
 
 Refusal = str | None
-
-VACUUM_A: Final = 8.0
-"""A gap between atoms that is longer than this is vacuum."""
 
 
 def admit(stages: Iterable[Stage], atoms: Atoms) -> None:
@@ -128,10 +125,7 @@ def _cell(stage: Stage, ensemble: Ensemble, atoms: Atoms) -> Refusal:
                 f"{atoms.pbc.tolist()} (cell_motion axes moves the periodic axes of a slab or wire)"
             )
     if volume_A3(atoms) is None:
-        return (
-            "needs a cell with a volume; give the structure lattice vectors across the vacuum "
-            "(ASE: atoms.center(vacuum=10, axis=2))"
-        )
+        return f"needs a cell with a volume; {ADD_VACUUM}"
     return _axes(stage, atoms) if stage.cell_motion == "axes" else None
 
 

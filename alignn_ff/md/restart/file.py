@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.io import atomic_write
-from alignn_ff.trajectory.extended_xyz import disk_failed
+from alignn_ff.trajectory.record_file import disk_failed
 
 FORMAT: Final = "alignn-ff restart"
 VERSION: Final = 1

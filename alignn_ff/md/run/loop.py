@@ -22,7 +22,7 @@ from alignn_ff.md.run.propagator import Propagator
 from alignn_ff.md.run.record import RunRecord
 from alignn_ff.md.run.stopping import MDInterruptedError, guard_error
 from alignn_ff.runs.model_record import ModelRecord, software_versions
-from alignn_ff.trajectory.extended_xyz import bare_copy
+from alignn_ff.trajectory.frame_copy import bare_copy
 from alignn_ff.trajectory.snapshot import Snapshot
 
 Observer = Callable[[Snapshot], None]

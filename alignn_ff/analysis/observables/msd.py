@@ -1,7 +1,7 @@
 """Mean squared displacement over many time origins, and the diffusion coefficient with an error from blocks.
 
-Displacements in disjoint stretches of time are independent for a diffusing atom, so each block of the run gives its own
-MSD and its own slope; the scatter of the slopes is the error of their mean. D = slope/6 (slope/2 along an axis).
+Displacements in disjoint intervals of time are independent for a diffusing atom, so each block of the run gives its own
+MSD and its own slope; the scatter of the slopes gives the error of their mean. D = slope/6 (slope/2 along an axis).
 """
 
 from typing import Final
@@ -9,12 +9,14 @@ from typing import Final
 import numpy as np
 from ase import Atoms
 
-from alignn_ff.analysis.blocking import block_error
-from alignn_ff.analysis.finding import Finding, FloatArray, number_or_none, species_of
+from alignn_ff.analysis.drawing import FS_PER_PS, Drawing, Panel, columns, curves
 from alignn_ff.analysis.frames import Frame, drift
+from alignn_ff.analysis.observables.blocking import block_error
+from alignn_ff.analysis.result import FloatArray, ObservableResult, Table, number_or_none, species_of
+from alignn_ff.analysis.text import Row, Summary, by_element, with_error
 
-ORIGINS_A_BLOCK: Final = 32
-"""Positions that are kept at a time: what bounds the memory."""
+ORIGINS_PER_BLOCK: Final = 32
+"""Positions that are kept at a time; this limits the memory."""
 
 CM2_PER_S: Final = 0.1
 """1 Å²/fs in cm²/s."""
@@ -27,7 +29,7 @@ MOST_BENT: Final = (0.7, 1.4)
 LEAST_EXPONENT: Final = 0.8
 
 FAR_A2: Final = 1.0
-"""An atom that has gone no farther than this may just vibrate."""
+"""An atom with a smaller MSD may only vibrate."""
 
 
 class MeanSquaredDisplacement:
@@ -38,8 +40,8 @@ class MeanSquaredDisplacement:
         n_frames: of the run.
         frame_time_fs: between frames.
         n_blocks: in time.
-        fit: begin and end of the straight line, as parts of a block.
-        keep_drift: leave the motion of the centre of mass in.
+        fit: begin and end of the straight line, as fractions of a block.
+        keep_drift: keep the motion of the centre of mass.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class MeanSquaredDisplacement:
     ) -> None:
         self.species = species_of(atoms)
         self._block_length = max(1, n_frames // n_blocks)
-        self._origin_every = max(1, self._block_length // ORIGINS_A_BLOCK)
+        self._origin_every = max(1, self._block_length // ORIGINS_PER_BLOCK)
         self._frame_time_fs, self._fit, self._keep_drift = frame_time_fs, fit, keep_drift
         self._sums = np.zeros((n_blocks, len(self.species), self._block_length, 3))
         self._counts = np.zeros((n_blocks, self._block_length))
@@ -63,7 +65,7 @@ class MeanSquaredDisplacement:
         self._first: Frame | None = None
 
     def add(self, frame: Frame) -> None:
-        """Take a frame in."""
+        """Add a frame."""
         self._first = self._first or frame
         if frame.block != self._block:
             self._block, self._begin, self._origins = frame.block, frame.number, []
@@ -78,9 +80,9 @@ class MeanSquaredDisplacement:
                     self._sums[frame.block, kind, lag] += squares[members].mean(axis=0)
                 self._counts[frame.block, lag] += 1
 
-    def finding(self) -> Finding:
+    def result(self) -> ObservableResult:
         """Diffusion coefficients, and the curves."""
-        complete = self._counts.all(axis=1)  # frames that a block has beyond its length go unused
+        complete = self._counts.all(axis=1)  # frames of a block beyond its length are not used
         lags = self._frame_time_fs * np.arange(self._block_length, dtype=np.float64)
         table: dict[str, FloatArray] = {"lag_fs": lags}
         summary: dict[str, object] = {"fit_from_fs": None, "fit_to_fs": None}
@@ -96,7 +98,7 @@ class MeanSquaredDisplacement:
             table[f"msd_{symbol}_A2_stderr"] = block_error(curves) if len(curves) else np.full(len(lags), np.nan)
             window = slice(begin, end + 1)
             summary[symbol] = _diffusion(lags[window], blocks[:, window]) if enough and len(blocks) else None
-        return Finding(summary, {"msd": table})
+        return ObservableResult(summary, {"msd": table})
 
 
 def _diffusion(lags_fs: FloatArray, blocks: FloatArray) -> dict[str, object]:
@@ -118,3 +120,29 @@ def _diffusion(lags_fs: FloatArray, blocks: FloatArray) -> dict[str, object]:
         "msd_at_end_A2": float(mean[-1]),
         "is_diffusive": bool(straight and exponent > LEAST_EXPONENT and mean[-1] > FAR_A2),
     }
+
+
+def diffusion_rows(summary: Summary) -> list[Row]:
+    """D of each element, or why there is none."""
+    rows = []
+    for symbol, value in by_element(summary):
+        error = value["D_stderr_cm2_per_s"]
+        mean = with_error(1e5 * value["D_cm2_per_s"], None if error is None else 1e5 * error, "10⁻⁵ cm²/s")
+        reason = None if value["is_diffusive"] else _why_no_diffusion(value, summary["fit_to_fs"])
+        rows.append((f"diffusion {symbol}", mean if reason is None else reason))
+    return rows
+
+
+def _why_no_diffusion(value: Summary, fit_to_fs: float) -> str:
+    if value["msd_at_end_A2"] < FAR_A2:
+        return f"none: MSD of {value['msd_at_end_A2']:.2f} Å² after {fit_to_fs:g} fs"
+    grows = "" if value["exponent"] is None else f" as t^{value['exponent']:.2f}"
+    return f"not seen: MSD grows{grows} up to {fit_to_fs:g} fs; a longer run or fewer --blocks may show it"
+
+
+def draw_msd(table: Table) -> Drawing:
+    """Mean squared displacement of each element."""
+    time_ps = table["lag_fs"] / FS_PER_PS
+    shown = curves(time_ps, table, columns(table, "msd_", "_A2"))
+    label, x_range = "mean squared displacement (Å²)", (0.0, float(time_ps[-1]))
+    return Drawing((Panel(shown, "time (ps)", label, x_range=x_range, y_range=(0.0, None)),))

@@ -1,7 +1,7 @@
-"""Pair functions: g_ab(r) and how many b are within r of an a.
+"""Pair functions: g_ab(r), and the number of b atoms within r of an a atom.
 
 g_ab = V·n_ab(r, r+dr) / (N_a·N_b·shell), averaged over frames: 1 for an ideal gas (1 − 1/N for pairs of one kind).
-Without three periodic directions there is no density, and the table holds neighbours per Å instead.
+Without three periodic directions there is no density, and the table has neighbours per Å instead.
 """
 
 from itertools import combinations_with_replacement
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
-from alignn_ff.analysis.blocking import block_error
-from alignn_ff.analysis.finding import Finding, FloatArray, number_or_none, species_of
+from alignn_ff.analysis.drawing import Drawing, Panel, columns, curves
 from alignn_ff.analysis.frames import Frame
-from alignn_ff.analysis.pairs import is_bulk, pairs_within
+from alignn_ff.analysis.observables.blocking import block_error
+from alignn_ff.analysis.observables.pairs import pairs_within
+from alignn_ff.analysis.result import FloatArray, ObservableResult, Table, number_or_none, species_of
+from alignn_ff.analysis.text import Row, Summary
+from alignn_ff.cells import heights_A, is_bulk
 
 SHORTEST_RANGE_A: Final = 6.0
 LONGEST_RANGE_A: Final = 12.0
@@ -45,11 +48,11 @@ class PairFunctions:
         self._frames = np.zeros(n_blocks)
 
     def add(self, frame: Frame) -> None:
-        """Take a frame in."""
+        """Add a frame."""
         self.add_atoms(frame.atoms, block=frame.block)
 
     def add_atoms(self, atoms: Atoms, *, block: int) -> None:
-        """Take a structure in."""
+        """Add a structure."""
         pairs = pairs_within(atoms, float(self.edges[-1]))
         n_bins = len(self.edges) - 1
         bins = np.minimum((pairs.distance / (self.edges[1] - self.edges[0])).astype(np.int64), n_bins - 1)
@@ -79,7 +82,7 @@ class PairFunctions:
             found[name] = (weights @ blocks, block_error(blocks), running)
         return found
 
-    def finding(self) -> Finding:
+    def result(self) -> ObservableResult:
         """Summary of peaks, and the curves."""
         middles = 0.5 * (self.edges[1:] + self.edges[:-1])
         table: dict[str, FloatArray] = {"r_A": middles}
@@ -89,19 +92,18 @@ class PairFunctions:
             table[f"{quantity}_{name}"], table[f"{quantity}_{name}_stderr"] = curve, error
             table[f"n_{name}"] = running
             summary[name] = _peaks(middles, curve, error, running)
-        return Finding(summary, {"rdf": table})
+        return ObservableResult(summary, {"rdf": table})
 
 
 def default_range_A(atoms: Atoms) -> float:  # noqa: N802 - the unit's letter
     """Half the shortest height of the cell, within 6 to 12 Å."""
     if not is_bulk(atoms):
         return LONGEST_RANGE_A
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
-    return float(np.clip(heights.min() / 2, SHORTEST_RANGE_A, LONGEST_RANGE_A))
+    return float(np.clip(min(heights_A(atoms)) / 2, SHORTEST_RANGE_A, LONGEST_RANGE_A))
 
 
 def first_peak_and_minimum(r_A: FloatArray, curve: FloatArray) -> tuple[int, int] | None:
-    """Bins of the first peak, and of the lowest point between it and the next; None where there is no such thing."""
+    """Bins of the first peak, and of the lowest point between it and the next; None without a peak."""
     smooth = gaussian_filter1d(curve, SMOOTHING_A / (r_A[1] - r_A[0]))
     peaks, _ = find_peaks(smooth, prominence=0.1 * smooth.max())
     if len(peaks) == 0:
@@ -137,3 +139,29 @@ def _pair_numbers(atoms: Atoms, symbols: list[str]) -> tuple[NDArray[np.int64], 
     for index, (a, b) in enumerate(combinations_with_replacement(range(len(symbols)), 2)):
         number[a, b] = number[b, a] = index
     return kind, number
+
+
+def peak_rows(summary: Summary) -> list[Row]:
+    """First peak of each pair, and the neighbours up to the first minimum."""
+    rows = []
+    for pair, peaks in summary.items():
+        if peaks["first_peak_A"] is None:
+            rows.append((f"g(r) {pair}", "no peak"))
+            continue
+        rows.append((f"g(r) {pair}, first peak", f"{peaks['first_peak']:.2f} at {peaks['first_peak_A']:.2f} Å"))
+        within = f"{peaks['coordination_to_minimum']:.2f} within {peaks['first_minimum_A']:.2f} Å"
+        rows.append((f"g(r) {pair}, neighbours", within))
+    return rows
+
+
+def draw_pair_functions(table: Table) -> Drawing:
+    """g(r) of every pair, and the running coordination."""
+    r = table["r_A"]
+    density = columns(table, "g_")
+    shown = curves(r, table, density or columns(table, "neighbours_per_A_"))
+    running = tuple(curve._replace(label="") for curve in curves(r, table, columns(table, "n_")))
+    x_range = (0.0, float(r[-1]))
+    label, level = ("g(r)", 1.0) if density else ("neighbours (1/Å)", None)
+    top = Panel(shown, "", label, x_range=x_range, y_range=(0.0, None), level=level)
+    bottom = Panel(running, "r (Å)", "neighbours within r", x_range=x_range, y_range=(0.0, 30.0))
+    return Drawing((top, bottom), panel_height_inches=1.5)

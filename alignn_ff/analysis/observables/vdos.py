@@ -1,8 +1,8 @@
 """Velocity autocorrelation and the vibrational density of states.
 
-Both come from windows of the run that overlap by half: the autocorrelation from the zero-padded Fourier transform of
-the velocities (Wiener and Khinchin), the density of states from the mass-weighted power spectrum under a Hann taper
-(Welch). The spectrum's area is set to 1. Without velocities in the file, those between frames are taken.
+Both are computed from windows of the run that overlap by half: the autocorrelation from the zero-padded transform of
+the velocities (Wiener and Khinchin), the density of states from the mass-weighted power spectrum with a Hann taper
+(Welch). The area of the spectrum is set to 1. Without velocities in the file, displacements between frames are used.
 """
 
 from typing import Final
@@ -10,30 +10,36 @@ from typing import Final
 import numpy as np
 from ase import Atoms
 
-from alignn_ff.analysis.blocking import block_error
-from alignn_ff.analysis.finding import Finding, FloatArray, species_of
+from alignn_ff.analysis.drawing import FS_PER_PS, Curve, Drawing, Panel, columns, curves
 from alignn_ff.analysis.frames import Frame
+from alignn_ff.analysis.observables.blocking import block_error
+from alignn_ff.analysis.result import FloatArray, ObservableResult, Table, species_of
+from alignn_ff.analysis.text import Row, Summary
 
 DEFAULT_WINDOW_FS: Final = 4000.0
 MOST_BYTES: Final = 512 * 1024 * 1024
-"""Of velocities that are kept at a time."""
+"""Largest size of the velocities that are kept at a time."""
 
 COLUMNS: Final = 512
 """Velocity components that are transformed at a time."""
 
 THZ_PER_INVERSE_FS: Final = 1000.0
-LITTLE: Final = 0.02
+HIGHEST_SHARE: Final = 0.02
+"""A larger share of the spectrum in its highest tenth means that frames are too far apart."""
+
+SHOWN_PS: Final = 2.0
+"""Longest lag of the autocorrelation in its figure."""
 
 
 class VibrationalDensity:
-    """Autocorrelation and density of states of each element and in all.
+    """Autocorrelation and density of states, in total and of each element.
 
     Args:
         atoms: of the first frame.
         n_frames: of the run.
         frame_time_fs: between frames.
-        window_fs: length of the autocorrelation; None takes 4 ps, or a quarter of a shorter run.
-        keep_drift: leave the motion of the centre of mass in.
+        window_fs: length of the autocorrelation; None means 4 ps, or a quarter of a shorter run.
+        keep_drift: keep the motion of the centre of mass.
     """
 
     def __init__(
@@ -53,7 +59,7 @@ class VibrationalDensity:
         self._spectra: list[FloatArray] = []
 
     def add(self, frame: Frame) -> None:
-        """Take a frame in."""
+        """Add a frame."""
         velocities = frame.velocities
         if velocities is None:
             self._from_positions = True
@@ -65,10 +71,10 @@ class VibrationalDensity:
             velocities = velocities - self._masses @ velocities / self._masses.sum()
         self._window.append(velocities)
         if len(self._window) == self._length:
-            self._take_in(np.array(self._window))
+            self._transform(np.array(self._window))
             self._window = self._window[self._length // 2 :] if self._length > 2 else []
 
-    def _take_in(self, velocities: FloatArray) -> None:
+    def _transform(self, velocities: FloatArray) -> None:
         correlations, spectra = [], []
         taper = np.hanning(len(velocities) + 2)[1:-1, None]
         for members in self.species.values():
@@ -88,10 +94,10 @@ class VibrationalDensity:
         self._correlations.append(np.array(correlations))
         self._spectra.append(np.array(spectra))
 
-    def finding(self) -> Finding:
+    def result(self) -> ObservableResult:
         """Summary of the spectrum, and both curves."""
         if not self._spectra:
-            return Finding({"n_windows": 0}, {})
+            return ObservableResult({"n_windows": 0}, {})
         correlation, spectra = np.array(self._correlations), np.array(self._spectra)
         frequency = np.arange(spectra.shape[2]) / (2 * self._length * self._frame_time_fs) * THZ_PER_INVERSE_FS
         width = frequency[1]
@@ -112,14 +118,14 @@ class VibrationalDensity:
             "highest_THz": float(frequency[-1]),
             "peak_THz": float(frequency[mean.argmax()]),
             "mean_THz": float(frequency @ mean * width),
-            "frames_are_dense_enough": bool(mean[-len(mean) // 10 :].sum() < LITTLE * mean.sum()),
+            "frames_are_dense_enough": bool(mean[-len(mean) // 10 :].sum() < HIGHEST_SHARE * mean.sum()),
             "area_at_zero_per_THz": float(mean[0]),
         }
         speeds = {
             f"v2_{symbol}_A2_per_fs2": float(v)
             for symbol, v in zip(self.species, correlation.mean(axis=0)[:, 0], strict=True)
         }
-        return Finding(summary | speeds, {"vdos": table, "vacf": self._vacf(correlation.mean(axis=0))})
+        return ObservableResult(summary | speeds, {"vdos": table, "vacf": self._vacf(correlation.mean(axis=0))})
 
     def _vacf(self, correlation: FloatArray) -> dict[str, FloatArray]:
         """Lag and ⟨v(0)·v(t)⟩/⟨v²⟩ of each element."""
@@ -129,3 +135,34 @@ class VibrationalDensity:
         for kind, symbol in enumerate(self.species):
             table[f"vacf_{symbol}"] = correlation[kind] / max(correlation[kind, 0], 1e-300)
         return table
+
+
+def vibration_rows(summary: Summary) -> list[Row]:
+    """Peak, mean and resolution of the spectrum."""
+    if not summary["n_windows"]:
+        return []
+    mark = "" if summary["frames_are_dense_enough"] else " (frames too far apart: the spectrum is aliased)"
+    text = f"peak {summary['peak_THz']:.2f} THz, mean {summary['mean_THz']:.2f} THz, resolution "
+    return [("vibrations", f"{text}{summary['resolution_THz']:.2f} THz{mark}")]
+
+
+def draw_autocorrelation(table: Table) -> Drawing:
+    """Velocity autocorrelation of each element."""
+    time_ps = table["lag_fs"] / FS_PER_PS
+    shown = curves(time_ps, table, columns(table, "vacf_"))
+    x_range = (0.0, min(SHOWN_PS, float(time_ps[-1])))
+    return Drawing((Panel(shown, "time (ps)", "⟨v(0)·v(t)⟩ / ⟨v²⟩", x_range=x_range, level=0.0),))
+
+
+def draw_spectrum(table: Table) -> Drawing:
+    """Vibrational density of states, in total and of each element, up to 1.3 times where 99 % of its area lie."""
+    frequency, total = table["frequency_THz"], table["vdos_per_THz"]
+    elements = curves(frequency, table, columns(table, "vdos_", "_per_THz"))
+    elements = elements if len(elements) > 1 else ()
+    label = "total" if elements else ""
+    shown = (*elements, Curve(frequency, total, label, table["vdos_per_THz_stderr"], colour=-1))
+    area = np.cumsum(total)
+    last = frequency[min(len(area) - 1, int(np.searchsorted(area, 0.99 * area[-1])))]
+    x_range = (0.0, min(float(frequency[-1]), 1.3 * float(last)))
+    panel = Panel(shown, "frequency (THz)", "density of states (1/THz)", x_range=x_range, y_range=(0.0, None))
+    return Drawing((panel,))

@@ -1,8 +1,8 @@
-"""The mean of a correlated time series, with an error that knows of the correlation.
+"""The mean of a correlated time series, with an error that includes the correlation.
 
-Flyvbjerg and Petersen, J. Chem. Phys. 91, 461 (1989): means of blocks become independent as blocks grow. The length is
-the smallest 2^k with 2^3k > 2·n·s⁴, s being the ratio of the error to that of independent samples (Lee et al.,
-Phys. Rev. E 83, 066706, 2011).
+Flyvbjerg and Petersen, J. Chem. Phys. 91, 461 (1989): means of blocks become independent as blocks grow. The length of
+a block is the smallest 2^k with 2^3k > 2·n·s⁴, where s is the ratio of the error to that of independent samples
+(Lee et al., Phys. Rev. E 83, 066706, 2011).
 """
 
 from typing import Final, NamedTuple
@@ -14,14 +14,14 @@ FEWEST_BLOCKS: Final = 4
 
 
 class Average(NamedTuple):
-    """A mean and how well it is known.
+    """A mean and its error.
 
     Attributes:
         mean: of all samples.
         stderr: standard error of the mean; None with too few samples.
         std: standard deviation of the samples.
-        inefficiency: samples for each independent one; None with too few samples.
-        reliable: whether the error had stopped growing with the length of the blocks.
+        inefficiency: number of samples per independent sample; None with too few samples.
+        reliable: whether the error has stopped growing with the length of the blocks.
     """
 
     mean: float
@@ -70,7 +70,7 @@ def _naive_error(blocks: NDArray[np.float64]) -> float:
 
 
 def block_error(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard error of the mean over axis 0, blocks being independent; NaN with a single block."""
+    """Standard error of the mean over axis 0 of independent blocks; NaN with a single block."""
     if len(blocks) < 2:
         return np.full(blocks.shape[1:], np.nan)
     return np.asarray(blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks)), dtype=np.float64)

@@ -1,6 +1,6 @@
-"""Size and stress of a structure by the number of its periodic directions, independent of any vacuum.
+"""Size and stress of a structure along its periodic directions, independent of any vacuum.
 
-A slab has an area and a stress in N/m, a wire a length and a tension in nN; a volume would count vacuum.
+A crystal has a volume and a stress in GPa, a slab an area and a stress in N/m, a wire a length and a tension in nN.
 """
 
 from typing import Final, NamedTuple
@@ -10,12 +10,18 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from numpy.typing import NDArray
 
-from alignn_ff.cells import SMALLEST_VOLUME_A3
+from alignn_ff.cells import volume_A3
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
 
-class Measure(NamedTuple):
-    """How structures of one dimension are measured: name and unit of size, unit of stress and what it is in eV/Å^d."""
+class SizeUnits(NamedTuple):
+    """Units of structures with d periodic directions.
+
+    Attributes:
+        size, size_unit: name and unit of the size.
+        stress_unit: of the stress.
+        per_eV_and_A: the stress in that unit of 1 eV/Å^d.
+    """
 
     size: str
     size_unit: str
@@ -29,28 +35,28 @@ class Measure(NamedTuple):
 
     @property
     def stress_key(self) -> str:
-        """Unit of the stress as it ends a name in JSON."""
+        """Unit of the stress as the ending of a name in JSON."""
         return self.stress_unit.replace("/", "_per_")
 
 
-MEASURES: Final[dict[int, Measure]] = {
-    3: Measure("volume", "Å³", "GPa", GPA_PER_EV_PER_A3),
-    2: Measure("area", "Å²", "N/m", GPA_PER_EV_PER_A3 / 10.0),
-    1: Measure("length", "Å", "nN", GPA_PER_EV_PER_A3 / 100.0),
+SIZE_UNITS: Final[dict[int, SizeUnits]] = {
+    3: SizeUnits("volume", "Å³", "GPa", GPA_PER_EV_PER_A3),
+    2: SizeUnits("area", "Å²", "N/m", GPA_PER_EV_PER_A3 / 10.0),
+    1: SizeUnits("length", "Å", "nN", GPA_PER_EV_PER_A3 / 100.0),
 }
-"""Number of periodic directions → measure."""
+"""Number of periodic directions → units."""
 
 
-class Extent(NamedTuple):
+class PeriodicSize(NamedTuple):
     """Size and stress of a structure along its periodic directions.
 
     Attributes:
-        measure: what is measured, in which units.
+        units: name of the size, and units.
         size: volume, area or length.
         stress: Voigt order xx yy zz yz xz xy, tension positive; None if the cell has no volume.
     """
 
-    measure: Measure
+    units: SizeUnits
     size: float
     stress: tuple[float, ...] | None
 
@@ -60,22 +66,22 @@ class Extent(NamedTuple):
         return None if self.stress is None else max(map(abs, self.stress))
 
 
-def extent(atoms: Atoms, directions: NDArray[np.bool_]) -> Extent | None:
+def periodic_size(atoms: Atoms, directions: NDArray[np.bool_]) -> PeriodicSize | None:
     """Size and stress of a structure that has a calculator; None without a periodic direction.
 
     Args:
         atoms: with calculator.
-        directions: (3,) lattice vectors along which the structure goes on for ever.
+        directions: (3,) lattice vectors along which the structure is infinite.
     """
     if not directions.any():
         return None
-    measure = MEASURES[int(directions.sum())]
+    units = SIZE_UNITS[int(directions.sum())]
     vectors = atoms.cell.array[directions]
     size = float(np.sqrt(np.linalg.det(vectors @ vectors.T)))
-    volume = abs(float(np.linalg.det(atoms.cell.array)))
+    volume = volume_A3(atoms)
     try:
-        virial = atoms.get_stress() * volume if volume >= SMALLEST_VOLUME_A3 else None
+        virial = None if volume is None else atoms.get_stress() * volume
     except PropertyNotImplementedError:
         virial = None
-    stress = None if virial is None else tuple(float(v) / size * measure.per_eV_and_A for v in virial)
-    return Extent(measure, size, stress)
+    stress = None if virial is None else tuple(float(v) / size * units.per_eV_and_A for v in virial)
+    return PeriodicSize(units, size, stress)

@@ -1,10 +1,11 @@
-"""The mean structure: mean cell, mean positions of the unwrapped atoms, and how far each moves about its mean."""
+"""The mean structure: mean cell, mean positions of the unwrapped atoms, and the displacement of each from its mean."""
 
 import numpy as np
 from ase import Atoms
 
-from alignn_ff.analysis.finding import Finding, FloatArray
 from alignn_ff.analysis.frames import Frame, drift
+from alignn_ff.analysis.result import FloatArray, ObservableResult
+from alignn_ff.analysis.text import Row, Summary
 
 
 class MeanStructure:
@@ -12,7 +13,7 @@ class MeanStructure:
 
     Args:
         atoms: of the first frame.
-        keep_drift: leave the motion of the centre of mass in.
+        keep_drift: keep the motion of the centre of mass.
     """
 
     def __init__(self, atoms: Atoms, *, keep_drift: bool) -> None:
@@ -23,7 +24,7 @@ class MeanStructure:
         self._outer = np.zeros((len(atoms), 3, 3))
 
     def add(self, frame: Frame) -> None:
-        """Take a frame in."""
+        """Add a frame."""
         self._first = self._first or frame
         cell = frame.atoms.cell.complete().array
         moved = np.zeros(3) if self._keep_drift else drift(frame, self._first) @ np.linalg.inv(cell)
@@ -34,7 +35,7 @@ class MeanStructure:
         self._completed += cell
         self._n += 1
 
-    def finding(self) -> Finding:
+    def result(self) -> ObservableResult:
         """The structure, with the array ``rms_displacement`` (Å)."""
         assert self._first is not None, "a mean needs frames"
         cell, mean = self._completed / self._n, self._sum / self._n
@@ -50,7 +51,7 @@ class MeanStructure:
         structure.set_cell(self._cell / self._n, scale_atoms=False)
         structure.positions = (self._first.fractional + mean) @ cell
         structure.set_array("rms_displacement", rms)
-        return Finding(self._summary(structure, rms), {}, structure)
+        return ObservableResult(self._summary(structure, rms), {}, structure)
 
     def _summary(self, structure: Atoms, rms: FloatArray) -> dict[str, object]:
         symbols = np.array(structure.get_chemical_symbols())
@@ -62,3 +63,9 @@ class MeanStructure:
             },
             "largest_rms_displacement_A": float(rms.max()),
         }
+
+
+def displacement_rows(summary: Summary) -> list[Row]:
+    """RMS displacement of each element."""
+    displacements = summary["rms_displacement_A"].items()
+    return [(f"RMS displacement {symbol}", f"{value:.3f} Å about the mean") for symbol, value in displacements]

@@ -1,4 +1,4 @@
-"""What an observable gives back, and what it is asked."""
+"""What an observable computes: a summary, curves, perhaps a structure; and the object that accumulates frames."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from alignn_ff.analysis.frames import Frame
 
 FloatArray = NDArray[np.float64]
+
 Table = Mapping[str, FloatArray]
 """Column, with its unit in the name → values."""
 
 
-class Finding(NamedTuple):
+class ObservableResult(NamedTuple):
     """The result of one observable.
 
     Attributes:
         summary: JSON-ready, units in the names.
-        tables: name of a file → curves; empty for an observable that has none.
-        structure: an observable may give one.
+        tables: name of a file → curves; empty without curves.
+        structure: for observables that compute one.
     """
 
     summary: Mapping[str, object]
@@ -28,18 +29,18 @@ class Finding(NamedTuple):
     structure: Atoms | None = None
 
 
-class Observable(Protocol):
-    """Something that is measured frame by frame, in memory that does not grow with the trajectory's length."""
+class Accumulator(Protocol):
+    """An observable that is accumulated frame by frame, in memory that does not grow with the number of frames."""
 
     def add(self, frame: Frame) -> None:
-        """Take a frame in."""
+        """Add a frame."""
 
-    def finding(self) -> Finding:
-        """What came out."""
+    def result(self) -> ObservableResult:
+        """The result for the frames so far."""
 
 
 def number_or_none(value: float) -> float | None:
-    """For JSON, which knows no NaN."""
+    """A number for JSON, which has no NaN."""
     return float(value) if np.isfinite(value) else None
 
 

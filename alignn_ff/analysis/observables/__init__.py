@@ -1,0 +1,1 @@
+"""The observables: each file has the accumulation, the printed rows and the figures of one."""

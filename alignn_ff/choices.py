@@ -1,0 +1,35 @@
+"""Fields of a config whose value is a key of a table.
+
+The table is read when a value is checked, so a row that was added later, also from outside the package, is allowed.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+class KeyOf:
+    """Annotation of a string that must be a key of a table: ``Annotated[str, KeyOf(TABLE)]``.
+
+    Args:
+        table: name → row.
+    """
+
+    def __init__(self, table: Mapping[str, object]) -> None:
+        self.table: Final = table
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "enum": list(self.table)}
+
+    def _check(self, value: str) -> str:
+        if value in self.table:
+            return value
+        *others, last = map(repr, self.table)
+        expected = f"{', '.join(others)} or {last}" if others else last
+        raise PydanticCustomError("key_of_table", "Input should be {expected}", {"expected": expected})

@@ -1,0 +1,118 @@
+"""Laws of pair functions, coordination and angles."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, fcc100, molecule
+from ase.neighborlist import neighbor_list
+
+from alignn_ff.analysis.observables.pairs import pairs_within
+from tests.support.trajectories import Measure, box
+
+
+def test_the_pair_function_of_an_ideal_gas_is_one(measure: Measure) -> None:
+    rng = np.random.default_rng(0)
+    gas = [box(rng.uniform(0, 14, (300, 3)), 14.0) for _ in range(20)]
+    table = measure(gas, observables=["rdf"], bin_A=0.25).results["rdf"].tables["rdf"]
+    far = table["r_A"] > 1.0
+    deviation = (table["g_Ar-Ar"] - (1 - 1 / 300))[far] / table["g_Ar-Ar_stderr"][far]
+    assert abs(table["g_Ar-Ar"][far].mean() - 1) < 0.01
+    assert np.sqrt(np.mean(deviation**2)) < 2.0  # five blocks: a Student's t with four degrees of freedom
+
+
+def test_shells_of_a_crystal_are_where_and_as_many_as_they_are(measure: Measure) -> None:
+    result = measure([bulk("Si", a=5.43, cubic=True)], observables=["rdf"], r_max_A=6.0).results["rdf"]
+    table = result.tables["rdf"]
+    found = table["r_A"][table["g_Si-Si"] > 0]
+    np.testing.assert_allclose(found, 5.43 * np.sqrt([3 / 16, 1 / 2, 11 / 16, 1, 19 / 16]), atol=0.011)
+    steps = np.diff(table["n_Si-Si"], prepend=0.0)
+    np.testing.assert_allclose(steps[steps > 0], [4, 12, 12, 6, 12])
+    assert result.summary["Si-Si"]["coordination_to_minimum"] == pytest.approx(4)  # type: ignore[index]
+    assert 2.4 < result.summary["Si-Si"]["first_minimum_A"] < 3.8  # type: ignore[index]
+
+
+def test_partial_pair_functions_integrate_to_the_neighbours_of_each_kind(measure: Measure) -> None:
+    salt = bulk("NaCl", "rocksalt", a=5.6, cubic=True) * 2
+    salt.rattle(0.05, seed=1)
+    salt.symbols[0] = "K"
+    table = measure([salt], observables=["rdf"], r_max_A=5.0).results["rdf"].tables["rdf"]
+    density = 32 / salt.get_volume()
+    shells = 4 / 3 * np.pi * np.diff(np.append(table["r_A"] - 0.01, table["r_A"][-1] + 0.01) ** 3)
+    np.testing.assert_allclose(
+        np.cumsum(table["g_Cl-Na"] * 31 / salt.get_volume() * shells), table["n_Cl-Na"], rtol=1e-6
+    )
+    np.testing.assert_allclose(np.cumsum(table["g_Cl-K"] * density * shells) / 32, table["n_Cl-K"], rtol=1e-6)
+    assert table["n_Cl-Na"][table["r_A"] < 3.5][-1] == pytest.approx(6 * 31 / 32)
+
+
+def test_volume_that_fluctuates_does_not_bias_the_pair_function(measure: Measure) -> None:
+    rng = np.random.default_rng(3)
+    lengths = rng.uniform(11, 17, 30)
+    gas = [box(rng.uniform(0, length, (200, 3)), length) for length in lengths]
+    table = measure(gas, observables=["rdf"], bin_A=0.5, r_max_A=5.0).results["rdf"].tables["rdf"]
+    assert table["g_Ar-Ar"][3:].mean() == pytest.approx(1.0, abs=0.015)
+
+
+@pytest.mark.parametrize(
+    "atoms, within, neighbours",
+    [
+        (molecule("CH4"), 1.2, {"C-H": 4, "H-H": 0}),
+        (fcc100("Cu", (2, 2, 3), vacuum=5), 2.7, {"Cu-Cu": (4 * 8 + 8 * 8 + 4 * 4 + 0) / 12 * 12 / 12}),
+        (Atoms("Au", cell=[0, 0, 2.8], pbc=(False, False, True)) * (1, 1, 3), 3.0, {"Au-Au": 2}),
+    ],
+)
+def test_molecule_slab_and_wire_have_neighbours_without_a_density(
+    atoms: Atoms, within: float, neighbours: dict[str, float], measure: Measure
+) -> None:
+    atoms.calc = None
+    table = measure([atoms], observables=["rdf"]).results["rdf"].tables["rdf"]
+    assert not any(name.startswith("g_") for name in table)
+    distances = atoms.get_all_distances(mic=True)
+    for pair in neighbours:
+        a, b = (np.array([s == symbol for s in atoms.symbols]) for symbol in pair.split("-"))
+        if atoms.pbc.any():
+            expected = np.bincount(pairs_within(atoms, within).first).mean()
+        else:
+            expected = ((distances > 0) & (distances < within))[a][:, b].sum() / a.sum()
+        assert table[f"n_{pair}"][table["r_A"] < within][-1] == pytest.approx(expected)
+
+
+def test_a_perfect_diamond_has_four_neighbours_at_the_tetrahedral_angle(measure: Measure) -> None:
+    found = measure(
+        [bulk("Si", a=5.43) for _ in range(3)], observables=["coordination", "angles"], angle_bin_deg=0.5
+    ).results
+    assert found["coordination"].summary["Si"]["shares"] == {"4": 1.0}  # type: ignore[index]
+    angles = found["angles"]
+    assert angles.summary["Si"]["mean_deg"] == pytest.approx(np.degrees(np.arccos(-1 / 3)))  # type: ignore[index]
+    assert angles.summary["Si"]["n_angles"] == 3 * 2 * 6  # type: ignore[index]
+    assert (angles.tables["angles"]["density_Si_per_deg"] * 0.5).sum() == pytest.approx(1.0)
+
+
+def test_bonds_of_each_pair_have_their_own_length(measure: Measure) -> None:
+    water = [molecule("H2O") for _ in range(2)]
+    for atoms in water:
+        atoms.center(vacuum=5)
+    found = measure(water, observables=["coordination", "angles"], bond_A=1.2).results
+    summary = found["coordination"].summary
+    assert (summary["O"]["mean_to"], summary["H"]["mean_to"]) == ({"H": 2, "O": 0}, {"H": 0, "O": 1})  # type: ignore[index]
+    assert found["angles"].summary["O"]["mean_deg"] == pytest.approx(water[0].get_angle(1, 0, 2))  # type: ignore[index]
+    assert found["angles"].summary["H"]["n_angles"] == 0  # type: ignore[index]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pairs_of_any_cell_are_those_of_ase(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cell = rng.normal(size=(3, 3)) + np.diag([4.0, 5.0, -6.0 if seed % 2 else 6.0])
+    pbc = (True, True, True) if seed < 4 else rng.random(3) < 0.5
+    atoms = Atoms("Ar5", rng.uniform(-9, 9, (5, 3)), cell=cell, pbc=pbc)
+    found = pairs_within(atoms, 7.0)
+    first, second, distance, vector = neighbor_list("ijdD", atoms, 7.0)
+    assert (np.diff(found.first) >= 0).all()
+    order, expected = (np.lexsort((d.round(8), j, i)) for i, j, d in (found[:3], (first, second, distance)))
+    np.testing.assert_array_equal(found.second[order], second[expected])
+    np.testing.assert_allclose(found.distance[order], distance[expected], atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(found.vector, axis=1), found.distance, atol=1e-9)
+    np.testing.assert_allclose(found.vector.sum(axis=0), vector.sum(axis=0), atol=1e-7)
+    moved = atoms.positions[found.first] + found.vector - atoms.positions[found.second]
+    shifts = moved @ np.linalg.inv(cell)
+    np.testing.assert_allclose(shifts, np.round(shifts), atol=1e-8)
