@@ -1,9 +1,14 @@
 """What every run shares: its configuration, the record of its model, its output files, its restart file."""
 
-from alignn_ff.runs.claim import check_format, claim
-from alignn_ff.runs.config import RunConfig
-from alignn_ff.runs.model_record import ModelRecord, describe_model, software_versions
-from alignn_ff.runs.single_point import SinglePoint, single_point
+from typing import TYPE_CHECKING
+
+from alignn_ff.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from alignn_ff.runs.claim import check_format, claim
+    from alignn_ff.runs.config import RunConfig
+    from alignn_ff.runs.model_record import ModelRecord, describe_model, software_versions
+    from alignn_ff.runs.single_point import SinglePoint, single_point
 
 __all__ = [
     "ModelRecord",
@@ -15,3 +20,23 @@ __all__ = [
     "single_point",
     "software_versions",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "alignn_ff.runs.claim": (
+            "check_format",
+            "claim",
+        ),
+        "alignn_ff.runs.config": ("RunConfig",),
+        "alignn_ff.runs.model_record": (
+            "ModelRecord",
+            "describe_model",
+            "software_versions",
+        ),
+        "alignn_ff.runs.single_point": (
+            "SinglePoint",
+            "single_point",
+        ),
+    },
+)

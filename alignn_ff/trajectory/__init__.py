@@ -1,6 +1,22 @@
 """Trajectories: frames written while a run is under way, and read again, also after a killed process."""
 
-from alignn_ff.trajectory.reading import iterate_trajectory, read_trajectory
-from alignn_ff.trajectory.snapshot import Snapshot
+from typing import TYPE_CHECKING
+
+from alignn_ff.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from alignn_ff.trajectory.reading import iterate_trajectory, read_trajectory
+    from alignn_ff.trajectory.snapshot import Snapshot
 
 __all__ = ["Snapshot", "iterate_trajectory", "read_trajectory"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "alignn_ff.trajectory.reading": (
+            "iterate_trajectory",
+            "read_trajectory",
+        ),
+        "alignn_ff.trajectory.snapshot": ("Snapshot",),
+    },
+)

@@ -16,9 +16,9 @@ from ase import Atoms
 from ase.build import bulk
 
 from alignn_ff.calculator import AlignnCalculator
-from alignn_ff.cli.inputs import parse_supercell
-from alignn_ff.cli.md import md as md_command
-from alignn_ff.cli.relax import relax as relax_command
+from alignn_ff.cli.commands.md import md as md_command
+from alignn_ff.cli.commands.relax import relax as relax_command
+from alignn_ff.cli.parsing import parse_supercell
 from alignn_ff.errors import ConfigError
 from alignn_ff.md import ENSEMBLES, MDConfig
 from alignn_ff.relax import OPTIMIZERS, RelaxConfig

@@ -17,7 +17,7 @@ from ase.build import bulk
 from ase.constraints import FixAtoms
 
 from alignn_ff import checkpoint
-from alignn_ff.cli.relax import CELL_WORDS
+from alignn_ff.cli.commands.relax import CELL_WORDS
 from alignn_ff.relax import read_state
 from alignn_ff.relax.strain import CELL_MODES
 from alignn_ff.trajectory import read_trajectory
