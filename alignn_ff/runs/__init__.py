@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from alignn_ff.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from alignn_ff.runs.claim import check_format, claim
     from alignn_ff.runs.config import RunConfig
+    from alignn_ff.runs.evaluation import SinglePoint, single_point
     from alignn_ff.runs.model_record import ModelRecord, describe_model, software_versions
-    from alignn_ff.runs.single_point import SinglePoint, single_point
+    from alignn_ff.runs.output_files import check_format, claim
 
 __all__ = [
     "ModelRecord",
@@ -24,7 +24,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "alignn_ff.runs.claim": (
+        "alignn_ff.runs.output_files": (
             "check_format",
             "claim",
         ),
@@ -34,7 +34,7 @@ __getattr__, __dir__ = lazy_names(
             "describe_model",
             "software_versions",
         ),
-        "alignn_ff.runs.single_point": (
+        "alignn_ff.runs.evaluation": (
             "SinglePoint",
             "single_point",
         ),

@@ -104,8 +104,8 @@ def relax(
     Ctrl-C or SIGTERM ends it after the current step, with everything written and marked.
     """
     if restart is not None:
-        refuse_given(ctx, allowed=("--steps",), reason="--restart")
-        _resume(restart, RelaxConfig.model_validate(settings))
+        refuse_given(ctx, allowed=("--steps", "--model"), reason="--restart")
+        _resume(restart, RelaxConfig.model_validate(settings), model_options)
         return
     if structure is None:
         raise ConfigError("give the STRUCTURE: `alignn-ff relax STRUCTURE`, or --restart FILE to resume a relaxation")
@@ -144,14 +144,14 @@ def _run(
     _finish(result, files, stop)
 
 
-def _resume(state_file: Path, settings: RelaxConfig) -> None:
+def _resume(state_file: Path, settings: RelaxConfig, model_options: Mapping[str, Any]) -> None:
     from alignn_ff.relax import RelaxFiles, read_state, resume
 
     state = read_state(state_file)
     run: dict[str, Any] = dict(state.run)
     names = {name: None if path is None else Path(path) for name, path in run.pop("files").items()}
     files = RelaxFiles(**names)  # type: ignore[arg-type]
-    calculator = PreciseModelChoice.model_validate(run).calculator(state.start)
+    calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(state.start)
     steps = settings.max_steps
     with _running(files, state.steps[-1].step + steps) as (show, stop):
         result = resume(
