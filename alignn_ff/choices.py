@@ -4,28 +4,42 @@ The table is read when a value is checked, so a row that was added later, also f
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
+class Explained(Protocol):
+    """A row that explains itself.
+
+    Attributes:
+        help: what it is, in a few words.
+    """
+
+    @property
+    def help(self) -> str: ...  # noqa: D102
+
+
 class KeyOf:
     """Annotation of a string that must be a key of a table: ``Annotated[str, KeyOf(TABLE)]``.
+
+    The JSON Schema lists the keys and what each row is.
 
     Args:
         table: name → row.
     """
 
-    def __init__(self, table: Mapping[str, object]) -> None:
+    def __init__(self, table: Mapping[str, Explained]) -> None:
         self.table: Final = table
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {**handler(schema), "enum": list(self.table)}
+        described = [row.help for row in self.table.values()]
+        return {**handler(schema), "enum": list(self.table), "enumDescriptions": described}
 
     def _check(self, value: str) -> str:
         if value in self.table:

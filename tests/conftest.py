@@ -69,9 +69,8 @@ def command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     """Run ``alignn-ff`` with the given words, in this process and the current folder."""
     from alignn_ff.cli import main
 
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*words: object) -> CliResult:
+    def run(*words: object, columns: int = 200) -> CliResult:
+        monkeypatch.setenv("COLUMNS", str(columns))
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
             main([str(word) for word in words])

@@ -1,37 +1,102 @@
 """The ``alignn-ff`` program: its commands, and what happens when one fails.
 
-Heavy imports (torch, ASE) happen inside the commands, so that ``--help`` answers at once.
+A command's module is imported when it is called or its help is shown, so that ``alignn-ff --help`` answers at once.
+Heavy imports (torch) happen inside the commands.
 """
 
+import inspect
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from alignn_ff import __version__
-from alignn_ff.cli import analyze, config, data, energy, evaluate, md, predict, relax, train, zoo
 from alignn_ff.cli.console import complain
 from alignn_ff.errors import AlignnError
 
+
+class Command(NamedTuple):
+    """One command.
+
+    Attributes:
+        help: shown in the list of commands.
+        function: in the command's module; None where the module holds an ``app`` of subcommands.
+    """
+
+    help: str
+    function: str | None = None
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "energy": Command("Energy, forces and stress of a structure as it is.", "energy"),
+    "predict": Command("Properties of structures by a model of any kind.", "predict"),
+    "relax": Command("Relax a structure, and its cell if asked.", "relax"),
+    "md": Command("Molecular dynamics.", "md"),
+    "analyze": Command("Structure, thermodynamics, diffusion and vibrations of a trajectory.", "analyze"),
+    "train": Command("Train a model on DFT data.", "train"),
+    "eval": Command("Compare a model with labels.", "evaluate"),
+    "config": Command("Training configs: complete, check and explain them."),
+    "data": Command("Labelled data: describe, convert, split."),
+    "zoo": Command("Models by name: those that ship, your own, those to download."),
+}
+"""Name → command, in the order of the help; the module ``commands/NAME.py`` holds it."""
+
+
+class LazyGroup(TyperGroup):
+    """A group that imports the module of a command when it is needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
+        """Names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command; only its name and its help while the list of commands is shown."""
+        if cmd_name not in COMMANDS:
+            return None
+        if getattr(ctx, "shows_list", False):
+            return _outline(cmd_name)
+        return _load(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show the list of commands."""
+        ctx.shows_list = True
+        super().format_help(ctx, formatter)
+
+
+def _outline(name: str) -> Any:
+    app = typer.Typer()
+    app.command(name, help=COMMANDS[name].help)(lambda: None)
+    return get_command(app)
+
+
+def _load(name: str) -> Any:
+    module, command = import_module(f"alignn_ff.cli.commands.{name}"), COMMANDS[name]
+    if command.function is None:
+        return get_command(module.app)
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    function = getattr(module, command.function)
+    app.command(name, cls=getattr(module, "COMMAND_CLASS", None), help=_paragraphs(function))(function)
+    return get_command(app)
+
+
+def _paragraphs(function: Any) -> str:
+    """A docstring with each paragraph on one line, for the width of the terminal to break."""
+    return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(function.__doc__).split("\n\n"))
+
+
 app = typer.Typer(
     name="alignn-ff",
+    cls=LazyGroup,
     help="Atomistic simulation with ALIGNN force fields: relax, run MD, train on DFT data.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("energy")(energy.energy)
-app.command("predict")(predict.predict)
-app.command("relax", cls=relax.RelaxCommand)(relax.relax)
-app.command("md")(md.md)
-app.command("analyze", cls=analyze.AnalyzeCommand)(analyze.analyze)
-app.command("train")(train.train)
-app.command("eval")(evaluate.evaluate)
-app.add_typer(config.app, name="config")
-app.add_typer(data.app, name="data")
-app.add_typer(zoo.app, name="zoo")
 
 
 def _print_version(wanted: bool) -> None:

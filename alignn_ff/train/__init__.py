@@ -1,15 +1,20 @@
 """Training on DFT data: one JSON config in, a model file and its metrics out."""
 
-from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.configuration import load_config, validate_config
-from alignn_ff.train.datasets import DataKeys, read_records
-from alignn_ff.train.evaluation import evaluate_file, records_for
-from alignn_ff.train.interrupt import TrainingInterruptedError
-from alignn_ff.train.loop.state import Progress
-from alignn_ff.train.loop.trainer import Observer
-from alignn_ff.train.metrics import Comparison, compare, errors, summarise
-from alignn_ff.train.records.record import Record
-from alignn_ff.train.run import TrainingResult, train
+from typing import TYPE_CHECKING
+
+from alignn_ff.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from alignn_ff.train.config import TrainingConfig
+    from alignn_ff.train.configuration import load_config, validate_config
+    from alignn_ff.train.datasets import DataKeys, read_records
+    from alignn_ff.train.evaluation import evaluate_file, records_for
+    from alignn_ff.train.interrupt import TrainingInterruptedError
+    from alignn_ff.train.loop.state import Progress
+    from alignn_ff.train.loop.trainer import Observer
+    from alignn_ff.train.metrics import Comparison, compare, errors, summarise
+    from alignn_ff.train.records.record import Record
+    from alignn_ff.train.run import TrainingResult, train
 
 __all__ = [
     "Comparison",
@@ -30,3 +35,36 @@ __all__ = [
     "train",
     "validate_config",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "alignn_ff.train.config": ("TrainingConfig",),
+        "alignn_ff.train.configuration": (
+            "load_config",
+            "validate_config",
+        ),
+        "alignn_ff.train.datasets": (
+            "DataKeys",
+            "read_records",
+        ),
+        "alignn_ff.train.evaluation": (
+            "evaluate_file",
+            "records_for",
+        ),
+        "alignn_ff.train.interrupt": ("TrainingInterruptedError",),
+        "alignn_ff.train.loop.state": ("Progress",),
+        "alignn_ff.train.loop.trainer": ("Observer",),
+        "alignn_ff.train.metrics": (
+            "Comparison",
+            "compare",
+            "errors",
+            "summarise",
+        ),
+        "alignn_ff.train.records.record": ("Record",),
+        "alignn_ff.train.run": (
+            "TrainingResult",
+            "train",
+        ),
+    },
+)

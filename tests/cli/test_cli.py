@@ -1,6 +1,5 @@
 """The command line: energy, relax and md end to end, exit codes, and messages instead of tracebacks."""
 
-import inspect
 import json
 import os
 import signal
@@ -16,12 +15,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from alignn_ff.calculator import AlignnCalculator
-from alignn_ff.cli.inputs import parse_supercell
-from alignn_ff.cli.md import md as md_command
-from alignn_ff.cli.relax import relax as relax_command
+from alignn_ff.cli.parsing import parse_supercell
 from alignn_ff.errors import ConfigError
-from alignn_ff.md import ENSEMBLES, MDConfig
-from alignn_ff.relax import OPTIMIZERS, RelaxConfig
 from alignn_ff.trajectory import read_trajectory
 from tests.support.command_line import CommandLine
 
@@ -213,7 +208,7 @@ def bad_inputs(structure: Path) -> Path:
         ("md si.vasp --steps 1 --ensemble npt", "ensemble is 'npt'"),
         ("md si.vasp --steps 1 --thermostat-time 10", "nvt_langevin"),
         ("md si.vasp --steps 1 --thermostat-time 0 --ensemble nvt_bussi", "thermostat_time_fs is 0.0"),
-        ("md si.vasp --steps 1 --temperature 300:hot", "--temperature is '300:hot'"),
+        ("md si.vasp --steps 1 --temperature 300:hot", "--temperature: '300:hot'"),
         ("md si.vasp --steps 1 --temperature 300:600", "no thermostat"),
         ("md si.vasp --steps 1 --pressure 1", "npt_mtk"),
         ("md si.vasp --steps 1 --ensemble npt_mtk --cell-motion sideways", "'isotropic', 'full' or 'axes'"),
@@ -269,33 +264,6 @@ def test_a_supercell_may_be_written_in_several_ways(text: str) -> None:
 def test_a_supercell_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="such as 3,3,3"):
         parse_supercell(text)
-
-
-def test_defaults_of_the_commands_are_those_of_the_configs() -> None:
-    md, relax = (inspect.signature(command).parameters for command in (md_command, relax_command))
-    for option, field in {
-        "ensemble": "ensemble",
-        "timestep": "timestep_fs",
-        "seed": "seed",
-        "keep_velocities": "keep_velocities",
-        "write_every": "write_every",
-        "log_every": "log_every",
-    }.items():
-        assert md[option].default == MDConfig.model_fields[field].default
-    for option, field in {
-        "fmax": "fmax_eV_per_A",
-        "steps": "max_steps",
-        "optimizer": "optimizer",
-        "cell": "relax_cell",
-    }.items():
-        assert relax[option].default == RelaxConfig.model_fields[field].default
-
-
-def test_help_names_every_ensemble_and_optimizer(command_line: CommandLine) -> None:
-    assert all(name in command_line("md", "--help").stdout for name in ENSEMBLES)
-    assert all(name in command_line("relax", "--help").stdout for name in OPTIMIZERS)
-    for field in ("thermostat_time_fs", "barostat_time_fs", "compressibility_per_GPa"):
-        assert f"default {MDConfig.model_fields[field].default:g}" in command_line("md", "--help").stdout
 
 
 def test_the_command_line_starts_without_heavy_imports() -> None:

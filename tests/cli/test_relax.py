@@ -160,7 +160,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_not_a_temporary_file(
 @pytest.mark.parametrize(
     "words, message",
     [
-        ("relax", "which structure?"),
+        ("relax", "give the STRUCTURE"),
         ("relax POSCAR --cell=sideways", "relax_cell is 'sideways'"),
         ("relax POSCAR --cell sideways", "relax_cell is 'sideways'"),
         ("relax POSCAR --cell slab", "not a slab"),
@@ -169,7 +169,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_not_a_temporary_file(
         ("relax POSCAR --symprec 0", "symmetry_tolerance_A is 0.0"),
         ("relax --restart POSCAR", "no restart file"),
         ("relax --restart missing.json", "no such restart file"),
-        ("relax POSCAR --restart missing.json", "leave out"),
+        ("relax POSCAR --restart missing.json", "STRUCTURE cannot be given with --restart"),
         ("relax POSCAR --plot c.nonsense", "c.nonsense"),
     ],
 )

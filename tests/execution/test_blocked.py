@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.io import write
 
 from alignn_ff import checkpoint
-from alignn_ff.cli.inputs import parse_limits
+from alignn_ff.cli.parsing import parse_limits
 from alignn_ff.errors import ConfigError, MemoryLimitError
 from alignn_ff.execution import BACKENDS, Limits, choose_backend
 from alignn_ff.execution.published.evaluate import BlockedEvaluation, Resources

@@ -1,6 +1,22 @@
 """The ensembles: what is held, which integrator does it, what it conserves, and which structures it suits."""
 
-from alignn_ff.md.ensembles.stage import Stage
-from alignn_ff.md.ensembles.table import ENSEMBLES, Ensemble
+from typing import TYPE_CHECKING
+
+from alignn_ff.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from alignn_ff.md.ensembles.stage import Stage
+    from alignn_ff.md.ensembles.table import ENSEMBLES, Ensemble
 
 __all__ = ["ENSEMBLES", "Ensemble", "Stage"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "alignn_ff.md.ensembles.stage": ("Stage",),
+        "alignn_ff.md.ensembles.table": (
+            "ENSEMBLES",
+            "Ensemble",
+        ),
+    },
+)

@@ -1,6 +1,19 @@
 """The guards: reasons to stop a run because going on would give wrong results."""
 
-from alignn_ff.md.guards.limits import GuardLimits
-from alignn_ff.md.guards.table import GUARDS
+from typing import TYPE_CHECKING
+
+from alignn_ff.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from alignn_ff.md.guards.limits import GuardLimits
+    from alignn_ff.md.guards.table import GUARDS
 
 __all__ = ["GUARDS", "GuardLimits"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "alignn_ff.md.guards.limits": ("GuardLimits",),
+        "alignn_ff.md.guards.table": ("GUARDS",),
+    },
+)

@@ -1,22 +1,17 @@
-"""``alignn-ff predict``: what a model of any kind says about structures: numbers, classes, values of atoms."""
+"""``alignn-ff predict``: properties of structures by a model of any kind: numbers, classes, values per atom."""
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.options import (
-    Backend,
-    BackendOption,
-    DeviceOption,
-    Dtype,
-    DtypeOption,
-    JsonOption,
-    MemoryLimitOption,
-)
+from alignn_ff.cli.model_choice import ModelChoice
+from alignn_ff.cli.options import JsonOption
+from alignn_ff.cli.schema import options_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -24,6 +19,7 @@ if TYPE_CHECKING:
     from alignn_ff.predictor import Outputs
 
 
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model",))
 def predict(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder, also one of the published package.")
@@ -35,18 +31,16 @@ def predict(
         ),
     ],
     csv_file: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write a table: a row a structure, a column a number.")
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write a table, one row per structure."),
     ] = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = Dtype.float32,
-    backend: BackendOption = Backend.auto,
-    memory_limit: MemoryLimitOption = None,
     as_json: JsonOption = False,
+    *,
+    model_options: Mapping[str, Any],
 ) -> None:
-    """Properties of structures: scalars, vectors, classes with probabilities, values of atoms."""
+    """Properties of structures: scalars, vectors, classes with probabilities, values per atom."""
     import json
 
-    from alignn_ff.cli.inputs import parse_limits
     from alignn_ff.io import atomic_write, read_structures
     from alignn_ff.predictor import load_predictor
 
@@ -56,8 +50,8 @@ def predict(
         for frames in [read_structures(path)]
         for k, atoms in enumerate(frames)
     ]
-    limits = parse_limits(memory_limit)
-    predictor = load_predictor(model, device=device, dtype=dtype.value, backend=backend.value, limits=limits)
+    choice = ModelChoice.model_validate(model_options)
+    predictor = load_predictor(model, **choice.execution())
     outputs = predictor.predict([atoms for _, atoms in named])
     if csv_file is not None:
         with atomic_write(csv_file) as temporary:
@@ -76,7 +70,7 @@ def predict(
 
 
 def _print(model: str, named: "list[tuple[str, Atoms]]", outputs: "list[Outputs]") -> None:
-    from alignn_ff.cli.summary import summary_table
+    from alignn_ff.cli.summaries.summary import summary_table
 
     results.print(f"{len(named)} structures · model {model}", markup=False, soft_wrap=True)
     for (name, atoms), output in zip(named, outputs, strict=True):
@@ -94,7 +88,7 @@ def _print(model: str, named: "list[tuple[str, Atoms]]", outputs: "list[Outputs]
 
 
 def _csv(named: "list[tuple[str, Atoms]]", outputs: "list[Outputs]") -> str:
-    """One row a structure; values of atoms as one column each, separated by spaces."""
+    """One row per structure; values of atoms as one column each, separated by spaces."""
     rows: list[dict[str, str]] = []
     for (name, atoms), output in zip(named, outputs, strict=True):
         row = {"structure": name, "formula": atoms.get_chemical_formula(), **_columns(output, exact=True)}

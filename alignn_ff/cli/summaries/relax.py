@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.summary import count, print_files, print_title, summary_table
+from alignn_ff.cli.summaries.summary import count, print_files, print_title, summary_table
 
 if TYPE_CHECKING:
     from alignn_ff.relax import RelaxFiles, RelaxResult

@@ -7,41 +7,17 @@ from typing import TYPE_CHECKING
 from alignn_ff.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ase import Atoms
+    from pydantic.fields import FieldInfo
 
-    from alignn_ff.calculator import AlignnCalculator
-    from alignn_ff.execution import BackendName, Limits
-    from alignn_ff.potential import Precision
+    from alignn_ff.execution import Limits
     from alignn_ff.train import DataKeys
 
 
-def load_calculator(
-    atoms: "Atoms",
-    *,
-    model: str,
-    device: str,
-    dtype: "Precision",
-    backend: "BackendName" = "auto",
-    memory_limit: str | None = None,
-) -> "AlignnCalculator":
-    """The calculator for a structure.
-
-    Raises:
-        ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError, CompilerError
-    """
-    from alignn_ff.calculator import AlignnCalculator
-    from alignn_ff.potential import load_potential
-
-    limits = parse_limits(memory_limit)
-    potential = load_potential(model, device=device, dtype=dtype, backend=backend, limits=limits, for_atoms=atoms)
-    return AlignnCalculator(potential)
-
-
 def parse_limits(memory_limit: str | None) -> "Limits | None":
-    """What an evaluation may use: "4GB", "500 MB", "2GiB"; None is no bound.
+    """What an evaluation may use: "4GB", "500 MB", "2GiB"; None means no limit.
 
     Raises:
         ConfigError: anything else.
@@ -85,7 +61,7 @@ def parse_elements(text: str) -> frozenset[str]:
     return symbols
 
 
-def parse_points(text: str, name: str) -> float | tuple[float, ...]:
+def parse_points(text: str) -> float | tuple[float, ...]:
     """A number, or the corners of a ramp: "300", "300:2000:300".
 
     Raises:
@@ -95,9 +71,16 @@ def parse_points(text: str, name: str) -> float | tuple[float, ...]:
         points = tuple(float(part) for part in text.split(":"))
     except ValueError:
         raise ConfigError(
-            f"{name} is {text!r}; it takes a number such as 300, or the corners of ramps such as 300:2000:300"
+            f"{text!r} is not a value or a ramp; give a number such as 300, or corners of ramps such as 300:2000:300"
         ) from None
     return points[0] if len(points) == 1 else points
+
+
+def guard_fields() -> "dict[str, FieldInfo]":
+    """The limits of guards that can be set, by name."""
+    from alignn_ff.md.guards.limits import GuardLimits
+
+    return {name: field for name, field in GuardLimits.model_fields.items() if name != "distances_every"}
 
 
 def parse_guards(words: "Sequence[str]", *, off: bool) -> "dict[str, float | None]":
@@ -106,9 +89,9 @@ def parse_guards(words: "Sequence[str]", *, off: bool) -> "dict[str, float | Non
     Raises:
         ConfigError: no such limit, or no number.
     """
-    from alignn_ff.md import GuardLimits
+    from alignn_ff.md.guards.limits import GuardLimits
 
-    fields = [name for name in GuardLimits.model_fields if name != "distances_every"]
+    fields = guard_fields()
     limits: dict[str, float | None] = dict.fromkeys(fields) if off else {}
     for word in words:
         name, _, value = word.partition("=")
@@ -127,8 +110,6 @@ def read_stages(path: "Path") -> "list[object]":
     Raises:
         ConfigError: the file is missing, no JSON, or something else.
     """
-    import json
-
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -161,17 +142,14 @@ def parse_changes(words: list[str]) -> dict[str, object]:
     return changes
 
 
-def data_keys(
-    *,
-    id_key: str | None,
-    target_key: str | None,
-    forces_key: str | None,
-    stress_key: str | None,
-    atomwise_key: str | None = None,
-    additional_key: str | None = None,
-) -> "DataKeys":
-    """The names of labels that were given, and the usual ones for the others."""
+def data_keys(given: "Mapping[str, str]") -> "DataKeys":
+    """The names of labels: those that were given, by field of the training config, and otherwise the usual ones."""
     from alignn_ff.train import DataKeys
 
-    usual = DataKeys(forces=forces_key, stress=stress_key, atomwise=atomwise_key, additional=additional_key)
-    return usual._replace(target=target_key or usual.target, identifier=id_key or usual.identifier)
+    usual = DataKeys(
+        forces=given.get("forces_key"),
+        stress=given.get("stress_key"),
+        atomwise=given.get("atomwise_key"),
+        additional=given.get("additional_key"),
+    )
+    return usual._replace(target=given.get("target", usual.target), identifier=given.get("id_tag", usual.identifier))

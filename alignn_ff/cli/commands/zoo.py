@@ -37,7 +37,7 @@ def list_models(
     """List the models that ship and your own."""
     import json
 
-    from alignn_ff.cli.inputs import parse_elements
+    from alignn_ff.cli.parsing import parse_elements
     from alignn_ff.zoo import cards, cards_in
 
     if published:

@@ -1,27 +1,24 @@
 """``alignn-ff eval``: how good a model is on labelled data."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.options import (
-    Backend,
-    BackendOption,
-    DeviceOption,
-    Dtype,
-    DtypeOption,
-    ForcesKeyOption,
-    IdKeyOption,
-    JsonOption,
-    MemoryLimitOption,
-    StressKeyOption,
-    TargetKeyOption,
-)
+from alignn_ff.cli.model_choice import ModelChoice
+from alignn_ff.cli.options import DATA_KEYS, USUAL, JsonOption
+from alignn_ff.cli.schema import options_of
+from alignn_ff.train.config.data import DataFields
+
+LABELS: Final = {"id_tag": "identifier", "target": "target", "forces_key": "forces", "stress_key": "stress"}
+"""Fields of the training config that name labels → the kind of label."""
 
 
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model",))
+@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(LABELS))
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder.")],
     data: Annotated[
@@ -33,23 +30,16 @@ def evaluate(
     ],
     as_json: JsonOption = False,
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for parity plots.")] = None,
-    id_key: IdKeyOption = None,
-    target_key: TargetKeyOption = None,
-    forces_key: ForcesKeyOption = None,
-    stress_key: StressKeyOption = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = Dtype.float32,
-    backend: BackendOption = Backend.auto,
-    memory_limit: MemoryLimitOption = None,
+    *,
+    keys: Mapping[str, str],
+    model_options: Mapping[str, Any],
 ) -> None:
     """Compare a model of any kind with labels, in all and by config_type."""
-    from alignn_ff.cli.inputs import parse_limits
     from alignn_ff.train import evaluate_file, records_for, summarise
 
-    named = {"identifier": id_key, "target": target_key, "forces": forces_key, "stress": stress_key}
-    records = records_for(model, data, {kind: name for kind, name in named.items() if name is not None})
-    limits = parse_limits(memory_limit)
-    comparisons = evaluate_file(model, records, device=device, dtype=dtype.value, backend=backend.value, limits=limits)
+    choice = ModelChoice.model_validate(model_options)
+    records = records_for(model, data, {LABELS[field]: name for field, name in keys.items()})
+    comparisons = evaluate_file(model, records, **choice.execution())
     metrics = summarise(comparisons)
     if plots is not None:
         from alignn_ff.plots import parity_figures, save_figure
@@ -59,6 +49,6 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps({"model": model, "data": str(data), "metrics": metrics}, indent=2))
     else:
-        from alignn_ff.cli.tables import error_table
+        from alignn_ff.cli.summaries.tables import error_table
 
         results.print(error_table(f"{model} on {data.name}", metrics))

@@ -1,6 +1,6 @@
 """``alignn-ff relax``: move atoms, and the cell if asked, until the forces vanish."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -9,17 +9,13 @@ import typer
 from typer.core import TyperCommand
 
 from alignn_ff.cli.console import errors, stoppable
-from alignn_ff.cli.options import (
-    Backend,
-    BackendOption,
-    DeviceOption,
-    Dtype,
-    MemoryLimitOption,
-    ModelOption,
-    OverwriteOption,
-)
+from alignn_ff.cli.model_choice import PreciseModelChoice
+from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption
+from alignn_ff.cli.schema import options_of, refuse_given, with_default
 from alignn_ff.errors import ConfigError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
+from alignn_ff.relax.config import RelaxConfig
+from alignn_ff.relax.strain import CELL_MODES
 
 if TYPE_CHECKING:
     from alignn_ff.relax import RelaxFiles, RelaxRecords, RelaxResult, RelaxStep
@@ -27,108 +23,107 @@ if TYPE_CHECKING:
 NOT_CONVERGED: Final = 3
 """Exit code of a relaxation that ran out of steps; its files are written all the same."""
 
+NAMES: Final = {
+    "max_steps": ("--steps",),
+    "relax_cell": ("--cell",),
+    "keep_symmetry": ("--symmetry",),
+    "symmetry_tolerance_A": ("--symprec",),
+}
+"""Options whose names do not follow from their fields."""
+
 
 class RelaxCommand(TyperCommand):
     """The command, with a ``--cell`` that may stand alone: click would take the word after it for its value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Write out what ``--cell`` and ``--no-cell`` are short for; called by click."""
-        if "--cell" in args:
-            from alignn_ff.relax.strain import CELL_MODES  # heavy
-
-            modes = set(CELL_MODES)
         written: list[str] = []
         for word, following in zip(args, [*args[1:], ""], strict=True):
             other = following.startswith("-") or not following or Path(following).exists()
-            bare = word == "--cell" and other and following not in modes
+            bare = word == "--cell" and other and following not in CELL_MODES
             written.append({"--no-cell": "--cell=none"}.get(word, "--cell=free" if bare else word))
         return super().parse_args(ctx, written)
 
 
+COMMAND_CLASS: Final = RelaxCommand
+
+
+@options_of(PreciseModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
+@options_of(RelaxConfig, "settings", panel="Relaxation", names=NAMES)
 def relax(
+    ctx: typer.Context,
     structure: Annotated[
         Path | None,
         typer.Argument(
             metavar="STRUCTURE",
             help="Structure file in any format that ASE reads: POSCAR, .vasp, .cif, .xyz, .extxyz, …; of several "
-            "structures the last. Its constraints (selective dynamics) are obeyed.",
+            "structures the last. Its constraints (selective dynamics) are obeyed. Left out with --restart.",
             show_default=False,
         ),
     ] = None,
-    model: ModelOption = "auto",
-    device: DeviceOption = "auto",
-    dtype: Annotated[
-        Dtype,
-        typer.Option(help="Precision of the network. float64: so that tight --fmax are reached; float32 is faster."),
-    ] = Dtype.float64,
-    backend: BackendOption = Backend.auto,
-    memory_limit: MemoryLimitOption = None,
-    fmax: Annotated[
-        float, typer.Option(help="Converged when no force, nor volume × stress / atoms, exceeds this, eV/Å.")
-    ] = 0.01,
-    steps: Annotated[int, typer.Option(help="Most steps of the optimiser.")] = 500,
-    optimizer: Annotated[
-        str,
-        typer.Option(
-            help="lbfgs; fire (robust); bfgs_linesearch (small structures); precon_lbfgs (preconditioned, for "
-            "hundreds of atoms and more)."
-        ),
-    ] = "lbfgs",
-    cell: Annotated[
-        str,
-        typer.Option(
-            "--cell",
-            metavar="[MODE]",
-            help="Relax the cell too. Alone, or free: size and shape along periodic axes. hydrostatic: size alone. "
-            "fixed-volume: shape alone. slab: within the plane of a slab, vacuum held. --no-cell, or none: not.",
-        ),
-    ] = "none",
-    pressure: Annotated[float, typer.Option(help="Pressure that the cell relaxes against, GPa.")] = 0.0,
-    symmetry: Annotated[bool, typer.Option("--symmetry", help="Keep the space group of the start.")] = False,
-    symprec: Annotated[float, typer.Option(help="Distance below which positions count as symmetric, Å.")] = 0.01,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Relaxed structure; the JSON result goes beside it (default <stem>-relaxed.*)."
-        ),
-    ] = None,
-    trajectory: Annotated[Path | None, typer.Option(help="Write every step to this extended XYZ file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw energy and forces over the steps (.png, .pdf, .svg).")] = None,
     restart: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Go on from the restart file of a relaxation that was stopped or ran out of steps, exactly as if it "
-            "had not, for --steps more; takes no STRUCTURE and no other option.",
+            help="Resume a relaxation that was stopped or ran out of steps from its restart file, exactly as if it had "
+            "not stopped.",
+            show_default=False,
+            rich_help_panel="Relaxation",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Relaxed structure; the JSON result goes beside it." + with_default("<stem>-relaxed.*"),
+            show_default=False,
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    trajectory: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every step to this extended XYZ file.", rich_help_panel="Output"),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw energy and forces over the steps (.png, .pdf, .svg).", rich_help_panel="Output"
         ),
     ] = None,
     overwrite: OverwriteOption = False,
+    *,
+    settings: Mapping[str, Any],
+    model_options: Mapping[str, Any],
 ) -> None:
     """Relax a structure; exits with 3 if it did not converge, the files written all the same.
 
-    Ctrl-C or SIGTERM ends it after the step it is in, with everything written and marked.
+    Ctrl-C or SIGTERM ends it after the current step, with everything written and marked.
     """
-    from alignn_ff.cli.inputs import load_calculator
-    from alignn_ff.io import check_format, claim, read_structure
-    from alignn_ff.relax import RelaxConfig, relax_files
-    from alignn_ff.relax import relax as run
-
     if restart is not None:
-        _go_on(restart, structure, steps)
+        refuse_given(ctx, allowed=("--steps", "--model"), reason="--restart")
+        _resume(restart, RelaxConfig.model_validate(settings), model_options)
         return
     if structure is None:
-        raise ConfigError("which structure? `alignn-ff relax STRUCTURE`, or --restart FILE to go on with one")
-    config = RelaxConfig.model_validate(
-        {
-            "fmax_eV_per_A": fmax,
-            "max_steps": steps,
-            "optimizer": optimizer,
-            "relax_cell": cell,
-            "pressure_GPa": pressure,
-            "keep_symmetry": symmetry,
-            "symmetry_tolerance_A": symprec,
-        }
-    )
+        raise ConfigError("give the STRUCTURE: `alignn-ff relax STRUCTURE`, or --restart FILE to resume a relaxation")
+    choice = PreciseModelChoice.model_validate(model_options)
+    _run(structure, RelaxConfig.model_validate(settings), choice, (output, trajectory, plot), overwrite=overwrite)
+
+
+def _run(
+    structure: Path,
+    config: RelaxConfig,
+    choice: PreciseModelChoice,
+    places: tuple[Path | None, Path | None, Path | None],
+    *,
+    overwrite: bool,
+) -> None:
+    from alignn_ff.io import check_format, claim, read_structure
+    from alignn_ff.relax import relax as run
+    from alignn_ff.relax import relax_files
+
+    output, trajectory, plot = places
     atoms = read_structure(structure)
     files = relax_files(structure, atoms, output=output, trajectory=trajectory, plot=plot)
     check_format(files.structure, atoms)
@@ -137,31 +132,24 @@ def relax(
 
         check_figure(plot)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = load_calculator(
-        atoms, model=model, device=device, dtype=dtype.value, backend=backend.value, memory_limit=memory_limit
-    )
-    place = str(Path(model).absolute()) if Path(model).exists() else model
-    records = _records(
-        files, {"model": place, "device": device, "dtype": dtype.value, "backend": calculator.potential.backend}
-    )
+    calculator = choice.calculator(atoms)
+    place = str(Path(choice.model).absolute()) if Path(choice.model).exists() else choice.model
+    kept = {**choice.model_dump(), "model": place, "backend": calculator.potential.backend}
+    records = _records(files, kept)
     with _running(files, config.max_steps) as (show, stop):
         result = run(atoms, calculator, config=config, records=records, on_step=show, stop=lambda: stop.name)
     _finish(result, files, stop)
 
 
-def _go_on(state_file: Path, structure: Path | None, steps: int) -> None:
-    from alignn_ff.cli.inputs import load_calculator
+def _resume(state_file: Path, settings: RelaxConfig, model_options: Mapping[str, Any]) -> None:
     from alignn_ff.relax import RelaxFiles, read_state, resume
 
-    if structure is not None:
-        raise ConfigError(f"--restart {state_file} knows its structure; leave out {structure}")
-    if steps < 0:
-        raise ConfigError(f"steps is {steps}; it takes 0 or more")
     state = read_state(state_file)
     run: dict[str, Any] = dict(state.run)
     names = {name: None if path is None else Path(path) for name, path in run.pop("files").items()}
     files = RelaxFiles(**names)  # type: ignore[arg-type]
-    calculator = load_calculator(state.start, **run)
+    calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(state.start)
+    steps = settings.max_steps
     with _running(files, state.steps[-1].step + steps) as (show, stop):
         result = resume(
             state, calculator, records=_records(files, run), on_step=show, stop=lambda: stop.name, max_steps=steps
@@ -205,7 +193,7 @@ def _running(files: "RelaxFiles", max_steps: int) -> Iterator[tuple[Callable[["R
 
 def _finish(result: "RelaxResult", files: "RelaxFiles", stop: StopRequest) -> None:
     """Write, print, and exit as it ended."""
-    from alignn_ff.cli.relax_summary import print_relaxation
+    from alignn_ff.cli.summaries.relax import print_relaxation
     from alignn_ff.relax import write_relaxation
 
     write_relaxation(files, result)

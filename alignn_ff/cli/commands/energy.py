@@ -1,21 +1,14 @@
 """``alignn-ff energy``: energy, forces and stress of a structure as it is."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.options import (
-    Backend,
-    BackendOption,
-    DeviceOption,
-    Dtype,
-    DtypeOption,
-    JsonOption,
-    MemoryLimitOption,
-    ModelOption,
-    StructureArgument,
-)
+from alignn_ff.cli.model_choice import ModelChoice
+from alignn_ff.cli.options import MODEL_NAMES, JsonOption, StructureArgument
+from alignn_ff.cli.schema import options_of
 
 if TYPE_CHECKING:
     from alignn_ff.runs import SinglePoint
@@ -23,29 +16,18 @@ if TYPE_CHECKING:
 SHOWN_FORCES = 20
 
 
-def energy(
-    structure: StructureArgument,
-    model: ModelOption = "auto",
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = Dtype.float32,
-    backend: BackendOption = Backend.auto,
-    memory_limit: MemoryLimitOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@options_of(ModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
+def energy(structure: StructureArgument, as_json: JsonOption = False, *, model_options: Mapping[str, Any]) -> None:
     """Energy, forces and stress of a structure as it is."""
     import json
 
-    from alignn_ff.cli.inputs import load_calculator
     from alignn_ff.io import read_structure
+
+    choice = ModelChoice.model_validate(model_options)
+    atoms = read_structure(structure)
     from alignn_ff.runs import single_point
 
-    atoms = read_structure(structure)
-    result = single_point(
-        atoms,
-        load_calculator(
-            atoms, model=model, device=device, dtype=dtype.value, backend=backend.value, memory_limit=memory_limit
-        ),
-    )
+    result = single_point(atoms, choice.calculator(atoms))
     if as_json:
         typer.echo(json.dumps(result.to_json(), allow_nan=False))
     else:
@@ -56,7 +38,7 @@ def _print(result: "SinglePoint") -> None:
     import numpy as np
 
     from alignn_ff.cells import VOIGT
-    from alignn_ff.cli.summary import count, print_title, summary_table
+    from alignn_ff.cli.summaries.summary import count, print_title, summary_table
     from alignn_ff.units import GPA_PER_EV_PER_A3
 
     n_atoms = len(result.atoms)

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.inputs import parse_changes
 from alignn_ff.cli.options import SetOption
+from alignn_ff.cli.parsing import parse_changes
 
 app = typer.Typer(help="Training configs: complete, check and explain them.", no_args_is_help=True)
 

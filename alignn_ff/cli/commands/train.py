@@ -3,22 +3,18 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from alignn_ff.cli.console import errors, results
-from alignn_ff.cli.inputs import parse_changes
-from alignn_ff.cli.options import (
-    AdditionalKeyOption,
-    AtomwiseKeyOption,
-    DeviceOption,
-    ForcesKeyOption,
-    IdKeyOption,
-    SetOption,
-    StressKeyOption,
-    TargetKeyOption,
-)
+from alignn_ff.cli.model_choice import ModelChoice
+from alignn_ff.cli.options import DATA_KEYS, SetOption
+from alignn_ff.cli.parsing import parse_changes
+from alignn_ff.cli.schema import options_of
+from alignn_ff.train.config.data import DataFields
+from alignn_ff.train.config.finetuning import FineTuningFields
+from alignn_ff.train.config.outputs import OutputFields
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -36,51 +32,54 @@ SHOWN: Mapping[str, str] = {
 """Columns of the history that are shown while a run goes on."""
 
 
+FROM_CONFIG: Final = dict.fromkeys(("output_dir", "id_tag", "target"), "as in the config")
+"""Defaults that the help shows for fields that a config always holds."""
+
+
+@options_of(ModelChoice, "model_options", panel="Run", only=("device",))
+@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=FROM_CONFIG, only=tuple(DATA_KEYS))
+@options_of(FineTuningFields, "start", panel="Run", names={"start_from": ("--from",)}, only=("start_from",))
+@options_of(
+    OutputFields,
+    "place",
+    panel="Run",
+    names={"output_dir": ("--output", "-o")},
+    defaults=FROM_CONFIG,
+    only=("output_dir",),
+)
 def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.json", help="Training config.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.json", help="Training config.", show_default=False)],
     data: Annotated[
         Path | None,
         typer.Option(
             "--data",
             help="Extended XYZ file, ASE database, id_prop.json, or a folder with id_prop.json or id_prop.csv; "
-            "takes the place of dataset.",
+            "replaces dataset of the config.",
+            rich_help_panel="Run",
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; overrides output_dir.")] = None,
-    start_from: Annotated[
-        str | None,
-        typer.Option("--from", metavar="MODEL", help="Fine-tune this model: zoo name, file or folder."),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where a stopped run left off.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.")] = False,
-    id_key: IdKeyOption = None,
-    target_key: TargetKeyOption = None,
-    forces_key: ForcesKeyOption = None,
-    stress_key: StressKeyOption = None,
-    atomwise_key: AtomwiseKeyOption = None,
-    additional_key: AdditionalKeyOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume exactly where a stopped run ended.", rich_help_panel="Run")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.", rich_help_panel="Run")
+    ] = False,
     changes: SetOption = None,
-    device: DeviceOption = "auto",
+    *,
+    place: Mapping[str, str],
+    start: Mapping[str, str],
+    keys: Mapping[str, str],
+    model_options: Mapping[str, str],
 ) -> None:
     """Train a model on DFT data."""
     from alignn_ff.train import load_config
     from alignn_ff.train import train as run
 
-    given = {
-        "output_dir": None if output is None else str(output),
-        "start_from": start_from,
-        "id_tag": id_key,
-        "target": target_key,
-        "forces_key": forces_key,
-        "stress_key": stress_key,
-        "atomwise_key": atomwise_key,
-        "additional_key": additional_key,
-    }
-    named = {name: value for name, value in given.items() if value is not None}
-    settings = load_config(config, {**parse_changes(changes or []), **named})
+    device = ModelChoice.model_validate(model_options).device
+    settings = load_config(config, {**parse_changes(changes or []), **place, **start, **keys})
     with ProgressDisplay(settings) as display:
         result = run(settings, observer=display, data=data, device=device, resume=resume, overwrite=overwrite)
-    if result is None:  # the first process of the run tells
+    if result is None:  # only the first process of the run prints
         return
     if settings.write_predictions:
         _write_plots(result)
@@ -161,7 +160,7 @@ def _write_plots(result: "TrainingResult") -> None:
 
 
 def _summarise(result: "TrainingResult") -> None:
-    from alignn_ff.cli.tables import error_table
+    from alignn_ff.cli.summaries.tables import error_table
 
     for split, metrics in result.metrics.items():
         results.print(error_table(f"{split} (best model, epoch {result.best_epoch})", metrics))

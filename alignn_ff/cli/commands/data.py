@@ -1,23 +1,18 @@
 """``alignn-ff data``: labelled data described, converted, split."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.inputs import data_keys
-from alignn_ff.cli.options import (
-    AdditionalKeyOption,
-    AtomwiseKeyOption,
-    ForcesKeyOption,
-    IdKeyOption,
-    JsonOption,
-    OverwriteOption,
-    StressKeyOption,
-    TargetKeyOption,
-)
+from alignn_ff.cli.options import DATA_KEYS, USUAL, JsonOption, OverwriteOption
+from alignn_ff.cli.parsing import data_keys
+from alignn_ff.cli.schema import options_of
+from alignn_ff.train.config.data import DataFields
+from alignn_ff.train.config.splitting import SplitFields
 
 if TYPE_CHECKING:
     from alignn_ff.data_checks import Description
@@ -26,23 +21,24 @@ app = typer.Typer(help="Labelled data: describe, convert, split.", no_args_is_he
 
 DATA_HELP = "extended XYZ or anything that ASE reads, ASE database, id_prop.json, or a folder with id_prop.json or .csv"
 
+BASIC_KEYS: Final = ("id_tag", "target", "forces_key", "stress_key")
+
 
 @app.command("describe")
+@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=BASIC_KEYS)
 def describe(
     data: Annotated[list[Path], typer.Argument(metavar="DATA…", help=f"Data sets: {DATA_HELP}.", show_default=False)],
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for figures.")] = None,
     as_json: JsonOption = False,
-    id_key: IdKeyOption = None,
-    target_key: TargetKeyOption = None,
-    forces_key: ForcesKeyOption = None,
-    stress_key: StressKeyOption = None,
+    *,
+    keys: Mapping[str, str],
 ) -> None:
     """What is in the data, and what looks wrong: units, signs, outliers, duplicates, leaks between the sets."""
     from alignn_ff.data_checks import describe as survey
     from alignn_ff.train import read_records
 
-    keys = data_keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
-    sets = {name: read_records(path, keys) for name, path in _names(data).items()}
+    names = data_keys(keys)
+    sets = {name: read_records(path, names) for name, path in _names(data).items()}
     found = survey(sets)
     if plots is not None:
         from alignn_ff.plots import data_figures, save_figure
@@ -57,6 +53,7 @@ def describe(
 
 
 @app.command("convert")
+@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
 def convert(
     sources: Annotated[
         list[Path],
@@ -67,12 +64,8 @@ def convert(
         typer.Option("--output", "-o", metavar="FILE", help="What to write: .extxyz, .json (id_prop.json) or .db."),
     ],
     overwrite: OverwriteOption = False,
-    id_key: IdKeyOption = None,
-    target_key: TargetKeyOption = None,
-    forces_key: ForcesKeyOption = None,
-    stress_key: StressKeyOption = None,
-    atomwise_key: AtomwiseKeyOption = None,
-    additional_key: AdditionalKeyOption = None,
+    *,
+    keys: Mapping[str, str],
 ) -> None:
     """Convert labelled data: outputs of DFT codes (OUTCAR, vasprun.xml, …) and data sets into one file."""
     from alignn_ff.io import claim
@@ -80,20 +73,15 @@ def convert(
     from alignn_ff.train.datasets import write_records
 
     claim([target], overwrite=overwrite)
-    keys = data_keys(
-        id_key=id_key,
-        target_key=target_key,
-        forces_key=forces_key,
-        stress_key=stress_key,
-        atomwise_key=atomwise_key,
-        additional_key=additional_key,
-    )
-    records = [record for source in sources for record in read_records(source, keys)]
+    names = data_keys(keys)
+    records = [record for source in sources for record in read_records(source, names)]
     write_records(target, records)
     results.print(f"{len(records)} structures in {target}", markup=False, soft_wrap=True)
 
 
 @app.command("split")
+@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=BASIC_KEYS)
+@options_of(SplitFields, "splitting", panel="Options", names={"random_seed": ("--seed",)}, only=("random_seed",))
 def split(
     data: Annotated[Path, typer.Argument(metavar="DATA", help=f"Data set: {DATA_HELP}.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the parts are written.")],
@@ -105,15 +93,13 @@ def split(
     stratify_by: Annotated[
         str | None, typer.Option("--stratify-by", metavar="KEY", help="Spread the values of a key over the parts.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the shuffling.")] = 123,
     suffix: Annotated[str, typer.Option("--format", help="Of the parts: extxyz, json or db.")] = "extxyz",
     overwrite: OverwriteOption = False,
-    id_key: IdKeyOption = None,
-    target_key: TargetKeyOption = None,
-    forces_key: ForcesKeyOption = None,
-    stress_key: StressKeyOption = None,
+    *,
+    keys: Mapping[str, str],
+    splitting: Mapping[str, int],
 ) -> None:
-    """Split data without leaks: the same structure is never in two parts, whatever its orientation or supercell."""
+    """Split data without leaks: equal structures, whatever their orientation or supercell, are in one part."""
     from alignn_ff.data_checks import split_without_leaks
     from alignn_ff.io import claim, write_json
     from alignn_ff.train import read_records
@@ -121,8 +107,8 @@ def split(
 
     files = {name: output / f"{name}.{suffix}" for name in ("train", "val", "test")}
     claim(files.values(), overwrite=overwrite)
-    keys = data_keys(id_key=id_key, target_key=target_key, forces_key=forces_key, stress_key=stress_key)
-    records = read_records(data, keys)
+    records = read_records(data, data_keys(keys))
+    seed = SplitFields.model_validate(splitting).random_seed
     parts = split_without_leaks(
         records, _ratios(ratios), keep_together=keep_together, stratify_by=stratify_by, seed=seed
     )._asdict()
@@ -155,7 +141,7 @@ def _ratios(text: str) -> tuple[float, float, float]:
 
 
 def _print_description(found: "Description") -> None:
-    from alignn_ff.cli.summary import summary_table
+    from alignn_ff.cli.summaries.summary import summary_table
 
     for name, contents in found.contents.items():
         results.print(f"{name}: {contents.n_structures} structures, {contents.n_atoms} atoms", style="bold")

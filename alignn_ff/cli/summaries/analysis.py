@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.summary import count, summary_table
+from alignn_ff.cli.summaries.summary import count, summary_table
 
 if TYPE_CHECKING:
     from alignn_ff.analysis import Analysis

@@ -1,0 +1,99 @@
+"""``alignn-ff analyze``: structure, thermodynamics, diffusion and vibrations of a trajectory."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from alignn_ff.analysis.config import AnalysisConfig
+from alignn_ff.cli.console import errors, stoppable
+from alignn_ff.cli.options import JsonOption, OverwriteOption
+from alignn_ff.cli.schema import options_of, with_default
+from alignn_ff.errors import ConfigError
+
+NAMES: Final = {"observables": ("--only",), "bin_A": ("--bin",), "n_blocks": ("--blocks",)}
+"""Options whose names do not follow from their fields."""
+
+
+@options_of(
+    AnalysisConfig,
+    "settings",
+    panel="Observables",
+    panels={"Frames": ("from_fs", "to_fs", "every", "frame_time_fs")},
+    names=NAMES,
+    defaults={"observables": "all that is possible"},
+)
+def analyze(
+    trajectory: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRAJ",
+            help="Trajectory: extended XYZ, .traj, H5MD, or any that ASE reads (XDATCAR, LAMMPS dump, …).",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PREFIX",
+            help="Writes PREFIX.json, PREFIX-rdf.csv, …, PREFIX-mean.extxyz and figures."
+            + with_default("<stem>-analysis"),
+            show_default=False,
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    figures: Annotated[
+        str, typer.Option(help="Format of the figures: png, pdf, svg, …, or none.", rich_help_panel="Output")
+    ] = "png",
+    as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
+    *,
+    settings: Mapping[str, Any],
+) -> None:
+    """Thermodynamic averages, g(r), coordination, angles, diffusion, vibrations and mean structure of a trajectory."""
+    import json
+
+    from alignn_ff.analysis import analysis_files, write_analysis
+    from alignn_ff.analysis import analyze as run
+    from alignn_ff.io import claim
+
+    config = AnalysisConfig.model_validate(settings)
+    wanted = None if figures == "none" else figures
+    files = analysis_files(trajectory, config.observables, prefix=output, figures=wanted)
+    if wanted is not None:
+        from alignn_ff.plots import check_figure
+
+        check_figure(Path(f"figure.{wanted}"))
+    if not trajectory.is_file():
+        raise ConfigError(f"no such trajectory: {trajectory}")
+    claim(files.all, source=trajectory, overwrite=overwrite)
+    with stoppable("nothing was written"), _progress() as show:
+        analysis = run(trajectory, config=config, on_frame=show)
+    written = write_analysis(files, analysis)
+    if wanted is not None:
+        from alignn_ff.plots import observable_figures, save_figure
+
+        for name, figure in observable_figures(analysis).items():
+            save_figure(figure, files.figures[name])
+            written.append(files.figures[name])
+    if as_json:
+        typer.echo(json.dumps(analysis.to_json(), allow_nan=False))
+    else:
+        from alignn_ff.cli.summaries.analysis import print_analysis
+
+        print_analysis(analysis, written)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr over the frames."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("frames", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,185 @@
+"""``alignn-ff md``: molecular dynamics of a structure, and resuming it."""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from alignn_ff.cli.console import errors, stoppable
+from alignn_ff.cli.model_choice import ModelChoice
+from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption
+from alignn_ff.cli.parsing import guard_fields
+from alignn_ff.cli.schema import options_of, refuse_given, with_default
+from alignn_ff.errors import ConfigError
+from alignn_ff.md.config import MDConfig
+from alignn_ff.md.guards.limits import GuardLimits
+
+if TYPE_CHECKING:
+    from alignn_ff.trajectory import Snapshot
+
+WITH_RESTART: Final = ("--steps", "--guard", "--no-guards", "--model")
+"""Options that can be given together with --restart."""
+
+PANELS: Final = {
+    "Ensemble": (
+        "ensemble",
+        "temperature_K",
+        "pressure_GPa",
+        "thermostat_time_fs",
+        "barostat_time_fs",
+        "cell_motion",
+        "cell_axes",
+        "compressibility_per_GPa",
+    ),
+    "Output": ("write_every", "log_every", "formats", "quantities", "checkpoint_every", "checkpoint_minutes"),
+}
+
+
+def _guard_help() -> str:
+    limits = ", ".join(
+        f"{name} ({'off' if (default := field.get_default()) is None else f'{default:g}'})"
+        for name, field in guard_fields().items()
+    )
+    return f"Limit of a guard, or off: {limits}. Several: one --guard each."
+
+
+@options_of(ModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
+@options_of(
+    MDConfig,
+    "settings",
+    panel="Run",
+    panels=PANELS,
+    names={"formats": ("--format",)},
+    leave_out=("name", "stages", "guards"),
+)
+def md(
+    ctx: typer.Context,
+    structure: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="STRUCTURE",
+            help="Structure file in any format that ASE reads; of several structures the last. Not with --restart.",
+            show_default=False,
+        ),
+    ] = None,
+    restart: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Resume a run from its restart file; --steps is then the length of the whole run, to prolong it.",
+            show_default=False,
+            rich_help_panel="Run",
+        ),
+    ] = None,
+    stages: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="JSON list of stages, each with steps, ensemble, temperature_K, pressure_GPa, …; what a stage leaves "
+            "out is taken from the options here.",
+            show_default=False,
+            rich_help_panel="Run",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PREFIX",
+            help="Writes PREFIX.extxyz (frames), .csv (log), -final.extxyz, .json (summary) and .restart."
+            + with_default("<stem>-md"),
+            show_default=False,
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    overwrite: OverwriteOption = False,
+    guard: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LIMIT=VALUE", help=_guard_help(), show_default=False, rich_help_panel="Guards"),
+    ] = None,
+    no_guards: Annotated[
+        bool, typer.Option("--no-guards", help="All guards off except the one against NaN.", rich_help_panel="Guards")
+    ] = False,
+    *,
+    settings: Mapping[str, Any],
+    model_options: Mapping[str, Any],
+) -> None:
+    """Molecular dynamics: frames, a log of energies, the last structure, and a summary with the energy drift.
+
+    A guard that stops the run exits with 4, a full disk with 5, a signal with 128 + its number. The restart file
+    stays, and --restart resumes from it bit for bit (same machine, threads and backend).
+    """
+    from alignn_ff.cli.parsing import parse_guards, read_stages
+
+    limits = parse_guards(guard or (), off=no_guards)
+    if restart is not None:
+        refuse_given(ctx, allowed=WITH_RESTART, reason="--restart")
+        _resume(restart, steps=settings.get("steps"), limits=limits, model=model_options.get("model"))
+        return
+    if structure is None:
+        raise ConfigError("give the STRUCTURE to start from, or --restart FILE to resume a run")
+    if ("steps" in settings) == (stages is not None):
+        raise ConfigError("give either the number of time steps by --steps, or a file of stages by --stages")
+    chosen = {**settings, "guards": GuardLimits.model_validate(limits)}
+    if stages is not None:
+        chosen["stages"] = read_stages(stages)
+    _run(structure, MDConfig.model_validate(chosen), ModelChoice.model_validate(model_options), output, overwrite)
+
+
+def _run(structure: Path, config: MDConfig, choice: ModelChoice, output: Path | None, overwrite: bool) -> None:
+    from alignn_ff.cli.summaries.md import print_md
+    from alignn_ff.io import claim, read_structure
+    from alignn_ff.md import md_files, run_md
+
+    atoms = read_structure(structure)
+    files = md_files(structure, prefix=output, formats=config.formats)
+    claim(files.all, source=structure, overwrite=overwrite)
+    calculator = choice.calculator(atoms)
+    command = shlex.join(["alignn-ff", *sys.argv[1:]])
+    with stoppable(f"{files.trajectory} and {files.log} hold what was done so far"), _progress(config.steps) as show:
+        result = run_md(atoms, calculator, config=config, files=files, on_step=show, command=command)
+    print_md(result, files)
+
+
+def _resume(restart: Path, *, steps: int | None, limits: dict[str, float | None], model: str | None) -> None:
+    from alignn_ff.cli.summaries.md import print_md
+    from alignn_ff.md import MDFiles, resume_md
+    from alignn_ff.md.restart.file import read_restart
+
+    head = read_restart(restart).description
+    old: dict[str, Any] = head["config"]
+    guards = GuardLimits.model_validate({**old["guards"], **limits}) if limits else None
+    files = MDFiles(restart.parent / head["prefix"], tuple(old["formats"]))
+    with (
+        stoppable(f"{files.trajectory} and {files.log} hold what was done so far"),
+        _progress(steps or old["steps"]) as show,
+    ):
+        result = resume_md(restart, model=model, steps=steps, guards=guards, on_step=show)
+    print_md(result, files)
+
+
+@contextmanager
+def _progress(total_steps: int) -> Iterator[Callable[["Snapshot"], None]]:
+    """A bar on stderr with steps, temperature, speed and the time that is left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from alignn_ff.md import nanoseconds_per_day
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("starting", total=total_steps)
+        first_fs: list[float] = []
+
+        def show(snapshot: "Snapshot") -> None:
+            first_fs[:] = first_fs or [snapshot.time_fs]
+            elapsed = progress.tasks[0].elapsed or 0.0
+            speed = nanoseconds_per_day(snapshot.time_fs - first_fs[0], elapsed) if elapsed > 0 else 0.0
+            description = f"{snapshot.temperature_K:.0f} K  {speed:.3g} ns/day"
+            progress.update(task, completed=snapshot.step, description=description)
+
+        yield show

@@ -1,0 +1,65 @@
+"""Which model a command runs, where and how: the options that every command with a model takes."""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from alignn_ff.runs.config import RunConfig
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from alignn_ff.calculator import AlignnCalculator
+    from alignn_ff.execution import Limits
+
+BACKEND_HELP = (
+    "how the network is executed; auto: the fastest that starts at once; native: C++ kernels on the CPU; eager: the "
+    "reference; blocked: published models within a memory limit"
+)
+
+
+class ModelChoice(RunConfig):
+    """A model and how it is executed."""
+
+    model: str = Field("auto", description="zoo name, model file or folder; auto takes the one that fits the elements")
+    device: str = Field("auto", description="where the network runs: auto (a GPU if there is one), cpu, cuda or cuda:N")
+    dtype: str = Field(
+        "float32", description="precision of the network, float32 or float64; geometry and energy sums are float64"
+    )
+    backend: str = Field("auto", description=BACKEND_HELP)
+    memory_limit: str | None = Field(
+        None, description="most that an evaluation of a published model may hold, such as 4GB; a tight limit is slower"
+    )
+
+    def limits(self) -> "Limits | None":
+        """What one evaluation may use.
+
+        Raises:
+            ConfigError: ``memory_limit`` is not a size.
+        """
+        from alignn_ff.cli.parsing import parse_limits
+
+        return parse_limits(self.memory_limit)
+
+    def execution(self) -> dict[str, Any]:
+        """Arguments of the functions that load a model: device, dtype, backend, limits."""
+        return {"device": self.device, "dtype": self.dtype, "backend": self.backend, "limits": self.limits()}
+
+    def calculator(self, atoms: "Atoms") -> "AlignnCalculator":
+        """The calculator for a structure.
+
+        Raises:
+            ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError, CompilerError
+        """
+        from alignn_ff.calculator import AlignnCalculator
+        from alignn_ff.potential import load_potential
+
+        return AlignnCalculator(load_potential(self.model, for_atoms=atoms, **self.execution()))
+
+
+class PreciseModelChoice(ModelChoice):
+    """The same with a network in float64, so that small forces are reached."""
+
+    dtype: str = Field(
+        "float64", description="precision of the network; float64 reaches smaller forces, float32 is faster"
+    )
