@@ -42,7 +42,7 @@ def test_rows_of_the_page_on_analysis(tmp_path: Path) -> None:
     analysis = analyze(trajectory(tmp_path), config=AnalysisConfig(observables=("height",)))
     (axes,) = observable_figures(analysis)["height"].axes
     assert axes.get_ylabel() == "height (Å)"
-    assert MDConfig(formats=("lines",), quantities=("charges",)).quantities == ("charges",)
+    assert MDConfig(steps=1, formats=("lines",), quantities=("charges",)).quantities == ("charges",)
 
 
 @pytest.mark.usefixtures("tables")

@@ -23,7 +23,7 @@ from alignn_ff.relax.setup import Relaxation
 from alignn_ff.relax.state import RelaxState, put_back, write_state
 from alignn_ff.relax.strain import quiet_logarithm
 from alignn_ff.runs.model_record import describe_model
-from alignn_ff.trajectory.extended_xyz import frame_text
+from alignn_ff.trajectory.extended_xyz import frame_text, length_of_frames
 from alignn_ff.trajectory.frame_copy import bare_copy
 from alignn_ff.trajectory.record_file import RecordFile
 
@@ -173,28 +173,18 @@ def _steps(relaxation: Relaxation, max_steps: int) -> Iterator[RelaxStep]:
 def _recorders(stack: ExitStack, relaxation: Relaxation, records: RelaxRecords) -> Iterator[StepObserver]:
     """Observers that write every step as a frame, and the state every 50 steps; files close with ``stack``."""
     if records.trajectory is not None:
-        keep = _length_of_frames(records.trajectory, len(relaxation.steps)) if relaxation.steps else None
+        keep = _kept_bytes(records.trajectory, len(relaxation.steps)) if relaxation.steps else None
         file = stack.enter_context(RecordFile(records.trajectory, keep=keep))
         yield lambda step: file.write(frame_text(relaxation.atoms, step=step.step))
     if records.state is not None:
         yield lambda step: _write_state(relaxation, records) if step.step and step.step % STATE_EVERY == 0 else None
 
 
-def _length_of_frames(path: Path, number: int) -> int:
-    """Number of bytes of the frames that a restart already has, as far as the file holds them."""
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        return 0
-    length = 0
-    with path.open("rb") as file:
-        for _ in range(number):
-            head = file.readline()
-            lines = [head, *(file.readline() for _ in range(int(head or 0) + 1))]
-            if not lines[-1].endswith(b"\n"):
-                break
-            length += sum(map(len, lines))
-    return length
+def _kept_bytes(path: Path, n_frames: int) -> int:
+    """Length of the frames that a restart already has; a missing file is created."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return length_of_frames(path, n_frames)
 
 
 def _write_state(relaxation: Relaxation, records: RelaxRecords) -> None:

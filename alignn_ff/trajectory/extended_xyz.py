@@ -83,6 +83,19 @@ def iterate_extxyz(path: Path) -> Iterator[Atoms]:
             index += 1
 
 
+def length_of_frames(path: Path, number: int) -> int:
+    """Number of bytes of the first frames of a file, as many as it holds completely."""
+    length = 0
+    with path.open("rb") as file:
+        for _ in range(number):
+            head = file.readline()
+            lines = [head, *(file.readline() for _ in range(int(head or 0) + 1))]
+            if not lines[-1].endswith(b"\n"):
+                break
+            length += sum(map(len, lines))
+    return length
+
+
 def _following_lines(file: io.TextIOBase, head: str, where: str) -> list[str]:
     if not head.endswith("\n"):
         return []
