@@ -14,7 +14,6 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import VerletSkin
 from alignn_ff.log import get_logger
-from alignn_ff.models import training_differences
 from alignn_ff.potential import DTYPES, Potential, Precision, load_potential, select_device
 
 log = get_logger("calculator")
@@ -186,7 +185,7 @@ def _refuse_contradictions(
 
 
 def _say_what_differs(potential: Potential) -> None:
-    differences = training_differences(potential.header.model)
+    differences = potential.header.model.training_differences
     if differences:
         log.warning(
             "model %s was trained with %s; forces and stress here are the exact derivatives of its energy",

@@ -20,7 +20,7 @@ from torch import Tensor
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.io.tensors import write_tensors
-from alignn_ff.models import MAX_ATOMIC_NUMBER, EnergyModel, ModelConfig, ModelStatistics, PropertyModel, build_model
+from alignn_ff.models import MAX_ATOMIC_NUMBER, AnyModelConfig, EnergyModel, ModelStatistics, PropertyModel, build_model
 
 FORMAT: Final = "alignn-ff model"
 VERSION: Final = 2
@@ -75,7 +75,7 @@ class Header(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: ModelConfig
+    model: AnyModelConfig
     graph: GraphRecipe
     elements: tuple[int, ...] = Field(min_length=1)
     statistics: ModelStatistics

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from alignn_ff.checkpoint.format import Checkpoint, Header, Provenance, finished, read_archive
-from alignn_ff.elements import SCHEME_WIDTHS, covered_elements
+from alignn_ff.elements import SCHEME_WIDTHS, elements_with_features
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import published_recipe
 from alignn_ff.models import FAMILIES, ModelStatistics, build_model
@@ -114,12 +114,12 @@ def _header(fields: dict[str, Any], path: Path) -> Header:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} ({e['input']!r})" for e in error.errors())
         raise CheckpointError(f"{path} is not a config that this package understands: {problems}") from error
-    if SCHEME_WIDTHS[scheme] != config.atom_input_features:  # type: ignore[union-attr]
+    if config.outputs.element_features != scheme:
         raise CheckpointError(
             f"{path} has atom_features {scheme!r} ({SCHEME_WIDTHS[scheme]} numbers), but atom_input_features "
-            f"{config.atom_input_features}"  # type: ignore[union-attr]
+            f"{given['atom_input_features']}"
         )
-    elements = covered_elements(scheme)
+    elements = elements_with_features(scheme)
     return Header(
         model=config,
         graph=recipe,

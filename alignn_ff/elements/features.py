@@ -38,7 +38,7 @@ def feature_rows(scheme: FeatureScheme, elements: Sequence[int]) -> FloatArray:
         ElementNotCoveredError: the table has no data for an element; it is named.
     """
     table = _table(scheme)
-    known = covered_elements(scheme)
+    known = elements_with_features(scheme)
     missing = [z for z in elements if z not in known]
     if missing:
         names = ", ".join(chemical_symbols[z] if 0 < z < len(chemical_symbols) else f"Z = {z}" for z in missing)
@@ -49,7 +49,7 @@ def feature_rows(scheme: FeatureScheme, elements: Sequence[int]) -> FloatArray:
     return table[np.asarray(elements, dtype=np.int64)]
 
 
-def covered_elements(scheme: FeatureScheme) -> tuple[int, ...]:
+def elements_with_features(scheme: FeatureScheme) -> tuple[int, ...]:
     """Atomic numbers that a scheme has data for, ascending."""
     table = _table(scheme)
     return tuple(np.flatnonzero(np.isfinite(table).all(axis=1)).tolist())
@@ -68,7 +68,7 @@ def scheme_of_width(width: int) -> FeatureScheme:
     raise ConfigError(f"atom_input_features is {width}; allowed are {allowed}")
 
 
-def alike(scheme: FeatureScheme, elements: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+def indistinguishable_elements(scheme: FeatureScheme, elements: Sequence[int]) -> tuple[tuple[str, ...], ...]:
     """Groups of elements that a scheme cannot tell apart, as chemical symbols.
 
     A model on such features gives these elements the same energy and forces.

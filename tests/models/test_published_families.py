@@ -21,8 +21,7 @@ from alignn_ff.models import (
     build_model,
     predict,
     predict_as_published,
-    published_config,
-    unphysical_switches,
+    published_heads,
 )
 from alignn_ff.potential import Potential
 from alignn_ff.train import TrainingConfig, validate_config
@@ -183,7 +182,7 @@ def with_switches(**switches: object) -> Potential:
 
 def test_published_derivatives_without_switches_are_the_exact_ones() -> None:
     potential = with_switches()
-    assert unphysical_switches(potential.header.model) == ()
+    assert potential.header.model.unphysical_switches == ()
     system, graph = prepared(potential, silicon(), bulk("Si", a=5.3))
     exact, published = (f(potential.model, system, graph) for f in (predict, predict_as_published))
     assert_allclose(published.forces, exact.forces, rtol=0, atol=1e-12)
@@ -204,7 +203,7 @@ def test_switch_scales_what_training_compares_and_nothing_else(
     switch: dict[str, object], forces: float, stress: float
 ) -> None:
     potential = with_switches(**switch)
-    assert len(unphysical_switches(potential.header.model)) == 1
+    assert len(potential.header.model.unphysical_switches) == 1
     system, graph = prepared(potential, silicon())
     exact, published = (f(potential.model, system, graph) for f in (predict, predict_as_published))
     assert_allclose(published.forces, forces * exact.forces, rtol=1e-9, atol=1e-12)
@@ -254,7 +253,7 @@ def test_alignn_gives_outputs_of_each_structure(training: bool) -> None:
 
 
 def test_ignored_field_that_is_set_is_mentioned(caplog: pytest.LogCaptureFixture) -> None:
-    published_config._say_once.cache_clear()
+    published_heads._log_once.cache_clear()
     with caplog.at_level(logging.WARNING, logger="alignn_ff"):
         model_of(AlignnAtomwisePureConfig(**SMALL, include_pos_deriv=True))
         model_of(AlignnAtomwisePureConfig(**SMALL, include_pos_deriv=True))
