@@ -16,7 +16,7 @@ from alignn_ff import AlignnCalculator, checkpoint
 from alignn_ff.errors import ConfigError, ElementNotCoveredError, ModelNotFoundError, StructureError
 from alignn_ff.execution import Limits
 from alignn_ff.potential import Potential
-from tests.support.example_structures import structure
+from alignn_ff.testing import structure
 from tests.support.tiny_models import ELEMENTS, tiny_header, tiny_model, tiny_potential
 
 CARD = """

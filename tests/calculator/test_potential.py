@@ -18,7 +18,7 @@ from alignn_ff.errors import (
 )
 from alignn_ff.models import predict
 from alignn_ff.potential import load_potential
-from tests.support.example_structures import NAMES, structure
+from alignn_ff.testing import NAMES, structure
 from tests.support.layered_headers import HEADERS
 from tests.support.tiny_models import ELEMENTS, tiny_header, tiny_model, tiny_potential
 

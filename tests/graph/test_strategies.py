@@ -28,9 +28,9 @@ from alignn_ff.graph import (
 )
 from alignn_ff.graph.neighbors import NeighborPairs, radius_pairs
 from alignn_ff.graph.shells import TIE_A
+from alignn_ff.testing import NAMES, structure
+from alignn_ff.testing.random_structures import EXHAUSTIVE, RandomStructure, random_structures
 from tests.support.brute_force import Edge, all_images, edges_of_pairs, reverse
-from tests.support.example_structures import NAMES, structure
-from tests.support.random_structures import EXHAUSTIVE, RandomStructure, random_structures
 
 FloatArray = NDArray[np.float64]
 COMPLETE = ("radius_graph", "radius_graph_jarvis")

@@ -24,9 +24,9 @@ from alignn_ff.models import (
     published_heads,
 )
 from alignn_ff.potential import Potential
+from alignn_ff.testing import PotentialContract, energies
 from alignn_ff.train import TrainingConfig, validate_config
-from tests.support.finite_differences import energies
-from tests.support.physics_contract import PhysicsContract
+from tests.support.gpu_contract import GpuContract
 from tests.support.published_headers import HEADERS, RECIPE, SMALL, header
 from tests.support.tiny_models import ELEMENTS, tiny_potential
 
@@ -36,13 +36,8 @@ def potential(request: pytest.FixtureRequest) -> Potential:
     return tiny_potential(HEADERS[request.param])
 
 
-class TestPublishedFamilies(PhysicsContract):
+class TestPublishedFamilies(PotentialContract, GpuContract):
     """All laws but those of smoothness, which these families lack where an edge appears."""
-
-    test_nothing_jumps_when_an_edge_crosses_a_cutoff = None
-    test_nothing_jumps_at_a_straight_angle = None
-    test_second_derivatives_are_right_at_a_straight_angle = None
-    test_second_derivatives_of_a_crystal_are_right = None
 
 
 def model_of(config: object, recipe: GraphRecipe = RECIPE) -> EnergyModel | PropertyModel:
