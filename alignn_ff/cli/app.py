@@ -12,7 +12,7 @@ import typer
 from alignn_ff import __version__
 from alignn_ff.cli import analyze, config, data, energy, evaluate, md, predict, relax, train, zoo
 from alignn_ff.cli.console import complain
-from alignn_ff.errors import AlignnError
+from alignn_ff.errors import AlignnError, StorageError
 
 app = typer.Typer(
     name="alignn-ff",
@@ -61,7 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complain(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.filename is None:
+        full = _disk_is_full(error)
+        if error.filename is None and not full:
             raise
-        complain(f"cannot use {error.filename}: {error.strerror}")
-        sys.exit(AlignnError.exit_code)
+        complain(f"cannot use {error.filename or 'a file'}: {error.strerror}")
+        sys.exit(StorageError.exit_code if full else AlignnError.exit_code)
+
+
+def _disk_is_full(error: OSError) -> bool:
+    from alignn_ff.io import FULL
+
+    return error.errno in FULL

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from alignn_ff.calculator import AlignnCalculator
     from alignn_ff.execution import BackendName, Limits
-    from alignn_ff.potential import Precision
+    from alignn_ff.loading import Precision
     from alignn_ff.train import DataKeys
 
 

@@ -1,4 +1,4 @@
-"""Structures in any format that ASE reads, with errors for people."""
+"""Structures in any format that ASE reads, with errors that name the file and what is allowed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +16,8 @@ def read_structure(path: Path, *, format_name: str | None = None, format_if_unkn
 
     Args:
         path: of the file.
-        format_name: ASE's name of its format; None: told by name and content.
-        format_if_unknown: ASE's name of the format to try where neither tells.
+        format_name: ASE's name of its format; None: found from name and content.
+        format_if_unknown: ASE's name of the format to try if both leave it open.
 
     Raises:
         StructureError: the file is missing, empty or in no format that ASE knows.
@@ -55,16 +55,17 @@ def iterate_structures(path: Path, index: str = ":", *, format_name: str | None 
             "for example POSCAR/.vasp, .cif, .xyz/.extxyz, .traj"
         ) from error
     except KeyError as error:
-        raise StructureError(f"cannot read {path} as a structure: {error} is no chemical symbol or field") from error
+        raise StructureError(f"cannot read {path} as a structure: {error} is not a chemical symbol or field") from error
     except Exception as error:  # ASE's readers raise anything on junk
         raise StructureError(f"cannot read {path} as a structure: {type(error).__name__}: {error}") from error
 
 
 def write_structure(path: Path, atoms: Atoms) -> None:
-    """Write one structure atomically, in the format that the file name tells.
+    """Write one structure atomically, in the format that the file name stands for.
 
     Raises:
         StructureError: ASE cannot write this format.
+        StorageError: the disk is full, over quota or failing.
     """
     try:
         with atomic_write(path) as temporary:

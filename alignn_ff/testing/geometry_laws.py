@@ -59,7 +59,7 @@ class GeometryLaws(Contract, ABC, Generic[Potential]):
         """An example structure made of the potential's own elements."""
         return structure(name, self.subject(potential).elements)
 
-    def unusual_vectors(self, atoms: Atoms) -> list[tuple[float, float, float]]:
+    def unusual_vectors(self, atoms: Atoms) -> list[tuple[float, float, float]]:  # noqa: ARG002
         """Further cell vectors that an axis without periodicity may hold."""
         return []
 

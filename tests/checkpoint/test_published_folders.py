@@ -144,7 +144,7 @@ def test_opening_a_folder_never_runs_its_code(folder: Path, write: Callable[[obj
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "gpt"}, "none of the published ones"),
+        ({"name": "gpt"}, "not a published one"),
         ({"name": "alignn_atomwise_pure_smooth"}, "not supported: its energy jumps"),
         ({"hidden_features": 8}, "of another shape"),
         ({"gcn_layers": 5}, "missing: network.bond_blocks"),

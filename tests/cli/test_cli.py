@@ -196,7 +196,7 @@ def bad_inputs(structure: Path) -> Path:
         ("energy junk.vasp", "cannot read junk.vasp"),
         ("energy junk", "junk"),
         ("energy empty.xyz", "empty.xyz"),
-        ("energy ge.xyz", "knows Si, but the structure has Ge"),
+        ("energy ge.xyz", "covers Si, but the structure has Ge"),
         ("energy nan.xyz", "atom(s) 1 are not finite"),
         ("md nan.xyz --steps 1", "atom(s) 1 are not finite"),
         ("relax twice.xyz", "atoms at one place: 0 and 1"),

@@ -16,9 +16,10 @@ from alignn_ff import AlignnCalculator
 from alignn_ff.errors import CompilerError, ConfigError, StructureError
 from alignn_ff.execution import choose_backend, pays_to_compile
 from alignn_ff.graph import GraphRecipe, Prediction
+from alignn_ff.loading import DTYPES, Precision
 from alignn_ff.md import MDConfig, run_md
 from alignn_ff.native import build
-from alignn_ff.potential import DTYPES, Potential, Precision, load_potential
+from alignn_ff.potential import Potential, load_potential
 from alignn_ff.testing import NAMES, PhysicsContract, structure
 from tests.support.gpu_contract import GpuContract
 from tests.support.published_headers import HEADERS

@@ -61,7 +61,7 @@ def _classify(content: Content) -> Content:
     """A threshold makes classes of the targets, so the model must tell classes."""
     if content.get("classification_threshold") is None or not isinstance(content["model"], dict):
         return content
-    if _family(content) in FAMILIES and not _has_field(content, "classification"):
+    if _family(content) in FAMILIES and "property" not in FAMILIES[_family(content)].kinds:
         raise ValueError(
             f"classification_threshold is set, but {_family(content)} predicts energies only: take model.name "
             "alignn or alignn_atomwise, or leave the threshold out"

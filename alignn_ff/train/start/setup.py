@@ -12,9 +12,9 @@ import torch
 import alignn_ff
 from alignn_ff.checkpoint import Header, Provenance
 from alignn_ff.elements import indistinguishable_elements
+from alignn_ff.loading import DTYPES, cast_network
 from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel, PropertyModel, build_model
-from alignn_ff.potential import DTYPES, cast_network
 from alignn_ff.train.checks import check_labels, mention_alike_neighbors
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import bond_advice
