@@ -71,7 +71,7 @@ def select_dtype(dtype: str) -> torch.dtype:
 
 
 def select_device(device: str) -> torch.device:
-    """The torch device for a user's word: "auto" (a GPU if there is one), "cpu", "cuda" or a numbered one such as "cuda:1".
+    """The torch device for a user's word: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1".
 
     Raises:
         ConfigError: there is no such device here, or models do not run on it.
