@@ -36,7 +36,7 @@ class DownloadError(AlignnError):
 
 
 class MemoryLimitError(AlignnError):
-    """A computation does not fit into the memory at hand."""
+    """A computation does not fit into the available memory."""
 
 
 class DifferentiationError(AlignnError):

@@ -1,4 +1,4 @@
-"""Potential = model + graph recipe + device + dtype + execution backend: the one energy that everything above shares.
+"""Potential = model + graph recipe + device + dtype + execution backend: the energy that everything above shares.
 
 In: structures. Out: predictions. The calculator, dynamics, evaluation and training all come through here.
 """

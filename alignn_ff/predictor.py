@@ -46,8 +46,8 @@ class Predicted(NamedTuple):
 
     def to_json(self) -> dict[str, object]:
         """Names with numbers, lists and units; outputs that the model does not have are left out."""
-        said = {name: value for name, value in self._asdict().items() if value is not None}
-        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in said.items()}
+        present = {name: value for name, value in self._asdict().items() if value is not None}
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in present.items()}
 
 
 class Predictor:
@@ -101,9 +101,9 @@ class Predictor:
     def _batch(self, structures: Sequence[Atoms]) -> list[Predicted]:
         if self.potential is None:
             return self._by_model(structures)
-        said = self.potential.predict(structures, derivatives=False, batch_size=len(structures))
+        predictions = self.potential.predict(structures, derivatives=False, batch_size=len(structures))
         heads = self._by_model(structures) if self._has_heads() else [Predicted()] * len(structures)
-        return [head._replace(energy_eV=float(each.energy[0])) for head, each in zip(heads, said, strict=True)]
+        return [head._replace(energy_eV=float(each.energy[0])) for head, each in zip(heads, predictions, strict=True)]
 
     def _has_heads(self) -> bool:
         """Whether a force field gives more than an energy."""
@@ -112,7 +112,7 @@ class Predictor:
 
     @torch.no_grad()
     def _by_model(self, structures: Sequence[Atoms]) -> list[Predicted]:
-        """Outputs besides an energy, by the model as it is written."""
+        """Outputs besides an energy, evaluated without a backend."""
         prepared = [prepare_structure(a, self.header, name=self.name, device=self.device) for a in structures]
         graph = batch_graphs([item.graph for item in prepared])
         vectors = edge_vectors(batch_systems([item.system for item in prepared]), graph)

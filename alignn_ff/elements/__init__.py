@@ -1,4 +1,4 @@
-"""What a model is told of an element: the four published feature schemes, as tables."""
+"""Element features that models read: the four published schemes, as tables."""
 
 from alignn_ff.elements.features import (
     SCHEME_WIDTHS,

@@ -44,7 +44,7 @@ def feature_rows(scheme: FeatureScheme, elements: Sequence[int]) -> FloatArray:
         names = ", ".join(chemical_symbols[z] if 0 < z < len(chemical_symbols) else f"Z = {z}" for z in missing)
         raise ElementNotCoveredError(
             f"atom_features {scheme!r} have no data for {names}; they cover Z = {min(known)} to {max(known)}. "
-            "Families that learn an embedding of each element (alignn_smooth) need no table"
+            "Families that learn an embedding per element (alignn_smooth) need no table"
         )
     return table[np.asarray(elements, dtype=np.int64)]
 
@@ -56,7 +56,7 @@ def elements_with_features(scheme: FeatureScheme) -> tuple[int, ...]:
 
 
 def scheme_of_width(width: int) -> FeatureScheme:
-    """The scheme that gives so many numbers for an element.
+    """The scheme with this many numbers per element.
 
     Raises:
         ConfigError: none does.

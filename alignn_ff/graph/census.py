@@ -83,7 +83,7 @@ def _neighbor_distances(box: _Box, atom: int, cutoff: float) -> FloatArray:
     """Distances from one atom to its neighbours below ``cutoff``, in Å, by looking at every atom.
 
     A fractional coordinate differs by less than cutoff/height from that of a neighbour, and is at most a half after
-    wrapping, so further images are needed in cells thinner than two cutoffs alone.
+    wrapping, so further images are needed only in cells thinner than two cutoffs.
     """
     height, n_images = box.heights, np.where(box.pbc, np.floor(cutoff / box.heights + 0.5), 0).astype(int)
     within = np.arange(len(box.fractional))

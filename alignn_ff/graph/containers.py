@@ -63,7 +63,7 @@ class AtomicGraph(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What a potential says about one structure, or several concatenated ones.
+    """Results of a potential for one structure, or several concatenated ones.
 
     Attributes:
         energy: (n_systems,) float64, eV, total.

@@ -1,6 +1,6 @@
-"""Forces and stress: the derivatives of the reported energy, and the one place with their signs.
+"""Forces and stress: the derivatives of the reported energy, with their signs in one place.
 
-The energy depends on positions and cell through the edge vectors alone. With g_e = ∂E/∂r_e and
+The energy depends on positions and cell only through the edge vectors. With g_e = ∂E/∂r_e and
 r_e = x[dst] + shift·cell − x[src], the chain rule gives
 
     forces_i = −∂E/∂x_i = Σ_{e: src=i} g_e − Σ_{e: dst=i} g_e
@@ -43,7 +43,7 @@ def predict_with_heads(
     derivatives: bool = True,
     create_graph: bool = False,
 ) -> tuple[Prediction, Heads]:
-    """As :func:`predict`, with what else the model says of atoms and structures."""
+    """As :func:`predict`, with the model's further outputs of atoms and structures."""
     with torch.set_grad_enabled(derivatives or torch.is_grad_enabled()):  # also for callers under no_grad
         vectors = edge_vectors(system, graph)
         if derivatives and not vectors.requires_grad:

@@ -29,8 +29,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         lambda config: config.kind == "energy" and config.reads("lg_on_fly") and not config.lg_on_fly,
-        "model.lg_on_fly is false: training forces leave out how bond angles change, and are no slope of the energy; "
-        "leave it true for force fields",
+        "model.lg_on_fly is false: training forces leave out how bond angles change, and are not derivatives of "
+        "the energy; leave it true for force fields",
     ),
     Rule(
         lambda config: config.reads("batch_stress") and not config.batch_stress and config.stresswise_weight > 0,

@@ -1,7 +1,7 @@
 """Forces and stress as the published training computes them, where that is not the derivative of the energy.
 
-For training runs whose config asks for it, and for comparing with the published code. Everything else takes
-``derivatives.predict``: an energy with forces that are its slope. With g_e = ∂E/∂r_e, f_e = factor·g_e:
+For training runs whose config asks for it, and for comparisons with the published code. Everything else uses
+``derivatives.predict``, whose forces are derivatives of the energy. With g_e = ∂E/∂r_e, f_e = factor·g_e:
 
     forces_i = Σ_{e: dst=i} f_e − Σ_{e: src=i} f_e        (the second sum only with add_reverse_forces)
     stress   = −(1/V)·Σ_e r_e ⊗ f_e · stress_multiplier   (not symmetrised)
@@ -115,7 +115,7 @@ def without_torque(forces: Tensor, system: AtomicSystem) -> Tensor:
 
     Args:
         forces: (n_atoms, 3) eV/Å.
-        system: positions, taken as they are: in a periodic structure the torque depends on the choice of images.
+        system: positions, not wrapped: in a periodic structure the torque depends on the choice of images.
     """
     index, n_systems = system.system_idx, system.cell.shape[0]
     counts = torch.bincount(index, minlength=n_systems).double()[:, None]

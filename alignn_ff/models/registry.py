@@ -123,7 +123,7 @@ AnyModelConfig = Annotated[ModelConfig, _AnyFamily()]
 
 @lru_cache(maxsize=4)
 def _union(rows: tuple[tuple[str, Family], ...]) -> TypeAdapter[ModelConfig]:
-    """The configs of the rows, told apart by ``name``."""
+    """The configs of the rows, distinguished by ``name``."""
     members = tuple(Annotated[family.config, Tag(name)] for name, family in rows)
     of_all: Any = Annotated[Union[members], Discriminator(_family_of)]  # noqa: UP007 - the members are data
     return TypeAdapter(of_all)

@@ -1,4 +1,4 @@
-"""The physics contract, for people who add a family of models or wrap another potential.
+"""The physics contract, for tests of a new family of models or of another potential.
 
 A test class inherits the contract and brings a fixture ``potential``:
 

@@ -70,7 +70,7 @@ class PotentialContract(GeometryLaws[Potential]):
 
     @for_each(name=WITHOUT_VOLUME)
     def test_stress_without_a_volume_does_not_exist(self, potential: Potential, name: str) -> None:
-        """ASE is told so, and gets energy and forces all the same."""
+        """ASE gets an error for the stress, and energy and forces as usual."""
         atoms = self.example(potential, name)
         expected = self.results(potential, atoms)
         atoms.calc = AlignnCalculator(potential)

@@ -1,4 +1,4 @@
-"""Models by name: those that ship, the user's own, those that were downloaded; and how a name becomes a file."""
+"""Models by name: shipped, the user's own, downloaded; and the file that a name stands for."""
 
 from alignn_ff.zoo.add import add, remove
 from alignn_ff.zoo.cards import ModelCard, cards, cards_in, shipped_cards

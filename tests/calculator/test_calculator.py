@@ -169,7 +169,7 @@ def test_auto_names_the_models_when_none_fits() -> None:
     atoms = Atoms("C")
     atoms.calc = AlignnCalculator(device="cpu")
     with pytest.raises(
-        ElementNotCoveredError, match=r"no shipped model covers C. Models at hand: all \(H, O, Si\); si"
+        ElementNotCoveredError, match=r"no shipped model covers C. Shipped models: all \(H, O, Si\); si"
     ):
         atoms.get_potential_energy()
     with pytest.raises(ConfigError, match="a structure is needed"):

@@ -262,7 +262,7 @@ def test_structure_without_atoms_is_refused() -> None:
 
 @pytest.mark.parametrize("number", [0, 119, -2])
 def test_atomic_number_that_is_no_element_is_refused(number: int) -> None:
-    with pytest.raises(StructureError, match=rf"\[{number}\] are no elements"):
+    with pytest.raises(StructureError, match=rf"\[{number}\] are not elements"):
         system_from_atoms(Atoms([14, number], [[0, 0, 0], [2, 0, 0]]))
 
 
