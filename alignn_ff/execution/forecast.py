@@ -125,7 +125,7 @@ def graph_bytes(size: GraphSize) -> int:
 
 def terms(config: ModelConfig, size: GraphSize, *, itemsize: int) -> list[float]:
     """Bytes of each of :data:`TERMS`, held once."""
-    layers = config.layers
+    layers = config.layer_sizes
     assert layers is not None, "a family with a measured law has layers"
     width = itemsize * layers.channels
     triplets = size.n_triplets if layers.n_angle else 0

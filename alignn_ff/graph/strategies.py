@@ -7,7 +7,7 @@ strategy.
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ FindPairs = Callable[[Search, FloatArray, NDArray[np.bool_], GraphRecipe], Neigh
 """(search, positions (n_atoms, 3) Å, pbc (3,), recipe) → pairs in canonical order."""
 
 
+Cap = Literal["none", "nearest", "whole shells"]
+
+
 class Strategy(NamedTuple):
     """One way to find neighbours.
 
@@ -28,11 +31,13 @@ class Strategy(NamedTuple):
         smooth: whether an edge comes or goes at a fixed length only, so that an envelope can hide it. With a cap
             or whole shells, an atom that moves far from the cutoff swaps edges, and the energy jumps.
         symmetric: whether each edge has its reverse.
+        cap: what ``max_neighbors`` limits: nothing, the neighbours per atom, or those before the last whole shell.
     """
 
     find: FindPairs
     smooth: bool
     symmetric: bool
+    cap: Cap = "none"
 
 
 def complete(search: Search, positions: FloatArray, pbc: NDArray[np.bool_], recipe: GraphRecipe) -> NeighborPairs:
@@ -97,11 +102,11 @@ def _all_have_neighbors(pairs: NeighborPairs, n_atoms: int) -> bool:
 
 
 STRATEGIES: Final[dict[NeighborStrategy, Strategy]] = {
-    "k-nearest": Strategy(k_nearest, smooth=False, symmetric=True),
+    "k-nearest": Strategy(k_nearest, smooth=False, symmetric=True, cap="whole shells"),
     "radius_graph": Strategy(complete, smooth=True, symmetric=True),
     "radius_graph_jarvis": Strategy(complete, smooth=True, symmetric=True),
-    "fast_graph": Strategy(capped, smooth=False, symmetric=False),
-    "torch_graph": Strategy(capped, smooth=False, symmetric=False),
-    "pure_torch": Strategy(capped, smooth=False, symmetric=False),
+    "fast_graph": Strategy(capped, smooth=False, symmetric=False, cap="nearest"),
+    "torch_graph": Strategy(capped, smooth=False, symmetric=False, cap="nearest"),
+    "pure_torch": Strategy(capped, smooth=False, symmetric=False, cap="nearest"),
 }
 """The published package implements two of these graphs two or three times; here each of them exists once."""

@@ -13,7 +13,7 @@ from alignn_ff.models.base import (
     PropertyModel,
     element_rows,
 )
-from alignn_ff.models.config import ForceFieldConfig, Layers, Link, ModelConfig, ModelKind, Outputs
+from alignn_ff.models.config import ForceFieldConfig, LayerSizes, Link, ModelConfig, ModelKind, Outputs
 from alignn_ff.models.derivatives import assemble, predict, predict_with_heads
 from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
 from alignn_ff.models.published_derivatives import predict_as_published, predict_as_published_with_heads
@@ -42,7 +42,7 @@ __all__ = [
     "Family",
     "ForceFieldConfig",
     "Heads",
-    "Layers",
+    "LayerSizes",
     "Link",
     "ModelConfig",
     "ModelKind",

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from alignn_ff.graph import AtomicGraph, GraphRecipe, bond_cosines
 from alignn_ff.models.base import ElementTable, EnergyModel, ModelStatistics
-from alignn_ff.models.config import ForceFieldConfig, Layers, Outputs
+from alignn_ff.models.config import ForceFieldConfig, LayerSizes, Outputs
 from alignn_ff.nn import (
     EdgeGatedConvolution,
     Edges,
@@ -50,9 +50,9 @@ class AlignnSmoothConfig(ForceFieldConfig):
         )
 
     @property
-    def layers(self) -> Layers:
+    def layer_sizes(self) -> LayerSizes:
         """Sizes of the network."""
-        return Layers(
+        return LayerSizes(
             channels=self.hidden_features,
             inner=0,
             n_angle=self.alignn_layers,

@@ -60,7 +60,7 @@ class Outputs(NamedTuple):
         return self.n_classes > 0
 
 
-class Layers(NamedTuple):
+class LayerSizes(NamedTuple):
     """Sizes of a network of ALIGNN layers, which forecasts of memory are made of.
 
     Attributes:
@@ -99,7 +99,7 @@ class ModelConfig(BaseModel, ABC):
         """What a model of this config gives."""
 
     @property
-    def layers(self) -> Layers | None:
+    def layer_sizes(self) -> LayerSizes | None:
         """Sizes of the network; None where it is not made of ALIGNN layers, and its memory has no forecast."""
         return None
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from alignn_ff.elements import SCHEME_WIDTHS, FeatureScheme, scheme_of_width
-from alignn_ff.models.config import Layers, Link, ModelConfig, Outputs
+from alignn_ff.models.config import LayerSizes, Link, ModelConfig, Outputs
 
 Activation = Literal["identity", "log", "logit", "log_softmax"]
 
@@ -73,9 +73,9 @@ class ArchitectureConfig(ModelConfig):
         )
 
     @property
-    def layers(self) -> Layers:
+    def layer_sizes(self) -> LayerSizes:
         """Sizes of the network."""
-        return Layers(
+        return LayerSizes(
             channels=self.hidden_features,
             inner=self.embedding_features,
             n_angle=self.alignn_layers,

@@ -25,7 +25,7 @@ from alignn_ff.models import (
 )
 from alignn_ff.nn import bessel_basis, polynomial_envelope, scatter_sum
 from alignn_ff.potential import Potential
-from alignn_ff.testing import PhysicsContract
+from alignn_ff.testing import PhysicsContract, broken_laws
 from alignn_ff.train import train, validate_config
 from alignn_ff.train.config.reference import json_schema
 from tests.support.labelled_data import copper_frames, write_frames
@@ -162,3 +162,14 @@ def test_a_config_must_declare_its_outputs() -> None:
 
     with pytest.raises(TypeError, match="abstract"):
         Nothing()
+
+
+def test_the_example_in_the_docs_keeps_the_laws(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "families.md").read_text(encoding="utf-8")
+    code = page.split("```python")[1].split("```")[0]
+    monkeypatch.setitem(FAMILIES, "pairs", FAMILIES[NAME])  # so that the row of the example goes away with this test
+    exec(compile(code, "families.md", "exec"), {"__name__": "families"})
+    config = FAMILIES["pairs"].config()
+    potential = tiny_potential(published_header(config, GraphRecipe(cutoff=4.5, three_body_cutoff=3.2)))
+    assert potential.header.model.name == "pairs"
+    assert broken_laws(PhysicsContract(), potential) == []

@@ -66,7 +66,7 @@ class TrainingConfig(  # the last base comes first in files
             cutoff=self.cutoff,
             cutoff_extra=self.cutoff_extra,
             three_body_cutoff=self.three_body_cutoff,
-            max_neighbors=None if STRATEGIES[self.neighbor_strategy].smooth else self.max_neighbors,
+            max_neighbors=None if STRATEGIES[self.neighbor_strategy].cap == "none" else self.max_neighbors,
             use_canonize=self.use_canonize,
             compute_line_graph=self.compute_line_graph,
         )
