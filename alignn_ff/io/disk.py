@@ -17,15 +17,21 @@ FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, err
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn what a failing disk raises while ``path`` is written into an error with a message.
 
+    Writers of archives raise errors of their own while they close a file that the disk did not take; the reason is
+    then in the context of that error.
+
     Raises:
         StorageError: the disk is full, over quota or failing. Other errors pass through.
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in FULL:
+    except StorageError:
+        raise
+    except Exception as error:
+        reason = _disk_failure(error)
+        if reason is None:
             raise
-        raise storage_error(path, error) from error
+        raise storage_error(path, reason) from error
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
@@ -33,3 +39,13 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     reason = os.strerror(error.errno or errno.EIO)
     untouched = "; the file that was there is untouched" if path.exists() else ""
     return StorageError(f"cannot write {path}: {reason}{untouched}. Free some space")
+
+
+def _disk_failure(error: BaseException) -> OSError | None:
+    """The failure of a disk that an error is, or that it was raised from."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, OSError) and chain.errno in FULL:
+            return chain
+        chain = chain.__cause__ or chain.__context__
+    return None

@@ -108,6 +108,20 @@ def test_a_download_without_room_is_not_blamed_on_the_server(
         archive.unpack_model(si_model_file, tmp_path)
 
 
+def test_an_error_while_closing_does_not_hide_a_full_disk(tmp_path: Path) -> None:
+    """As zipfile does when an entry cannot be written."""
+
+    def write(path: Path) -> None:
+        with atomic_write(path):
+            try:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            finally:
+                raise ValueError("cannot close")
+
+    with pytest.raises(StorageError, match="No space left on device"):
+        write(tmp_path / "a.npz")
+
+
 def test_other_errors_pass_through(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), disk_errors(tmp_path):
         (tmp_path / "missing").read_text()
