@@ -15,6 +15,7 @@ from alignn_ff.errors import StructureError
 VOIGT: Final = ("xx", "yy", "zz", "yz", "xz", "xy")
 VOIGT_AXES: Final = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 SMALLEST_VOLUME_A3: Final = 1e-6
+"""A cell below this volume (Å³) has no stress."""
 
 
 def cell_filter(atoms: Atoms) -> FrechetCellFilter:

@@ -10,6 +10,7 @@ r_e = x[dst] + shift·cell − x[src], the chain rule gives
 import torch
 from torch import Tensor
 
+from alignn_ff.cells import SMALLEST_VOLUME_A3
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
 from alignn_ff.models.base import EnergyModel, Heads
 from alignn_ff.nn import scatter_sum
@@ -91,7 +92,3 @@ def stress_from_edges(gradient: Tensor, vectors: Tensor, graph: AtomicGraph, cel
     without = volume < SMALLEST_VOLUME_A3
     stress: Tensor = 0.5 * (virial + virial.mT) / volume.masked_fill(without, 1.0)
     return stress.masked_fill(without, float("nan"))
-
-
-SMALLEST_VOLUME_A3 = 1e-6
-"""A cell below this volume (Å³) has no stress."""

@@ -1,4 +1,4 @@
-"""The published families keep the physics contract, as far as they are smooth; and their switches do what they say."""
+"""The published families keep the physics contract, as far as they are smooth, and their switches act as described."""
 
 import logging
 
