@@ -1,4 +1,4 @@
-"""Errors that people read: what was given, what is allowed, what to do.
+"""Errors for users: what was given, what is allowed, what to do.
 
 Every error raised on bad input derives from :class:`AlignnError`; the command line prints its
 message without a traceback and exits with its ``exit_code``.
@@ -6,7 +6,7 @@ message without a traceback and exits with its ``exit_code``.
 
 
 class AlignnError(Exception):
-    """Base of all errors of this package that a user can mend."""
+    """Base of all errors of this package that a user can correct."""
 
     exit_code = 2
 
@@ -16,7 +16,7 @@ class StructureError(AlignnError):
 
 
 class ElementNotCoveredError(AlignnError):
-    """A model does not know an element of the structure."""
+    """A model does not cover an element of the structure."""
 
 
 class ModelNotFoundError(AlignnError):
@@ -36,11 +36,11 @@ class DownloadError(AlignnError):
 
 
 class MemoryLimitError(AlignnError):
-    """A computation does not fit into the memory at hand."""
+    """A computation does not fit into the available memory."""
 
 
 class DifferentiationError(AlignnError):
-    """A result that carries no history was to be differentiated."""
+    """A result without history was to be differentiated."""
 
 
 class ConfigError(AlignnError):
@@ -52,25 +52,23 @@ class DataError(AlignnError):
 
 
 class TrainingError(AlignnError):
-    """Training cannot start, resume or go on."""
-
-    exit_code = 2
-
-
-class StorageError(AlignnError):
-    """A file cannot be written: the disk is full, or not writable."""
+    """Training cannot start, resume or continue."""
 
 
 class SimulationError(AlignnError):
-    """A simulation was stopped because going on would give wrong results."""
+    """A simulation was stopped because further steps would give wrong results."""
 
     exit_code = 4
 
 
 class OutputError(AlignnError):
-    """A file could not be written while a run was under way: a full or failing disk."""
+    """The files of a run cannot be written, or are not those that it left."""
 
     exit_code = 5
+
+
+class StorageError(OutputError):
+    """A disk is full, over quota or failing; every writer raises this, and no caller turns it into another error."""
 
 
 class CompilerError(AlignnError):

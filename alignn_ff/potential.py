@@ -1,22 +1,20 @@
-"""Potential = model + graph recipe + device + dtype + execution backend: the one energy that everything above shares.
+"""Potential = model + graph recipe + device + dtype + execution backend: the energy that everything above shares.
 
 In: structures. Out: predictions. The calculator, dynamics, evaluation and training all come through here.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeVar, get_args
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import (
     CompilerError,
-    ConfigError,
     DifferentiationError,
     ElementNotCoveredError,
     PropertyModelError,
@@ -37,14 +35,11 @@ from alignn_ff.graph import (
     system_to,
     with_extra_features,
 )
+from alignn_ff.loading import Precision, cast_network, open_model
 from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel
 
 log = get_logger("potential")
-
-Precision = Literal["float32", "float64"]
-Model = TypeVar("Model", bound=torch.nn.Module)
-DTYPES: Final[dict[str, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
 
 
 class Potential:
@@ -119,11 +114,11 @@ class Potential:
             batch_size: structures evaluated at once.
 
         Returns:
-            One prediction a structure, on the CPU, in the given order.
+            One prediction per structure, on the CPU, in the given order.
 
         Raises:
             StructureError: a structure makes no sense.
-            ElementNotCoveredError: an element that the model does not know.
+            ElementNotCoveredError: an element that the model does not cover.
         """
         predictions: list[Prediction] = []
         for start in range(0, len(structures), batch_size):
@@ -166,7 +161,7 @@ class Potential:
 
         Raises:
             StructureError: the structure makes no sense.
-            ElementNotCoveredError: an element that the model does not know.
+            ElementNotCoveredError: an element that the model does not cover.
             MemoryLimitError: its evaluation cannot fit.
         """
         return prepare_structure(
@@ -190,7 +185,7 @@ def prepare_structure(
     skin: VerletSkin | None = None,
     admit: Callable[[AtomicSystem, GraphRecipe], None] | None = None,
 ) -> Prepared:
-    """Check a structure against what a model knows, and build its graph.
+    """Check a structure against what a model covers, and build its graph.
 
     Args:
         atoms: the structure; an array ``extra_features`` goes along.
@@ -202,13 +197,13 @@ def prepare_structure(
 
     Raises:
         StructureError: the structure makes no sense.
-        ElementNotCoveredError: an element that the model does not know.
+        ElementNotCoveredError: an element that the model does not cover.
     """
     system = system_from_atoms(atoms)
     unknown = sorted(set(np.unique(atoms.numbers).tolist()) - set(header.elements))
     if unknown:
         raise ElementNotCoveredError(
-            f"model {name!r} knows {', '.join(chemical_symbols[z] for z in header.elements)}, but the "
+            f"model {name!r} covers {', '.join(chemical_symbols[z] for z in header.elements)}, but the "
             f"structure has {', '.join(chemical_symbols[z] for z in unknown)}; "
             "`alignn-ff zoo list` shows the elements of other models"
         )
@@ -235,62 +230,24 @@ def load_potential(
         device: "auto" (GPU if there is one), "cpu", "cuda", "cuda:1", …
         dtype: of the network.
         backend: how the model is executed; "auto" takes the fastest one that starts at once.
-        limits: what an evaluation may use; None is no bound.
+        limits: what an evaluation may use; None means no limit.
         for_atoms: structure that "auto" chooses a model for.
 
     Raises:
         ModelNotFoundError, CheckpointError, PropertyModelError, ElementNotCoveredError, ConfigError
     """
-    if dtype not in get_args(Precision):
-        raise ConfigError(f"dtype is {dtype!r}; allowed are {', '.join(get_args(Precision))}")
-    if str(name_or_path) == "auto":
-        if for_atoms is None:
-            raise ConfigError('the model "auto" is chosen by elements, so a structure is needed; name a model instead')
-        name_or_path = zoo.choose(for_atoms.numbers).name
-    loaded = checkpoint.load(zoo.model_file(name_or_path))
-    if not isinstance(loaded.model, EnergyModel):
+    opened = open_model(name_or_path, device=device, dtype=dtype, for_atoms=for_atoms)
+    name, header, model = opened.name, opened.header, opened.model
+    if not isinstance(model, EnergyModel):
         raise PropertyModelError(
-            f"{name_or_path} is a property model ({loaded.header.model.name}): its output is no energy that forces "
-            f"derive from; predict with it by `alignn-ff predict {name_or_path} STRUCTURES`"
+            f"{name} is a property model ({header.model.name}): its output is not an energy that forces derive from; "
+            f"predict with it by `alignn-ff predict {name} STRUCTURES`"
         )
-    return Potential(
-        str(name_or_path),
-        loaded.header,
-        loaded.model,
-        device=select_device(device),
-        dtype=DTYPES[dtype],
-        backend=backend,
-        limits=limits,
-    )
-
-
-def select_device(device: str) -> torch.device:
-    """The torch device for a user's word.
-
-    Raises:
-        ConfigError: no such device here.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            f"device {device!r} is not available here ({str(error).splitlines()[0]}); use auto, cpu or cuda"
-        ) from error
-    return chosen
-
-
-def cast_network(model: Model, dtype: torch.dtype) -> Model:
-    """Cast the parameters; buffers are constants and keep their float64."""
-    for parameter in model.parameters():
-        parameter.data = parameter.data.to(dtype)
-    return model
+    return Potential(name, header, model, device=opened.device, dtype=opened.dtype, backend=backend, limits=limits)
 
 
 def split_prediction(batch: Prediction, n_atoms: Sequence[int]) -> list[Prediction]:
-    """One prediction a structure, on the CPU."""
+    """One prediction per structure, on the CPU."""
     atomic = batch.atomic_energy.cpu().split(list(n_atoms))
     forces = [None] * len(n_atoms) if batch.forces is None else batch.forces.cpu().split(list(n_atoms))
     stress = [None] * len(n_atoms) if batch.stress is None else batch.stress.cpu().split(1)

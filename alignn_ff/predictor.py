@@ -1,7 +1,7 @@
-"""Predictor: everything that a model says about structures, whether a force field or a property model.
+"""Predictor: all outputs of a model for structures, whether a force field or a property model.
 
 In: structures. Out: scalars, vectors, classes with probabilities, values of atoms. Energies of a force field come from
-the same potential that its calculator has.
+the same potential as in its calculator.
 """
 
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from ase import Atoms
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import batch_graphs, batch_systems, edge_vectors
+from alignn_ff.loading import Precision, cast_network, open_model
 from alignn_ff.models import EnergyModel, PropertyModel
-from alignn_ff.potential import DTYPES, Potential, Precision, cast_network, prepare_structure, select_device
+from alignn_ff.potential import Potential, prepare_structure
 
 FloatArray = NDArray[np.float64]
 
 
-class Outputs(NamedTuple):
-    """What a model says about one structure; None where it says nothing.
+class Predicted(NamedTuple):
+    """Outputs of a model for one structure; None where it has none.
 
     Attributes:
         energy_eV: total energy of a force field.
@@ -45,9 +45,9 @@ class Outputs(NamedTuple):
     additional: FloatArray | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Names with numbers, lists and units; what the model does not say is left out."""
-        said = {name: value for name, value in self._asdict().items() if value is not None}
-        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in said.items()}
+        """Names with numbers, lists and units; outputs that the model does not have are left out."""
+        present = {name: value for name, value in self._asdict().items() if value is not None}
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in present.items()}
 
 
 class Predictor:
@@ -82,47 +82,46 @@ class Predictor:
             self.potential = Potential(name, header, model, device=device, dtype=dtype, backend=backend, limits=limits)
         elif backend not in ("auto", "eager") or limits is not None:
             raise ConfigError(
-                f"{name} is a property model ({header.model.name}), which runs as it is written alone: a backend or a "
+                f"{name} is a property model ({header.model.name}), which has one way to run: a backend or a "
                 "memory_limit is for force fields; leave them out"
             )
 
-    def predict(self, structures: Sequence[Atoms], *, batch_size: int = 32) -> list[Outputs]:
+    def predict(self, structures: Sequence[Atoms], *, batch_size: int = 32) -> list[Predicted]:
         """Outputs of each structure, in the given order.
 
         Raises:
             StructureError: a structure makes no sense.
-            ElementNotCoveredError: an element that the model does not know.
+            ElementNotCoveredError: an element that the model does not cover.
         """
-        outputs: list[Outputs] = []
+        outputs: list[Predicted] = []
         for start in range(0, len(structures), batch_size):
             outputs += self._batch(structures[start : start + batch_size])
         return outputs
 
-    def _batch(self, structures: Sequence[Atoms]) -> list[Outputs]:
+    def _batch(self, structures: Sequence[Atoms]) -> list[Predicted]:
         if self.potential is None:
             return self._by_model(structures)
-        said = self.potential.predict(structures, derivatives=False, batch_size=len(structures))
-        heads = self._by_model(structures) if self._has_heads() else [Outputs()] * len(structures)
-        return [head._replace(energy_eV=float(each.energy[0])) for head, each in zip(heads, said, strict=True)]
+        predictions = self.potential.predict(structures, derivatives=False, batch_size=len(structures))
+        heads = self._by_model(structures) if self._has_heads() else [Predicted()] * len(structures)
+        return [head._replace(energy_eV=float(each.energy[0])) for head, each in zip(heads, predictions, strict=True)]
 
     def _has_heads(self) -> bool:
-        """Whether a force field says more than an energy."""
-        config = self.header.model
-        names = ("atomwise_output_features", "additional_output_features")
-        return any(getattr(config, name, 0) > 0 for name in names)
+        """Whether a force field gives more than an energy."""
+        outputs = self.header.model.outputs
+        return outputs.n_atomwise > 0 or outputs.n_additional > 0
 
     @torch.no_grad()
-    def _by_model(self, structures: Sequence[Atoms]) -> list[Outputs]:
-        """What the model says besides an energy, as it is written."""
+    def _by_model(self, structures: Sequence[Atoms]) -> list[Predicted]:
+        """Outputs besides an energy, evaluated without a backend."""
         prepared = [prepare_structure(a, self.header, name=self.name, device=self.device) for a in structures]
         graph = batch_graphs([item.graph for item in prepared])
         vectors = edge_vectors(batch_systems([item.system for item in prepared]), graph)
         main, heads = self.model.with_heads(graph, vectors)
         if self.potential is not None:
-            parts = [Outputs()] * len(structures)
+            parts = [Predicted()] * len(structures)
         else:
-            classifies = bool(getattr(self.header.model, "classification", False))
-            parts = [_classes(row) if classifies else Outputs(values=_numbers(row)) for row in main]
+            classifies = self.header.model.outputs.classifies
+            parts = [_classes(row) if classifies else Predicted(values=_numbers(row)) for row in main]
         counts = [len(a) for a in structures]
         atomwise = [None] * len(counts) if heads.atomwise is None else heads.atomwise.split(counts)
         additional = [None] * len(counts) if heads.additional is None else heads.additional.unbind(0)
@@ -147,30 +146,30 @@ def load_predictor(
         device: "auto" (GPU if there is one), "cpu", "cuda", …
         dtype: of the network.
         backend: how a force field is executed; "auto" takes the fastest one that starts at once.
-        limits: what an evaluation of a force field may use; None is no bound.
+        limits: what an evaluation of a force field may use; None means no limit.
 
     Raises:
         ModelNotFoundError, CheckpointError, ConfigError, CompilerError
     """
-    loaded = checkpoint.load(zoo.model_file(name_or_path))
+    opened = open_model(name_or_path, device=device, dtype=dtype)
     return Predictor(
-        str(name_or_path),
-        loaded.header,
-        loaded.model,
-        device=select_device(device),
-        dtype=DTYPES[dtype],
+        opened.name,
+        opened.header,
+        opened.model,
+        device=opened.device,
+        dtype=opened.dtype,
         backend=backend,
         limits=limits,
     )
 
 
-def _classes(output: Tensor) -> Outputs:
+def _classes(output: Tensor) -> Predicted:
     """From log-probabilities of all classes, or from one probability of class 1."""
     if output.shape[0] == 1:
         probabilities = np.array([1.0 - float(output[0]), float(output[0])])
     else:
         probabilities = _numbers(output.exp())
-    return Outputs(probabilities=probabilities, predicted_class=int(probabilities.argmax()))
+    return Predicted(probabilities=probabilities, predicted_class=int(probabilities.argmax()))
 
 
 def _numbers(tensor: Tensor) -> FloatArray:

@@ -22,9 +22,10 @@ from alignn_ff.checkpoint import Header
 from alignn_ff.execution import Limits
 from alignn_ff.execution.forecast import TERMS, forecast_bytes, graph_bytes, terms
 from alignn_ff.graph import GraphRecipe, graph_size
+from alignn_ff.loading import DTYPES
 from alignn_ff.models import FAMILIES, EnergyModel, ModelStatistics, build_model
 from alignn_ff.native import build
-from alignn_ff.potential import DTYPES, Potential
+from alignn_ff.potential import Potential
 
 SMOOTH = {"neighbor_strategy": "radius_graph", "cutoff": 5.0, "three_body_cutoff": 3.5}
 CAPPED = {"neighbor_strategy": "pure_torch", "cutoff": 5.0, "max_neighbors": 12, "back_tracking": True}

@@ -69,7 +69,7 @@ def published_alignn_ff(*, cells: int, config: str, backend: str = "auto", memor
     from alignn_ff.allocator import keep_freed_memory
     from alignn_ff.checkpoint import Header
     from alignn_ff.execution import Limits
-    from alignn_ff.graph.recipe import published_recipe
+    from alignn_ff.graph import published_recipe
     from alignn_ff.models import FAMILIES, ModelStatistics, build_model
     from alignn_ff.potential import Potential
 
@@ -183,8 +183,7 @@ def train_alignn_ff(
     import torch
 
     from alignn_ff.allocator import keep_freed_memory
-    from alignn_ff.graph import batch_graphs, batch_systems, build_graph, system_from_atoms
-    from alignn_ff.graph.recipe import published_recipe
+    from alignn_ff.graph import batch_graphs, batch_systems, build_graph, published_recipe, system_from_atoms
     from alignn_ff.models import FAMILIES, ModelStatistics, build_model, predict
     from alignn_ff.native import find_kernels, using
 

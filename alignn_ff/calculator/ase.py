@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import VerletSkin
+from alignn_ff.loading import Precision, select_device, select_dtype
 from alignn_ff.log import get_logger
-from alignn_ff.models import training_differences
-from alignn_ff.potential import DTYPES, Potential, Precision, load_potential, select_device
+from alignn_ff.potential import Potential, load_potential
 
 log = get_logger("calculator")
 
@@ -33,7 +33,7 @@ class AlignnCalculator(Calculator):
         device: "auto" (the default), "cpu", "cuda", …
         dtype: "float32" (the default) or "float64" network; geometry and sums are float64 always.
         backend: how the network is executed; "auto" (the default) takes the fastest one that starts at once.
-        limits: what an evaluation may use; None is no bound.
+        limits: what an evaluation may use; None means no limit.
 
     A loaded potential has its device, dtype, backend and limits; others given beside it are refused.
 
@@ -59,6 +59,8 @@ class AlignnCalculator(Calculator):
             _refuse_contradictions(model, device=device, dtype=dtype, backend=backend, limits=limits)
         self._model, self._limits = model, limits
         self._device, self._dtype, self._backend = device or "auto", dtype or "float32", backend or "auto"
+        select_device(self._device)
+        select_dtype(self._dtype)
         self._potential: Potential | None = None
         self._skin = VerletSkin()
         if str(model) != "auto":
@@ -173,7 +175,7 @@ def _refuse_contradictions(
     }
     asked = {
         "device": None if device is None else select_device(device),
-        "dtype": None if dtype is None else DTYPES.get(dtype, dtype),
+        "dtype": None if dtype is None else select_dtype(dtype),
         "backend": None if backend == "auto" else backend,
         "limits": limits,
     }
@@ -186,7 +188,7 @@ def _refuse_contradictions(
 
 
 def _say_what_differs(potential: Potential) -> None:
-    differences = training_differences(potential.header.model)
+    differences = potential.header.model.training_differences
     if differences:
         log.warning(
             "model %s was trained with %s; forces and stress here are the exact derivatives of its energy",

@@ -1,7 +1,7 @@
-"""One file holds one model: a JSON header that says everything, and the weights.
+"""One file holds one model: a JSON header with everything about it, and the weights.
 
 In: a model with what is known of its training. Out: a file that ``torch.load(weights_only=True)`` reads,
-so that opening somebody's model never runs their code. A file of an older version is upgraded step by
+so that opening a file from elsewhere never executes code. A file of an older version is upgraded step by
 step; one of a newer version is refused.
 """
 
@@ -20,19 +20,19 @@ from torch import Tensor
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.io.tensors import write_tensors
-from alignn_ff.models import MAX_ATOMIC_NUMBER, EnergyModel, ModelConfig, ModelStatistics, PropertyModel, build_model
+from alignn_ff.models import MAX_ATOMIC_NUMBER, AnyModelConfig, EnergyModel, ModelStatistics, PropertyModel, build_model
 
 FORMAT: Final = "alignn-ff model"
 VERSION: Final = 2
 
 
 class TrainingDomain(BaseModel):
-    """What the training data covered; safeguards compare with it.
+    """What the training data covered; safeguards of simulations compare with it.
 
     Attributes:
         shortest_distance_A: shortest distance seen of each element pair, "Si-Si" → Å.
         energy_per_atom_eV: lowest and highest energy per atom.
-        largest_force_eV_per_A: largest force on an atom.
+        largest_force_eV_per_A: largest force on an atom, eV/Å.
         n_structures, n_atoms: size of the training set.
     """
 
@@ -50,7 +50,7 @@ class Provenance(BaseModel):
 
     Attributes:
         created: date and time.
-        training_config: of the run, but for places of files.
+        training_config: of the run, without paths of files.
         data_sha256: of the records.
         epochs: completed.
         started_from: of a fine-tuned model: name and provenance of the one that it started from.
@@ -68,14 +68,14 @@ class Provenance(BaseModel):
 
 
 class Header(BaseModel):
-    """Everything about a model but its weights.
+    """Everything about a model except its weights.
 
     Units are fixed: positions Å, energy eV, forces eV/Å, stress eV/Å³ (tension positive).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: ModelConfig
+    model: AnyModelConfig
     graph: GraphRecipe
     elements: tuple[int, ...] = Field(min_length=1)
     statistics: ModelStatistics
@@ -102,7 +102,7 @@ class Checkpoint(NamedTuple):
     """A model read from a file.
 
     Attributes:
-        header: what the file says of the model.
+        header: everything about the model except its weights.
         model: with its weights, in the precision of the file, on the CPU, in evaluation mode.
     """
 
@@ -129,7 +129,9 @@ def load_own(path: Path, content: object) -> Checkpoint:
             its own config.
     """
     header, state = unpack(path, content)
-    with torch.random.fork_rng(devices=[]):  # the random weights that are overwritten must not move anybody's seed
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # the random weights that are overwritten must not change the caller's random state
         model = build_model(header.model, header.graph, header.elements, header.statistics)
     for name, parameter in model.named_parameters():
         if name in state and state[name].is_floating_point():
@@ -145,11 +147,13 @@ def finished(header: Header, model: EnergyModel | PropertyModel, path: Path) -> 
     """A model with its weights, ready to be evaluated.
 
     Raises:
-        CheckpointError: a weight is no finite number.
+        CheckpointError: a weight is not a finite number.
     """
     broken = [name for name, tensor in model.state_dict().items() if not torch.isfinite(tensor).all()]
     if broken:
-        raise CheckpointError(f"{path} holds weights that are no finite numbers (NaN or infinity): {', '.join(broken)}")
+        raise CheckpointError(
+            f"{path} holds weights that are not finite numbers (NaN or infinity): {', '.join(broken)}"
+        )
     model.requires_grad_(False)
     return Checkpoint(header, model.eval())
 
@@ -206,11 +210,13 @@ def read_archive(path: Path) -> object:
         raise CheckpointError(f"cannot read the model file {path}: {error.strerror or error}") from error
     except Exception as error:  # zipfile and unpickling raise anything on junk
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} is damaged or no model file (nothing in it was executed): {reason}") from error
+        raise CheckpointError(
+            f"{path} is damaged or not a model file (nothing in it was executed): {reason}"
+        ) from error
     return content
 
 
 UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
-    1: lambda content: content,  # 2 may scale outputs, and say what a model was fine-tuned from; 1 does neither
+    1: lambda content: content,  # 2 adds scaled outputs and the model that a fine-tuned one started from
 }
 """Version n → function that turns a file's content into version n + 1."""

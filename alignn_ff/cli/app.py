@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from alignn_ff import __version__
 from alignn_ff.cli.console import complain
-from alignn_ff.errors import AlignnError
+from alignn_ff.errors import AlignnError, StorageError
 
 
 class Command(NamedTuple):
@@ -126,7 +126,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complain(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.filename is None:
+        full = _disk_is_full(error)
+        if error.filename is None and not full:
             raise
-        complain(f"cannot use {error.filename}: {error.strerror}")
-        sys.exit(AlignnError.exit_code)
+        complain(f"cannot use {error.filename or 'a file'}: {error.strerror}")
+        sys.exit(StorageError.exit_code if full else AlignnError.exit_code)
+
+
+def _disk_is_full(error: OSError) -> bool:
+    from alignn_ff.io import FULL
+
+    return error.errno in FULL

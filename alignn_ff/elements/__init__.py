@@ -1,12 +1,19 @@
-"""What a model is told of an element: the four published feature schemes, as tables."""
+"""Element features that models read: the four published schemes, as tables."""
 
 from alignn_ff.elements.features import (
     SCHEME_WIDTHS,
     FeatureScheme,
-    alike,
-    covered_elements,
+    elements_with_features,
     feature_rows,
+    indistinguishable_elements,
     scheme_of_width,
 )
 
-__all__ = ["SCHEME_WIDTHS", "FeatureScheme", "alike", "covered_elements", "feature_rows", "scheme_of_width"]
+__all__ = [
+    "SCHEME_WIDTHS",
+    "FeatureScheme",
+    "elements_with_features",
+    "feature_rows",
+    "indistinguishable_elements",
+    "scheme_of_width",
+]

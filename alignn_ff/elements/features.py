@@ -38,25 +38,25 @@ def feature_rows(scheme: FeatureScheme, elements: Sequence[int]) -> FloatArray:
         ElementNotCoveredError: the table has no data for an element; it is named.
     """
     table = _table(scheme)
-    known = covered_elements(scheme)
+    known = elements_with_features(scheme)
     missing = [z for z in elements if z not in known]
     if missing:
         names = ", ".join(chemical_symbols[z] if 0 < z < len(chemical_symbols) else f"Z = {z}" for z in missing)
         raise ElementNotCoveredError(
             f"atom_features {scheme!r} have no data for {names}; they cover Z = {min(known)} to {max(known)}. "
-            "Families that learn an embedding of each element (alignn_smooth) need no table"
+            "Families that learn an embedding per element (alignn_smooth) need no table"
         )
     return table[np.asarray(elements, dtype=np.int64)]
 
 
-def covered_elements(scheme: FeatureScheme) -> tuple[int, ...]:
+def elements_with_features(scheme: FeatureScheme) -> tuple[int, ...]:
     """Atomic numbers that a scheme has data for, ascending."""
     table = _table(scheme)
     return tuple(np.flatnonzero(np.isfinite(table).all(axis=1)).tolist())
 
 
 def scheme_of_width(width: int) -> FeatureScheme:
-    """The scheme that gives so many numbers for an element.
+    """The scheme with this many numbers per element.
 
     Raises:
         ConfigError: none does.
@@ -68,7 +68,7 @@ def scheme_of_width(width: int) -> FeatureScheme:
     raise ConfigError(f"atom_input_features is {width}; allowed are {allowed}")
 
 
-def alike(scheme: FeatureScheme, elements: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+def indistinguishable_elements(scheme: FeatureScheme, elements: Sequence[int]) -> tuple[tuple[str, ...], ...]:
     """Groups of elements that a scheme cannot tell apart, as chemical symbols.
 
     A model on such features gives these elements the same energy and forces.

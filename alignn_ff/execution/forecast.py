@@ -114,7 +114,7 @@ def held_bytes(backend: str, config: ModelConfig, size: GraphSize, *, limits: Li
 
 def _law(backend: str, config: ModelConfig) -> Law | None:
     law = LAWS.get((backend, config.name))
-    attention = getattr(config, "conv_type", "alignn") != "alignn"
+    attention = not config.outputs.averages_neighbours
     return None if attention and isinstance(law, InBlocks) else law
 
 
@@ -125,20 +125,20 @@ def graph_bytes(size: GraphSize) -> int:
 
 def terms(config: ModelConfig, size: GraphSize, *, itemsize: int) -> list[float]:
     """Bytes of each of :data:`TERMS`, held once."""
-    width = itemsize * config.hidden_features
-    inner = getattr(config, "embedding_features", 0)
-    n_layers = config.alignn_layers + config.gcn_layers
-    triplets = size.n_triplets if config.alignn_layers else 0
-    line_nodes = size.n_line_nodes if config.alignn_layers else 0
+    layers = config.layer_sizes
+    assert layers is not None, "a family with a measured law has layers"
+    width = itemsize * layers.channels
+    triplets = size.n_triplets if layers.n_angle else 0
+    line_nodes = size.n_line_nodes if layers.n_angle else 0
     return [
-        width * triplets * config.alignn_layers,
+        width * triplets * layers.n_angle,
         width * triplets,
-        itemsize * (config.triplet_input_features + inner) * triplets,
+        itemsize * (layers.triplet_inputs + layers.inner) * triplets,
         8 * triplets,
-        width * size.n_edges * n_layers,
+        width * size.n_edges * (layers.n_angle + layers.n_bond),
         width * size.n_edges,
-        itemsize * (config.edge_input_features + inner) * size.n_edges,
+        itemsize * (layers.edge_inputs + layers.inner) * size.n_edges,
         8 * size.n_edges,
-        width * line_nodes * config.alignn_layers,
+        width * line_nodes * layers.n_angle,
         width * line_nodes,
     ]

@@ -11,7 +11,8 @@ from alignn_ff.graph.build import (
 from alignn_ff.graph.census import GraphSize, expected_size, graph_size
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
-from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy, published_recipe
+from alignn_ff.graph.published import published_recipe
+from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
 from alignn_ff.graph.skin import SKIN_A, VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES, Strategy
 from alignn_ff.graph.transfer import graph_to, system_to

@@ -23,7 +23,7 @@ def system_from_atoms(atoms: Atoms) -> AtomicSystem:
 
     Raises:
         StructureError: no atoms, positions or cell not finite, a periodic axis without a lattice
-            vector, or an atomic number that is no element.
+            vector, or an atomic number that is not an element.
     """
     check_atoms(atoms)
     n_atoms = len(atoms)
@@ -45,7 +45,7 @@ def with_extra_features(graph: AtomicGraph, atoms: Atoms) -> AtomicGraph:
 
 
 def check_atoms(atoms: Atoms) -> None:
-    """Refuse structures that make no physical sense, naming the atoms at fault."""
+    """Refuse structures that make no physical sense; the message names the atoms."""
     if len(atoms) == 0:
         raise StructureError("the structure has no atoms")
     if not (np.abs(atoms.positions) <= FARTHEST_A).all():
@@ -55,7 +55,7 @@ def check_atoms(atoms: Atoms) -> None:
     if ((atoms.numbers < 1) | (atoms.numbers > 118)).any():
         raise StructureError(
             f"atomic number(s) {sorted(set(atoms.numbers[(atoms.numbers < 1) | (atoms.numbers > 118)].tolist()))} "
-            "are no elements; allowed are 1 to 118"
+            "are not elements; allowed are 1 to 118"
         )
     periodic = atoms.cell.array[atoms.pbc]
     if len(periodic) and np.linalg.svd(periodic, compute_uv=False).min() < 1e-6:
@@ -72,7 +72,7 @@ def _refuse_places(positions: NDArray[np.float64]) -> None:
     far = np.flatnonzero((np.abs(positions) > FARTHEST_A).any(axis=1))
     raise StructureError(
         f"atom(s) {_listed(far)} lie more than {FARTHEST_A:g} Å from the origin; "
-        "the structure has flown apart, or its positions are not in Å"
+        "the structure has broken apart, or its positions are not in Å"
     )
 
 
@@ -124,14 +124,14 @@ def build_graph(system: AtomicSystem, recipe: GraphRecipe, *, skin: VerletSkin |
 
 
 FARTHEST_A = 1e7
-"""Atoms farther away than this (Å) are refused: float64 no longer resolves a bond there as it should."""
+"""Atoms farther away than this (Å) are refused: float64 no longer resolves a bond there well enough."""
 
 COINCIDENT_A = 1e-3
-"""Atoms closer than this (Å) are taken for duplicates."""
+"""Atoms closer than this (Å) count as duplicates."""
 
 
 def batch_systems(systems: Sequence[AtomicSystem]) -> AtomicSystem:
-    """Concatenate structures; atoms keep their order, ``system_idx`` counts on."""
+    """Concatenate structures; atoms keep their order, ``system_idx`` continues from structure to structure."""
     offsets = _offsets([s.cell.shape[0] for s in systems])
     return AtomicSystem(
         positions=torch.cat([s.positions for s in systems]),

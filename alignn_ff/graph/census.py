@@ -14,6 +14,7 @@ from alignn_ff.cells import face_distances_A
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem
 from alignn_ff.graph.neighbors import FloatArray, complete_cell
 from alignn_ff.graph.recipe import GraphRecipe
+from alignn_ff.graph.strategies import STRATEGIES
 
 SAMPLED_ATOMS: Final = 24
 """Atoms whose neighbours are counted; in a disordered solid this gives the mean within a few per cent."""
@@ -36,9 +37,9 @@ def graph_size(graph: AtomicGraph) -> GraphSize:
 
 
 def expected_size(system: AtomicSystem, recipe: GraphRecipe) -> GraphSize:
-    """About the size that the graph of one structure will have.
+    """Approximate size of the graph of one structure, before it is built.
 
-    With a cap on neighbours, whole shells and their reverses are taken for a fifth more edges than the cap.
+    With a cap on neighbours, whole shells and their reverses count as a fifth more edges than the cap.
     """
     box = _box(system)
     n_atoms = len(box.fractional)
@@ -46,8 +47,9 @@ def expected_size(system: AtomicSystem, recipe: GraphRecipe) -> GraphSize:
     lengths = [_neighbor_distances(box, int(atom), recipe.cutoff) for atom in chosen]
     bonds = np.array([len(near) for near in lengths], dtype=np.float64)
     angular = np.array([(near < recipe.line_cutoff).sum() for near in lengths], dtype=np.float64)
-    if recipe.max_neighbors is not None and recipe.neighbor_strategy not in UNCAPPED:
-        whole_shells = recipe.neighbor_strategy == "k-nearest"
+    cap = STRATEGIES[recipe.neighbor_strategy].cap
+    if recipe.max_neighbors is not None and cap != "none":
+        whole_shells = cap == "whole shells"
         most = recipe.max_neighbors * (SHELLS_MORE if whole_shells else 1.0)
         bonds = np.full_like(bonds, most) if whole_shells else np.minimum(bonds, most)
         angular = bonds if whole_shells and recipe.three_body_cutoff is None else np.minimum(angular, most)
@@ -55,9 +57,6 @@ def expected_size(system: AtomicSystem, recipe: GraphRecipe) -> GraphSize:
     triplets = np.square(angular) if recipe.back_tracking else angular * np.maximum(angular - 1, 0)
     return GraphSize(n_atoms, *(round(n_atoms * float(each.mean())) for each in (bonds, angular, triplets)))
 
-
-UNCAPPED: Final = frozenset({"radius_graph", "radius_graph_jarvis"})
-"""Strategies that pass over ``max_neighbors``."""
 
 SHELLS_MORE: Final = 1.2
 """Edges of an atom to whole shells, and the reverses that other atoms ask for, over k."""
@@ -83,7 +82,7 @@ def _neighbor_distances(box: _Box, atom: int, cutoff: float) -> FloatArray:
     """Distances from one atom to its neighbours below ``cutoff``, in Å, by looking at every atom.
 
     A fractional coordinate differs by less than cutoff/height from that of a neighbour, and is at most a half after
-    wrapping, so further images are needed in cells thinner than two cutoffs alone.
+    wrapping, so further images are needed only in cells thinner than two cutoffs.
     """
     height, n_images = box.heights, np.where(box.pbc, np.floor(cutoff / box.heights + 0.5), 0).astype(int)
     within = np.arange(len(box.fractional))

@@ -1,4 +1,4 @@
-"""The containers that travel through the package: immutable tuples of tensors without behaviour."""
+"""Containers used by all parts of the package: immutable tuples of tensors without behaviour."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ class AtomicSystem(NamedTuple):
 
     Attributes:
         positions: (n_atoms, 3) float64, Å, unwrapped.
-        cell: (n_systems, 3, 3) float64, Å, rows are lattice vectors; zero rows where there is none.
+        cell: (n_systems, 3, 3) float64, Å, rows are lattice vectors; zero rows where there is no vector.
         pbc: (n_systems, 3) bool.
         atomic_numbers: (n_atoms,) int64.
         system_idx: (n_atoms,) int64, ascending.
@@ -63,7 +63,7 @@ class AtomicGraph(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What a potential says about one structure, or several concatenated ones.
+    """Results of a potential for one structure, or several concatenated ones.
 
     Attributes:
         energy: (n_systems,) float64, eV, total.

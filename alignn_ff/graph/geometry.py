@@ -1,4 +1,4 @@
-"""The only differentiable geometry: bond vectors, and cosines of bond angles."""
+"""Differentiable geometry: bond vectors, and cosines of bond angles."""
 
 import torch
 from torch import Tensor

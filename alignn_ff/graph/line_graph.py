@@ -43,7 +43,7 @@ def line_pairs(
 
 
 def _reverses(edges: NeighborPairs, n_atoms: int) -> tuple[IntArray, IntArray]:
-    """Of each edge, where its reverses begin among the edges in canonical order, and how many there are."""
+    """For each edge, the position of its first reverse among the edges in canonical order, and their number."""
     packing = shift_packing(edges.shift, n_atoms)
     if packing is None:
         rows = np.column_stack([edges.dst, edges.src, edges.shift])

@@ -1,7 +1,7 @@
 """Neighbour search for any cell: skewed, tiny, left-handed, slab, wire, molecule.
 
 In: positions, cell, periodicity of one structure. Out: directed pairs with lattice translations, in
-canonical order. vesin does the search; this file gives it a cell that it can work with.
+canonical order. vesin does the search; this file gives it a cell without non-periodic gaps.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def radius_pairs(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_]
 
     Args:
         positions: (n_atoms, 3) Å, need not lie inside the cell.
-        cell: (3, 3) Å, rows are lattice vectors; rows of non-periodic axes may be anything.
+        cell: (3, 3) Å, rows are lattice vectors; rows of non-periodic axes are ignored.
         pbc: (3,) periodicity per axis.
         cutoff: Å, exclusive.
 
@@ -59,7 +59,7 @@ def translations(shift: NDArray[np.int32], cell: FloatArray) -> FloatArray:
     """(3, n_pairs) shift·cell, Å, a row for each Cartesian axis.
 
     Summed in one order for every number of pairs, and exactly opposite for opposite shifts: whether a pair is below
-    a cutoff depends on nothing but its atoms, and its reverse is below it too.
+    a cutoff depends only on its atoms, and its reverse is below it too.
     """
     first, second, third = (shift[:, axis].astype(np.float64) for axis in range(3))
     return np.stack([first * a + second * b + third * c for a, b, c in cell.T])
@@ -102,7 +102,7 @@ def shift_packing(shift: NDArray[np.int32], n_atoms: int) -> Packing | None:
 
 
 def packed_keys(major: IntArray, minor: IntArray, shift: NDArray[np.int32], n_atoms: int, packing: Packing) -> IntArray:
-    """(n_pairs,) one number a pair that sorts like (major, minor, shift)."""
+    """(n_pairs,) one number per pair that sorts like (major, minor, shift)."""
     keys = major * n_atoms
     keys += minor
     for axis, largest in enumerate(packing):
@@ -121,14 +121,14 @@ def take(pairs: NeighborPairs, chosen: IntArray) -> NeighborPairs:
 def _search(
     positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_], reach: float
 ) -> tuple[IntArray, IntArray, NDArray[np.int32]]:
-    """(dst, src, shift) of all pairs closer than ``reach``, in any order, and maybe a few beyond."""
+    """(dst, src, shift) of all pairs closer than ``reach``, in any order, possibly with a few more."""
     search_cell = complete_cell(cell, pbc)
     images = np.where(pbc, np.floor(positions @ np.linalg.inv(search_cell)), 0.0).astype(np.int32)
     inside = positions - images @ search_cell
     search_cell, inside = _enclose(search_cell, inside, pbc, reach)
     n_threads = torch.get_num_threads() if len(positions) >= WORTH_THREADS else 1
     neighbors = NeighborList(cutoff=reach, full_list=True, n_threads=n_threads)
-    # its arrays live as long as it does
+    # its arrays exist as long as this object
     pairs, raw_shift = neighbors.compute(points=inside, box=search_cell, periodic=pbc, quantities="PS", copy=False)
     dst, src = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
     shift = -raw_shift.astype(np.int32, copy=False)
@@ -141,7 +141,7 @@ WORTH_THREADS = 500
 """Number of atoms from which a search by several threads is faster than by one."""
 
 ROUNDING_A = 1e-6
-"""The search reaches this much (Å) beyond the cutoff, so that rounding inside it loses no pair."""
+"""The search reaches this much (Å) beyond the cutoff, so that rounding does not lose a pair."""
 
 
 def complete_cell(cell: FloatArray, pbc: NDArray[np.bool_]) -> FloatArray:
@@ -168,7 +168,7 @@ def _enclose(
 
 
 def _without_gaps(coordinates: FloatArray, longest: float) -> FloatArray:
-    """Coordinates from 0 on, empty stretches cut to ``longest``: an atom that flew off costs no empty bins."""
+    """Coordinates from 0 on, empty stretches cut to ``longest``, so that a distant atom costs no empty bins."""
     order = np.argsort(coordinates)
     steps = np.diff(coordinates[order], prepend=coordinates[order[0]])
     closed = np.empty_like(coordinates)

@@ -1,7 +1,6 @@
 """The graph recipe: everything that decides which edges and triplets a structure gets."""
 
-from collections.abc import Mapping
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,8 +12,8 @@ NeighborStrategy = Literal[
 class GraphRecipe(BaseModel):
     """How atoms become a graph; travels with every checkpoint.
 
-    Every field means what it says for every strategy. What the published package makes of its configs, where some
-    strategies pass over some fields, is said once, in :func:`alignn_ff.graph.published_recipe`.
+    Every field acts in the same way for every strategy. The published package ignores some fields with some
+    strategies; :func:`alignn_ff.graph.published_recipe` translates its configs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,7 +33,7 @@ class GraphRecipe(BaseModel):
         None, gt=0, description="longest bond of the line graph (angles), Å; null takes cutoff"
     )
     max_neighbors: int | None = Field(
-        None, ge=1, description="neighbours of an atom in a capped graph, k of k-nearest; null: no cap"
+        None, ge=1, description="neighbours per atom in a capped graph, k of k-nearest; null: no cap"
     )
     use_canonize: bool = Field(True, description="k-nearest: each edge once; false: as often as its atoms count it")
     compute_line_graph: bool = Field(True, description="whether there are angles at all")
@@ -47,8 +46,8 @@ class GraphRecipe(BaseModel):
     )
     own_image_angles: bool = Field(
         True,
-        description="whether a bond of an atom with its own image goes on as itself (180°); published line graphs "
-        "leave this out, but for pure_torch",
+        description="whether a bond of an atom with its own image is followed by itself (180°); published line graphs "
+        "leave this out, except pure_torch",
     )
 
     @model_validator(mode="after")
@@ -63,49 +62,3 @@ class GraphRecipe(BaseModel):
     def line_cutoff(self) -> float:
         """Longest edge of the line graph of a complete graph, Å."""
         return self.cutoff if self.three_body_cutoff is None else self.three_body_cutoff
-
-
-def published_recipe(fields: Mapping[str, object], *, exact: bool = True) -> GraphRecipe:
-    """The recipe that the graph fields of a published config stand for.
-
-    Angles also join a bond and its own reverse there, and only some strategies heed ``three_body_cutoff``.
-
-    Args:
-        fields: of the config; those that are no graph fields are passed over, those that lack take the
-            defaults of the published code (not those of its documentation).
-        exact: also count an atom's own images as the published code does, since weights trained with it expect
-            that; the energy of a small cell then differs from that of its supercell. False is for new trainings.
-
-    Raises:
-        ValidationError: a field makes no sense.
-    """
-    known = {name: fields.get(name, default) for name, default in PUBLISHED_DEFAULTS.items()}
-    keeps_all_angles = known["neighbor_strategy"] in BUILT_WITHOUT_DGL
-    if known["neighbor_strategy"] not in HEED_THREE_BODY_CUTOFF:
-        known["three_body_cutoff"] = None
-    return GraphRecipe.model_validate(
-        {
-            **known,
-            "back_tracking": True,
-            "own_image_bonds_twice": exact,
-            "own_image_angles": keeps_all_angles or not exact,
-        }
-    )
-
-
-PUBLISHED_DEFAULTS: Final[dict[str, object]] = {
-    "neighbor_strategy": "k-nearest",
-    "cutoff": 5.0,
-    "cutoff_extra": 3.0,
-    "three_body_cutoff": 3.5,
-    "max_neighbors": 12,
-    "use_canonize": True,
-    "compute_line_graph": True,
-}
-"""Graph fields of a published config, with what the published code takes where a folder lacks them."""
-
-HEED_THREE_BODY_CUTOFF: Final = frozenset({"pure_torch"})
-"""Published strategies whose line graph ends at ``three_body_cutoff``."""
-
-BUILT_WITHOUT_DGL: Final = frozenset({"pure_torch"})
-"""Published strategies whose line graph is not made by DGL, which leaves out an edge that follows itself."""

@@ -2,15 +2,15 @@
 
 In: positions, cell, periodicity of a structure that moves a little from call to call. Out: a
 :data:`~alignn_ff.graph.neighbors.Search` that answers from a list of all pairs below a longer radius, as long as that
-list provably holds every pair asked for, and searches anew otherwise. The pairs below the asked length are measured
-and chosen each time, in canonical order, so results do not depend on the list, nor on what it served before.
+list provably holds every pair asked for, and searches again otherwise. The pairs below the asked length are measured
+and chosen each time, in canonical order, so results do not depend on the list, nor on earlier calls.
 
 A list made at positions x₀ and cell₀ with radius R holds all pairs below r as long as
 
     R·σ_min(F) − |u|₁ − |u|₂ ≥ r,    F = cell₀⁻¹·cell,    u = x − x₀·F less its mean,
 
 where |u|₁ and |u|₂ are the two largest displacements: a pair's vector is F times the old one plus the difference of
-two displacements, so a uniform strain costs what it shortens, and a drift of all atoms costs nothing.
+two displacements, so a uniform strain costs as much as it shortens, and a drift of all atoms costs nothing.
 """
 
 from functools import partial
@@ -57,12 +57,12 @@ class SkinList(NamedTuple):
 class VerletSkin:
     """Finds the pairs of one structure after another, reusing the last search where that is safe.
 
-    A structure with another number of atoms or periodicity, or moved too far, is searched anew. Elements do not matter:
-    pairs have none.
+    A structure with another number of atoms or periodicity, or moved too far, needs a new search; elements do not
+    matter.
 
     Attributes:
         skin_A: how much farther than asked a list reaches.
-        current: the list at hand.
+        current: the current list.
         n_searches: lists made so far.
     """
 
@@ -90,7 +90,7 @@ def make_list(positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_], r
 
 
 def reliable_radius(skin: SkinList, positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_]) -> float:
-    """Length (Å) below which a list made elsewhere holds every pair of this structure; −inf if it is another one."""
+    """Length (Å) below which a list made elsewhere holds every pair of this structure; −inf for another structure."""
     if positions.shape != skin.positions.shape or not np.array_equal(pbc, skin.pbc):
         return -np.inf
     if np.array_equal(cell, skin.cell):

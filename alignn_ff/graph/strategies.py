@@ -1,13 +1,13 @@
 """Which pairs of atoms become edges: a table, name → strategy.
 
 In: a search for all pairs of one structure below a length, and a recipe. Out: directed pairs in canonical order, which
-do not depend on how the search is done, from scratch or from a list at hand. Every strategy decides the topology alone;
+do not depend on how the search is done, from scratch or from an existing list. A strategy decides the topology only;
 lengths and directions come from :func:`alignn_ff.graph.edge_vectors`, so gradients flow through them whatever the
 strategy.
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ FindPairs = Callable[[Search, FloatArray, NDArray[np.bool_], GraphRecipe], Neigh
 """(search, positions (n_atoms, 3) Å, pbc (3,), recipe) → pairs in canonical order."""
 
 
+Cap = Literal["none", "nearest", "whole shells"]
+
+
 class Strategy(NamedTuple):
     """One way to find neighbours.
 
@@ -28,15 +31,13 @@ class Strategy(NamedTuple):
         smooth: whether an edge comes or goes at a fixed length only, so that an envelope can hide it. With a cap
             or whole shells, an atom that moves far from the cutoff swaps edges, and the energy jumps.
         symmetric: whether each edge has its reverse.
-        devices: where the search runs; the graph serves on any device.
-        description: for people.
+        cap: what ``max_neighbors`` limits: nothing, the neighbours per atom, or those before the last whole shell.
     """
 
     find: FindPairs
     smooth: bool
     symmetric: bool
-    devices: tuple[str, ...]
-    description: str
+    cap: Cap = "none"
 
 
 def complete(search: Search, positions: FloatArray, pbc: NDArray[np.bool_], recipe: GraphRecipe) -> NeighborPairs:
@@ -87,12 +88,12 @@ def k_nearest(search: Search, positions: FloatArray, pbc: NDArray[np.bool_], rec
         n_neighbors = np.bincount(reliable, minlength=len(positions))
         if n_neighbors.min() >= recipe.max_neighbors or reach >= everything:
             break
-        reach *= GROWTH
+        reach *= SEARCH_GROWTH
     edges = with_reverses(whole_shells(pairs, recipe.max_neighbors), len(positions), once=recipe.use_canonize)
     return own_images_twice(edges) if recipe.use_canonize and recipe.own_image_bonds_twice else edges
 
 
-GROWTH: Final = 1.5
+SEARCH_GROWTH: Final = 1.5
 """Factor on the search radius of k-nearest while an atom has too few neighbours."""
 
 
@@ -100,14 +101,12 @@ def _all_have_neighbors(pairs: NeighborPairs, n_atoms: int) -> bool:
     return len(np.unique(pairs.src)) == n_atoms
 
 
-_CAPPED: Final = "the max_neighbors nearest of each atom below the cutoff"
-
 STRATEGIES: Final[dict[NeighborStrategy, Strategy]] = {
-    "k-nearest": Strategy(k_nearest, False, True, ("cpu",), "whole shells up to the max_neighbors-th neighbour"),
-    "radius_graph": Strategy(complete, True, True, ("cpu",), "all pairs below the cutoff"),
-    "radius_graph_jarvis": Strategy(complete, True, True, ("cpu",), "the same as radius_graph"),
-    "fast_graph": Strategy(capped, False, False, ("cpu",), _CAPPED),
-    "torch_graph": Strategy(capped, False, False, ("cpu",), _CAPPED),
-    "pure_torch": Strategy(capped, False, False, ("cpu",), f"{_CAPPED}, angles below three_body_cutoff"),
+    "k-nearest": Strategy(k_nearest, smooth=False, symmetric=True, cap="whole shells"),
+    "radius_graph": Strategy(complete, smooth=True, symmetric=True),
+    "radius_graph_jarvis": Strategy(complete, smooth=True, symmetric=True),
+    "fast_graph": Strategy(capped, smooth=False, symmetric=False, cap="nearest"),
+    "torch_graph": Strategy(capped, smooth=False, symmetric=False, cap="nearest"),
+    "pure_torch": Strategy(capped, smooth=False, symmetric=False, cap="nearest"),
 }
-"""fast_graph, torch_graph and pure_torch are three implementations of one graph in the published package, one here."""
+"""The published package implements two of these graphs two or three times; here each of them exists once."""

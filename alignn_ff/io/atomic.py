@@ -1,18 +1,15 @@
-"""Writes that are whole or not there: a temporary file beside the target, flushed, then renamed."""
+"""Writes that are complete or absent: a temporary file beside the target, flushed to disk, then renamed."""
 
 import errno
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from alignn_ff.errors import StorageError
-
-FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""What a file system says when it has no room for a file, or fails."""
+from alignn_ff.io.disk import FULL, disk_errors
 
 
 @contextmanager
@@ -20,42 +17,24 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; on success it replaces ``path`` in one step.
 
     The temporary file keeps the suffix of ``path``, since writers choose formats by it. On failure it is
-    removed and ``path`` stays as it was.
+    removed and ``path`` stays as it was. File and folder are flushed, so that the new file survives a power cut.
 
     Raises:
-        StorageError: the disk is full, or fails.
-        OSError: naming ``path``, not the temporary file, where its folder cannot be written to.
+        StorageError: the disk is full, over quota or failing.
+        OSError: naming ``path``, not the temporary file, if its folder cannot be written to.
     """
-    with _full_disks_named(path):
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _new_file(path)
         try:
-            handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        except OSError as error:
-            raise type(error)(error.errno, error.strerror, str(path)) from error
-        os.close(handle)
-        yield from _replaced(path, Path(name))
-
-
-def _replaced(path: Path, temporary: Path) -> Iterator[Path]:
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _full_disks_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        there = "; the file that was there is untouched" if path.exists() else ""
-        raise StorageError(f"cannot write {path}: {os.strerror(error.errno)}{there}. Free some space") from error
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):  # the first error is the one to report
+                temporary.unlink(missing_ok=True)
+    _flush_folder(path.parent)
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
@@ -64,7 +43,38 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def _new_file(path: Path) -> Path:
+    """An empty file beside ``path``, with the permissions that the process gives to new files."""
+    while True:
+        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(8)}{path.suffix}")
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+        except FileExistsError:
+            continue
+        except OSError as error:
+            if error.errno in FULL:
+                raise
+            raise type(error)(error.errno, error.strerror, str(path)) from error
+        return temporary
+
+
+NO_FOLDER_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF})
+"""Error numbers of systems that cannot open or flush a folder; then the file itself is flushed, which must do."""
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the name of a new file to disk, where the system can do so."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_FLUSH:
+            raise
+        return
+    try:
+        with disk_errors(folder):
+            os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_FLUSH:
+            raise
+    finally:
+        os.close(handle)

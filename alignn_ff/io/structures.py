@@ -1,4 +1,4 @@
-"""Structures in any format that ASE reads, with errors for people."""
+"""Structures in any format that ASE reads, with errors that name the file and what is allowed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +16,11 @@ def read_structure(path: Path, *, format_name: str | None = None, format_if_unkn
 
     Args:
         path: of the file.
-        format_name: ASE's name of its format; None: told by name and content.
-        format_if_unknown: ASE's name of the format to try where neither tells.
+        format_name: ASE's name of its format; None: found from name and content.
+        format_if_unknown: ASE's name of the format to try if both leave it open.
 
     Raises:
-        StructureError: the file is missing, empty or in no format that ASE knows.
+        StructureError: the file is missing, empty or in no format that ASE reads.
     """
     if format_name is None and format_if_unknown is not None and path.is_file() and not _is_known(path):
         format_name = format_if_unknown
@@ -31,7 +31,7 @@ def read_structures(path: Path, index: str = ":", *, format_name: str | None = N
     """Structures in a file, chosen by an ASE index string.
 
     Raises:
-        StructureError: the file is missing, empty or in no format that ASE knows.
+        StructureError: the file is missing, empty or in no format that ASE reads.
     """
     structures = list(iterate_structures(path, index, format_name=format_name))
     if not structures:
@@ -43,7 +43,7 @@ def iterate_structures(path: Path, index: str = ":", *, format_name: str | None 
     """Structures in a file, read one by one where the format allows it.
 
     Raises:
-        StructureError: the file is missing or in no format that ASE knows.
+        StructureError: the file is missing or in no format that ASE reads.
     """
     if not path.is_file():
         raise StructureError(f"no such structure file: {path}")
@@ -51,20 +51,21 @@ def iterate_structures(path: Path, index: str = ":", *, format_name: str | None 
         yield from ase.io.iread(path, index=index, format=format_name)
     except UnknownFileTypeError as error:
         raise StructureError(
-            f"cannot tell the format of {path} ({error}); any format of ASE is allowed, "
+            f"cannot find out the format of {path} ({error}); any format of ASE is allowed, "
             "for example POSCAR/.vasp, .cif, .xyz/.extxyz, .traj"
         ) from error
     except KeyError as error:
-        raise StructureError(f"cannot read {path} as a structure: {error} is no chemical symbol or field") from error
+        raise StructureError(f"cannot read {path} as a structure: {error} is not a chemical symbol or field") from error
     except Exception as error:  # ASE's readers raise anything on junk
         raise StructureError(f"cannot read {path} as a structure: {type(error).__name__}: {error}") from error
 
 
 def write_structure(path: Path, atoms: Atoms) -> None:
-    """Write one structure atomically, in the format that the file name tells.
+    """Write one structure atomically, in the format that the file name stands for.
 
     Raises:
         StructureError: ASE cannot write this format.
+        StorageError: the disk is full, over quota or failing.
     """
     try:
         with atomic_write(path) as temporary:

@@ -1,4 +1,4 @@
-"""Tensors on disk, whole or not there."""
+"""Tensors on disk, complete or absent."""
 
 import io
 from pathlib import Path
@@ -11,10 +11,10 @@ from alignn_ff.io.atomic import atomic_write
 def write_tensors(path: Path, content: object) -> None:
     """Write what ``torch.save`` makes of plain data and tensors, atomically.
 
-    By way of memory, since ``torch.save`` hides what a disk says behind an error of its own.
+    The bytes are made in memory first, since ``torch.save`` replaces the error of a full disk by one of its own.
 
     Raises:
-        StorageError: the disk is full, or fails.
+        StorageError: the disk is full, over quota or failing.
     """
     buffer = io.BytesIO()
     torch.save(content, buffer)

@@ -6,24 +6,28 @@ from alignn_ff.models.alignn_atomwise_pure import AlignnAtomwisePureConfig
 from alignn_ff.models.alignn_smooth import AlignnSmooth, AlignnSmoothConfig
 from alignn_ff.models.base import (
     MAX_ATOMIC_NUMBER,
+    ElementTable,
     EnergyModel,
-    ForceFieldConfig,
     Heads,
-    ModelKind,
     ModelStatistics,
     PropertyModel,
+    element_rows,
 )
+from alignn_ff.models.config import ForceFieldConfig, LayerSizes, Link, ModelConfig, ModelKind, Outputs
 from alignn_ff.models.derivatives import assemble, predict, predict_with_heads
 from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
-from alignn_ff.models.published_derivatives import (
-    predict_as_published,
-    predict_as_published_with_heads,
-    training_differences,
-    unphysical_switches,
+from alignn_ff.models.published_derivatives import predict_as_published, predict_as_published_with_heads
+from alignn_ff.models.registry import (
+    DEFAULT_FAMILY,
+    FAMILIES,
+    AnyModelConfig,
+    Family,
+    build_model,
+    validate_model_config,
 )
-from alignn_ff.models.registry import FAMILIES, ModelConfig, build_model
 
 __all__ = [
+    "DEFAULT_FAMILY",
     "FAMILIES",
     "MAX_ATOMIC_NUMBER",
     "AlignnAtomwiseConfig",
@@ -31,20 +35,26 @@ __all__ = [
     "AlignnConfig",
     "AlignnSmooth",
     "AlignnSmoothConfig",
+    "AnyModelConfig",
     "EalignnAtomwiseConfig",
+    "ElementTable",
     "EnergyModel",
+    "Family",
     "ForceFieldConfig",
     "Heads",
+    "LayerSizes",
+    "Link",
     "ModelConfig",
     "ModelKind",
     "ModelStatistics",
+    "Outputs",
     "PropertyModel",
     "assemble",
     "build_model",
+    "element_rows",
     "predict",
     "predict_as_published",
     "predict_as_published_with_heads",
     "predict_with_heads",
-    "training_differences",
-    "unphysical_switches",
+    "validate_model_config",
 ]

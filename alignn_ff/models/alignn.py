@@ -4,7 +4,7 @@ In: a graph and its edge vectors. Out: scalars, vectors or class log-probabiliti
 normalisation throughout, so training and evaluation modes differ.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ from alignn_ff.nn import GatedAverageConvolution
 class AlignnConfig(ArchitectureConfig):
     """Hyper-parameters of ``alignn``."""
 
+    HEADS: ClassVar[frozenset[str]] = ArchitectureConfig.HEADS | {"num_classes"}
+
     name: Literal["alignn"] = Field("alignn", description="family of the model")
     alignn_layers: int = Field(4, ge=0, description="blocks that update atoms, bonds and angles")
     gcn_layers: int = Field(4, ge=0, description="further blocks that update atoms and bonds only")
@@ -29,7 +31,7 @@ class AlignnConfig(ArchitectureConfig):
     num_classes: int = Field(2, ge=2, description="classes of a classification (published code)")
 
     @property
-    def n_classes(self) -> int:
+    def class_width(self) -> int:
         """Width of the output of a classification."""
         return self.num_classes
 

@@ -11,8 +11,9 @@ from torch import nn
 
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.models.base import EnergyModel, ModelStatistics, PropertyModel
+from alignn_ff.models.config import Outputs
 from alignn_ff.models.published_atomwise import build_atomwise
-from alignn_ff.models.published_config import AtomwiseConfig
+from alignn_ff.models.published_atomwise_config import AtomwiseConfig
 from alignn_ff.models.published_network import NetworkParts
 from alignn_ff.nn import GatedAverageConvolution, NodeAttentionConvolution, SelfAttentionConvolution
 
@@ -26,7 +27,7 @@ class AlignnAtomwisePureConfig(AtomwiseConfig):
 
     name: Literal["alignn_atomwise_pure"] = Field("alignn_atomwise_pure", description="family of the model")
     extra_features: int = Field(0, ge=0, description="accepted and ignored, as in the published code")
-    batch_stress: bool = Field(True, description="accepted and ignored: one stress a structure")
+    batch_stress: bool = Field(True, description="accepted and ignored: one stress per structure")
     conv_type: ConvolutionType = Field(
         "alignn", description="gated average, node attention or self-attention (published code)"
     )
@@ -34,7 +35,7 @@ class AlignnAtomwisePureConfig(AtomwiseConfig):
     use_zbl: bool | None = Field(False, description="ZBL repulsion; null: for force fields only (published code)")
     zbl_cutoff: float = Field(0.9, gt=0, description="where ZBL ends, Å (published code)")
     three_body_cutoff: float | None = Field(
-        None, gt=0, description="accepted and ignored: that of the graph counts (published code)"
+        None, gt=0, description="accepted and ignored: that of the graph is used (published code)"
     )
 
     @model_validator(mode="after")
@@ -44,13 +45,18 @@ class AlignnAtomwisePureConfig(AtomwiseConfig):
         return self
 
     @property
+    def outputs(self) -> Outputs:
+        """Those of all force fields; only the gated average takes averages."""
+        return super().outputs._replace(averages_neighbours=self.conv_type == "alignn")
+
+    @property
     def fingerprint_width(self) -> int:
         """None: this family ignores extra_features."""
         return 0
 
     @property
     def zbl_end(self) -> float | None:
-        """Å, where ZBL ends; it belongs to force fields only, whatever ``use_zbl`` says."""
+        """Å, where ZBL ends; only force fields have it, whatever ``use_zbl`` is."""
         wanted = self.use_zbl is None or self.use_zbl
         return self.zbl_cutoff if wanted and self.calculates_forces else None
 

@@ -15,7 +15,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from alignn_ff.graph import AtomicGraph, GraphRecipe, bond_cosines
-from alignn_ff.models.base import ElementTable, EnergyModel, ForceFieldConfig, ModelKind, ModelStatistics
+from alignn_ff.models.base import ElementTable, EnergyModel, ModelStatistics
+from alignn_ff.models.config import ForceFieldConfig, LayerSizes, Outputs
 from alignn_ff.nn import (
     Directions,
     EdgeGatedConvolution,
@@ -53,9 +54,23 @@ class AlignnSmoothConfig(ForceFieldConfig):
     use_zbl: bool = Field(True, description="add the ZBL repulsion below the sum of covalent radii")
 
     @property
-    def kind(self) -> ModelKind:
+    def outputs(self) -> Outputs:
         """Always an energy."""
-        return "energy"
+        return Outputs(
+            kind="energy", weights=self.energy_weights, asks_for_forces=True, reads_angles=self.alignn_layers > 0
+        )
+
+    @property
+    def layer_sizes(self) -> LayerSizes:
+        """Sizes of the network."""
+        return LayerSizes(
+            channels=self.hidden_features,
+            inner=0,
+            n_angle=self.alignn_layers,
+            n_bond=self.gcn_layers,
+            edge_inputs=self.edge_input_features,
+            triplet_inputs=self.triplet_input_features,
+        )
 
 
 class Geometry(NamedTuple):
@@ -92,6 +107,8 @@ class AlignnSmooth(EnergyModel):
     With ``statistics.exact_free_atoms`` the MLP's value for an atom without neighbours is subtracted, so
     that a free atom has exactly its reference energy.
     """
+
+    ELEMENT_ROWS = ("table.embedding.weight",)
 
     scale: Tensor
 

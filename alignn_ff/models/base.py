@@ -1,28 +1,15 @@
-"""What models have in common: config fields, element table, statistics, the contracts of energies and properties."""
+"""What models have in common: the contracts of energies and properties, statistics, element table."""
 
 from abc import ABC, abstractmethod
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from alignn_ff.graph import AtomicGraph, GraphRecipe
 
 MAX_ATOMIC_NUMBER = 118
-
-ModelKind = Literal["energy", "property"]
-"""What a model gives: an energy that is a sum over atoms, with forces; or properties of structures."""
-
-
-class ForceFieldConfig(BaseModel):
-    """Fields that every force-field family shares: the weights of its training loss."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    graphwise_weight: float = Field(1.0, ge=0, description="loss weight of the energy per atom")
-    gradwise_weight: float = Field(1.0, ge=0, description="loss weight of the forces")
-    stresswise_weight: float = Field(0.0, ge=0, description="loss weight of the stress")
 
 
 class Heads(NamedTuple):
@@ -43,11 +30,11 @@ class ModelStatistics(NamedTuple):
     Attributes:
         reference_energies: eV, one per element, in the order of the model's elements.
         scale: eV, the energy that one unit of network output stands for.
-        edges_per_atom: average number of bonds of an atom.
-        triplets_per_line_node: average number of angles of a bond of the line graph.
+        edges_per_atom: average number of bonds per atom.
+        triplets_per_line_node: average number of angles per bond of the line graph.
         exact_free_atoms: whether the references are isolated atoms that the model must reproduce.
         output_mean: (n,) of a property model's training targets; () where outputs are not scaled.
-        output_axes: (n, n) what one unit of each raw output adds to the outputs, a row each; likewise.
+        output_axes: (n, n) what one unit of each raw output adds to the outputs, one row per raw output; likewise.
     """
 
     reference_energies: tuple[float, ...]
@@ -64,11 +51,19 @@ class EnergyModel(nn.Module, ABC):
 
     Attributes:
         recipe: the graph that the model was built for.
-        elements: atomic numbers that the model knows, ascending.
+        elements: atomic numbers that the model covers, ascending.
     """
+
+    ELEMENT_ROWS: ClassVar[tuple[str, ...]] = ()
+    """Names of parameters with one row per element, in the order of ``elements``."""
 
     recipe: GraphRecipe
     elements: tuple[int, ...]
+
+    @property
+    def trains_as_published(self) -> bool:
+        """Whether training compares something else with forces and stress than the derivatives of the energy."""
+        return False
 
     @abstractmethod
     def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
@@ -83,7 +78,7 @@ class EnergyModel(nn.Module, ABC):
         """
 
     def with_heads(self, graph: AtomicGraph, edge_vectors: Tensor) -> tuple[Tensor, Heads]:
-        """Energy of each atom, and what else the model says, for the price of one."""
+        """Energy of each atom, and further outputs, from one evaluation."""
         return self(graph, edge_vectors), Heads()
 
 
@@ -92,8 +87,11 @@ class PropertyModel(nn.Module, ABC):
 
     Attributes:
         recipe: the graph that the model was built for.
-        elements: atomic numbers that the model knows, ascending.
+        elements: atomic numbers that the model covers, ascending.
     """
+
+    ELEMENT_ROWS: ClassVar[tuple[str, ...]] = ()
+    """Names of parameters with one row per element, in the order of ``elements``."""
 
     recipe: GraphRecipe
     elements: tuple[int, ...]
@@ -111,7 +109,7 @@ class PropertyModel(nn.Module, ABC):
         return self.with_heads(graph, edge_vectors)[0]
 
     def with_heads(self, graph: AtomicGraph, edge_vectors: Tensor) -> tuple[Tensor, Heads]:
-        """Outputs of each structure, and what else the model says, for the price of one."""
+        """Outputs of each structure, and further outputs, from one evaluation."""
         raw, heads = self.raw_with_heads(graph, edge_vectors)
         return self.reported(raw), heads
 
@@ -129,19 +127,24 @@ class PropertyModel(nn.Module, ABC):
 
 
 class ElementTable(nn.Module):
-    """Learned embedding and reference energy of each element that the model knows."""
+    """Learned embedding and reference energy of each element that the model covers."""
 
     row_of: Tensor
     reference: Tensor
 
     def __init__(self, elements: tuple[int, ...], features: int, statistics: ModelStatistics) -> None:
         super().__init__()
-        row_of = torch.full((MAX_ATOMIC_NUMBER + 1,), -1, dtype=torch.int64)
-        row_of[list(elements)] = torch.arange(len(elements))
         self.embedding = nn.Embedding(len(elements), features)
-        self.register_buffer("row_of", row_of, persistent=False)
+        self.register_buffer("row_of", element_rows(elements), persistent=False)
         self.register_buffer("reference", torch.tensor(statistics.reference_energies, dtype=torch.float64))
 
     def rows(self, atomic_numbers: Tensor) -> Tensor:
-        """(n_atoms,) row of each atom's element; −1 for an element that the model does not know."""
+        """(n_atoms,) row of each atom's element; −1 for an element that the model does not cover."""
         return self.row_of[atomic_numbers]
+
+
+def element_rows(elements: Sequence[int]) -> Tensor:
+    """(MAX_ATOMIC_NUMBER + 1,) int64: atomic number → position in ``elements``; −1 for all others."""
+    rows = torch.full((MAX_ATOMIC_NUMBER + 1,), -1, dtype=torch.int64)
+    rows[list(elements)] = torch.arange(len(elements))
+    return rows

@@ -1,6 +1,6 @@
-"""Forces and stress: the derivatives of the reported energy, and the one place with their signs.
+"""Forces and stress: the derivatives of the reported energy, with their signs in one place.
 
-The energy depends on positions and cell through the edge vectors alone. With g_e = ∂E/∂r_e and
+The energy depends on positions and cell only through the edge vectors. With g_e = ∂E/∂r_e and
 r_e = x[dst] + shift·cell − x[src], the chain rule gives
 
     forces_i = −∂E/∂x_i = Σ_{e: src=i} g_e − Σ_{e: dst=i} g_e
@@ -10,6 +10,7 @@ r_e = x[dst] + shift·cell − x[src], the chain rule gives
 import torch
 from torch import Tensor
 
+from alignn_ff.cells import SMALLEST_VOLUME_A3
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
 from alignn_ff.models.base import EnergyModel, Heads
 from alignn_ff.nn import scatter_sum
@@ -43,7 +44,7 @@ def predict_with_heads(
     derivatives: bool = True,
     create_graph: bool = False,
 ) -> tuple[Prediction, Heads]:
-    """As :func:`predict`, with what else the model says of atoms and structures."""
+    """As :func:`predict`, with the model's further outputs of atoms and structures."""
     with torch.set_grad_enabled(derivatives or torch.is_grad_enabled()):  # also for callers under no_grad
         vectors = edge_vectors(system, graph)
         if derivatives and not vectors.requires_grad:
@@ -91,7 +92,3 @@ def stress_from_edges(gradient: Tensor, vectors: Tensor, graph: AtomicGraph, cel
     without = volume < SMALLEST_VOLUME_A3
     stress: Tensor = 0.5 * (virial + virial.mT) / volume.masked_fill(without, 1.0)
     return stress.masked_fill(without, float("nan"))
-
-
-SMALLEST_VOLUME_A3 = 1e-6
-"""A cell below this volume (Å³) has no stress."""

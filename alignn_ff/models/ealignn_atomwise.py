@@ -1,18 +1,19 @@
 """The published ``ealignn_atomwise``: ALIGNN on the bonds below ``inner_cutoff``.
 
 In: a graph and its edge vectors. Out: one energy per atom, or properties where the config asks for those. Its name
-says "equivariant"; its layers are those of ``alignn_atomwise``, and as published its training forces are
-no derivative of its energy (see ``published_derivatives.py``).
+stands for "equivariant", but its layers are those of ``alignn_atomwise``. As published, its training forces are not
+derivatives of its energy (see ``published_derivatives.py``).
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.models.base import EnergyModel, ModelStatistics, PropertyModel
 from alignn_ff.models.published_atomwise import build_atomwise
-from alignn_ff.models.published_config import Activation, AtomwiseConfig
+from alignn_ff.models.published_atomwise_config import AtomwiseConfig, TrainingForces
+from alignn_ff.models.published_config import Activation
 from alignn_ff.models.published_network import NetworkParts
 from alignn_ff.nn import GatedAverageConvolution
 
@@ -33,8 +34,10 @@ class EalignnAtomwiseConfig(AtomwiseConfig):
         "exponent",
     )
 
+    HEADS: ClassVar[frozenset[str]] = AtomwiseConfig.HEADS | {"remove_torque"}
+
     name: Literal["ealignn_atomwise"] = Field("ealignn_atomwise", description="family of the model")
-    inner_cutoff: float = Field(4.0, gt=0, description="Å; longer bonds are left out where there are alignn_layers")
+    inner_cutoff: float = Field(4.0, gt=0, description="Å; longer bonds are left out if there are alignn_layers")
     remove_torque: bool = Field(True, description="take the net torque out of the training forces (published code)")
 
     @property
@@ -48,14 +51,42 @@ class EalignnAtomwiseConfig(AtomwiseConfig):
         return False
 
     @property
-    def n_classes(self) -> int:
+    def class_width(self) -> int:
         """One probability."""
         return 1
+
+    @property
+    def n_classes(self) -> int:
+        """Two classes by one probability."""
+        return max(self.n_outputs, 2)
 
     @property
     def activations(self) -> tuple[Activation, ...]:
         """A class is one probability; other links are ignored."""
         return ("logit",) if self.classification else ("identity",)
+
+    @property
+    def training_forces(self) -> TrainingForces:
+        """Times the number of atoms, as published."""
+        return TrainingForces(
+            times_n_atoms=True, without_torque=self.remove_torque, stress_multiplier=self.stress_multiplier
+        )
+
+    @property
+    def unphysical_switches(self) -> tuple[str, ...]:
+        """Those of all force fields, and the number of atoms."""
+        return (*super().unphysical_switches, "forces and stress multiplied by the number of atoms")
+
+    @property
+    def training_differences(self) -> tuple[str, ...]:
+        """Switches, and the wrong bonds that loaded models were trained with."""
+        if self.envelope != "published" or self.alignn_layers == 0:
+            return self.unphysical_switches
+        return (
+            *self.unphysical_switches,
+            "bonds across the cell's faces of a wrong length (whole cell translations counted as 1 Å), so that its "
+            "energies of periodic structures are not those of its training",
+        )
 
 
 def build_ealignn_atomwise(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from alignn_ff.errors import ConfigError
 from alignn_ff.graph import AtomicGraph, GraphRecipe
 from alignn_ff.models.base import EnergyModel, Heads, ModelStatistics, PropertyModel
-from alignn_ff.models.published_config import AtomwiseConfig
+from alignn_ff.models.published_atomwise_config import AtomwiseConfig
 from alignn_ff.models.published_heads import (
     PublishedEnergy,
     PublishedModel,
@@ -76,9 +76,14 @@ class AtomwiseModel(PublishedModel):
 class AtomwiseEnergy(AtomwiseModel, PublishedEnergy):
     """A force field."""
 
+    @property
+    def trains_as_published(self) -> bool:
+        """Whether a switch of the config makes training forces or stress something else than derivatives."""
+        return bool(self.config.unphysical_switches)
+
 
 class AtomwiseProperty(AtomwiseModel, PublishedProperty):
-    """The same network, where its output is no energy to differentiate."""
+    """The same network, where its output is not an energy."""
 
     def added_to_output(self, states: States, graph: AtomicGraph) -> Tensor:
         """The published ``out`` holds ZBL per atom, and the penalty where it is not multiplied by n_atoms."""

@@ -1,7 +1,7 @@
 """Forces and stress as the published training computes them, where that is not the derivative of the energy.
 
-For training runs whose config asks for it, and for comparing with the published code. Everything else takes
-``derivatives.predict``: an energy with forces that are its slope. With g_e = ∂E/∂r_e, f_e = factor·g_e:
+For training runs whose config asks for it, and for comparisons with the published code. Everything else uses
+``derivatives.predict``, whose forces are derivatives of the energy. With g_e = ∂E/∂r_e, f_e = factor·g_e:
 
     forces_i = Σ_{e: dst=i} f_e − Σ_{e: src=i} f_e        (the second sum only with add_reverse_forces)
     stress   = −(1/V)·Σ_e r_e ⊗ f_e · stress_multiplier   (not symmetrised)
@@ -9,55 +9,15 @@ For training runs whose config asks for it, and for comparing with the published
 Unlike the published code, nothing here mixes structures of a batch, except the stress where batch_stress is false.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
+from alignn_ff.cells import SMALLEST_VOLUME_A3
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
 from alignn_ff.models.base import EnergyModel, Heads
-from alignn_ff.models.derivatives import SMALLEST_VOLUME_A3
-from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
-from alignn_ff.models.published_config import AtomwiseConfig
-from alignn_ff.models.published_heads import PublishedEnergy
+from alignn_ff.models.published_atomwise import AtomwiseEnergy
+from alignn_ff.models.published_atomwise_config import TrainingForces
 from alignn_ff.nn import scatter_sum
-
-PHYSICAL: Final[dict[str, object]] = {
-    "grad_multiplier": -1,
-    "add_reverse_forces": True,
-    "force_mult_natoms": False,
-    "stress_multiplier": 1.0,
-    "batch_stress": True,
-    "lg_on_fly": True,
-    "remove_torque": False,
-}
-"""Switches with the value at which forces and stress are derivatives of the energy."""
-
-
-def unphysical_switches(config: object) -> tuple[str, ...]:
-    """What in a config makes the published forces or stress something else than derivatives, in words."""
-    if not isinstance(config, AtomwiseConfig):
-        return ()
-    asked = [
-        f"{name} = {getattr(config, name)}"
-        for name, physical in PHYSICAL.items()
-        if name not in config.IGNORED and getattr(config, name, physical) != physical
-    ]
-    if isinstance(config, EalignnAtomwiseConfig):
-        asked.append("forces and stress multiplied by the number of atoms")
-    return tuple(asked)
-
-
-def training_differences(config: object) -> tuple[str, ...]:
-    """What the published training of a loaded model did that nobody who uses the model does, in words."""
-    differences = unphysical_switches(config)
-    published = isinstance(config, EalignnAtomwiseConfig) and config.envelope == "published"
-    if published and isinstance(config, EalignnAtomwiseConfig) and config.alignn_layers > 0:
-        differences += (
-            "bonds across the cell's faces of a wrong length (whole cell translations counted as 1 Å), so that its "
-            "energies of periodic structures are not those of its training",
-        )
-    return differences
 
 
 def predict_as_published(
@@ -96,15 +56,14 @@ def predict_as_published_with_heads(
     create_graph: bool = False,
     vectors: Tensor | None = None,
 ) -> tuple[Prediction, Heads]:
-    """As :func:`predict_as_published`, with what else the model says of atoms and structures."""
-    if not isinstance(model, PublishedEnergy) or not isinstance(model.architecture, AtomwiseConfig):
-        raise TypeError(f"{type(model).__name__} is of no published family")
-    config = model.architecture
+    """As :func:`predict_as_published`, with the model's further outputs of atoms and structures."""
+    if not isinstance(model, AtomwiseEnergy):
+        raise TypeError(f"{type(model).__name__} is not a published force field")
+    trained = model.config.training_forces
     vectors = edge_vectors(system, graph) if vectors is None else vectors
     if derivatives and not vectors.requires_grad:
         vectors.requires_grad_()
-    detached = "lg_on_fly" not in config.IGNORED and not config.lg_on_fly
-    angle_vectors = vectors.detach() if detached else None
+    angle_vectors = None if trained.through_angles else vectors.detach()
     atomic_energy, heads = model.with_heads(graph, vectors, angle_vectors)
     n_systems = graph.n_atoms.shape[0]
     energy = scatter_sum(atomic_energy, graph.system_idx, n_systems)
@@ -113,13 +72,13 @@ def predict_as_published_with_heads(
     (gradient,) = torch.autograd.grad(
         energy, vectors, torch.ones_like(energy), create_graph=create_graph, materialize_grads=True
     )
-    pair = gradient * _factor(config, graph)[:, None]
+    pair = gradient * _factor(trained, graph)[:, None]
     forces = scatter_sum(pair, graph.edge_dst, graph.atomic_numbers.shape[0])
-    if "add_reverse_forces" in config.IGNORED or config.add_reverse_forces:
+    if trained.both_ends:
         forces = forces - scatter_sum(pair, graph.edge_src, graph.atomic_numbers.shape[0])
-    if isinstance(config, EalignnAtomwiseConfig) and config.remove_torque:
+    if trained.without_torque:
         forces = without_torque(forces, system)
-    stress = _stress(config, vectors, pair, system, graph)
+    stress = _stress(trained, vectors, pair, system, graph)
     if not create_graph:
         energy, atomic_energy = energy.detach(), atomic_energy.detach()
         forces, stress = forces.detach(), stress.detach()
@@ -127,15 +86,13 @@ def predict_as_published_with_heads(
     return Prediction(energy, atomic_energy, forces, stress), heads
 
 
-def _factor(config: AtomwiseConfig, graph: AtomicGraph) -> Tensor:
+def _factor(trained: TrainingForces, graph: AtomicGraph) -> Tensor:
     """(n_edges,) what ∂E/∂r_e is multiplied by."""
     n_atoms = graph.n_atoms[graph.system_idx[graph.edge_src]].double()
-    if isinstance(config, EalignnAtomwiseConfig):
-        return -n_atoms
-    return config.grad_multiplier * (n_atoms if config.force_mult_natoms else torch.ones_like(n_atoms))
+    return trained.multiplier * (n_atoms if trained.times_n_atoms else torch.ones_like(n_atoms))
 
 
-def _stress(config: AtomwiseConfig, vectors: Tensor, pair: Tensor, system: AtomicSystem, graph: AtomicGraph) -> Tensor:
+def _stress(trained: TrainingForces, vectors: Tensor, pair: Tensor, system: AtomicSystem, graph: AtomicGraph) -> Tensor:
     """(n_systems, 3, 3) eV/Å³; NaN for structures without a volume."""
     outer = vectors[:, :, None] * pair[:, None, :]
     n_systems = graph.n_atoms.shape[0]
@@ -143,8 +100,8 @@ def _stress(config: AtomwiseConfig, vectors: Tensor, pair: Tensor, system: Atomi
     volume: Tensor = torch.linalg.det(system.cell).abs()[:, None, None]
     without = volume < SMALLEST_VOLUME_A3
     volume = volume.masked_fill(without, 1.0)  # NaN comes last, so that it reaches no gradient
-    stress = -config.stress_multiplier * virial / volume
-    if "batch_stress" not in config.IGNORED and not config.batch_stress:  # half of the sum over the first one's volume
+    stress = -trained.stress_multiplier * virial / volume
+    if trained.stress_per_batch:  # half of the sum over the first one's volume
         without = without[:1]
         stress = (-virial.sum(0, keepdim=True) / (2.0 * volume[:1])).expand(n_systems, 3, 3)
     return stress.masked_fill(without, float("nan"))
@@ -158,7 +115,7 @@ def without_torque(forces: Tensor, system: AtomicSystem) -> Tensor:
 
     Args:
         forces: (n_atoms, 3) eV/Å.
-        system: positions, taken as they are: in a periodic structure the torque depends on the choice of images.
+        system: positions, not wrapped: in a periodic structure the torque depends on the choice of images.
     """
     index, n_systems = system.system_idx, system.cell.shape[0]
     counts = torch.bincount(index, minlength=n_systems).double()[:, None]

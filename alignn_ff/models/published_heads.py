@@ -6,6 +6,7 @@ have atomic energies. Penalty and ZBL belong to the energy of their own structur
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Final, NamedTuple
 
 import torch
@@ -13,10 +14,13 @@ from torch import Tensor, nn
 
 from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.graph import AtomicGraph, GraphRecipe
+from alignn_ff.log import get_logger
 from alignn_ff.models.base import EnergyModel, Heads, ModelStatistics, PropertyModel
-from alignn_ff.models.published_config import Activation, ArchitectureConfig, mention_ignored_fields
+from alignn_ff.models.published_config import Activation, ArchitectureConfig
 from alignn_ff.models.published_network import Bonds, NetworkParts, PublishedNetwork
 from alignn_ff.nn import NormedLayer, scatter_sum
+
+log = get_logger("models")
 
 TYPICAL_POSITIVE = 0.7
 """Where an output behind exp() starts, as published (an average band gap in eV)."""
@@ -48,7 +52,7 @@ class PublishedModel(nn.Module):
         statistics: ModelStatistics,  # noqa: ARG002 - read by the kinds of models that this one is a part of
     ) -> None:
         super().__init__()
-        mention_ignored_fields(config)
+        _log_ignored_fields(config)
         self.architecture, self.recipe, self.elements = config, recipe, elements
         width, extra = config.hidden_features, config.fingerprint_width
         self.network = PublishedNetwork(config, elements, parts)
@@ -153,7 +157,7 @@ class PublishedProperty(PublishedModel, PropertyModel):
         given = None if graph.extra_features is None else graph.extra_features.shape[1]
         if graph.extra_features is None or given != width:
             raise StructureError(
-                f"this model reads {width} extra_features of each atom, but the structure has {given or 'none'}; "
+                f"this model reads {width} extra_features per atom, but the structure has {given or 'none'}; "
                 "give them as atoms.arrays['extra_features']"
             )
         return mean_over_atoms(self.extra_embedding(graph.extra_features.to(dtype)), graph)
@@ -180,7 +184,7 @@ class PublishedEnergy(PublishedModel, EnergyModel):
         if statistics.exact_free_atoms:
             raise ConfigError(
                 f"reference energies of isolated atoms need a family that keeps them exactly (alignn_smooth), not "
-                f'{getattr(config, "name", "this one")}; give "least_squares"'
+                f'{config.name}; give "least_squares"'
             )
         self.register_buffer("scale", torch.tensor(statistics.scale, dtype=torch.float64))
         self.register_buffer("reference", torch.tensor(statistics.reference_energies, dtype=torch.float64))
@@ -210,7 +214,12 @@ def mean_over_atoms(values: Tensor, graph: AtomicGraph) -> Tensor:
 
 
 def keep_edges(graph: AtomicGraph, kept: Tensor) -> AtomicGraph:
-    """The graph of some edges, and of the angles between them; counts of edges per structure stay behind."""
+    """The graph of some edges, of the angles between them, and their counts per structure.
+
+    Args:
+        graph: one structure or several.
+        kept: (n_kept,) int64, edges in ascending order.
+    """
     row_of = torch.full_like(graph.edge_src, -1)
     row_of[kept] = torch.arange(kept.shape[0], device=kept.device)
     line_src, line_dst = row_of[graph.line_src], row_of[graph.line_dst]
@@ -223,7 +232,15 @@ def keep_edges(graph: AtomicGraph, kept: Tensor) -> AtomicGraph:
         line_nodes=line_nodes[line_nodes >= 0],
         line_src=line_src[both],
         line_dst=line_dst[both],
+        n_edges=_counts(graph, graph.edge_src[kept]),
+        n_line_nodes=_counts(graph, graph.edge_src[graph.line_nodes[line_nodes >= 0]]),
+        n_triplets=_counts(graph, graph.edge_src[graph.line_src[both]]),
     )
+
+
+def _counts(graph: AtomicGraph, atoms: Tensor) -> Tensor:
+    """(n_systems,) how many of these atoms belong to each structure."""
+    return torch.bincount(graph.system_idx[atoms], minlength=graph.n_atoms.shape[0])
 
 
 ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
@@ -233,3 +250,13 @@ ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
     "log_softmax": lambda x: torch.log_softmax(x, dim=1),
 }
 """Names are the config's: the link "log" means that the model's output is the logarithm."""
+
+
+def _log_ignored_fields(config: ArchitectureConfig) -> None:
+    for field, value in config.ignored_but_set.items():
+        _log_once(f"{config.name}: {field} = {value} is accepted and ignored")
+
+
+@cache
+def _log_once(message: str) -> None:
+    log.warning(message)

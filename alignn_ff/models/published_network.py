@@ -1,7 +1,7 @@
 """The network of the published families: element features, bonds and angles in, states of atoms out.
 
 In: a graph whose line graph joins any two edges i→j and j→k that the recipe asks for, and its edge vectors.
-Out: a state of each atom. What is made of the states (energies, properties) is in ``published_heads.py``.
+Out: a state per atom. ``published_heads.py`` makes energies and properties of the states.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from alignn_ff.elements import feature_rows
 from alignn_ff.graph import AtomicGraph, bond_cosines
-from alignn_ff.models.base import MAX_ATOMIC_NUMBER
+from alignn_ff.models.base import element_rows
 from alignn_ff.models.published_config import ArchitectureConfig
 from alignn_ff.nn import Edges, GaussianBasis, NormedLayer, NormKind, gather, make_edges
 
@@ -120,7 +120,7 @@ class AngleBlock(nn.Module):
         bonds_read: bool,
         angles_read: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """New states of atoms, bonds and angles; what nobody reads is not computed."""
+        """New states of atoms, bonds and angles; states that no later layer reads are not computed."""
         atoms, messages = self.bonds(atoms, states, edges, update_edges=bonds_read)
         if bonds_read:
             states, angles = self.angles(messages, angles, corners, update_edges=angles_read)
@@ -128,19 +128,17 @@ class AngleBlock(nn.Module):
 
 
 class ElementFeatures(nn.Module):
-    """The rows of the feature table of each element that the model knows."""
+    """The row of the feature table of each element that the model covers."""
 
     table: Tensor
     row_of: Tensor
 
     def __init__(self, config: ArchitectureConfig, elements: tuple[int, ...]) -> None:
         super().__init__()
-        row_of = torch.full((MAX_ATOMIC_NUMBER + 1,), -1, dtype=torch.int64)
-        row_of[list(elements)] = torch.arange(len(elements))
         table = torch.from_numpy(feature_rows(config.scheme, elements))
         self.register_buffer("table", table, persistent=False)
-        self.register_buffer("row_of", row_of, persistent=False)
+        self.register_buffer("row_of", element_rows(elements), persistent=False)
 
     def forward(self, atomic_numbers: Tensor) -> Tensor:
-        """(n_atoms, width of the scheme) float64; an element that the model does not know raises IndexError."""
+        """(n_atoms, width of the scheme) float64; an element that the model does not cover raises IndexError."""
         return torch.embedding(self.table, self.row_of[atomic_numbers])

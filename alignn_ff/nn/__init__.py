@@ -1,4 +1,4 @@
-"""Bricks of the models: sums, envelopes, bases, the edge-gated convolution, repulsion."""
+"""Building blocks of the models: sums, envelopes, bases, the edge-gated convolution, repulsion."""
 
 from alignn_ff.nn.attention import NodeAttentionConvolution, SelfAttentionConvolution
 from alignn_ff.nn.basis import bessel_basis, chebyshev_basis

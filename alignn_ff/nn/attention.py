@@ -14,7 +14,7 @@ from alignn_ff.nn.segment import Edges, Segments, gather, segment_sum
 
 
 class NodeAttentionConvolution(GatedAverageConvolution):
-    """The gated average with gates A·x_j and B·x_i scaled by σ(a·x_j) and σ(b·x_i), one number a head."""
+    """The gated average with gates A·x_j and B·x_i scaled by σ(a·x_j) and σ(b·x_i), one number per head."""
 
     def __init__(self, features: int, n_heads: int) -> None:
         super().__init__(features)

@@ -1,4 +1,4 @@
-"""The edge-gated convolution, used on the bond graph and on the line graph alike.
+"""The edge-gated convolution, used on the bond graph and on the line graph.
 
 In: node features, a gate contribution per edge, the edges and their envelope weights. Out: updated
 node features. Every neighbour enters through its weight only, so nothing jumps when it leaves.

@@ -14,7 +14,7 @@ from alignn_ff.nn.normed_silu import normed_silu
 from alignn_ff.nn.segment import Edges, gather, segment_sum
 
 VANISHING = 1e-6
-"""Added to the sum of gates, so that a node without neighbours divides by something."""
+"""Added to the sum of gates, so that a node without neighbours does not divide by zero."""
 
 
 def gated_mean(messages: Tensor, values: Tensor, edges: Edges) -> Tensor:
@@ -65,7 +65,7 @@ class GatedAverageConvolution(nn.Module):
             nodes: (n_nodes, features) x.
             states: (n_edges, features) y.
             edges: who sends to whom.
-            update_edges: whether anybody reads the new edge states; if not, the old ones come back.
+            update_edges: whether the new edge states are used; if not, the old ones are returned.
 
         Returns:
             New nodes and edge states, shapes as given.

@@ -1,6 +1,6 @@
 """The gated sum over neighbours, with derivatives written by hand.
 
-In: what each edge, source and target contribute to a gate, and envelope weights. Out: one sum a target,
+In: what each edge, source and target contribute to a gate, and envelope weights. Out: one sum per target,
 
     out_i = Σ_{e: dst=i} w_e·S_e ⊙ v_src,    S_e = σ(g_e + a_src + b_dst).
 

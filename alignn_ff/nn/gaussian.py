@@ -1,4 +1,4 @@
-"""Gaussians on an even grid: the basis of the published families, for bond lengths and cosines alike."""
+"""Gaussians on an even grid: the basis of the published families, for bond lengths and for cosines."""
 
 import torch
 from torch import Tensor, nn

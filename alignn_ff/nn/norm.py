@@ -19,7 +19,7 @@ class BatchNorm(nn.Module):
 
     Attributes:
         sum_over_ranks: differentiable sum over the processes of a training run, so that the statistics are
-            those of the whole batch; None where there is one process.
+            those of the whole batch; None if there is one process.
     """
 
     sum_over_ranks: Callable[[Tensor], Tensor] | None = None

@@ -25,7 +25,7 @@ def normed_silu(x: Tensor, norm: nn.Module) -> Tensor:
 
     Args:
         x: (n, features).
-        norm: a layer normalisation runs on compiled kernels, any other as it is.
+        norm: a layer normalisation runs on compiled kernels, any other one on torch's operations.
 
     Returns:
         (n, features).

@@ -1,7 +1,7 @@
 """Rows of one array that belong to rows of another: gathering them, and summing them back.
 
 The two operations are each other's transpose, so their derivatives of any order are the same two again. Gathers run on
-torch's embedding kernels, sums as ``summation.py`` says; they need no autograd graph of index_select and index_add.
+torch's embedding kernels, sums by ``summation.py``; they need no autograd graph of index_select and index_add.
 """
 
 from typing import Any, NamedTuple

@@ -5,7 +5,6 @@ import numpy as np
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.log import get_logger
 from alignn_ff.models import ModelConfig
-from alignn_ff.models.published_config import ArchitectureConfig
 from alignn_ff.nn import summation_refusal
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.loss.loss import loss_weights
@@ -23,9 +22,9 @@ def check_choices(config: TrainingConfig) -> None:
     Raises:
         ConfigError: what to change.
     """
-    model, is_property = config.model, config.model.kind == "property"
-    likelihood = next((f for f in ("classification", "zero_inflated") if getattr(model, f, False)), None)
-    link = getattr(model, "link", "identity")
+    model, outputs = config.model, config.model.outputs
+    is_property, link = outputs.kind == "property", outputs.link
+    likelihood = "classification" if outputs.classifies else "zero_inflated" if outputs.zero_inflated else None
     lacking = summation_refusal("scatter") if config.kernels == "scatter" else None
     if lacking is not None:
         raise ConfigError(f"kernels is 'scatter', and {lacking}; or set it to auto")
@@ -54,20 +53,17 @@ def check_choices(config: TrainingConfig) -> None:
 
 def mention_missing_forces(model: ModelConfig) -> None:
     """Say it where a config asks for forces that its other fields rule out."""
-    wanted = getattr(model, "calculate_gradient", False) and getattr(model, "gradwise_weight", 0) > 0
-    if model.kind == "property" and wanted:
+    if model.kind == "property" and model.outputs.asks_for_forces:
         log.warning(
-            "gradwise_weight is %g, but forces are off: they need one output with link identity, energy_mult_natoms, "
-            "and neither classification, zero_inflated nor extra_features",
-            getattr(model, "gradwise_weight", 0.0),
+            "gradwise_weight is not 0, but forces are off: they need one output with link identity, "
+            "energy_mult_natoms, and neither classification, zero_inflated nor extra_features"
         )
 
 
 def mention_alike_neighbors(model: ModelConfig, found: Survey) -> None:
     """Say it where all structures are of one element each, which the published families cannot tell apart."""
     mixed = (found.composition > 0).sum(axis=1) > 1
-    averages = isinstance(model, ArchitectureConfig) and getattr(model, "conv_type", "alignn") == "alignn"
-    if averages and not mixed.any():
+    if model.outputs.averages_neighbours and not mixed.any():
         log.warning(
             "every training structure is of one element, and %s then gives each atom the same energy wherever its "
             "neighbours are: it takes an average over neighbours, and they are all alike. Forces stay zero. Take "
@@ -104,29 +100,27 @@ def check_labels(config: TrainingConfig, found: Survey, widths: LabelWidths) -> 
 
 
 def _check_widths(model: ModelConfig, widths: LabelWidths) -> None:
-    classifies = getattr(model, "classification", False)
+    outputs = model.outputs
     said = {
-        "target": ("output_features", 1 if classifies else getattr(model, "output_features", 0)),
-        "atomwise": ("atomwise_output_features", getattr(model, "atomwise_output_features", 0)),
-        "additional": ("additional_output_features", getattr(model, "additional_output_features", 0)),
+        "target": ("output_features", outputs.n_target),
+        "atomwise": ("atomwise_output_features", outputs.n_atomwise),
+        "additional": ("additional_output_features", outputs.n_additional),
     }
-    if model.kind != "property":
-        said.pop("target")
     for kind, (field, wanted) in said.items():
         given = getattr(widths, kind)
         if given and wanted and given != wanted:
             raise ConfigError(
                 f"the {kind} of a record has {given} numbers, but the model says {wanted}; set model.{field} to {given}"
             )
-    if classifies and getattr(model, "n_classes", 2) > 1 and getattr(model, "n_outputs", 2) < 2:
+    if outputs.classifies and outputs.n_classes < 2:
         raise ConfigError(
             "a classification with extra_features takes its number of classes from model.output_features; set it to 2"
         )
 
 
 def _check_values(config: TrainingConfig, targets: Moments) -> None:
-    n_classes = max(getattr(config.model, "n_outputs", 2), 2)
-    if getattr(config.model, "classification", False) and not 0 <= targets.highest <= n_classes - 1:
+    n_classes = config.model.outputs.n_classes
+    if config.model.outputs.classifies and not 0 <= targets.highest <= n_classes - 1:
         raise DataError(
             f"the model tells {n_classes} classes, numbered 0 to {n_classes - 1}, but a target is {targets.highest:g}; "
             "set model.num_classes (family alignn), or make two classes by classification_threshold"

@@ -8,7 +8,7 @@ from typing import Final
 from alignn_ff import checkpoint, zoo
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
-from alignn_ff.potential import Precision
+from alignn_ff.loading import Precision
 from alignn_ff.predictor import Predictor, load_predictor
 from alignn_ff.train.config import validate_config
 from alignn_ff.train.datasets import DataKeys, keys_of, prepare_targets, read_records

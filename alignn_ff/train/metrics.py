@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignn_ff.potential import Potential
-from alignn_ff.predictor import Outputs, Predictor
+from alignn_ff.predictor import Predicted, Predictor
 from alignn_ff.train.loss.parts import PARTS
 from alignn_ff.train.records.record import Record
 from alignn_ff.units import GPA_PER_EV_PER_A3
@@ -124,7 +124,7 @@ def _compare_energies(potential: Potential, records: Sequence[Record], batch_siz
     return comparisons
 
 
-def _compare_properties(record: Record, said: Outputs) -> Comparison:
+def _compare_properties(record: Record, said: Predicted) -> Comparison:
     chosen = None if said.predicted_class is None else np.array([float(said.predicted_class)])
     return Comparison(
         record.identifier,

@@ -23,8 +23,8 @@ from typing import NamedTuple
 from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.errors import StorageError
 from alignn_ff.io import write_json
+from alignn_ff.loading import select_device
 from alignn_ff.log import get_logger
-from alignn_ff.potential import select_device
 from alignn_ff.predictor import load_predictor
 from alignn_ff.train.artifacts import (
     BEST_MODEL,

@@ -1,14 +1,17 @@
-"""Models by name: those that ship, the user's own, those that were downloaded; and how a name becomes a file."""
+"""Models by name: shipped, the user's own, downloaded; and the file that a name stands for."""
 
 from alignn_ff.zoo.add import add, remove
 from alignn_ff.zoo.cards import ModelCard, cards, cards_in, shipped_cards
-from alignn_ff.zoo.fetch import fetch, read_source
+from alignn_ff.zoo.download import Progress
+from alignn_ff.zoo.fetch import Source, fetch, read_source
 from alignn_ff.zoo.published import PublishedModel, published_models
 from alignn_ff.zoo.resolve import choose, downloaded, file_in, model_file
 
 __all__ = [
     "ModelCard",
+    "Progress",
     "PublishedModel",
+    "Source",
     "add",
     "cards",
     "cards_in",

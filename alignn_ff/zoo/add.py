@@ -1,4 +1,4 @@
-"""A model into the user's own zoo: read, checked, written in the format of this package, with a card."""
+"""Adds a model to the user's own zoo: read, checked, written in the format of this package, with a card."""
 
 import datetime as dt
 import shutil
@@ -25,18 +25,18 @@ def add(
     zoo: Path | None = None,
     overwrite: bool = False,
 ) -> ModelCard:
-    """Take a model into a zoo, so that its name finds it.
+    """Add a model to a zoo, so that its name finds it.
 
     Args:
         model: a model file, a training output folder, a published folder, or a name.
-        name: what it is called; None takes the name of the folder (or of the file).
+        name: its name there; None takes the name of the folder (or of the file).
         summary: one sentence for the card.
         zoo: folder of the zoo; None takes the user's.
         overwrite: replace a model of that name.
 
     Raises:
         ModelNotFoundError, CheckpointError: there is no such model, or it cannot be read.
-        ConfigError: the name cannot be one, or is taken.
+        ConfigError: the name is not valid, or is taken.
     """
     source = model_file(model)
     loaded = checkpoint.load(source)
@@ -68,7 +68,7 @@ def add(
 
 
 def remove(name: str, *, zoo: Path | None = None) -> Path:
-    """Take a model out of a zoo.
+    """Remove a model from a zoo.
 
     Raises:
         ConfigError: no model of that name is there.
@@ -82,6 +82,6 @@ def remove(name: str, *, zoo: Path | None = None) -> Path:
 
 def _check_free(name: str, zoo: Path, *, overwrite: bool) -> None:
     if name in {card.name for card in shipped_cards()}:
-        raise ConfigError(f"{name!r} is the name of a model that ships; give another with --name")
+        raise ConfigError(f"{name!r} is the name of a shipped model; give another with --name")
     if (zoo / name).exists() and not overwrite:
-        raise ConfigError(f"the zoo {zoo} has a model {name!r} already; give another --name, or --overwrite")
+        raise ConfigError(f"the zoo {zoo} already has a model {name!r}; give another --name, or --overwrite")

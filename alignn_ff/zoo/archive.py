@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Final
 
 from alignn_ff.errors import DownloadError
+from alignn_ff.io import disk_errors
 
 CONFIG_NAME: Final = "config.json"
 LARGEST_BYTES: Final = 4 << 30
-"""Largest file that is unpacked; more is no model but a trap."""
+"""Largest file that is unpacked; a larger one is not a model."""
 
 
 def unpack_model(file: Path, folder: Path) -> list[Path]:
-    """Write the model in a downloaded file to ``folder``, by the names that every reader knows.
+    """Write the model in a downloaded file to ``folder``, by the names that readers look for.
 
     Returns:
         The files: ``model.pt``; or ``config.json`` and ``best_model.pt`` of a published folder.
 
     Raises:
         DownloadError: the file is damaged or holds neither.
+        StorageError: the disk is full, over quota or failing.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -32,7 +34,8 @@ def unpack_model(file: Path, folder: Path) -> list[Path]:
                 raise DownloadError(f"{file.name} is damaged: the checksum of {damaged} is wrong")
             config = _member(archive, [CONFIG_NAME])
             if config is None:
-                return [Path(shutil.copy(file, folder / "model.pt"))]
+                with disk_errors(folder / "model.pt"):
+                    return [Path(shutil.copy(file, folder / "model.pt"))]
             weights = _member(archive, WEIGHTS)
             if weights is None:
                 raise DownloadError(f"{file.name} holds a {CONFIG_NAME}, but no weights (best_model.pt)")
@@ -42,7 +45,7 @@ def unpack_model(file: Path, folder: Path) -> list[Path]:
             ]
     except zipfile.BadZipFile as error:
         raise DownloadError(
-            f"{file.name} is no model: neither a model file nor a zip of a published folder ({error})"
+            f"{file.name} is not a model: neither a model file nor a zip of a published folder ({error})"
         ) from error
 
 
@@ -60,7 +63,7 @@ def _member(archive: zipfile.ZipFile, patterns: list[str]) -> zipfile.ZipInfo | 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> Path:
     if member.file_size > LARGEST_BYTES:
-        raise DownloadError(f"{member.filename} would be {member.file_size} bytes large; that is no model")
-    with archive.open(member) as source, target.open("wb") as sink:
+        raise DownloadError(f"{member.filename} would be {member.file_size} bytes large; that is not a model")
+    with archive.open(member) as source, disk_errors(target), target.open("wb") as sink:
         shutil.copyfileobj(source, sink)
     return target

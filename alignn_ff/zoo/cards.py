@@ -1,4 +1,4 @@
-"""Model cards: what each model of a zoo is, was trained on, and how well it does."""
+"""Model cards: what each model of a zoo is, its training data and its errors."""
 
 import json
 import tomllib
@@ -20,7 +20,7 @@ class ModelCard(BaseModel):
     Attributes:
         name: what ``--model`` takes.
         summary: one sentence.
-        elements: chemical symbols that it knows.
+        elements: chemical symbols of the elements that it covers.
         family: family of the model.
         data, data_licence, data_reference: what it was trained on.
         level_of_theory: of the training data.
@@ -29,7 +29,7 @@ class ModelCard(BaseModel):
         cutoff_A, three_body_cutoff_A: graph recipe.
         metrics: named figures with their unit in the name.
         sha256: of the model file.
-        folder: where the card lies (not part of the card).
+        folder: where the card is (not part of the card).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,7 +62,7 @@ class ModelCard(BaseModel):
 
 
 def cards() -> list[ModelCard]:
-    """Cards of all models at hand, by name: those that ship, then the user's own."""
+    """Cards of all shipped models by name, then those of the user's own."""
     return [*shipped_cards(), *cards_in(places.user_zoo())]
 
 

@@ -1,4 +1,4 @@
-"""One file over HTTP: whole or not there, resumed where it broke off, checked against its SHA-256."""
+"""One file over HTTP: complete or absent, resumed where it broke off, checked against its SHA-256."""
 
 import hashlib
 import os
@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from alignn_ff.errors import DownloadError
+from alignn_ff.io import FULL, disk_errors, storage_error
 
 Progress = Callable[[int, int | None], None]
-"""Told of (bytes so far, bytes in all or None)."""
+"""Called with (bytes so far, bytes in all or None)."""
 
 BLOCK: Final = 1 << 18
 """Bytes read at once."""
@@ -24,22 +25,24 @@ def download(
 ) -> None:
     """Download a file; ``target`` appears in one step when everything is there and right.
 
-    What arrives is kept in ``target.part``. A later call goes on from there, if the server can and says by ETag or
-    Last-Modified that the file is still the same; else it begins anew.
+    What arrives is kept in ``target.part``. A later call resumes there, if the server can do so and its ETag or
+    Last-Modified shows that the file is still the same; otherwise it starts again.
 
     Args:
         url: http or https.
         target: file to write.
-        sha256: what the file must have, hexadecimal; None where nobody knows.
-        progress: is told of the bytes.
-        timeout_s: longest silence of the server.
+        sha256: what the file must have, hexadecimal; None skips the check.
+        progress: called with the number of bytes.
+        timeout_s: longest wait for the server, s.
 
     Raises:
-        DownloadError: no connection, an answer that is no file, an end too soon, or a wrong checksum.
+        DownloadError: no connection, an answer that is not a file, an end too soon, or a wrong checksum.
+        StorageError: the disk is full, over quota or failing; what arrived is kept.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise DownloadError(f"cannot download {url!r}; an address begins with https:// or http://")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(target.with_name(target.name + ".part"), target.with_name(target.name + ".part-of"))
     try:
         _receive(url, part, progress or (lambda _done, _total: None), timeout_s)
@@ -47,18 +50,21 @@ def download(
         error.close()
         raise DownloadError(f"{url} answers {error.code} {error.reason}; nothing was downloaded") from error
     except (OSError, HTTPException) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise storage_error(target, error) from error
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         raise DownloadError(
-            f"the download of {url} failed: {reason}. What arrived is kept; the same command goes on from there"
+            f"the download of {url} failed: {reason}. What arrived is kept; the same command resumes there"
         ) from error
     found = sha256_of(part.file)
     if sha256 is not None and found != sha256.lower():
         part.discard()
         raise DownloadError(
-            f"{url} has the SHA-256 {found}, but {sha256.lower()} is expected; the file was thrown away. "
+            f"{url} has the SHA-256 {found}, but {sha256.lower()} is expected; the file was deleted. "
             "Either it was damaged on the way, then try again, or it is another file than you think"
         )
-    part.file.replace(target)
+    with disk_errors(target):
+        part.file.replace(target)
     part.discard()
 
 
@@ -73,21 +79,21 @@ class _Part(NamedTuple):
 
     Attributes:
         file: the bytes.
-        validator: holds the ETag or Last-Modified of the file that they are from.
+        validator: holds the ETag or Last-Modified of the file that they belong to.
     """
 
     file: Path
     validator: Path
 
     def resumable(self) -> tuple[int, str] | None:
-        """Bytes there, and of which version of the file; None if there is nothing to go on from."""
+        """Bytes there, and of which version of the file; None if there is nothing to resume."""
         if not self.file.is_file() or not self.validator.is_file():
             return None
         size, version = self.file.stat().st_size, self.validator.read_text(encoding="utf-8")
         return (size, version) if size and version else None
 
     def discard(self) -> None:
-        """Forget what has arrived."""
+        """Delete what has arrived."""
         self.file.unlink(missing_ok=True)
         self.validator.unlink(missing_ok=True)
 
@@ -118,7 +124,7 @@ def _append(response: HTTPResponse, part: _Part, progress: Progress) -> None:
     done = part.file.stat().st_size if response.status == PARTIAL_CONTENT else 0
     if done and not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
         part.discard()
-        raise HTTPException("the server sent another part than the one asked for, so nothing is kept")
+        raise HTTPException("the server sent another part than the one asked for, so it was deleted")
     length = response.headers.get("Content-Length")
     total = None if length is None else done + int(length)
     if not done:
@@ -136,6 +142,6 @@ def _append(response: HTTPResponse, part: _Part, progress: Progress) -> None:
 
 
 def _version(response: HTTPResponse) -> str:
-    """What tells this version of the file from others; empty if the server does not say."""
+    """Identifies this version of the file; empty if the server gives none."""
     etag = response.headers.get("ETag", "")
     return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")

@@ -1,6 +1,6 @@
-"""Downloaded models: fetched once, checked, and at hand offline ever after.
+"""Downloaded models: fetched once, checked, and available offline afterwards.
 
-Each lies in ``<cache>/<name>/`` with ``source.json``, which says where it is from and what its files must hash to.
+Each has a folder ``<cache>/<name>/`` with ``source.json``, which holds the address and the hashes of its files.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ class Source(BaseModel):
     Attributes:
         url: the address.
         sha256: of the file at that address.
-        files: name → SHA-256 of what lies here.
+        files: name → SHA-256 of each file in the folder.
         fetched: date and time, UTC.
     """
 
@@ -50,20 +50,20 @@ def fetch(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """The folder of a downloaded model; it is downloaded where it is not here yet.
+    """The folder of a downloaded model; it is downloaded if it is not in the cache.
 
     Args:
         name_or_url: a model that the published package lists, or an http(s) address of a model file or of a zip
             of a published folder.
-        name: what the model is called here; None takes the name, or the last part of the address.
-        sha256: what the downloaded file must have. Nobody publishes those of the listed models.
+        name: name in the cache; None takes the name, or the last part of the address.
+        sha256: what the downloaded file must have. The published package lists none.
         cache: folder of downloaded models; None takes the user's.
-        progress: is told of the bytes.
+        progress: called with the number of bytes.
 
     Raises:
         ModelNotFoundError: no listed model has this name.
-        DownloadError: see :func:`download`; or the name stands for another address already.
-        CheckpointError: what is here was changed, or what came is no model.
+        DownloadError: see :func:`download`; or the name already stands for another address.
+        CheckpointError: the files were changed since, or the download is not a model.
     """
     url = _address(name_or_url)
     name = valid_name(name or (name_or_url if name_or_url != url else Path(urlsplit(url).path).stem))
@@ -80,7 +80,7 @@ def fetch(
             files = unpack_model(archive, fresh)
             read_archive(files[-1])
         except (DownloadError, CheckpointError):
-            archive.unlink()  # whole and wrong: going on with it would not help
+            archive.unlink()  # complete and wrong, so resuming it would not help
             raise
         source = Source(
             url=url,
@@ -89,17 +89,17 @@ def fetch(
             fetched=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         )
         write_json(fresh / SOURCE_NAME, source.model_dump())
-        shutil.rmtree(folder, ignore_errors=True)  # remains of nothing that counts: it has no source.json
+        shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted fetch: it has no source.json
         fresh.rename(folder)
     archive.unlink()
     return folder
 
 
 def read_source(folder: Path) -> Source:
-    """Where a downloaded model is from, once its files are seen to be the ones that came.
+    """Where a downloaded model is from, after a check that its files are those that were downloaded.
 
     Raises:
-        CheckpointError: they are not.
+        CheckpointError: they are not, or the record cannot be read.
     """
     try:
         source = Source.model_validate_json((folder / SOURCE_NAME).read_text(encoding="utf-8"))
@@ -112,10 +112,10 @@ def read_source(folder: Path) -> Source:
 
 
 def valid_name(name: str) -> str:
-    """A name that can be a folder's, and is no path.
+    """A name that a folder can have and that is not a path.
 
     Raises:
-        ConfigError: it cannot.
+        ConfigError: the name is not valid.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name == "auto":
         raise ConfigError(
@@ -143,7 +143,7 @@ def _already_here(folder: Path, url: str, sha256: str | None) -> Path:
         raise DownloadError(f"{folder.name!r} is from {source.url}, not from {url}; give another name with --name")
     if sha256 is not None and source.sha256 != sha256.lower():
         raise DownloadError(
-            f"{folder.name!r} is here, but was downloaded with the SHA-256 {source.sha256}, and {sha256.lower()} is "
-            f"expected; remove {folder} to fetch it again"
+            f"{folder.name!r} is in the cache, but was downloaded with the SHA-256 {source.sha256}, and "
+            f"{sha256.lower()} is expected; remove {folder} to fetch it again"
         )
     return folder

@@ -1,4 +1,4 @@
-"""Where the user's models lie: those that were added, and those that were downloaded."""
+"""Folders of the user's models: those that were added, and those that were downloaded."""
 
 from pathlib import Path
 from typing import Final
@@ -9,10 +9,10 @@ APP: Final = "alignn-ff"
 
 
 def user_zoo() -> Path:
-    """Folder of the models that the user added; ``zoo add`` makes it."""
+    """Folder of the models that the user added; ``zoo add`` creates it."""
     return platformdirs.user_data_path(APP, appauthor=False) / "zoo"
 
 
 def download_cache() -> Path:
-    """Folder of downloaded models; ``zoo fetch`` makes it."""
+    """Folder of downloaded models; ``zoo fetch`` creates it."""
     return platformdirs.user_cache_path(APP, appauthor=False) / "models"

@@ -1,4 +1,4 @@
-"""The models of the published package: names and addresses, as it lists them. None of them was verified."""
+"""The models of the published package: names and addresses from its list. None of them was verified."""
 
 import json
 from functools import cache
@@ -12,8 +12,8 @@ class PublishedModel(BaseModel):
 
     Attributes:
         url: of a zip file with ``config.json`` and weights.
-        kind: what the published package files it under.
-        target, unit: of its output, where that package says.
+        kind: its category in the published package.
+        target, unit: of its output, where that package states them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

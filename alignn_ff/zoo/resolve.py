@@ -18,7 +18,7 @@ MODEL_FILE_NAMES = ("model.pt", "best_model.pt")
 def model_file(name_or_path: str | Path) -> Path:
     """The file of a model given by its file, a folder that holds one, or a name.
 
-    A name is looked for among the models that ship, then in the user's zoo, then among those downloaded.
+    A name is looked up among the shipped models, then in the user's zoo, then among those downloaded.
 
     Raises:
         ModelNotFoundError: no such file, folder or name.
@@ -53,7 +53,7 @@ def file_in(folder: Path) -> Path:
     for name in MODEL_FILE_NAMES:
         if (folder / name).is_file():
             return folder / name
-    raise ModelNotFoundError(f"the folder {folder} holds no model: none of {', '.join(MODEL_FILE_NAMES)} is in it")
+    raise ModelNotFoundError(f"the folder {folder} holds no model: it has none of {', '.join(MODEL_FILE_NAMES)}")
 
 
 def downloaded() -> list[str]:
@@ -62,29 +62,29 @@ def downloaded() -> list[str]:
 
 
 def choose(atomic_numbers: Iterable[int]) -> ModelCard:
-    """The shipped model for a structure: the one with the fewest elements that knows all of these.
+    """The shipped model for a structure: the one with the fewest elements that covers all of these.
 
-    Models that a user added or downloaded are never chosen, only taken by name.
+    Models that a user added or downloaded are never chosen; they are used by name only.
 
     Raises:
-        ElementNotCoveredError: no model knows all elements.
+        ElementNotCoveredError: no model covers all elements.
     """
     needed = frozenset(int(z) for z in atomic_numbers)
-    known = shipped_cards()
-    covering = [card for card in known if needed <= card.atomic_numbers]
+    shipped = shipped_cards()
+    covering = [card for card in shipped if needed <= card.atomic_numbers]
     if covering:
         return min(covering, key=lambda card: (len(card.elements), card.name))
     symbols = ", ".join(chemical_symbols[z] for z in sorted(needed))
-    there = "; ".join(f"{card.name} ({', '.join(card.elements)})" for card in known) or "none"
+    there = "; ".join(f"{card.name} ({', '.join(card.elements)})" for card in shipped) or "none"
     raise ElementNotCoveredError(
-        f"no shipped model covers {symbols}. Models at hand: {there}. Bring your own with --model PATH, "
+        f"no shipped model covers {symbols}. Shipped models: {there}. Give your own with --model PATH, "
         "or train one: alignn-ff train config.json --data your.extxyz"
     )
 
 
 def _unchanged(card: ModelCard) -> Path:
     if not card.file.is_file():
-        raise ModelNotFoundError(f"{card.file}, the file of the model {card.name!r}, is gone; add the model again")
+        raise ModelNotFoundError(f"{card.file}, the file of the model {card.name!r}, is missing; add the model again")
     if sha256_of(card.file) != card.sha256:
         raise CheckpointError(
             f"{card.file} is not the file that was added as {card.name!r}: its SHA-256 differs from that of its card; "
@@ -94,10 +94,10 @@ def _unchanged(card: ModelCard) -> Path:
 
 
 def _not_found(name: str) -> str:
-    known = ", ".join([*(card.name for card in cards()), *downloaded()]) or "no models"
+    available = ", ".join([*(card.name for card in cards()), *downloaded()]) or "no models"
     if name in published_models():
         return (
-            f"the model {name!r} of the published package is not here yet; `alignn-ff zoo fetch {name}` downloads it. "
-            f"At hand: {known}"
+            f"the model {name!r} of the published package is not downloaded yet; `alignn-ff zoo fetch {name}` does it. "
+            f"Available: {available}"
         )
-    return f"no model {name!r}: no such file or folder, and the zoo has {known}; `alignn-ff zoo list` shows them"
+    return f"no model {name!r}: no such file or folder, and the zoo has {available}; `alignn-ff zoo list` shows them"

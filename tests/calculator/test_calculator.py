@@ -16,7 +16,7 @@ from alignn_ff import AlignnCalculator, checkpoint
 from alignn_ff.errors import ConfigError, ElementNotCoveredError, ModelNotFoundError, StructureError
 from alignn_ff.execution import Limits
 from alignn_ff.potential import Potential
-from tests.support.example_structures import structure
+from alignn_ff.testing import structure
 from tests.support.tiny_models import ELEMENTS, tiny_header, tiny_model, tiny_potential
 
 CARD = """
@@ -144,7 +144,7 @@ def test_unknown_element_is_named_and_nothing_stale_remains(atoms: Atoms) -> Non
     atoms.get_potential_energy()
     atoms.numbers[3] = 79
     for _ in range(2):
-        with pytest.raises(ElementNotCoveredError, match=r"'tiny' knows H, O, Si, but the structure has Au"):
+        with pytest.raises(ElementNotCoveredError, match=r"'tiny' covers H, O, Si, but the structure has Au"):
             atoms.get_potential_energy()
     assert not atoms.calc.results
 
@@ -169,7 +169,7 @@ def test_auto_names_the_models_when_none_fits() -> None:
     atoms = Atoms("C")
     atoms.calc = AlignnCalculator(device="cpu")
     with pytest.raises(
-        ElementNotCoveredError, match=r"no shipped model covers C. Models at hand: all \(H, O, Si\); si"
+        ElementNotCoveredError, match=r"no shipped model covers C. Shipped models: all \(H, O, Si\); si"
     ):
         atoms.get_potential_energy()
     with pytest.raises(ConfigError, match="a structure is needed"):
@@ -199,7 +199,7 @@ def test_results_survive_a_trajectory_file(atoms: Atoms, tmp_path: Path) -> None
     ("asked", "told"),
     [
         ({"dtype": "float32"}, r"dtype torch.float32 was asked for, and it has torch.float64"),
-        ({"device": "meta"}, r"device meta was asked for, and it has cpu"),
+        ({"device": "cpu:0"}, r"device cpu:0 was asked for, and it has cpu"),
         ({"backend": "blocked"}, r"backend blocked was asked for, and it has eager"),
         ({"limits": Limits(10**9)}, r"limits Limits\(memory_bytes=1000000000\) was asked for"),
     ],

@@ -18,7 +18,7 @@ from alignn_ff.errors import (
 )
 from alignn_ff.models import predict
 from alignn_ff.potential import load_potential
-from tests.support.example_structures import NAMES, structure
+from alignn_ff.testing import NAMES, structure
 from tests.support.layered_headers import HEADERS
 from tests.support.tiny_models import ELEMENTS, tiny_header, tiny_model, tiny_potential
 
@@ -98,7 +98,7 @@ def test_double_precision_casts_weights_only_up() -> None:
 def test_unknown_element_is_named_beside_what_the_model_knows() -> None:
     atoms = Atoms("CSiGe", np.diag([0.0, 2.0, 4.0]))
     with pytest.raises(
-        ElementNotCoveredError, match=r"model 'tiny' knows H, O, Si, but the structure has C, Ge; .*zoo"
+        ElementNotCoveredError, match=r"model 'tiny' covers H, O, Si, but the structure has C, Ge; .*zoo"
     ):
         tiny_potential().predict([structure("bulk", (14,)), atoms])
 

@@ -106,7 +106,7 @@ def test_fingerprints_of_atoms_are_read_and_their_absence_is_named(tmp_path: Pat
     checkpoint.save(path, header, tiny_model(header).state_dict())
     predictor = load_predictor(path, device="cpu", dtype="float64")
     atoms = [bulk("Si", cubic=True), bulk("Si", a=5.5)]
-    with pytest.raises(StructureError, match=r"reads 3 extra_features of each atom, but the structure has none"):
+    with pytest.raises(StructureError, match=r"reads 3 extra_features per atom, but the structure has none"):
         predictor.predict(atoms)
     for index, structure in enumerate(atoms):
         structure.arrays["extra_features"] = np.full((len(structure), 3), 0.5 * (index + 1))
@@ -134,4 +134,4 @@ def test_property_model_says_that_backends_and_limits_are_not_for_it(command_lin
     for words in (("--backend", "blocked"), ("--memory-limit", "1GB")):
         refused = command_line("predict", FOLDERS / "alignn-log", ethanol, *words)
         assert refused.code == 2
-        assert "is a property model (alignn), which runs as it is written alone" in refused.stderr
+        assert "is a property model (alignn), which has one way to run" in refused.stderr

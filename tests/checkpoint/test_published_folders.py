@@ -120,7 +120,7 @@ def test_truncated_weights_are_refused(folder: Path) -> None:
     whole = (folder / "best_model.pt").read_bytes()
     for length in (0, 100, len(whole) // 2, len(whole) - 1):
         (folder / "best_model.pt").write_bytes(whole[:length])
-        with pytest.raises(CheckpointError, match="damaged or no model file"):
+        with pytest.raises(CheckpointError, match="damaged or not a model file"):
             load(folder)
 
 
@@ -144,7 +144,7 @@ def test_opening_a_folder_never_runs_its_code(folder: Path, write: Callable[[obj
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "gpt"}, "none of the published ones"),
+        ({"name": "gpt"}, "not a published one"),
         ({"name": "alignn_atomwise_pure_smooth"}, "not supported: its energy jumps"),
         ({"hidden_features": 8}, "of another shape"),
         ({"gcn_layers": 5}, "missing: network.bond_blocks"),
@@ -172,7 +172,7 @@ def test_missing_and_infinite_weights_are_named(folder: Path) -> None:
     state = torch.load(folder / "best_model.pt", weights_only=True)
     infinite = {**state, "fc.bias": torch.full((1,), torch.inf)}
     torch.save(infinite, folder / "best_model.pt")
-    with pytest.raises(CheckpointError, match=r"no finite numbers .*readout\.bias"):
+    with pytest.raises(CheckpointError, match=r"not finite numbers .*readout\.bias"):
         load(folder)
     torch.save({k: v for k, v in state.items() if k != "fc.bias"}, folder / "best_model.pt")
     with pytest.raises(CheckpointError, match=r"missing: readout\.bias"):

@@ -191,7 +191,7 @@ def bad_inputs(structure: Path) -> Path:
         ("energy junk.vasp", "cannot read junk.vasp"),
         ("energy junk", "junk"),
         ("energy empty.xyz", "empty.xyz"),
-        ("energy ge.xyz", "knows Si, but the structure has Ge"),
+        ("energy ge.xyz", "covers Si, but the structure has Ge"),
         ("energy nan.xyz", "atom(s) 1 are not finite"),
         ("md nan.xyz --steps 1", "atom(s) 1 are not finite"),
         ("relax twice.xyz", "atoms at one place: 0 and 1"),
@@ -287,7 +287,7 @@ def test_an_empty_model_name_and_an_unknown_symbol_are_named(tmp_path: Path, com
     strange.write_text("1\n\nQq 0 0 0\n")
     unreadable = command_line("energy", strange)
     assert unreadable.code == 2
-    assert "'Qq' is no chemical symbol" in unreadable.stderr
+    assert "'Qq' is not a chemical symbol" in unreadable.stderr
     nameless = command_line("eval", "", strange)
     assert nameless.code == 2
     assert "name of the model is empty" in nameless.stderr

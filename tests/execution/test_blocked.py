@@ -25,10 +25,10 @@ from alignn_ff.models import (
 from alignn_ff.models.published_atomwise import AtomwiseEnergy
 from alignn_ff.native import Kernels
 from alignn_ff.potential import Potential
+from alignn_ff.testing import NAMES, PotentialContract, structure
 from tests.support.command_line import CommandLine
-from tests.support.example_structures import NAMES, structure
+from tests.support.gpu_contract import GpuContract
 from tests.support.layered_headers import HEADERS, SMALL, header, layers
-from tests.support.physics_contract import PhysicsContract
 from tests.support.tiny_models import ELEMENTS, tiny_header, tiny_model, tiny_potential
 
 Evaluations = dict[str, BlockedEvaluation]
@@ -196,13 +196,8 @@ def test_table_is_smooth_and_gives_the_function_and_its_slope() -> None:
 # the physics contract
 
 
-class Published(PhysicsContract):
+class Published(PotentialContract, GpuContract):
     """All laws but those of smoothness, which these families lack, and of second derivatives, which are eager's."""
-
-    test_nothing_jumps_when_an_edge_crosses_a_cutoff = None
-    test_nothing_jumps_at_a_straight_angle = None
-    test_second_derivatives_are_right_at_a_straight_angle = None
-    test_second_derivatives_of_a_crystal_are_right = None
 
 
 def on_backend(name: str, backend: str) -> Potential:

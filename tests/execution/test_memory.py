@@ -27,8 +27,8 @@ from alignn_ff.graph import (
 )
 from alignn_ff.models import EnergyModel
 from alignn_ff.potential import Potential
+from alignn_ff.testing import NAMES, structure
 from tests.support.command_line import CommandLine
-from tests.support.example_structures import NAMES, structure
 from tests.support.published_headers import HEADERS as PUBLISHED
 from tests.support.tiny_models import CONFIG, RECIPE, tiny_header, tiny_model, tiny_potential
 

@@ -16,11 +16,12 @@ from alignn_ff import AlignnCalculator
 from alignn_ff.errors import CompilerError, ConfigError, StructureError
 from alignn_ff.execution import choose_backend, pays_to_compile
 from alignn_ff.graph import GraphRecipe, Prediction
+from alignn_ff.loading import DTYPES, Precision
 from alignn_ff.md import MDConfig, run_md
 from alignn_ff.native import build
-from alignn_ff.potential import DTYPES, Potential, Precision, load_potential
-from tests.support.example_structures import NAMES, structure
-from tests.support.physics_contract import PhysicsContract
+from alignn_ff.potential import Potential, load_potential
+from alignn_ff.testing import NAMES, PhysicsContract, structure
+from tests.support.gpu_contract import GpuContract
 from tests.support.published_headers import HEADERS
 from tests.support.tiny_models import CONFIG, tiny_header, tiny_model, tiny_potential
 
@@ -63,7 +64,7 @@ def potential(request: pytest.FixtureRequest, compiled_folder: Path) -> Iterator
 
 
 @pytest.mark.usefixtures("kernels")
-class TestNativeBackend(PhysicsContract):
+class TestNativeBackend(PhysicsContract, GpuContract):
     """Every law."""
 
 

@@ -14,7 +14,8 @@ from ase.build import bulk
 from alignn_ff.checkpoint import Header
 from alignn_ff.execution import BACKENDS
 from alignn_ff.graph import Prediction
-from alignn_ff.potential import DTYPES, Potential, cast_network, load_potential
+from alignn_ff.loading import DTYPES, cast_network
+from alignn_ff.potential import Potential, load_potential
 from tests.support.tiny_models import tiny_model
 from tests.support.wide_headers import HEADERS
 

@@ -9,8 +9,8 @@ from torch.autograd import gradcheck, gradgradcheck
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BACKENDS, choose_backend
 from alignn_ff.nn import gated_sum, gather, make_segments, segment_sum, summation, summing
+from alignn_ff.testing import NAMES, structure
 from alignn_ff.train.checks import check_choices
-from tests.support.example_structures import NAMES, structure
 from tests.support.published_headers import HEADERS
 from tests.support.random_edges import random_edges, random_inputs
 from tests.support.tiny_models import tiny_header, tiny_model, tiny_potential

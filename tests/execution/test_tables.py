@@ -9,8 +9,8 @@ from torch import Tensor
 from alignn_ff.execution.published.scalars import FARTHEST_A, tabulate_angles, tabulate_lengths
 from alignn_ff.execution.published.table import Table, read, read_slope
 from alignn_ff.execution.published.weights import layers_of
+from alignn_ff.loading import cast_network
 from alignn_ff.models.published_atomwise import AtomwiseEnergy
-from alignn_ff.potential import cast_network
 from tests.support.tiny_models import tiny_model
 from tests.support.wide_headers import HEADERS
 

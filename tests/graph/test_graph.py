@@ -24,9 +24,9 @@ from alignn_ff.graph import (
     system_from_atoms,
 )
 from alignn_ff.graph.neighbors import radius_pairs
+from alignn_ff.testing import NAMES, structure
+from alignn_ff.testing.random_structures import EXHAUSTIVE, RandomStructure, random_structures
 from tests.support.brute_force import Edge, all_images, edges_of, reverse
-from tests.support.example_structures import NAMES, structure
-from tests.support.random_structures import EXHAUSTIVE, RandomStructure, random_structures
 
 RECIPE = GraphRecipe(cutoff=4.5, three_body_cutoff=3.2)
 FloatArray = NDArray[np.float64]
@@ -262,7 +262,7 @@ def test_structure_without_atoms_is_refused() -> None:
 
 @pytest.mark.parametrize("number", [0, 119, -2])
 def test_atomic_number_that_is_no_element_is_refused(number: int) -> None:
-    with pytest.raises(StructureError, match=rf"\[{number}\] are no elements"):
+    with pytest.raises(StructureError, match=rf"\[{number}\] are not elements"):
         system_from_atoms(Atoms([14, number], [[0, 0, 0], [2, 0, 0]]))
 
 

@@ -17,8 +17,8 @@ from alignn_ff import AlignnCalculator
 from alignn_ff.graph import STRATEGIES, GraphRecipe, NeighborStrategy, VerletSkin, build_graph, system_from_atoms
 from alignn_ff.graph.neighbors import NeighborPairs, radius_pairs
 from alignn_ff.graph.skin import make_list, reliable_radius
-from tests.support.example_structures import NAMES, PERIODIC, structure
-from tests.support.random_structures import EXHAUSTIVE, RandomStructure, random_structures
+from alignn_ff.testing import NAMES, PERIODIC, structure
+from alignn_ff.testing.random_structures import EXHAUSTIVE, RandomStructure, random_structures
 from tests.support.tiny_models import ELEMENTS, tiny_header, tiny_potential
 
 

@@ -16,8 +16,8 @@ from alignn_ff import zoo
 from alignn_ff.graph import bond_cosines, build_graph
 from alignn_ff.models import FAMILIES, predict
 from alignn_ff.potential import Potential, load_potential
-from tests.support.finite_differences import energies
-from tests.support.physics_contract import PhysicsContract, crossing_atom
+from alignn_ff.testing import PhysicsContract, crossing_atom, energies
+from tests.support.gpu_contract import GpuContract
 from tests.support.tiny_models import CONFIG, RECIPE, tiny_header, tiny_potential
 
 MOMENTS = CONFIG.model_copy(update={"moment_channels": 3})
@@ -42,7 +42,7 @@ def potential(request: pytest.FixtureRequest) -> Potential:
     return tiny_potential(RANDOM[request.param])
 
 
-class TestSmoothFamily(PhysicsContract):
+class TestSmoothFamily(PhysicsContract, GpuContract):
     """Every law, for every model."""
 
 

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 import alignn_ff.elements
-from alignn_ff.elements import SCHEME_WIDTHS, alike, covered_elements, feature_rows, scheme_of_width
+from alignn_ff.elements import (
+    SCHEME_WIDTHS,
+    elements_with_features,
+    feature_rows,
+    indistinguishable_elements,
+    scheme_of_width,
+)
 from alignn_ff.errors import ConfigError, ElementNotCoveredError
 
 FOLDER = Path(alignn_ff.elements.__file__).parent
@@ -16,7 +22,7 @@ FOLDER = Path(alignn_ff.elements.__file__).parent
 
 @pytest.mark.parametrize("scheme", SCHEME_WIDTHS)
 def test_every_covered_element_has_a_finite_row(scheme: str) -> None:
-    known = covered_elements(scheme)
+    known = elements_with_features(scheme)
     rows = feature_rows(scheme, known)
     assert rows.shape == (len(known), SCHEME_WIDTHS[scheme])
     assert np.isfinite(rows).all()
@@ -40,9 +46,9 @@ def test_number_that_is_no_element_is_named(z: int) -> None:
 
 
 def test_elements_that_cgcnn_cannot_tell_apart_are_named() -> None:
-    assert alike("cgcnn", (57, 58, 14)) == (("La", "Ce"),)
-    assert ("Sm", "Gd") in alike("cgcnn", covered_elements("cgcnn"))
-    assert alike("atomic_number", covered_elements("atomic_number")) == ()
+    assert indistinguishable_elements("cgcnn", (57, 58, 14)) == (("La", "Ce"),)
+    assert ("Sm", "Gd") in indistinguishable_elements("cgcnn", elements_with_features("cgcnn"))
+    assert indistinguishable_elements("atomic_number", elements_with_features("atomic_number")) == ()
 
 
 def test_width_of_no_scheme_is_refused() -> None:

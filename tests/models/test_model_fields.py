@@ -45,14 +45,14 @@ def model_of(name: str, **fields: object) -> torch.nn.Module:
 
 
 def output(name: str, atoms: Atoms, **fields: object) -> torch.Tensor:
-    """What a model says of one structure: the sum of atomic energies, or the outputs of a property."""
+    """Output of a model for one structure: the sum of atomic energies, or the outputs of a property."""
     system = system_from_atoms(atoms)
     graph = build_graph(system, config_of(name, **fields).recipe)
     if "extra_features" in atoms.arrays:
         graph = graph._replace(extra_features=torch.tensor(atoms.arrays["extra_features"]))
     with torch.no_grad():
-        said = model_of(name, **fields)(graph, edge_vectors(system, graph))
-    return said.sum() if said.ndim == 1 else said[0]
+        found = model_of(name, **fields)(graph, edge_vectors(system, graph))
+    return found.sum() if found.ndim == 1 else found[0]
 
 
 def n_parameters(name: str, **fields: object) -> int:

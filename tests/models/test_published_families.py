@@ -1,4 +1,4 @@
-"""The published families keep the physics contract, as far as they are smooth; and their switches do what they say."""
+"""The published families keep the physics contract, as far as they are smooth, and their switches act as described."""
 
 import logging
 
@@ -21,13 +21,12 @@ from alignn_ff.models import (
     build_model,
     predict,
     predict_as_published,
-    published_config,
-    unphysical_switches,
+    published_heads,
 )
 from alignn_ff.potential import Potential
+from alignn_ff.testing import PotentialContract, energies
 from alignn_ff.train import TrainingConfig, validate_config
-from tests.support.finite_differences import energies
-from tests.support.physics_contract import PhysicsContract
+from tests.support.gpu_contract import GpuContract
 from tests.support.published_headers import HEADERS, RECIPE, SMALL, header
 from tests.support.tiny_models import ELEMENTS, tiny_potential
 
@@ -37,13 +36,8 @@ def potential(request: pytest.FixtureRequest) -> Potential:
     return tiny_potential(HEADERS[request.param])
 
 
-class TestPublishedFamilies(PhysicsContract):
+class TestPublishedFamilies(PotentialContract, GpuContract):
     """All laws but those of smoothness, which these families lack where an edge appears."""
-
-    test_nothing_jumps_when_an_edge_crosses_a_cutoff = None
-    test_nothing_jumps_at_a_straight_angle = None
-    test_second_derivatives_are_right_at_a_straight_angle = None
-    test_second_derivatives_of_a_crystal_are_right = None
 
 
 def model_of(config: object, recipe: GraphRecipe = RECIPE) -> EnergyModel | PropertyModel:
@@ -183,7 +177,7 @@ def with_switches(**switches: object) -> Potential:
 
 def test_published_derivatives_without_switches_are_the_exact_ones() -> None:
     potential = with_switches()
-    assert unphysical_switches(potential.header.model) == ()
+    assert potential.header.model.unphysical_switches == ()
     system, graph = prepared(potential, silicon(), bulk("Si", a=5.3))
     exact, published = (f(potential.model, system, graph) for f in (predict, predict_as_published))
     assert_allclose(published.forces, exact.forces, rtol=0, atol=1e-12)
@@ -204,7 +198,7 @@ def test_switch_scales_what_training_compares_and_nothing_else(
     switch: dict[str, object], forces: float, stress: float
 ) -> None:
     potential = with_switches(**switch)
-    assert len(unphysical_switches(potential.header.model)) == 1
+    assert len(potential.header.model.unphysical_switches) == 1
     system, graph = prepared(potential, silicon())
     exact, published = (f(potential.model, system, graph) for f in (predict, predict_as_published))
     assert_allclose(published.forces, forces * exact.forces, rtol=1e-9, atol=1e-12)
@@ -254,7 +248,7 @@ def test_alignn_gives_outputs_of_each_structure(training: bool) -> None:
 
 
 def test_ignored_field_that_is_set_is_mentioned(caplog: pytest.LogCaptureFixture) -> None:
-    published_config._say_once.cache_clear()
+    published_heads._log_once.cache_clear()
     with caplog.at_level(logging.WARNING, logger="alignn_ff"):
         model_of(AlignnAtomwisePureConfig(**SMALL, include_pos_deriv=True))
         model_of(AlignnAtomwisePureConfig(**SMALL, include_pos_deriv=True))

@@ -23,8 +23,9 @@ from alignn_ff.graph import (
     edge_vectors,
     system_from_atoms,
 )
+from alignn_ff.loading import cast_network
 from alignn_ff.models import EnergyModel, predict_as_published
-from alignn_ff.potential import Potential, cast_network
+from alignn_ff.potential import Potential
 from alignn_ff.units import GPA_PER_EV_PER_A3
 from tests.support.recorded import CASES, FOLDERS, Recorded, recorded
 

@@ -11,7 +11,7 @@ from tests.support.random_edges import random_edges, random_inputs
 
 @pytest.fixture(params=["torch", "native"])
 def on(request):
-    """The sums on torch alone and on compiled kernels."""
+    """The sums on torch and on compiled kernels."""
     with using(None if request.param == "torch" else request.getfixturevalue("kernels")):
         yield request.param
 

@@ -20,7 +20,7 @@ from alignn_ff.nn import (
     scatter_sum,
     segment_sum,
 )
-from tests.support.finite_differences import energies
+from alignn_ff.testing import energies
 from tests.support.tiny_models import tiny_header, tiny_potential
 
 

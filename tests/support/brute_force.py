@@ -8,7 +8,7 @@ from hypothesis import assume
 from numpy.typing import NDArray
 
 from alignn_ff.graph.neighbors import NeighborPairs
-from tests.support.random_structures import RandomStructure
+from alignn_ff.testing.random_structures import RandomStructure
 
 
 class Edge(NamedTuple):

@@ -4,8 +4,9 @@ import torch
 
 from alignn_ff.checkpoint import Header
 from alignn_ff.graph import GraphRecipe
+from alignn_ff.loading import DTYPES, Precision
 from alignn_ff.models import AlignnSmoothConfig, EnergyModel, ForceFieldConfig, ModelStatistics, build_model
-from alignn_ff.potential import DTYPES, Potential, Precision
+from alignn_ff.potential import Potential
 
 RECIPE = GraphRecipe(cutoff=4.5, three_body_cutoff=3.2)
 CONFIG = AlignnSmoothConfig(hidden_features=8, edge_input_features=6, triplet_input_features=5)

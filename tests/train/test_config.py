@@ -107,7 +107,7 @@ def test_a_smooth_family_refuses_capped_graphs_and_says_what_to_take(name):
         ({"cutoff_extra": -1.0}, "greater than or equal to 0"),
         ({"neighbor_strategy": "voronoi"}, "'k-nearest', 'radius_graph'"),
         ({"max_neighbors": 0}, "greater than or equal to 1"),
-        ({"compute_line_graph": False}, "model.alignn_layers is 2"),
+        ({"compute_line_graph": False}, "model.alignn_layers to 0"),
     ],
 )
 def test_graph_fields_that_do_not_suit_the_model_are_refused(content, hint):

@@ -71,7 +71,7 @@ def test_no_room_for_the_state_keeps_the_former_one_and_the_run_goes_on_later(
 
     monkeypatch.setattr(run_module, "save_state", crowded)
     full = command_line(*words)
-    assert full.code == 2
+    assert full.code == 5
     assert "training_state.pt: File too large; the file that was there is untouched" in full.stderr
     assert "--resume goes on from there" in full.stderr
     monkeypatch.setattr(run_module, "save_state", save)
@@ -101,7 +101,7 @@ def test_no_room_for_the_graph_cache_says_so_and_the_same_command_goes_on_later(
 ) -> None:
     with files_of_at_most(40_000):
         full = command_line(*words)
-    assert full.code == 2
+    assert full.code == 5
     assert "cannot write the graph cache" in full.stderr
     assert "it goes on from there" in full.stderr
     assert not (tmp_path / "run" / "sample_graphs").exists()
@@ -114,5 +114,5 @@ def test_no_room_for_the_config_ends_before_anything_is_done(
 ) -> None:
     with files_of_at_most(100):
         full = command_line(*words)
-    assert full.code == 2
+    assert full.code == 5
     assert not (tmp_path / "run" / "training_state.pt").exists()

@@ -103,7 +103,7 @@ def test_a_changed_file_is_refused_by_name(training_output: Path) -> None:
     with pytest.raises(CheckpointError, match="not the file that was added"):
         model_file("my-silicon")
     card.file.unlink()
-    with pytest.raises(ModelNotFoundError, match="is gone"):
+    with pytest.raises(ModelNotFoundError, match="is missing"):
         model_file("my-silicon")
 
 

@@ -56,14 +56,14 @@ def test_an_unknown_name_says_which_there_are(zoo_folder: Path) -> None:
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match=r"holds no model: none of model\.pt"):
+    with pytest.raises(ModelNotFoundError, match=r"holds no model: it has none of model\.pt"):
         model_file(tmp_path)
 
 
 def test_the_most_special_model_that_covers_all_elements_is_chosen(zoo_folder: Path) -> None:
     assert choose([14]).name == "tiny-si"
     assert choose([32, 14, 32]).name == "tiny-sige"
-    with pytest.raises(ElementNotCoveredError, match=r"covers Si, U\. Models at hand: tiny-si \(Si\).*--model PATH"):
+    with pytest.raises(ElementNotCoveredError, match=r"covers Si, U\. Shipped models: tiny-si \(Si\).*--model PATH"):
         choose([14, 92])
 
 

@@ -16,7 +16,7 @@ from alignn_ff.cli.schema import options_of
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from alignn_ff.predictor import Outputs
+    from alignn_ff.predictor import Predicted
 
 
 @options_of(ModelChoice, "model_options", panel="Model", leave_out=("model",))
@@ -69,7 +69,7 @@ def predict(
             results.print(f"table        {csv_file}", markup=False, soft_wrap=True)
 
 
-def _print(model: str, named: "list[tuple[str, Atoms]]", outputs: "list[Outputs]") -> None:
+def _print(model: str, named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> None:
     from alignn_ff.cli.summaries.summary import summary_table
 
     results.print(f"{len(named)} structures · model {model}", markup=False, soft_wrap=True)
@@ -87,7 +87,7 @@ def _print(model: str, named: "list[tuple[str, Atoms]]", outputs: "list[Outputs]
         results.print(summary_table(rows))
 
 
-def _csv(named: "list[tuple[str, Atoms]]", outputs: "list[Outputs]") -> str:
+def _csv(named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> str:
     """One row per structure; values of atoms as one column each, separated by spaces."""
     rows: list[dict[str, str]] = []
     for (name, atoms), output in zip(named, outputs, strict=True):
@@ -103,7 +103,7 @@ def _csv(named: "list[tuple[str, Atoms]]", outputs: "list[Outputs]") -> str:
     return text.getvalue()
 
 
-def _columns(output: "Outputs", *, exact: bool = False) -> dict[str, str]:
+def _columns(output: "Predicted", *, exact: bool = False) -> dict[str, str]:
     """Column → number, of all outputs of the structure itself."""
 
     def shown(number: float) -> str:

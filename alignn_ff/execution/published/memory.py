@@ -44,7 +44,7 @@ def forecast(config: ArchitectureConfig, size: GraphSize, keep: Keep, itemsize: 
     n_angle_layers = min(config.alignn_layers, max(n_layers - 1, 0))
     kept = max(n_angle_layers - 1, 0) if keep is Keep.GATES else min(max(n_angle_layers - 1, 0), 1)
     rows = size.n_triplets * kept + size.n_edges * (n_layers + n_angle_layers) + size.n_atoms * (n_layers + ATOM_ARRAYS)
-    if itemsize > SINGLE or getattr(config, "shapes_bonds", False):
+    if itemsize > SINGLE or config.outputs.shapes_bonds:
         rows += size.n_edges  # embedded bonds, which no table gives
     if block_rows:
         again = 2 * max(n_angle_layers - 1, 0) if keep is Keep.STATES else 0

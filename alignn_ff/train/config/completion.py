@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from alignn_ff.elements import SCHEME_WIDTHS
-from alignn_ff.models import FAMILIES
+from alignn_ff.models import DEFAULT_FAMILY, FAMILIES, ModelConfig
 
 Content = dict[str, Any]
 
@@ -28,9 +28,9 @@ def completed(content: Mapping[str, Any]) -> Content:
 
 
 def _name_the_family(content: Content) -> Content:
-    """A model without name is an alignn_smooth."""
+    """A model without a name is of the default family."""
     model = content.get("model", {})
-    return {**content, "model": {"name": "alignn_smooth", **model}} if isinstance(model, dict) else content
+    return {**content, "model": {"name": DEFAULT_FAMILY, **model}} if isinstance(model, dict) else content
 
 
 def _take_user_data(content: Content) -> Content:
@@ -61,7 +61,7 @@ def _classify(content: Content) -> Content:
     """A threshold makes classes of the targets, so the model must tell classes."""
     if content.get("classification_threshold") is None or not isinstance(content["model"], dict):
         return content
-    if _family(content) in FAMILIES and not _has_field(content, "classification"):
+    if _family(content) in FAMILIES and "property" not in FAMILIES[_family(content)].kinds:
         raise ValueError(
             f"classification_threshold is set, but {_family(content)} predicts energies only: take model.name "
             "alignn or alignn_atomwise, or leave the threshold out"
@@ -92,7 +92,9 @@ COMPLETIONS: Final[tuple[Callable[[Content], Content], ...]] = (
 
 def _family(content: Content) -> str:
     model = content["model"]
-    return str(model.get("name") if isinstance(model, dict) else getattr(model, "name", None))
+    if isinstance(model, ModelConfig):
+        return model.name
+    return str(model.get("name") if isinstance(model, dict) else None)
 
 
 def _has_field(content: Content, field: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from alignn_ff.graph import STRATEGIES, GraphRecipe, published_recipe
-from alignn_ff.models import FAMILIES, AlignnSmoothConfig, ModelConfig
+from alignn_ff.models import FAMILIES, AlignnSmoothConfig, AnyModelConfig
 from alignn_ff.train.config.cache import CacheFields
 from alignn_ff.train.config.completion import completed
 from alignn_ff.train.config.data import DataFields
@@ -26,7 +26,7 @@ class TrainingConfig(  # the last base comes first in files
 ):
     """Everything that decides a training run."""
 
-    model: ModelConfig = Field(default_factory=AlignnSmoothConfig, description="family and its hyper-parameters")
+    model: AnyModelConfig = Field(default_factory=AlignnSmoothConfig, description="family and its hyper-parameters")
 
     @model_validator(mode="before")
     @classmethod
@@ -46,10 +46,10 @@ class TrainingConfig(  # the last base comes first in files
                 f"cutoff_extra is {self.cutoff_extra}, but a cutoff that grows makes the energy jump, which "
                 f"{self.model.name} must not: set it to 0, or leave the field out"
             )
-        if not self.compute_line_graph and self.model.alignn_layers > 0:
+        if not self.compute_line_graph and self.model.outputs.reads_angles:
             raise ValueError(
-                f"compute_line_graph is false, but model.alignn_layers is {self.model.alignn_layers}, and these layers "
-                "need angles: set one of them to match the other (true, or 0)"
+                f"compute_line_graph is false, but the layers of {self.model.name} read angles: set it to true, or "
+                "model.alignn_layers to 0"
             )
         return self
 
@@ -59,11 +59,14 @@ class TrainingConfig(  # the last base comes first in files
 
         But for own images of an atom, which count as any other neighbour.
         """
-        if not FAMILIES[self.model.name].smooth:
+        if FAMILIES[self.model.name].published:
             return published_recipe(self.model_dump(), exact=False)
         return GraphRecipe(
             neighbor_strategy=self.neighbor_strategy,
             cutoff=self.cutoff,
+            cutoff_extra=self.cutoff_extra,
             three_body_cutoff=self.three_body_cutoff,
+            max_neighbors=None if STRATEGIES[self.neighbor_strategy].cap == "none" else self.max_neighbors,
+            use_canonize=self.use_canonize,
             compute_line_graph=self.compute_line_graph,
         )

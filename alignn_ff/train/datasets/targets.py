@@ -31,7 +31,7 @@ def prepare_targets(records: Sequence[Record], config: TrainingConfig) -> list[R
     prepared = [_scaled(record, factor) for record in _with_targets(records, config)]
     if config.classification_threshold is not None:
         prepared = [_classified(record, config.classification_threshold) for record in prepared]
-    if getattr(config.model, "classification", False):
+    if config.model.outputs.classifies:
         _check_classes(prepared)
     return prepared
 
@@ -54,8 +54,9 @@ def suit_outputs(config: TrainingConfig, records: Sequence[Record]) -> TrainingC
         ConfigError: it asks for another number.
     """
     widths = {record.target.size for record in records if record.target is not None}
-    given = getattr(config.model, "output_features", None)
-    if config.model.kind == "energy" or getattr(config.model, "classification", False) or given is None or not widths:
+    outputs = config.model.outputs
+    given = outputs.n_target
+    if outputs.kind == "energy" or outputs.classifies or not widths:
         return config
     if len(widths) > 1:
         raise DataError(f"targets have different lengths: {', '.join(map(str, sorted(widths)))}")

@@ -170,7 +170,7 @@ class Trainer:
     @property
     def classifies(self) -> bool:
         """Whether the target of a structure is a class."""
-        return bool(getattr(self.config.model, "classification", False))
+        return self.config.model.outputs.classifies
 
     def validate(self) -> ValidationBook:
         """Loss, errors and outputs of the averaged weights on the validation set."""

@@ -7,12 +7,12 @@ batch, exactly. Nothing here waits for the device.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from alignn_ff.models import ModelConfig
+from alignn_ff.models import ModelConfig, Outputs
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.loss.criteria import CRITERIA, Elements, class_likelihood, zero_inflated
 from alignn_ff.train.loss.outputs import ModelOutputs
@@ -23,16 +23,8 @@ from alignn_ff.units import GPA_PER_EV_PER_A3
 
 
 def loss_weights(config: ModelConfig) -> tuple[float, ...]:
-    """Weight of each part, in the order of ``PARTS``; 0 where the model does not say it."""
-    said = {
-        "energy": config.kind == "energy",
-        "forces": config.kind == "energy",
-        "stress": config.kind == "energy",
-        "target": config.kind == "property",
-        "atomwise": getattr(config, "atomwise_output_features", 0) > 0,
-        "additional": getattr(config, "additional_output_features", 0) > 0,
-    }
-    return tuple(float(getattr(config, part.weight, 1.0)) if said[part.name] else 0.0 for part in PARTS)
+    """Weight of each part, in the order of ``PARTS``; 0 where the model does not have that output."""
+    return tuple(config.outputs.weights.get(part.name, 0.0) for part in PARTS)
 
 
 def label_counts(targets: Targets) -> Tensor:
@@ -116,8 +108,11 @@ def matrix(values: Tensor) -> Tensor:
     return values[:, None] if values.ndim == 1 else values.flatten(1)
 
 
-OF_OUTPUTS: Final[dict[str, Elements]] = {"classification": class_likelihood, "zero_inflated": zero_inflated}
-"""Field of a model whose outputs have a likelihood of their own, whatever the criterion is called."""
+def likelihood_of(outputs: Outputs) -> Elements | None:
+    """The likelihood of outputs that have one of their own, whatever the criterion is called; None of others."""
+    if outputs.classifies:
+        return class_likelihood
+    return zero_inflated if outputs.zero_inflated else None
 
 
 def build_measure(config: TrainingConfig, scales: LabelScales, spreads: Mapping[str, float]) -> Measure:
@@ -129,8 +124,7 @@ def build_measure(config: TrainingConfig, scales: LabelScales, spreads: Mapping[
         spreads: of properties on the training set, "target", "atomwise", "additional".
     """
     row = CRITERIA[config.criterion]
-    of_outputs = [elements for field, elements in OF_OUTPUTS.items() if getattr(config.model, field, False)]
-    of_target = of_outputs[0] if of_outputs else row.of_target or row.elements
+    of_target = likelihood_of(config.model.outputs) or row.of_target or row.elements
     rms = {
         "energy": scales.energy,
         "forces": scales.forces,

@@ -13,7 +13,6 @@ from alignn_ff.models import (
     PropertyModel,
     predict_as_published_with_heads,
     predict_with_heads,
-    unphysical_switches,
 )
 
 
@@ -57,7 +56,7 @@ def evaluate(
             the model's config asks for that.
     """
     if isinstance(model, EnergyModel):
-        published = training and bool(unphysical_switches(getattr(model, "architecture", None)))
+        published = training and model.trains_as_published
         differentiate = predict_as_published_with_heads if published else predict_with_heads
         said, heads = differentiate(model, system, graph, derivatives=derivatives, create_graph=training)
         return ModelOutputs(energy=said.energy, forces=said.forces, stress=said.stress, **heads._asdict())

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header, TrainingDomain
-from alignn_ff.elements import covered_elements, feature_rows
+from alignn_ff.elements import elements_with_features, feature_rows
 from alignn_ff.errors import ConfigError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.log import get_logger
@@ -26,39 +26,8 @@ from alignn_ff.train.records.statistics import Survey, given_references
 
 log = get_logger("train")
 
-HEADS: Final = frozenset(
-    {
-        "output_features",
-        "link",
-        "classification",
-        "num_classes",
-        "zero_inflated",
-        "extra_features",
-        "atomwise_output_features",
-        "additional_output_features",
-        "graphwise_weight",
-        "gradwise_weight",
-        "stresswise_weight",
-        "atomwise_weight",
-        "additional_output_weight",
-        "calculate_gradient",
-        "energy_mult_natoms",
-        "grad_multiplier",
-        "add_reverse_forces",
-        "lg_on_fly",
-        "batch_stress",
-        "force_mult_natoms",
-        "stress_multiplier",
-        "remove_torque",
-    }
-)
-"""Fields of a model that fine-tuning may change: what is made of the atoms' states, and how it is learned."""
-
 MEASURED: Final = frozenset({"reference", "scale", "output_mean", "output_axes"})
 """Last names of buffers that come from the statistics of the header, not from the weights."""
-
-EMBEDDING: Final = "table.embedding.weight"
-"""The parameter with a row an element."""
 
 OWN_IMAGES: Final = {"own_image_bonds_twice", "own_image_angles"}
 """Fields of a recipe that no config says: those of the model's past stay."""
@@ -102,7 +71,7 @@ def completed_by_start(content: dict[str, Any]) -> dict[str, Any]:
         start.header.graph.model_dump(exclude={"back_tracking", *OWN_IMAGES}),
     )
     given = content.get("model") or {}
-    scheme = getattr(start.header.model, "scheme", None)
+    scheme = start.header.model.outputs.element_features
     features = {} if scheme is None else {"atom_features": scheme}
     if "classification_threshold" in content:
         model.pop("classification", None)
@@ -119,7 +88,7 @@ def recipe_of(config: TrainingConfig, start: Start | None) -> GraphRecipe:
     if start is None:
         return config.recipe
     old, new = start.header.model.model_dump(), config.model.model_dump()
-    asked = {f"model.{name}": (old.get(name), value) for name, value in new.items() if name not in HEADS}
+    asked = {f"model.{name}": (old.get(name), value) for name, value in new.items() if name not in config.model.HEADS}
     was, now = (r.model_dump(exclude=OWN_IMAGES) for r in (start.header.graph, config.recipe))
     asked |= {name: (was[name], now[name]) for name in was}
     differing = [
@@ -186,7 +155,7 @@ def adopt_weights(model: EnergyModel | PropertyModel, start: Start, *, say: bool
         if name.rpartition(".")[2] in MEASURED:
             continue
         old = start.state.get(name)
-        if old is not None and name == EMBEDDING:
+        if old is not None and name in model.ELEMENT_ROWS:
             old = _rows_of_elements(old, model.elements, start.header.elements, say=say)
         if old is not None and old.shape == tensor.shape:
             tensor.copy_(old)
@@ -202,7 +171,7 @@ def nearest_element(new: int, known: Sequence[int]) -> int:
     By the published table "basic", each number divided by its spread over the elements; where that has no data, the
     nearest atomic number.
     """
-    covered = covered_elements("basic")
+    covered = elements_with_features("basic")
     candidates = [z for z in known if z in covered]
     if new not in covered or not candidates:
         return min(known, key=lambda z: (abs(z - new), z))

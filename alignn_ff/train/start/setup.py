@@ -11,10 +11,10 @@ import torch
 
 import alignn_ff
 from alignn_ff.checkpoint import Header, Provenance
-from alignn_ff.elements import alike
+from alignn_ff.elements import indistinguishable_elements
+from alignn_ff.loading import DTYPES, cast_network
 from alignn_ff.log import get_logger
-from alignn_ff.models import AlignnSmoothConfig, EnergyModel, PropertyModel, build_model
-from alignn_ff.potential import DTYPES, cast_network
+from alignn_ff.models import EnergyModel, PropertyModel, build_model
 from alignn_ff.train.checks import check_labels, mention_alike_neighbors
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import bond_advice
@@ -226,11 +226,12 @@ def _past_records(config: TrainingConfig) -> list[Record]:
 
 def mention_alike_elements(config: TrainingConfig, elements: tuple[int, ...]) -> None:
     """Log which elements of the data the model cannot tell apart."""
-    if isinstance(config.model, AlignnSmoothConfig):
+    scheme = config.model.outputs.element_features
+    if scheme is None:
         return
-    for group in alike(config.model.scheme, elements):
+    for group in indistinguishable_elements(scheme, elements):
         log.warning(
             "atom_features %r cannot tell %s apart: the model gives them the same energy and forces",
-            config.model.scheme,
+            scheme,
             " and ".join(group),
         )

@@ -1,4 +1,4 @@
-"""Structures of every kind that a force field meets, with the elements of the model at hand."""
+"""One small structure of every kind that a force field meets, made of the elements of a given model."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -8,11 +8,16 @@ from ase import Atoms
 from ase.build import bulk
 
 BOND_A: Final = 2.35
-"""Nearest-neighbour distance of all of them, about (that of silicon)."""
+"""Approximate nearest-neighbour distance of all examples (that of silicon)."""
 
 
 def structure(name: str, elements: Sequence[int]) -> Atoms:
-    """A fresh copy of one example, its atoms taking the elements in turn."""
+    """A fresh copy of one example.
+
+    Args:
+        name: one of :data:`NAMES`.
+        elements: atomic numbers, which the atoms take in turn.
+    """
     atoms = _EXAMPLES[name]()
     atoms.numbers = [elements[i % len(elements)] for i in range(len(atoms))]
     return atoms
@@ -76,6 +81,13 @@ _EXAMPLES: Final[dict[str, Callable[[], Atoms]]] = {
 }
 
 NAMES: Final = tuple(_EXAMPLES)
+"""All examples."""
+
 WITHOUT_VOLUME: Final = ("slab without height", "wire without width", "molecule", "close pair", "free atom")
+"""Those whose cell has no volume, so that there is no stress."""
+
 WITH_VOLUME: Final = tuple(name for name in NAMES if name not in WITHOUT_VOLUME)
+"""All others."""
+
 PERIODIC: Final = tuple(name for name in NAMES if structure(name, (14,)).pbc.any())
+"""Those with a periodic axis."""

@@ -1,4 +1,4 @@
-"""Structures nobody would think of, for hypothesis; and how many examples a law gets."""
+"""Structures of any shape for hypothesis, which must be installed, and how many examples a law gets."""
 
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ EXHAUSTIVE: Final = settings(
     database=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
+"""Settings of a law that holds for every structure: many examples, the same ones each time."""
 
 
 class RandomStructure(NamedTuple):

@@ -1,12 +1,14 @@
-"""Folders written by the published ``alignn`` package: the only file that knows how they look.
+"""Folders written by the published ``alignn`` package.
 
 In: a folder with ``config.json`` and weights (``best_model.pt``, bare or ``{"model": …}``). Out: a model of this
 package with those weights. Weights are read as plain tensors; nothing in a file is executed.
+
+What the published package does with a config is in three places: graphs in ``graph/published.py``, networks and
+training in ``models/published_config.py`` and its neighbours, files here. ``published_names.py`` has the names of
+weights.
 """
 
 import json
-import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,8 +16,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from alignn_ff.checkpoint.format import Checkpoint, Header, Provenance, finished, read_archive
-from alignn_ff.elements import SCHEME_WIDTHS, covered_elements
+from alignn_ff.checkpoint.format import Checkpoint, Header, Provenance, finished
+from alignn_ff.checkpoint.published_names import renamed, table_of_weights
+from alignn_ff.elements import SCHEME_WIDTHS, elements_with_features
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import published_recipe
 from alignn_ff.models import FAMILIES, ModelStatistics, build_model
@@ -25,21 +28,21 @@ CONFIG_NAME: Final = "config.json"
 REFUSED: Final[dict[str, str]] = {
     "alignn_atomwise_pure_smooth": (
         "its energy jumps where an edge crosses the cutoff, and its two published forward paths give other energies "
-        "for the same weights, so there is no one energy to reproduce; train alignn_smooth on the same data instead"
+        "for the same weights, so there is not one energy to reproduce; train alignn_smooth on the same data instead"
     ),
 }
 """Published families that are not read, with the reason."""
 
-PUBLISHED_DEFAULTS: Final[dict[str, dict[str, object]]] = {
+MODEL_DEFAULTS: Final[dict[str, dict[str, object]]] = {
     "alignn": {},
     "alignn_atomwise": {"envelope": "published"},
     "alignn_atomwise_pure": {"envelope": "published", "penalty_factor": 0.5, "use_zbl": None, "three_body_cutoff": 3.5},
     "ealignn_atomwise": {"envelope": "published"},
 }
-"""What the published code takes for fields that a config lacks, where it differs from its documentation."""
+"""Family → what the published code takes for fields that a config lacks, where its documentation has other defaults."""
 
 UNUSED: Final[dict[str, object]] = {"zero_inflated": False}
-"""Model fields that the published code accepts and never reads, with the value that means the same here."""
+"""Model fields that the published code accepts and never reads, with the value that has the same effect here."""
 
 NEUTRAL = ModelStatistics(reference_energies=(), scale=1.0, edges_per_atom=1.0, triplets_per_line_node=1.0)
 """Published energies have no references and no scale."""
@@ -47,7 +50,7 @@ NEUTRAL = ModelStatistics(reference_energies=(), scale=1.0, edges_per_atom=1.0, 
 
 def is_published(path: Path, content: object) -> bool:
     """Whether a file holds published weights: a table of tensors, with a training config beside it."""
-    return (path.parent / CONFIG_NAME).is_file() and _table(content) is not None
+    return (path.parent / CONFIG_NAME).is_file() and table_of_weights(content) is not None
 
 
 def load_published(path: Path, content: object) -> Checkpoint:
@@ -62,23 +65,13 @@ def load_published(path: Path, content: object) -> Checkpoint:
     """
     fields = _read_config(path.parent / CONFIG_NAME)
     header = _header(fields, path.parent / CONFIG_NAME)
-    state = _table(content)
+    state = table_of_weights(content)
     if state is None:
         raise CheckpointError(f"{path} holds no table of weights")
     with torch.random.fork_rng(devices=[]):
         model = build_model(header.model, header.graph, header.elements, header.statistics)
-    _copy_weights(model, _renamed(state), path)
+    _copy_weights(model, renamed(state), path)
     return finished(header, model, path)
-
-
-def read_published_folder(folder: Path) -> Checkpoint:
-    """A model from a published folder with the usual names.
-
-    Raises:
-        CheckpointError: as :func:`load_published`, or the weights are missing or damaged.
-    """
-    path = folder / "best_model.pt"
-    return load_published(path, read_archive(path))
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -89,14 +82,13 @@ def _read_config(path: Path) -> dict[str, Any]:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("model"), dict):
-        raise CheckpointError(f"{path} is no training config of the published package: it has no section 'model'")
+        raise CheckpointError(f"{path} is not a training config of the published package: it has no section 'model'")
     name = fields["model"].get("name")
     if name in REFUSED:
         raise CheckpointError(f"the family {name!r} of {path} is not supported: {REFUSED[name]}")
-    if name not in PUBLISHED_DEFAULTS:
+    if name not in MODEL_DEFAULTS:
         raise CheckpointError(
-            f"{path} is of the family {name!r}, which is none of the published ones; known are "
-            f"{', '.join(PUBLISHED_DEFAULTS)}"
+            f"{path} is of the family {name!r}, which is not a published one; allowed are {', '.join(MODEL_DEFAULTS)}"
         )
     return fields
 
@@ -106,20 +98,20 @@ def _header(fields: dict[str, Any], path: Path) -> Header:
     given = {**fields["model"], **{name: off for name, off in UNUSED.items() if name in fields["model"]}}
     scheme = fields.get("atom_features", "cgcnn")
     if scheme not in SCHEME_WIDTHS:
-        raise CheckpointError(f"{path} has atom_features {scheme!r}; known are {', '.join(SCHEME_WIDTHS)}")
-    defaults = {**PUBLISHED_DEFAULTS[given["name"]], "atom_input_features": SCHEME_WIDTHS[scheme]}
+        raise CheckpointError(f"{path} has atom_features {scheme!r}; allowed are {', '.join(SCHEME_WIDTHS)}")
+    defaults = {**MODEL_DEFAULTS[given["name"]], "atom_input_features": SCHEME_WIDTHS[scheme]}
     try:
         config = FAMILIES[given["name"]].config.model_validate({**defaults, **given})
         recipe = published_recipe(fields)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} ({e['input']!r})" for e in error.errors())
         raise CheckpointError(f"{path} is not a config that this package understands: {problems}") from error
-    if SCHEME_WIDTHS[scheme] != config.atom_input_features:  # type: ignore[union-attr]
+    if config.outputs.element_features != scheme:
         raise CheckpointError(
             f"{path} has atom_features {scheme!r} ({SCHEME_WIDTHS[scheme]} numbers), but atom_input_features "
-            f"{config.atom_input_features}"  # type: ignore[union-attr]
+            f"{given['atom_input_features']}"
         )
-    elements = covered_elements(scheme)
+    elements = elements_with_features(scheme)
     return Header(
         model=config,
         graph=recipe,
@@ -129,78 +121,12 @@ def _header(fields: dict[str, Any], path: Path) -> Header:
     )
 
 
-def _table(content: object) -> dict[str, Tensor] | None:
-    """The table of weights in a file's content, bare or as its entry ``model``."""
-    table = content.get("model", content) if isinstance(content, Mapping) else None
-    if not isinstance(table, Mapping) or "atom_embedding.layer.0.weight" not in {_bare(k) for k in table}:
-        return None
-    return {_bare(k): v for k, v in table.items()} if all(isinstance(v, Tensor) for v in table.values()) else None
-
-
-def _bare(name: object) -> str:
-    return str(name).removeprefix("module.")  # what data-parallel training puts before
-
-
-def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights by the names of this package; those that are constants or unused are left out."""
-    unused = [*CONSTANTS, r"fc\."] if "fc3.weight" in state else CONSTANTS
-    renamed = {}
-    for old, tensor in state.items():
-        if any(re.match(pattern, old) for pattern in unused):
-            continue
-        new = old
-        for pattern, replacement in RENAMES:
-            new = re.sub(pattern, replacement, new)
-        renamed[new] = tensor.reshape(1) if tensor.ndim == 0 and new.endswith("bias") else tensor  # of the link "log"
-    return renamed
-
-
-CONSTANTS: Final = [r"_species_table$"]
-"""Entries that follow from the config."""
-
-RENAMES: Final[list[tuple[str, str]]] = [
-    (r"^atom_embedding\.", "network.atom_embedding."),
-    (r"^edge_embedding\.0\.", "network.bond_basis."),
-    (r"^edge_embedding\.1\.", "network.bond_embedding.0."),
-    (r"^edge_embedding\.2\.", "network.bond_embedding.1."),
-    (r"^angle_embedding\.0\.", "network.angle_basis."),
-    (r"^angle_embedding\.1\.", "network.angle_embedding.0."),
-    (r"^angle_embedding\.2\.", "network.angle_embedding.1."),
-    (r"^alignn_layers\.(\d+)\.node_update\.", r"network.angle_blocks.\1.bonds."),
-    (r"^alignn_layers\.(\d+)\.edge_update\.", r"network.angle_blocks.\1.angles."),
-    (r"^gcn_layers\.", "network.bond_blocks."),
-    (r"^fc_atomwise\.", "atomwise."),
-    (r"^fc_additional_output\.", "additional."),
-    (r"^extra_feature_embedding\.", "extra_embedding."),
-    (r"^fc1\.", "extra_layers.0."),
-    (r"^fc2\.", "extra_layers.1."),
-    (r"^fc3?\.", "readout."),
-    (r"\.layer\.0\.", ".linear."),
-    (r"\.layer\.1\.", ".norm."),
-    (r"\.src_gate\.", ".source_gate."),
-    (r"\.dst_gate\.", ".target_gate."),
-    (r"\.src_update\.", ".own."),
-    (r"\.dst_update\.", ".value."),
-    (r"\.bn_edges\.", ".edge_norm."),
-    (r"\.bn_nodes\.", ".node_norm."),
-    (r"\.attn_src\.", ".source_attention."),
-    (r"\.attn_dst\.", ".target_attention."),
-    (r"\.W_q\.", ".query."),
-    (r"\.W_k\.", ".key."),
-    (r"\.W_v\.", ".value."),
-    (r"\.W_ke\.", ".edge_key."),
-    (r"\.fc_node\.", ".own."),
-    (r"\.fc_edge\.", ".edge_own."),
-]
-"""Published names → ours, applied in order."""
-
-
 def _copy_weights(model: torch.nn.Module, state: dict[str, Tensor], path: Path) -> None:
     own = {name for name in ("scale", "reference") if name in model.state_dict()}
     expected = {name: tensor for name, tensor in model.state_dict().items() if name not in own}
     missing, surplus = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
     shapes = [
-        f"{name} is {tuple(state[name].shape)}, the config says {tuple(tensor.shape)}"
+        f"{name} is {tuple(state[name].shape)}, expected is {tuple(tensor.shape)}"
         for name, tensor in expected.items()
         if name in state and state[name].shape != tensor.shape
     ]

@@ -1,0 +1,95 @@
+"""From the words of a user to a model in memory: name or path, device, precision. Every loader goes through here."""
+
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, TypeVar, get_args
+
+import torch
+from ase import Atoms
+
+from alignn_ff import checkpoint, zoo
+from alignn_ff.checkpoint import Header
+from alignn_ff.errors import ConfigError
+from alignn_ff.models import EnergyModel, PropertyModel
+
+Precision = Literal["float32", "float64"]
+Model = TypeVar("Model", bound=torch.nn.Module)
+
+DTYPES: Final[dict[str, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
+"""Words for the precision of a network."""
+
+assert tuple(DTYPES) == get_args(Precision)
+
+
+class Opened(NamedTuple):
+    """A model in memory, and where it should run.
+
+    Attributes:
+        name: as the user gave it, or of the model that "auto" has chosen.
+        header: config, graph recipe, elements, provenance.
+        model: in the precision of its file, on the CPU.
+        device, dtype: that the user asked for.
+    """
+
+    name: str
+    header: Header
+    model: EnergyModel | PropertyModel
+    device: torch.device
+    dtype: torch.dtype
+
+
+def open_model(name_or_path: str | Path, *, device: str, dtype: str, for_atoms: Atoms | None = None) -> Opened:
+    """Read a model by zoo name, file or folder.
+
+    Args:
+        name_or_path: a name of the zoo, a model file, a folder with one, or a folder of the published package; "auto"
+            takes the shipped model that fits ``for_atoms``.
+        device: see :func:`select_device`.
+        dtype: see :func:`select_dtype`.
+        for_atoms: structure that "auto" chooses a model for.
+
+    Raises:
+        ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError
+    """
+    chosen_device, chosen_dtype = select_device(device), select_dtype(dtype)
+    if str(name_or_path) == "auto":
+        if for_atoms is None:
+            raise ConfigError('the model "auto" is chosen by elements, so a structure is needed; name a model instead')
+        name_or_path = zoo.choose(for_atoms.numbers).name
+    loaded = checkpoint.load(zoo.model_file(name_or_path))
+    return Opened(str(name_or_path), loaded.header, loaded.model, chosen_device, chosen_dtype)
+
+
+def select_dtype(dtype: str) -> torch.dtype:
+    """The torch dtype for a user's word.
+
+    Raises:
+        ConfigError: it is not one of :data:`DTYPES`.
+    """
+    if dtype not in tuple(DTYPES):
+        raise ConfigError(f"dtype is {dtype!r}; allowed are {', '.join(DTYPES)}")
+    return DTYPES[dtype]
+
+
+def select_device(device: str) -> torch.device:
+    """The torch device for a user's word: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1".
+
+    Raises:
+        ConfigError: there is no such device here, or models do not run on it.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen).cpu()  # fails on "meta", which has no numbers
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        raise ConfigError(
+            f"device {device!r} is not available here ({str(error).splitlines()[0]}); use auto, cpu or cuda"
+        ) from error
+    return chosen
+
+
+def cast_network(model: Model, dtype: torch.dtype) -> Model:
+    """Cast the parameters; buffers are constants and keep their float64."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return model

@@ -1,0 +1,111 @@
+"""What the laws ask of a force field: energies, forces and stress of structures, and which elements it covers.
+
+In: a potential of this package, or any ASE calculator. Out: a :class:`Subject`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+from alignn_ff.potential import Potential
+
+FloatArray = NDArray[np.float64]
+
+
+class Results(NamedTuple):
+    """Of one structure.
+
+    Attributes:
+        energy: eV.
+        forces: (n_atoms, 3) eV/Å.
+        stress: (3, 3) eV/Å³, tension positive; NaN where there is none.
+    """
+
+    energy: float
+    forces: FloatArray
+    stress: FloatArray
+
+
+def assert_same(found: Results, expected: Results, *, atol: float) -> None:
+    """Energy, forces and stress are equal but for ``atol``; NaN equals NaN."""
+    assert_allclose(found.energy, expected.energy, rtol=0, atol=atol)
+    assert_allclose(found.forces, expected.forces, rtol=0, atol=atol)
+    assert_allclose(found.stress, expected.stress, rtol=0, atol=atol)
+
+
+class Subject(Protocol):
+    """A force field as the laws see it."""
+
+    @property
+    def elements(self) -> tuple[int, ...]:
+        """Atomic numbers of the elements that structures may have."""
+
+    def energies(self, structures: Sequence[Atoms]) -> FloatArray:
+        """(n_structures,) reported energies, eV."""
+
+    def results(self, structures: Sequence[Atoms]) -> list[Results]:
+        """Energy, forces and stress of each structure."""
+
+
+class PotentialSubject(NamedTuple):
+    """A potential of this package."""
+
+    potential: Potential
+    batch_size: int = 64
+
+    @property
+    def elements(self) -> tuple[int, ...]:
+        """See :class:`Subject`."""
+        return self.potential.header.elements
+
+    def energies(self, structures: Sequence[Atoms]) -> FloatArray:
+        """See :class:`Subject`."""
+        predictions = self.potential.predict(structures, derivatives=False, batch_size=self.batch_size)
+        return np.array([float(prediction.energy) for prediction in predictions])
+
+    def results(self, structures: Sequence[Atoms]) -> list[Results]:
+        """See :class:`Subject`."""
+        found = []
+        for prediction in self.potential.predict(structures, batch_size=self.batch_size):
+            assert prediction.forces is not None
+            assert prediction.stress is not None
+            found.append(Results(float(prediction.energy), prediction.forces.numpy(), prediction.stress[0].numpy()))
+        return found
+
+
+class CalculatorSubject(NamedTuple):
+    """An ASE calculator.
+
+    Attributes:
+        calculator: gives energy and forces, and stress if it can.
+        elements: atomic numbers that it covers.
+    """
+
+    calculator: Calculator
+    elements: tuple[int, ...]
+
+    def energies(self, structures: Sequence[Atoms]) -> FloatArray:
+        """See :class:`Subject`."""
+        return np.array([float(self._atoms(atoms).get_potential_energy()) for atoms in structures])
+
+    def results(self, structures: Sequence[Atoms]) -> list[Results]:
+        """See :class:`Subject`."""
+        return [self._results(self._atoms(atoms)) for atoms in structures]
+
+    def _atoms(self, atoms: Atoms) -> Atoms:
+        copy: Atoms = atoms.copy()
+        copy.calc = self.calculator
+        return copy
+
+    def _results(self, atoms: Atoms) -> Results:
+        energy, forces = float(atoms.get_potential_energy()), np.array(atoms.get_forces())
+        try:
+            stress = np.array(atoms.get_stress(voigt=False))
+        except (PropertyNotImplementedError, ValueError):  # ASE has no volume for it
+            stress = np.full((3, 3), np.nan)
+        return Results(energy, forces, stress)
