@@ -42,6 +42,7 @@ TABLES = {"ase", "numpy", "scipy", "matscipy"}
         (["energy", "--help"], set()),
         (["md", "--help"], TABLES),
         (["relax", "--help"], TABLES),
+        (["analyze", "--help"], TABLES),
     ],
 )
 def test_help_answers_without_heavy_imports(arguments: list[str], allowed: set[str]) -> None:

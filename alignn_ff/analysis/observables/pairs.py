@@ -5,10 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
-from vesin import NeighborList
 
 from alignn_ff.cells import is_bulk
-from alignn_ff.graph.neighbors import radius_pairs
 
 
 class Pairs(NamedTuple):
@@ -31,6 +29,8 @@ def pairs_within(atoms: Atoms, longest_A: float) -> Pairs:
 
     In a crystal or liquid vesin is called directly: the canonical order of ``radius_pairs`` would double the time.
     """
+    from vesin import NeighborList  # imports torch where it is installed; the help of a command does without
+
     if is_bulk(atoms):
         cell = atoms.cell.array
         fractional = atoms.positions @ np.linalg.inv(cell)
@@ -38,6 +38,8 @@ def pairs_within(atoms: Atoms, longest_A: float) -> Pairs:
         inside = (fractional - np.floor(fractional)) @ cell
         first, second, distance, vector = search.compute(points=inside, box=cell, periodic=True, quantities="ijdD")
         return Pairs(first.astype(np.int64), second.astype(np.int64), distance, vector)
+    from alignn_ff.graph.neighbors import radius_pairs
+
     found = radius_pairs(atoms.positions, atoms.cell.array, atoms.pbc, longest_A)
     vector = atoms.positions[found.src] - atoms.positions[found.dst] - found.shift @ atoms.cell.array
     return Pairs(found.dst, found.src, found.distance, vector)
