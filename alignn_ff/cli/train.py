@@ -63,8 +63,7 @@ def train(
     device: DeviceOption = "auto",
 ) -> None:
     """Train a model on DFT data."""
-    from alignn_ff.train import load_config
-    from alignn_ff.train import train as run
+    from alignn_ff.train import resolve_file, train_resolved
 
     given = {
         "output_dir": None if output is None else str(output),
@@ -77,9 +76,10 @@ def train(
         "additional_key": additional_key,
     }
     named = {name: value for name, value in given.items() if value is not None}
-    settings = load_config(config, {**parse_changes(changes or []), **named})
+    resolved = resolve_file(config, {**parse_changes(changes or []), **named}, data=data)
+    settings = resolved.config
     with ProgressDisplay(settings) as display:
-        result = run(settings, observer=display, data=data, device=device, resume=resume, overwrite=overwrite)
+        result = train_resolved(resolved, observer=display, device=device, resume=resume, overwrite=overwrite)
     if result is None:  # the first process of the run tells
         return
     if settings.write_predictions:

@@ -1,7 +1,6 @@
 """Training on DFT data: one JSON config in, a model file and its metrics out."""
 
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.configuration import load_config, validate_config
 from alignn_ff.train.datasets import DataKeys, read_records
 from alignn_ff.train.evaluation import evaluate_file, records_for
 from alignn_ff.train.interrupt import TrainingInterruptedError
@@ -9,7 +8,8 @@ from alignn_ff.train.loop.state import Progress
 from alignn_ff.train.loop.trainer import Observer
 from alignn_ff.train.metrics import Comparison, compare, errors, summarise
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.run import TrainingResult, train
+from alignn_ff.train.resolution import ResolvedConfig, load_config, resolve, resolve_file, validate_config
+from alignn_ff.train.run import TrainingResult, train, train_resolved
 
 __all__ = [
     "Comparison",
@@ -17,6 +17,7 @@ __all__ = [
     "Observer",
     "Progress",
     "Record",
+    "ResolvedConfig",
     "TrainingConfig",
     "TrainingInterruptedError",
     "TrainingResult",
@@ -26,7 +27,10 @@ __all__ = [
     "load_config",
     "read_records",
     "records_for",
+    "resolve",
+    "resolve_file",
     "summarise",
     "train",
+    "train_resolved",
     "validate_config",
 ]

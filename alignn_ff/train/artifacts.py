@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from numpy import float64
 from numpy.typing import NDArray
@@ -15,12 +14,13 @@ from alignn_ff.checkpoint import Header
 from alignn_ff.errors import TrainingError
 from alignn_ff.io import atomic_write, write_json
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.data import RunData
+from alignn_ff.train.labels import LABELS
 from alignn_ff.train.loop.state import STATE_FILE
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.metrics import Comparison
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.split import Split
+from alignn_ff.train.run_data import RunData
 
 BEST_MODEL = "best_model.pt"
 CURRENT_MODEL = "current_model.pt"
@@ -85,20 +85,9 @@ def prediction_row(item: Comparison) -> dict[str, object]:
         "id": item.identifier,
         "config_type": item.group,
         "n_atoms": item.n_atoms,
-        **{title: _pair(name, getattr(item, name)) for name, title in TITLES.items() if getattr(item, name).size},
+        **{LABELS[kind].title: _pair(kind, pair) for kind, pair in item.pairs.items()},
         **({"probabilities": item.probabilities.tolist()} if item.probabilities.size else {}),
     }
-
-
-TITLES: Final[Mapping[str, str]] = {
-    "energy": "energy_eV_per_atom",
-    "forces": "forces_eV_per_A",
-    "stress": "stress_GPa",
-    "target": "target",
-    "atomwise": "atomwise",
-    "additional": "additional",
-}
-"""Field of a comparison → its name in files, with the unit."""
 
 
 def write_predictions(folder: Path, comparisons: Mapping[str, Sequence[Comparison]]) -> None:
@@ -134,8 +123,8 @@ def _csv(comparisons: Sequence[Comparison]) -> str:
 
 def _graph_level(item: Comparison) -> dict[str, object]:
     columns: dict[str, object] = {}
-    main = item.target if item.target.size else item.energy
-    for prefix, pairs in (("", main), ("additional_", item.additional)):
+    main = item.pairs.get("target", item.pair("energy"))
+    for prefix, pairs in (("", main), ("additional_", item.pair("additional"))):
         for k, (label, prediction) in enumerate(pairs.T):
             suffix = f"_{k}" if pairs.shape[1] > 1 else ""
             columns |= {f"{prefix}target{suffix}": float(label), f"{prefix}prediction{suffix}": float(prediction)}

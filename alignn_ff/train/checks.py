@@ -1,20 +1,20 @@
-"""What must agree between config, model and records before the first step; said here, not by a shape error later."""
+"""What must agree between config, model and records before the first step, so that no shape error follows later."""
+
+import logging
 
 import numpy as np
 
 from alignn_ff.errors import ConfigError, DataError
-from alignn_ff.log import get_logger
 from alignn_ff.models import ModelConfig
 from alignn_ff.models.published_config import ArchitectureConfig
 from alignn_ff.nn import summation_refusal
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.loss.loss import loss_weights
-from alignn_ff.train.loss.parts import PARTS
+from alignn_ff.train.labels import LABELS, properties
 from alignn_ff.train.records.properties import Moments
-from alignn_ff.train.records.statistics import Survey
-from alignn_ff.train.records.targets import LabelWidths
+from alignn_ff.train.records.statistics import TrainingSetSummary
+from alignn_ff.train.records.targets import LabelShapes
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 
 def check_choices(config: TrainingConfig) -> None:
@@ -63,7 +63,7 @@ def mention_missing_forces(model: ModelConfig) -> None:
         )
 
 
-def mention_alike_neighbors(model: ModelConfig, found: Survey) -> None:
+def mention_alike_neighbors(model: ModelConfig, found: TrainingSetSummary) -> None:
     """Say it where all structures are of one element each, which the published families cannot tell apart."""
     mixed = (found.composition > 0).sum(axis=1) > 1
     averages = isinstance(model, ArchitectureConfig) and getattr(model, "conv_type", "alignn") == "alignn"
@@ -76,13 +76,13 @@ def mention_alike_neighbors(model: ModelConfig, found: Survey) -> None:
         )
 
 
-def check_labels(config: TrainingConfig, found: Survey, widths: LabelWidths) -> None:
+def check_labels(config: TrainingConfig, found: TrainingSetSummary, shapes: LabelShapes) -> None:
     """Labels that the loss asks for are there, as wide as the outputs, and make sense for the criterion.
 
     Args:
         config: of the run.
         found: on the training set.
-        widths: of the properties.
+        shapes: of the labels of all records.
 
     Raises:
         ConfigError, DataError: what is missing or does not fit.
@@ -92,31 +92,27 @@ def check_labels(config: TrainingConfig, found: Survey, widths: LabelWidths) -> 
         "forces": found.forces is not None,
         "stress": found.stress is not None,
     }
-    for part, weight in zip(PARTS, loss_weights(config.model), strict=True):
-        if weight > 0 and not there.get(part.name, part.name in found.properties):
+    for kind, label in LABELS.items():
+        weight = label.weight(config.model)
+        if weight > 0 and not there.get(kind, kind in found.properties):
             raise ConfigError(
-                f"model.{part.weight} is {weight}, but no training record has that label ({part.name}); "
+                f"model.{label.weight_field} is {weight}, but no training record has that label ({kind}); "
                 "give the label, or set the weight to 0"
             )
-    _check_widths(config.model, widths)
+    _check_widths(config.model, shapes)
     if config.model.kind == "property":
         _check_values(config, found.properties["target"])
 
 
-def _check_widths(model: ModelConfig, widths: LabelWidths) -> None:
+def _check_widths(model: ModelConfig, shapes: LabelShapes) -> None:
     classifies = getattr(model, "classification", False)
-    said = {
-        "target": ("output_features", 1 if classifies else getattr(model, "output_features", 0)),
-        "atomwise": ("atomwise_output_features", getattr(model, "atomwise_output_features", 0)),
-        "additional": ("additional_output_features", getattr(model, "additional_output_features", 0)),
-    }
-    if model.kind != "property":
-        said.pop("target")
-    for kind, (field, wanted) in said.items():
-        given = getattr(widths, kind)
+    for kind in properties():
+        label, (given,) = LABELS[kind], shapes[kind].row
+        wanted = label.width(model)
         if given and wanted and given != wanted:
             raise ConfigError(
-                f"the {kind} of a record has {given} numbers, but the model says {wanted}; set model.{field} to {given}"
+                f"the {kind} of a record has {given} numbers, but the model has {wanted} outputs; "
+                f"set model.{label.width_field} to {given}"
             )
     if classifies and getattr(model, "n_classes", 2) > 1 and getattr(model, "n_outputs", 2) < 2:
         raise ConfigError(

@@ -1,5 +1,6 @@
 """Which kernels a training runs on. Config and data alone decide, so that a resumed run takes the same again."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -7,12 +8,11 @@ from typing import Final, NamedTuple
 import torch
 
 from alignn_ff.errors import CompilerError
-from alignn_ff.log import get_logger
 from alignn_ff.native import Kernels, find_kernels, using
 from alignn_ff.nn import SummationName, summing
 from alignn_ff.train.config import TrainingConfig
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 FEWEST_STEPS: Final = 500
 """Below this, compiling (once a machine, some seconds) would take longer than it saves."""

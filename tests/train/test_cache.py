@@ -19,7 +19,7 @@ from alignn_ff.train.cache import Building, BuildStoppedError, Cache, identify, 
 from alignn_ff.train.cache import build as build_module
 from alignn_ff.train.cache import opening as opening_module
 from alignn_ff.train.cache import store as store_module
-from alignn_ff.train.cache.build import store_records, store_samples
+from alignn_ff.train.cache.building import store_records, store_samples
 from alignn_ff.train.cache.entries import layout, pack_record, pack_sample, unpack_record, unpack_sample
 from alignn_ff.train.cache.packing import DamagedEntryError, pack, unpack
 from alignn_ff.train.cache.store import Store

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.train import DataKeys, read_records, validate_config
-from alignn_ff.train.datasets import load_records, suit_outputs
+from alignn_ff.train.datasets import load_records, output_width
 from tests.support.labelled_data import copper_frames, molecule_frames, write_frames
 from tests.support.published_data import (
     force_field_entries,
@@ -102,10 +102,10 @@ def test_several_numbers_a_row_are_a_vector_and_set_the_outputs(tmp_path: Path) 
     records = loaded(folder)
     assert_allclose(records[1].target, [4, 5, 6])
     config = validate_config({"data": str(folder), "model": PROPERTY})
-    assert suit_outputs(config, records).model.output_features == 3
+    assert output_width(config, records) == 3
     two = validate_config({"data": str(folder), "model": {**PROPERTY, "output_features": 2}})
     with pytest.raises(ConfigError, match="has 3 numbers"):
-        suit_outputs(two, records)
+        output_width(two, records)
 
 
 @pytest.mark.config_field("target", "id_tag")

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from alignn_ff.potential import load_potential
 from alignn_ff.train import train, validate_config
-from alignn_ff.train.start.setup import mention_alike_elements
+from alignn_ff.train.preparation import mention_alike_elements
 from tests.support.labelled_data import copper_frames, write_frames
 from tests.support.training_runs import SMALL, Silent
 

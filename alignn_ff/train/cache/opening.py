@@ -3,6 +3,7 @@
 A cache is built in ``<folder>.building`` and renamed when it is whole, so that ``<folder>`` is never half-built.
 """
 
+import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -11,14 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignn_ff.errors import ConfigError, TrainingError
-from alignn_ff.log import get_logger
-from alignn_ff.train.cache.build import Build, store_records, store_samples
+from alignn_ff.train.cache.building import Build, store_records, store_samples
 from alignn_ff.train.cache.cache import Cache
 from alignn_ff.train.cache.identity import MANIFEST, Identity, Manifest, differences, read_manifest, write_manifest
 from alignn_ff.train.cache.store import DATA_FILE, LOCK_FILE, Store, file_checksum, is_truncated
 from alignn_ff.train.records.record import Record
 
-log = get_logger("train.cache")
+log = logging.getLogger(__name__)
 
 OWNER_FILE = "building.lock"
 OWN_FILES = frozenset({DATA_FILE, LOCK_FILE, MANIFEST, OWNER_FILE})

@@ -5,28 +5,20 @@ from typing import Final, NamedTuple
 
 from alignn_ff.errors import DataError
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.labels import LABELS
 
-TARGET_IF_UNSAID: Final = frozenset({"exfoliation_energy", "target"})
-"""Targets that nobody chose: the schema's default, and what published folder configs say whatever the key."""
-
-USUAL_TARGETS: Final = ("total_energy", "target")
-USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
-    "forces": ("forces",),
-    "stress": ("stresses", "stress"),
-    "atomwise": ("atomwise_target", "atomwise"),
-    "additional": ("additional_output", "additional"),
-}
-"""Kind of label → names that are tried, in this order, where the config gives none."""
+DEFAULT_TARGETS: Final = frozenset({"exfoliation_energy", "target"})
+"""Targets that nobody chose: the default of the schema, and the one in published folder configs whatever the key."""
 
 
 class DataKeys(NamedTuple):
     """Names of columns, JSON keys or frame properties; None: the usual ones.
 
     Attributes:
-        target: what is learned.
-        identifier: what a record is called.
+        target: property that is learned.
+        identifier: of a record.
         forces, stress, atomwise, additional: labels.
-        file_format: of structure files beside a table; None: told by their names.
+        file_format: of structure files beside a table; None: their names decide.
     """
 
     target: str = "exfoliation_energy"
@@ -61,7 +53,7 @@ def label_key(keys: DataKeys, kind: str, present: Iterable[str]) -> str | None:
     given: str | None = getattr(keys, kind)
     if given is not None and given not in known:
         raise DataError(f"no {given!r}, which {kind}_key names; there are {_listed(known)}")
-    usual = next((name for name in USUAL_NAMES[kind] if name in known), None)
+    usual = next((name for name in LABELS[kind].usual_names if name in known), None)
     return given if given is not None else usual
 
 
@@ -74,9 +66,9 @@ def target_key(keys: DataKeys, present: Iterable[str]) -> str | None:
     known = set(present)
     if keys.target in known:
         return keys.target
-    if keys.target not in TARGET_IF_UNSAID:
+    if keys.target not in DEFAULT_TARGETS:
         raise DataError(f"no {keys.target!r}, which is the target; there are {_listed(known)} (--target-key)")
-    return next((name for name in USUAL_TARGETS if name in known), None)
+    return next((name for name in LABELS["target"].usual_names if name in known), None)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,16 +1,16 @@
 """Published data sets by name, downloaded through jarvis-tools (an extra)."""
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 from alignn_ff.errors import ConfigError, DataError
-from alignn_ff.log import get_logger
 from alignn_ff.train.datasets.keys import DataKeys
 from alignn_ff.train.datasets.tables import records_of
 from alignn_ff.train.records.record import Record
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 JARVIS_NAMES: Final[dict[str, str]] = {"jdft_3d-8-18-2021": "dft_3d_2021", "hpov": "hopv", "edos_up": "edos_pdos"}
 """Names that jarvis-tools spells otherwise."""

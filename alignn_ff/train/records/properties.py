@@ -37,7 +37,7 @@ class RunningMoments:
         self._sum: Array = np.zeros(0)
         self._products: Array = np.zeros((0, 0))
 
-    def add(self, label: Array | None) -> None:
+    def add(self, label: Array | float | None) -> None:
         """Take in a label: (n,) of a structure, or (n_atoms, n) of its atoms."""
         if label is None:
             return

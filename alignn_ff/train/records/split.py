@@ -1,16 +1,16 @@
 """Which records train, validate and test."""
 
+import logging
 import random
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from alignn_ff.errors import DataError
-from alignn_ff.log import get_logger
 from alignn_ff.train.config import CrossValidation, TrainingConfig
 from alignn_ff.train.records.record import Record, reduced_formula
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 
 class Split(NamedTuple):

@@ -5,54 +5,23 @@ and its graphs stay; heads may change, elements may be added, and reference ener
 theory.
 """
 
+import logging
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import torch
 from ase.data import chemical_symbols
 from torch import Tensor
 
-from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header, TrainingDomain
 from alignn_ff.elements import covered_elements, feature_rows
-from alignn_ff.errors import ConfigError
-from alignn_ff.graph import GraphRecipe
-from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel, ModelStatistics, PropertyModel
-from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.records.statistics import Survey, given_references
+from alignn_ff.train.records.statistics import TrainingSetSummary, given_references
+from alignn_ff.train.start.model import Start
 
-log = get_logger("train")
-
-HEADS: Final = frozenset(
-    {
-        "output_features",
-        "link",
-        "classification",
-        "num_classes",
-        "zero_inflated",
-        "extra_features",
-        "atomwise_output_features",
-        "additional_output_features",
-        "graphwise_weight",
-        "gradwise_weight",
-        "stresswise_weight",
-        "atomwise_weight",
-        "additional_output_weight",
-        "calculate_gradient",
-        "energy_mult_natoms",
-        "grad_multiplier",
-        "add_reverse_forces",
-        "lg_on_fly",
-        "batch_stress",
-        "force_mult_natoms",
-        "stress_multiplier",
-        "remove_torque",
-    }
-)
-"""Fields of a model that fine-tuning may change: what is made of the atoms' states, and how it is learned."""
+log = logging.getLogger(__name__)
 
 MEASURED: Final = frozenset({"reference", "scale", "output_mean", "output_axes"})
 """Last names of buffers that come from the statistics of the header, not from the weights."""
@@ -60,82 +29,9 @@ MEASURED: Final = frozenset({"reference", "scale", "output_mean", "output_axes"}
 EMBEDDING: Final = "table.embedding.weight"
 """The parameter with a row an element."""
 
-OWN_IMAGES: Final = {"own_image_bonds_twice", "own_image_angles"}
-"""Fields of a recipe that no config says: those of the model's past stay."""
 
-
-class Start(NamedTuple):
-    """A model that a run starts from.
-
-    Attributes:
-        name: as given.
-        header: what its file says.
-        state: weights and buffers, on the CPU.
-    """
-
-    name: str
-    header: Header
-    state: dict[str, Tensor]
-
-
-def load_start(name_or_path: str) -> Start:
-    """Read the model that a run starts from.
-
-    Raises:
-        ModelNotFoundError, CheckpointError
-    """
-    loaded = checkpoint.load(zoo.model_file(name_or_path))
-    return Start(name_or_path, loaded.header, loaded.model.state_dict())
-
-
-def completed_by_start(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of a config, with the model and graph fields of its start, if it has one, where it says nothing.
-
-    Raises:
-        ModelNotFoundError, CheckpointError: the start cannot be read.
-    """
-    if not isinstance(content.get("start_from"), str):
-        return content
-    start = load_start(content["start_from"])
-    model, graph = (
-        start.header.model.model_dump(),
-        start.header.graph.model_dump(exclude={"back_tracking", *OWN_IMAGES}),
-    )
-    given = content.get("model") or {}
-    scheme = getattr(start.header.model, "scheme", None)
-    features = {} if scheme is None else {"atom_features": scheme}
-    if "classification_threshold" in content:
-        model.pop("classification", None)
-    merged = {**model, **given} if isinstance(given, dict) else given
-    return {**features, **graph, **content, "model": merged}
-
-
-def recipe_of(config: TrainingConfig, start: Start | None) -> GraphRecipe:
-    """The recipe of a run's graphs: that of its start, if it has one.
-
-    Raises:
-        ConfigError: the config asks for another network or other graphs than those of the start.
-    """
-    if start is None:
-        return config.recipe
-    old, new = start.header.model.model_dump(), config.model.model_dump()
-    asked = {f"model.{name}": (old.get(name), value) for name, value in new.items() if name not in HEADS}
-    was, now = (r.model_dump(exclude=OWN_IMAGES) for r in (start.header.graph, config.recipe))
-    asked |= {name: (was[name], now[name]) for name in was}
-    differing = [
-        f"  - {name}: {was!r} in {start.name}, {now!r} here" for name, (was, now) in asked.items() if was != now
-    ]
-    if differing:
-        raise ConfigError(
-            f"fine-tuning keeps the network and the graphs of {start.name}, but these differ:\n"
-            + "\n".join(differing)
-            + "\nleave them out, and they are taken from there; heads and loss weights may change"
-        )
-    return start.header.graph
-
-
-def known_elements(elements: Sequence[int], start: Start | None) -> tuple[int, ...]:
-    """Elements of the data, and those that the start knows."""
+def all_elements(elements: Sequence[int], start: Start | None) -> tuple[int, ...]:
+    """Elements of the data, and those of the start."""
     return tuple(sorted({*elements, *(start.header.elements if start else ())}))
 
 
@@ -157,7 +53,7 @@ def inherited_statistics(start: Start, elements: tuple[int, ...], measured: Mode
     )
 
 
-def with_given_references(header: Header, given: dict[str, float], found: Survey) -> ModelStatistics:
+def with_given_references(header: Header, given: dict[str, float], found: TrainingSetSummary) -> ModelStatistics:
     """Statistics with reference energies of isolated atoms for the elements of the data; other elements keep theirs.
 
     Raises:
