@@ -34,7 +34,7 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
     """
     if (folder / STATE_FILE).exists() and not (resume or overwrite):
         raise TrainingError(
-            f"{folder.resolve()} already holds a training run; --resume goes on with it, --overwrite starts anew, "
+            f"{folder.resolve()} already holds a training run; --resume continues it, --overwrite starts anew, "
             "another output_dir keeps it"
         )
     if overwrite and not resume:

@@ -81,7 +81,7 @@ def mention_other_kernels(before: str, now: TrainingKernels) -> None:
     """
     if before and before != now.name:
         log.warning(
-            "this run has used the kernels %r so far and goes on with %r: results will differ by rounding from those "
+            "this run has used the kernels %r so far and continues with %r: results will differ by rounding from those "
             "of a run in one piece, and the speed may change",
             before,
             now.name,

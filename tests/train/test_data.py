@@ -151,7 +151,7 @@ def test_missing_labels_are_masked_never_nan(tmp_path):
     gas = read_records(write_frames(tmp_path / "co.extxyz", molecule_frames(1)))
     batch = join([build_sample(record, GraphRecipe(cutoff=4.0)) for record in (*bulk, *gas)])
     assert batch.targets.known["stress"].tolist() == [True, False]
-    assert all(torch.isfinite(tensor).all() for tensor in batch.targets)
+    assert all(torch.isfinite(tensor).all() for tensor in batch.targets.values.values())
 
 
 def test_an_epoch_sees_every_sample_once_in_an_order_that_seed_and_epoch_decide():

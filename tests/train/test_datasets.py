@@ -251,7 +251,7 @@ def test_nan_labels_are_named_with_their_record(tmp_path: Path) -> None:
         ("additional", [[1.0], [1.0, 2.0]], "not numeric"),
         ("atoms", {"elements": ["Cu"]}, "lattice_mat"),
         ("atoms", None, "a jarvis structure is needed"),
-        ("atoms", {"elements": ["Xx"], "lattice_mat": np.eye(3).tolist(), "coords": [[0, 0, 0]]}, "no element"),
+        ("atoms", {"elements": ["Xx"], "lattice_mat": np.eye(3).tolist(), "coords": [[0, 0, 0]]}, "not an element"),
         ("extra_features", [[1.0]], r"expected \(4, k\)"),
     ],
 )
@@ -299,7 +299,7 @@ def test_classes_must_be_classes(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="classes are the numbers 0, 1"):
         loaded(folder, {**PROPERTY, "classification": True})
     vectors = write_property_folder(tmp_path / "v", [[0.0, 1.0]])
-    with pytest.raises(ConfigError, match="one number a structure"):
+    with pytest.raises(ConfigError, match="one number per structure"):
         loaded(vectors, classification_threshold=0.5)
 
 

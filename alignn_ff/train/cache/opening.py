@@ -126,7 +126,7 @@ def _keep_what_agrees(place: Path, identity: Identity) -> None:
     manifest = read_manifest(place)
     agrees = manifest is not None and manifest.identity == identity
     if agrees and (place / DATA_FILE).exists() and not is_truncated(place):
-        log.warning("a build of the graph cache %s was cut short; it goes on from there", place)
+        log.warning("a build of the graph cache %s was cut short; it continues from there", place)
         return
     if manifest is not None:
         log.warning("a half-built graph cache in %s is of other graphs, or damaged; it is built anew", place)

@@ -100,7 +100,7 @@ class Store:
 def _unwritable(folder: Path, error: lmdb.Error) -> StorageError:
     return StorageError(
         f"cannot write the graph cache {folder}: {error}; what was built before is kept. Free some space and run the "
-        "same command again: it goes on from there (or set use_lmdb to false)"
+        "same command again: it continues from there (or set use_lmdb to false)"
     )
 
 

@@ -9,26 +9,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from alignn_ff.models import FAMILIES
-from alignn_ff.train.config.cache import CacheFields
-from alignn_ff.train.config.data import DataFields
-from alignn_ff.train.config.finetuning import FineTuningFields
-from alignn_ff.train.config.graph import GraphFields
-from alignn_ff.train.config.loop import LoopFields
-from alignn_ff.train.config.outputs import OutputFields
-from alignn_ff.train.config.runtime import RuntimeFields
 from alignn_ff.train.config.schema import TrainingConfig
 from alignn_ff.train.config.sections import KeyOf
-from alignn_ff.train.config.splitting import CrossValidation, SplitFields
+from alignn_ff.train.config.splitting import CrossValidation
 
 TOP_LEVEL: Final[dict[str, type[BaseModel]]] = {
-    "Dataset and target": DataFields,
-    "Atoms → graph": GraphFields,
-    "Splitting": SplitFields,
-    "Training loop": LoopFields,
-    "Fine-tuning": FineTuningFields,
-    "Graph caching": CacheFields,
-    "Runtime and distributed": RuntimeFields,
-    "Logging and outputs": OutputFields,
+    str(section.__doc__).strip().removesuffix("."): section for section in reversed(TrainingConfig.__bases__)
 }
 """Title → section of the top level, in the order of the published reference."""
 
@@ -50,6 +36,9 @@ def markdown_reference() -> str:
 
 def field_reference(name: str) -> list[tuple[str, str, str, str]]:
     """(place, values, default, meaning) of every field of this name, such as "cutoff" or "model.exponent"."""
+    if name == "model":
+        families = " · ".join(f"`{family}`" for family in FAMILIES)
+        return [("Model", f"section; its name is one of {families}", "alignn_smooth", _meaning(TrainingConfig, name))]
     prefix, _, bare = name.rpartition(".")
     places = {**TOP_LEVEL, **NESTED} if not prefix else {k: v for k, v in NESTED.items() if prefix in k}
     return [

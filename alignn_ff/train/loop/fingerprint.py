@@ -83,7 +83,7 @@ def _completed(saved: dict[str, str], current: dict[str, str]) -> dict[str, str]
 
 def _completed_model(saved: str, current: str) -> str:
     was: dict[str, Any] = json.loads(saved)
+    now: dict[str, Any] = json.loads(current)
     fields = FAMILIES[was["name"]].config.model_fields
-    full = {**{name: field.get_default() for name, field in fields.items()}, **was}
-    order = [*json.loads(current)]
-    return json.dumps({name: full[name] for name in sorted(full, key=lambda n: order.index(n) if n in order else -1)})
+    full = {name: was.get(name, fields[name].get_default()) for name in now if name in fields}
+    return json.dumps(full | {name: value for name, value in was.items() if name not in full})
