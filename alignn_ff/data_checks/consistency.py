@@ -61,7 +61,7 @@ class Consistency(NamedTuple):
         explained_at_best: the same with the factors and the offset below.
         explained_by_forces, explained_by_stresses: part of what is left without them that they explain, at best.
         typical_distance: median distance of the pairs: strain, plus displacement in Å.
-        force_factor: what the forces must be multiplied by; None: cannot be told.
+        force_factor: what the forces must be multiplied by; None: not determined.
         stress_factor: the same for stresses.
         stress_offset_GPa: what the diagonal of the stress labels has too much.
         stiffness_eV_per_A2: average resistance of displaced atoms.

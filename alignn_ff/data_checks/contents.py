@@ -1,4 +1,4 @@
-"""What is in a data set: elements, sizes, labels with their ranges, shortest distances."""
+"""Contents of a data set: elements, sizes, labels with their ranges, shortest distances."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Contents(NamedTuple):
     Attributes:
         n_structures, n_atoms: how many.
         elements: symbol → structures that contain it.
-        sizes: atoms of a structure.
+        sizes: atoms per structure.
         periodicity: "bulk", "slab", "wire", "molecule" → structures.
         formulas: number of different reduced formulas.
         groups: ``config_type`` → structures.

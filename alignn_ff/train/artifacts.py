@@ -27,7 +27,7 @@ CURRENT_MODEL = "current_model.pt"
 
 
 def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuse to start on top of another run, unless told to resume or overwrite it.
+    """Refuse to start on top of another run, unless it is resumed or overwritten.
 
     Raises:
         TrainingError: the folder holds a run.
@@ -48,7 +48,7 @@ def identifiers(records: Sequence[Record], split: Split) -> dict[str, object]:
 
 
 def loader_description(config: TrainingConfig, data: RunData) -> dict[str, object]:
-    """What makes the batches of a run: ids, order, and the digest of the cache that vouches for the graphs."""
+    """What decides the batches of a run: ids, order, and the digest of the cache."""
     return {
         **identifiers(data.records, data.split),
         "batch_size": config.batch_size,
@@ -67,7 +67,7 @@ def save_model(path: Path, header: Header, trainer: Trainer) -> None:
 
 
 def write_histories(folder: Path, trainer: Trainer) -> None:
-    """One row an epoch: all of it, and what belongs to training and to validation by themselves."""
+    """One row per epoch: all columns, and those of training and validation in files of their own."""
     rows = trainer.progress.history
     write_json(folder / "history.json", {"rows": rows})
     for split in ("train", "val"):
@@ -80,7 +80,7 @@ def write_histories(folder: Path, trainer: Trainer) -> None:
 
 
 def prediction_row(item: Comparison) -> dict[str, object]:
-    """Labels beside predictions of a structure, with units in the names."""
+    """Labels beside predictions of one structure, with units in the names."""
     return {
         "id": item.identifier,
         "config_type": item.group,
@@ -91,7 +91,7 @@ def prediction_row(item: Comparison) -> dict[str, object]:
 
 
 def write_predictions(folder: Path, comparisons: Mapping[str, Sequence[Comparison]]) -> None:
-    """All predictions as JSON, and those of structures as CSV, a file a split, named as published."""
+    """All predictions as JSON, and those of structures as CSV, one file per split, named as published."""
     with atomic_write(folder / "predictions.json") as temporary, temporary.open("w", encoding="utf-8") as file:
         file.writelines(_json_lines(comparisons))
     for split, items in comparisons.items():
@@ -100,7 +100,7 @@ def write_predictions(folder: Path, comparisons: Mapping[str, Sequence[Compariso
 
 
 def _json_lines(comparisons: Mapping[str, Sequence[Comparison]]) -> Iterator[str]:
-    """A JSON object, split → rows, a line a structure, made line by line."""
+    """A JSON object, split → rows, one line per structure, made line by line."""
     yield "{"
     for place, (split, items) in enumerate(comparisons.items()):
         yield f"{',' if place else ''}\n{json.dumps(split)}: ["
@@ -111,7 +111,7 @@ def _json_lines(comparisons: Mapping[str, Sequence[Comparison]]) -> Iterator[str
 
 
 def _csv(comparisons: Sequence[Comparison]) -> str:
-    """Columns id, target, prediction (energy per atom of a force field), then further outputs; a row a structure."""
+    """Columns id, target, prediction (energy per atom of a force field), then further outputs; a row per structure."""
     text = io.StringIO()
     rows = [{"id": item.identifier, **_graph_level(item)} for item in comparisons]
     columns = dict.fromkeys(name for row in rows for name in row)

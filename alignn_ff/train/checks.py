@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def check_choices(config: TrainingConfig) -> None:
-    """Choices of the loop that this model cannot follow.
+    """Refuse choices of the loop that do not fit the model.
 
     Raises:
         ConfigError: what to change.
@@ -32,7 +32,7 @@ def check_choices(config: TrainingConfig) -> None:
     if config.use_amp and model.kind == "energy":
         raise ConfigError(
             "use_amp is true, but a force field is differentiated for its forces, and training on them differentiates "
-            "twice: bf16 has 8 significant bits, and little but noise would be left. Set it to false; property models "
+            "twice: bf16 has 8 significant bits, so the result would be mostly noise. Set it to false; property models "
             "can take it"
         )
     if config.criterion == "poisson" and is_property and not likelihood and link != "log":
@@ -53,7 +53,7 @@ def check_choices(config: TrainingConfig) -> None:
 
 
 def mention_missing_forces(model: ModelConfig) -> None:
-    """Say it where a config asks for forces that its other fields rule out."""
+    """Warn where a config asks for forces that its other fields rule out."""
     wanted = getattr(model, "calculate_gradient", False) and getattr(model, "gradwise_weight", 0) > 0
     if model.kind == "property" and wanted:
         log.warning(
@@ -64,7 +64,7 @@ def mention_missing_forces(model: ModelConfig) -> None:
 
 
 def mention_alike_neighbors(model: ModelConfig, found: TrainingSetSummary) -> None:
-    """Say it where all structures are of one element each, which the published families cannot tell apart."""
+    """Warn where all structures are of one element each, where the published families give constant energies."""
     mixed = (found.composition > 0).sum(axis=1) > 1
     averages = isinstance(model, ArchitectureConfig) and getattr(model, "conv_type", "alignn") == "alignn"
     if averages and not mixed.any():
@@ -124,7 +124,7 @@ def _check_values(config: TrainingConfig, targets: Moments) -> None:
     n_classes = max(getattr(config.model, "n_outputs", 2), 2)
     if getattr(config.model, "classification", False) and not 0 <= targets.highest <= n_classes - 1:
         raise DataError(
-            f"the model tells {n_classes} classes, numbered 0 to {n_classes - 1}, but a target is {targets.highest:g}; "
+            f"the model has {n_classes} classes, numbered 0 to {n_classes - 1}, but a target is {targets.highest:g}; "
             "set model.num_classes (family alignn), or make two classes by classification_threshold"
         )
     if config.criterion == "poisson" and targets.lowest < 0:

@@ -70,7 +70,7 @@ class Evaluator:
         self._potential = predictor.potential
 
     def compare(self, records: Iterable[Record]) -> list[Comparison]:
-        """Labels beside predictions, in the order of the records, of which few are held at a time."""
+        """Labels beside predictions, in the order of the records, of which few are in memory at a time."""
         left, comparisons = iter(records), list[Comparison]()
         while some := list(islice(left, RECORDS_AT_ONCE)):
             comparisons += self._compare(some)

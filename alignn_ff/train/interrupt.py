@@ -14,8 +14,8 @@ class TrainingInterruptedError(TrainingError):
 
     Args:
         number: of the signal.
-        where: where the run stood, and what is kept.
-        advice: how to go on.
+        where: how far the run was, and what is kept.
+        advice: how to continue.
     """
 
     def __init__(self, number: int, where: str, advice: str) -> None:

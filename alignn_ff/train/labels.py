@@ -182,7 +182,7 @@ LABELS: Final[dict[str, Label]] = {
         usual_names=("additional_output", "additional"),
     ),
 }
-"""Kind of label → its row, in the order in which sums and counts of the loss stand."""
+"""Kind of label → its row, in the order of the sums and counts of the loss."""
 
 
 def properties() -> list[str]:

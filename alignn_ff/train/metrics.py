@@ -53,11 +53,11 @@ def compare(model: Potential | Predictor, records: Sequence[Record], *, batch_si
     if isinstance(model, Potential):
         predictions = model.predict(structures, batch_size=batch_size)
         return [
-            _compared(record, ModelOutputs(said.energy, said.forces, said.stress))
-            for record, said in zip(records, predictions, strict=True)
+            _compared(record, ModelOutputs(predicted.energy, predicted.forces, predicted.stress))
+            for record, predicted in zip(records, predictions, strict=True)
         ]
     outputs = model.predict(structures, batch_size=batch_size)
-    return [_compare_properties(record, said) for record, said in zip(records, outputs, strict=True)]
+    return [_compare_properties(record, predicted) for record, predicted in zip(records, outputs, strict=True)]
 
 
 def summarise(comparisons: Sequence[Comparison]) -> dict[str, dict[str, float]]:
@@ -107,12 +107,12 @@ def _area_under_roc(labels: Array, scores: Array) -> float:
     return float(below.mean() / (2 * len(negative)))
 
 
-def _compare_properties(record: Record, said: Outputs) -> Comparison:
-    values = said.values if said.predicted_class is None else np.array([float(said.predicted_class)])
+def _compare_properties(record: Record, predicted: Outputs) -> Comparison:
+    values = predicted.values if predicted.predicted_class is None else np.array([float(predicted.predicted_class)])
     outputs = ModelOutputs(
-        reported=_tensor(values), atomwise=_tensor(said.atomwise), additional=_tensor(said.additional)
+        reported=_tensor(values), atomwise=_tensor(predicted.atomwise), additional=_tensor(predicted.additional)
     )
-    probabilities = NOTHING[0] if said.probabilities is None else said.probabilities
+    probabilities = NOTHING[0] if predicted.probabilities is None else predicted.probabilities
     return _compared(record, outputs)._replace(probabilities=probabilities)
 
 

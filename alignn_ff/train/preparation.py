@@ -1,4 +1,4 @@
-"""From data to a trainer: what is measured on the training set, the model to begin with, what it begins from."""
+"""From data to a trainer: constants measured on the training set, and the model before the first step."""
 
 import datetime as dt
 import logging
@@ -60,7 +60,7 @@ class PreparedRun(NamedTuple):
         trainer: with model and samples.
         header: of the model files.
         ranks: processes.
-        replay: records of the past, on the new level of theory.
+        replay: records that the start model was trained on, on the new level of theory.
     """
 
     trainer: Trainer
@@ -85,7 +85,7 @@ def prepare_run(resolved: ResolvedConfig, data: RunData, device: torch.device, r
     past = _past_records(config)
     measured = ranks.from_first("statistics", Measured, lambda: _measure(resolved, data, past, device))
     header = measured.header
-    model = _first_model(config, header, start, say=ranks.rank == 0).to(device)
+    model = _first_model(config, header, start, log_new=ranks.rank == 0).to(device)
     if config.freeze:
         log.info("%d numbers are frozen", freeze(model, config.freeze))
     synchronise_norms(model, ranks)
@@ -185,7 +185,7 @@ def _after_start(
         return header
     if isinstance(config.reference_energies, dict):
         return header.model_copy(update={"statistics": with_given_references(header, config.reference_energies, found)})
-    model = _first_model(config, header, start, say=False).to(device).eval()
+    model = _first_model(config, header, start, log_new=False).to(device).eval()
     predicted = np.array([energy for sample in training for energy in _energies(model, sample, device)])
     shift = fit_per_element(found.composition, found.energies - predicted)
     references = (np.asarray(statistics.reference_energies) + shift).tolist()
@@ -202,7 +202,7 @@ def _energies(model: EnergyModel | PropertyModel, sample: Sample, device: torch.
 
 
 def _first_model(
-    config: TrainingConfig, header: Header, start: Start | None, *, say: bool
+    config: TrainingConfig, header: Header, start: Start | None, *, log_new: bool
 ) -> EnergyModel | PropertyModel:
     """The model before the first step: seeded random weights, those of the start in their place."""
     with torch.random.fork_rng(devices=[]):
@@ -210,7 +210,7 @@ def _first_model(
         model = build_model(header.model, header.graph, header.elements, header.statistics)
     cast_network(model, DTYPES[config.dtype])
     if start is not None:
-        adopt_weights(model, start, say=say)
+        adopt_weights(model, start, log_new=log_new)
     return model
 
 
@@ -222,12 +222,12 @@ def _past_records(config: TrainingConfig) -> list[Record]:
 
 
 def mention_alike_elements(config: TrainingConfig, elements: tuple[int, ...]) -> None:
-    """Log which elements of the data the model cannot tell apart."""
+    """Warn of elements of the data that have the same features."""
     if isinstance(config.model, AlignnSmoothConfig):
         return
     for group in alike(config.model.scheme, elements):
         log.warning(
-            "atom_features %r cannot tell %s apart: the model gives them the same energy and forces",
+            "atom_features %r are the same for %s: the model gives these elements the same energy and forces",
             config.model.scheme,
             " and ".join(group),
         )

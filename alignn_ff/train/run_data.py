@@ -50,7 +50,7 @@ class RunData(NamedTuple):
 
 
 class CacheReport(Message):
-    """What the first process tells the others of the graph cache; attributes as in :class:`RunData`."""
+    """What the first process sends to the others about the graph cache; attributes as in :class:`RunData`."""
 
     data_digest: str
     cache_digest: str
@@ -62,7 +62,7 @@ Notify = Callable[[int, int], None]
 
 
 def cache_folder(config: TrainingConfig) -> Path:
-    """Where the graph cache of a run lies."""
+    """Folder of the graph cache of a run."""
     return Path(config.output_dir) / f"{config.filename}_graphs"
 
 

@@ -1,4 +1,4 @@
-"""Graphs that are built once: an LMDB file that only vouches for what its digest says."""
+"""Graphs that are built once, in an LMDB file that is used only where its digest agrees."""
 
 from alignn_ff.train.cache.building import BuildStoppedError
 from alignn_ff.train.cache.cache import Cache

@@ -13,10 +13,10 @@ from alignn_ff.train.records.record import Record
 
 
 class Cache:
-    """Records and samples that lie on the disk.
+    """Records and samples on disk.
 
     Attributes:
-        folder: where it lies.
+        folder: of the cache.
         records: all of them, as a sequence that reads one when it is asked for.
     """
 
@@ -30,7 +30,7 @@ class Cache:
         return StoredSamples(self._store, indices)
 
     def close(self) -> None:
-        """Let go of the files; nothing can be read any more."""
+        """Close the files; nothing can be read any more."""
         self._store.close()
 
 

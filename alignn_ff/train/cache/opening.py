@@ -1,4 +1,4 @@
-"""Reuse a cache, go on building it, or build it anew: whatever its digest allows, and always told.
+"""Reuse a cache, continue its build, or build it anew, as its digest allows; each is logged.
 
 A cache is built in ``<folder>.building`` and renamed when it is whole, so that ``<folder>`` is never half-built.
 """
@@ -30,14 +30,14 @@ class Building(NamedTuple):
     Attributes:
         build: makes the sample of a record; picklable.
         n_processes: that build at once.
-        stop: whether to stop, asked often.
-        notify: told how many samples there are, of how many.
+        stop: whether to stop, called often.
+        notify: called with the number of samples so far and their total number.
     """
 
     build: Build
     n_processes: int = 0
     stop: Callable[[], bool] = lambda: False
-    notify: Callable[[int, int], None] = lambda done, total: None  # noqa: ARG005 - told to nobody
+    notify: Callable[[int, int], None] = lambda done, total: None  # noqa: ARG005 - nothing to do
 
 
 def open_cache(
@@ -46,14 +46,14 @@ def open_cache(
     """The cache of some records.
 
     Args:
-        folder: where it lies, or will lie.
-        identity: what it must be of.
-        records: to build it from; not touched where the cache agrees.
+        folder: of the cache, which may not exist yet.
+        identity: that it must have.
+        records: to build it from; not read where the cache agrees.
         building: how.
         insist: an existing cache must agree; otherwise one that does not is built anew.
 
     Raises:
-        ConfigError: the folder is no cache of this package, or ``insist`` and the cache does not agree.
+        ConfigError: the folder is not a cache of this package, or ``insist`` and the cache does not agree.
         BuildStoppedError, DataError, StorageError, TrainingError: it could not be built.
     """
     problem = what_is_wrong(folder, identity)
@@ -72,7 +72,7 @@ def open_cache(
 
 
 def what_is_wrong(folder: Path, identity: Identity) -> str | None:
-    """Why a cache cannot be used, in words; None if it can.
+    """Why a cache cannot be used, as a sentence; None if it can.
 
     Raises:
         ConfigError: the folder holds something else than a cache of this package.
@@ -122,7 +122,7 @@ def _build(folder: Path, identity: Identity, records: Iterable[Record], building
 
 
 def _keep_what_agrees(place: Path, identity: Identity) -> None:
-    """Go on with a half-built cache of the same identity; empty the place otherwise."""
+    """Keep a half-built cache of the same identity; empty the place otherwise."""
     manifest = read_manifest(place)
     agrees = manifest is not None and manifest.identity == identity
     if agrees and (place / DATA_FILE).exists() and not is_truncated(place):
@@ -154,7 +154,7 @@ def _only_builder(place: Path) -> Iterator[None]:
     """Keep two runs from building in one place.
 
     Raises:
-        TrainingError: another run is at it.
+        TrainingError: another run is building.
     """
     with (place / OWNER_FILE).open("w") as file:
         if sys.platform != "win32":
@@ -166,6 +166,6 @@ def _only_builder(place: Path) -> Iterator[None]:
                 raise TrainingError(
                     f"another run is building the graph cache {place}; wait for it, or set filename to another prefix"
                 ) from None
-            except OSError as error:  # some network file systems know no locks
+            except OSError as error:  # some network file systems have no locks
                 log.info("no lock on %s: %s", place, error)
         yield

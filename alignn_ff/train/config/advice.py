@@ -1,6 +1,6 @@
-"""What a config asks for that a user may not expect: said once, before anything is trained.
+"""Effects of a config that a user may not expect: logged once, before anything is trained.
 
-Rules are data: whether one applies, and the sentence. Contradictions are errors of the schema instead.
+Each rule is a condition and a sentence. Contradictions are errors of the schema instead.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,11 +12,11 @@ from alignn_ff.train.config.schema import TrainingConfig
 
 
 class Rule(NamedTuple):
-    """One thing worth saying.
+    """One effect.
 
     Attributes:
-        applies: whether a config asks for it.
-        sentence: what is said, with fields of the config and of ``model`` filled in.
+        applies: whether a config has this effect.
+        sentence: the warning, with fields of the config and of ``model`` filled in.
     """
 
     applies: Callable[[TrainingConfig], bool]
@@ -28,7 +28,7 @@ def _forces_are_switched_off(config: TrainingConfig) -> bool:
     return isinstance(model, AtomwiseConfig) and model.calculate_gradient and model.gradwise_weight == 0
 
 
-def _energies_alone(config: TrainingConfig) -> bool:
+def _only_energies(config: TrainingConfig) -> bool:
     return isinstance(config.model, AlignnSmoothConfig) and config.model.gradwise_weight == 0
 
 
@@ -48,7 +48,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "model.gradwise_weight is 0: forces are off, as if model.calculate_gradient were false",
     ),
     Rule(
-        _energies_alone,
+        _only_energies,
         "model.gradwise_weight is 0: forces are not trained, but follow from the energy",
     ),
     Rule(
@@ -57,8 +57,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         lambda config: config.model.kind == "energy" and _set_to_false(config, "lg_on_fly"),
-        "model.lg_on_fly is false: training forces leave out how bond angles change, and are no slope of the energy; "
-        "leave it true for force fields",
+        "model.lg_on_fly is false: training forces leave out the change of bond angles, and are not the slope of the "
+        "energy; leave it true for force fields",
     ),
     Rule(
         lambda config: _set_to_false(config, "batch_stress") and getattr(config.model, "stresswise_weight", 0) > 0,
@@ -108,7 +108,7 @@ def advice(config: TrainingConfig) -> tuple[str, ...]:
 
 
 def unused_advice(config: TrainingConfig) -> tuple[str, ...]:
-    """Fields of the model that are set and that its family does not use; a run says this when it builds the model."""
+    """Fields of the model that are set and that its family does not use; a run logs this when it builds the model."""
     model = config.model
     if not isinstance(model, ArchitectureConfig):
         return ()
@@ -121,7 +121,7 @@ def unused_advice(config: TrainingConfig) -> tuple[str, ...]:
 
 
 def bond_advice(config: TrainingConfig, shortest: Mapping[str, float]) -> tuple[str, ...]:
-    """What the shortest bonds of the training data mean for the short-range penalty.
+    """Warning where the short-range penalty acts on bonds of the training data.
 
     Args:
         config: of the run.

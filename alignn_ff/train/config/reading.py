@@ -22,7 +22,7 @@ def read_content(path: Path, changes: Mapping[str, object] | None = None) -> dic
         changes: fields that take the place of those in the file; "model.name" is a field of the section ``model``.
 
     Raises:
-        ConfigError: the file is missing, empty, or no JSON object.
+        ConfigError: the file is missing, empty, or not a JSON object.
     """
     if not path.is_file():
         raise ConfigError(f"no such config file: {path}")

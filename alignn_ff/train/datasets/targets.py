@@ -23,7 +23,7 @@ def prepare_targets(records: Sequence[Record], config: TrainingConfig) -> list[R
     property model whose data hold only energies learns the energy per atom.
 
     Raises:
-        DataError: records lack what is learned, or their targets are no classes; they are named.
+        DataError: records lack what is learned, or their targets are not classes; they are named.
         ConfigError: a threshold for vectors.
     """
     if config.model.kind == "energy":

@@ -2,8 +2,8 @@
 
 Energies are compared per atom (eV/atom), forces in eV/Å, stress in GPa, properties in the unit of the data. Sums and
 counts stay apart until the end: a step over several batches, or over several processes, adds up the counts first
-(labels alone decide them), divides each batch's sums by them, and then its gradients add up to those of one large
-batch, exactly. Nothing here waits for the device.
+(they follow from the labels only), divides each batch's sums by them, and then its gradients add up to those of one
+large batch, exactly. Nothing here waits for the device.
 """
 
 from collections.abc import Mapping, Sequence

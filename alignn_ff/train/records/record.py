@@ -1,4 +1,4 @@
-"""Labelled structures, whatever file they come from.
+"""Labelled structures, from files of any format.
 
 Labels are eV (total energy of the structure), eV/Å and eV/Å³ with ASE's sign (tension positive).
 """
@@ -58,7 +58,7 @@ def reduced_formula(record: Record) -> str:
 
 
 def records_digest(records: Iterable[Record]) -> str:
-    """SHA-256 over structures and labels, so that a resumed run can tell that its data are the same."""
+    """SHA-256 over structures and labels, which a resumed run compares."""
     digest = RecordsDigest()
     for record in records:
         digest.add(record)
@@ -72,7 +72,7 @@ class RecordsDigest:
         self._digest = hashlib.sha256()
 
     def add(self, record: Record) -> None:
-        """Take in a record."""
+        """Add a record."""
         for array in _arrays(record):
             self._digest.update(np.ascontiguousarray(array).tobytes())
 

@@ -123,7 +123,7 @@ def measure_statistics(found: TrainingSetSummary, *, reference_energies: str | d
 def fit_references(found: TrainingSetSummary) -> Array:
     """Energy of each element by least squares of minimum norm, eV.
 
-    Minimum norm, since a set of one composition does not tell its elements apart.
+    Minimum norm, since energies of one composition do not determine those of its elements.
     """
     return fit_per_element(found.composition, found.energies)
 

@@ -62,7 +62,7 @@ class RunningWidths:
         self._first: dict[str, tuple[int, str]] = {}
 
     def add(self, record: Record) -> None:
-        """Take in a record.
+        """Add a record.
 
         Raises:
             DataError: it has another width than those before.

@@ -1,4 +1,4 @@
-"""Fine-tuning: a run that starts from a model's weights, and ends in one that knows more.
+"""Fine-tuning: weights, reference energies and elements of a run that starts from a model.
 
 In: a loaded model, the config and elements of the new run. Out: the header and the weights to begin with. The network
 and its graphs stay; heads may change, elements may be added, and reference energies are fitted to the new level of
@@ -27,7 +27,7 @@ MEASURED: Final = frozenset({"reference", "scale", "output_mean", "output_axes"}
 """Last names of buffers that come from the statistics of the header, not from the weights."""
 
 EMBEDDING: Final = "table.embedding.weight"
-"""The parameter with a row an element."""
+"""The parameter with one row per element."""
 
 
 def all_elements(elements: Sequence[int], start: Start | None) -> tuple[int, ...]:
@@ -67,15 +67,15 @@ def with_given_references(header: Header, given: dict[str, float], found: Traini
 
 
 @torch.no_grad()
-def adopt_weights(model: EnergyModel | PropertyModel, start: Start, *, say: bool = False) -> None:
-    """Overwrite the random weights of a model by those of its start, where that has them.
+def adopt_weights(model: EnergyModel | PropertyModel, start: Start, *, log_new: bool = False) -> None:
+    """Overwrite the random weights of a model by those of its start, where the start has them.
 
     A new element begins as the known one that is most like it; heads of another shape keep their random weights.
 
     Args:
         model: of the new run.
         start: what it starts from.
-        say: log what is new.
+        log_new: log which weights and elements are new.
     """
     fresh = []
     for name, tensor in model.state_dict().items():
@@ -83,12 +83,12 @@ def adopt_weights(model: EnergyModel | PropertyModel, start: Start, *, say: bool
             continue
         old = start.state.get(name)
         if old is not None and name == EMBEDDING:
-            old = _rows_of_elements(old, model.elements, start.header.elements, say=say)
+            old = _rows_of_elements(old, model.elements, start.header.elements, log_new=log_new)
         if old is not None and old.shape == tensor.shape:
             tensor.copy_(old)
         else:
             fresh.append(name)
-    if fresh and say:
+    if fresh and log_new:
         log.info("not in %s, so learned anew: %s", start.name, ", ".join(fresh))
 
 
@@ -109,7 +109,7 @@ def nearest_element(new: int, known: Sequence[int]) -> int:
 
 
 def merged_domain(old: TrainingDomain, new: TrainingDomain) -> TrainingDomain:
-    """What either training set covered."""
+    """What the two training sets covered together."""
     shortest = dict(old.shortest_distance_A)
     for pair, distance in new.shortest_distance_A.items():
         shortest[pair] = min(distance, shortest.get(pair, distance))
@@ -127,7 +127,7 @@ def merged_domain(old: TrainingDomain, new: TrainingDomain) -> TrainingDomain:
 def rebased(records: Sequence[Record], old: Header, new: Header) -> list[Record]:
     """Records of the old level of theory, with the difference of the reference energies added to their energies.
 
-    So both levels agree on what the network has to say.
+    So both levels agree on the energy that the network has to predict.
     """
     before = dict(zip(old.elements, old.statistics.reference_energies, strict=True))
     after = dict(zip(new.elements, new.statistics.reference_energies, strict=True))
@@ -140,10 +140,10 @@ def rebased(records: Sequence[Record], old: Header, new: Header) -> list[Record]
     ]
 
 
-def _rows_of_elements(old: Tensor, elements: tuple[int, ...], known: tuple[int, ...], *, say: bool) -> Tensor:
+def _rows_of_elements(old: Tensor, elements: tuple[int, ...], known: tuple[int, ...], *, log_new: bool) -> Tensor:
     row_of = {z: row for row, z in enumerate(known)}
     models = {z: nearest_element(z, known) for z in elements if z not in row_of}
-    if models and say:
+    if models and log_new:
         begun = ", ".join(f"{chemical_symbols[new]} as {chemical_symbols[like]}" for new, like in models.items())
         log.info("new elements begin as the known one most like them: %s", begun)
     return old[[row_of[models.get(z, z)] for z in elements]]

@@ -36,10 +36,10 @@ HEADS: Final = frozenset(
         "remove_torque",
     }
 )
-"""Fields of a model that fine-tuning may change: what is made of the atoms' states, and how it is learned."""
+"""Fields of a model that fine-tuning may change: its outputs, and how they are learned."""
 
 OWN_IMAGES: Final = {"own_image_bonds_twice", "own_image_angles"}
-"""Fields of a recipe that no config says: those of the model's past stay."""
+"""Fields of a recipe that no config has: those of the start model stay."""
 
 
 class Start(NamedTuple):
