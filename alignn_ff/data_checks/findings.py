@@ -28,7 +28,7 @@ class DataSet(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something that a user should look at.
+    """A result of a check that a user should examine.
 
     Attributes:
         kind: topic, such as "outlier" or "units of forces".

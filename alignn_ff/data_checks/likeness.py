@@ -1,4 +1,4 @@
-"""Which structures are the same, whatever origin, orientation, numbering or supercell they are written in.
+"""Which structures are the same up to origin, orientation, numbering and supercell.
 
 Structures of one composition with nearly equal fingerprints are compared by all their distances.
 """

@@ -24,7 +24,7 @@ LARGEST_STRAIN: Final = 0.12
 LARGEST_DISPLACEMENT_A: Final = 0.4
 SMALLEST_STRAIN: Final = 1e-4
 PARTNERS: Final = 6
-"""Nearest partners of each structure that are looked at."""
+"""Nearest partners of each structure that are compared."""
 
 
 class Pair(NamedTuple):

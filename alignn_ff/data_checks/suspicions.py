@@ -114,7 +114,7 @@ def unlikely_energies(data: DataSet) -> list[Finding]:
 
 
 def _per_atom(records: Sequence[Record], name: str) -> list[Finding]:
-    """Total energies that are the same whatever the number of atoms."""
+    """Total energies that are the same for any number of atoms."""
     by_formula: dict[tuple[int, ...], list[tuple[int, float]]] = {}
     for record in records:
         numbers, counts = np.unique(record.atoms.numbers, return_counts=True)
@@ -170,4 +170,4 @@ QUANTITIES: Final[tuple[tuple[str, str, Callable[[Sequence[Record]], list[tuple[
     ("the pressure", "GPa", _pressures),
     ("the target", "", _targets),
 )
-"""What outliers are looked for in: title, unit, identifier and value of each record."""
+"""Quantities in which outliers are searched: title, unit, identifier and value of each record."""

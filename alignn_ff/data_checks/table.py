@@ -1,4 +1,4 @@
-"""What is looked for in data sets: one row per suspicion."""
+"""Suspicions about data sets, one row each."""
 
 from collections.abc import Callable, Sequence
 from typing import Final

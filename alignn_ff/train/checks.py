@@ -49,11 +49,11 @@ def check_choices(config: TrainingConfig) -> None:
         log.warning(
             "standard_scalar_and_pca changes nothing here: a force field has reference energies and a scale of its own"
         )
-    mention_missing_forces(model)
+    warn_of_missing_forces(model)
 
 
-def mention_missing_forces(model: ModelConfig) -> None:
-    """Warn where a config asks for forces that its other fields rule out."""
+def warn_of_missing_forces(model: ModelConfig) -> None:
+    """Warn where a config has a weight of forces that its other fields switch off."""
     wanted = getattr(model, "calculate_gradient", False) and getattr(model, "gradwise_weight", 0) > 0
     if model.kind == "property" and wanted:
         log.warning(
@@ -63,7 +63,7 @@ def mention_missing_forces(model: ModelConfig) -> None:
         )
 
 
-def mention_alike_neighbors(model: ModelConfig, found: TrainingSetSummary) -> None:
+def warn_of_equal_neighbours(model: ModelConfig, found: TrainingSetSummary) -> None:
     """Warn where all structures are of one element each, where the published families give constant energies."""
     mixed = (found.composition > 0).sum(axis=1) > 1
     averages = isinstance(model, ArchitectureConfig) and getattr(model, "conv_type", "alignn") == "alignn"
@@ -77,7 +77,7 @@ def mention_alike_neighbors(model: ModelConfig, found: TrainingSetSummary) -> No
 
 
 def check_labels(config: TrainingConfig, found: TrainingSetSummary, shapes: LabelShapes) -> None:
-    """Labels that the loss asks for are there, as wide as the outputs, and make sense for the criterion.
+    """Refuse labels that are missing, not as wide as the outputs, or do not fit the criterion.
 
     Args:
         config: of the run.
@@ -85,7 +85,7 @@ def check_labels(config: TrainingConfig, found: TrainingSetSummary, shapes: Labe
         shapes: of the labels of all records.
 
     Raises:
-        ConfigError, DataError: what is missing or does not fit.
+        ConfigError, DataError: a label is missing or does not fit.
     """
     there = {
         "energy": bool(np.isfinite(found.energies).any()),

@@ -66,13 +66,13 @@ def running_on(kernels: TrainingKernels) -> Iterator[None]:
     """Steps inside run on these kernels.
 
     Raises:
-        ConfigError: torch-scatter is asked for, and not installed.
+        ConfigError: torch-scatter is chosen, and not installed.
     """
     with using(kernels.compiled), summing(kernels.summation):
         yield
 
 
-def mention_other_kernels(before: str, now: TrainingKernels) -> None:
+def warn_of_other_kernels(before: str, now: TrainingKernels) -> None:
     """Warn that a resumed run continues on other kernels, as on a machine without a compiler.
 
     Args:

@@ -54,7 +54,7 @@ def evaluate(
         system, graph: one structure or several.
         derivatives: also forces and stress, if the model is a force field.
         training: keep everything differentiable; forces and stress as the published training defines them, where
-            the model's config asks for that.
+            the model's config chooses that.
     """
     if isinstance(model, EnergyModel):
         published = training and bool(unphysical_switches(getattr(model, "architecture", None)))

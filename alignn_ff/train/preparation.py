@@ -14,7 +14,7 @@ from alignn_ff.checkpoint import Header, Provenance
 from alignn_ff.elements import alike
 from alignn_ff.models import AlignnSmoothConfig, EnergyModel, PropertyModel, build_model
 from alignn_ff.potential import DTYPES, cast_network
-from alignn_ff.train.checks import check_labels, mention_alike_neighbors
+from alignn_ff.train.checks import check_labels, warn_of_equal_neighbours
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import bond_advice
 from alignn_ff.train.datasets import load_records
@@ -121,10 +121,10 @@ class Measured(Message):
 def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], device: torch.device) -> Measured:
     config, start = resolved.config, resolved.start
     elements = all_elements(elements_of(chain(data.records, past)), start)
-    mention_alike_elements(config, elements_of(data.records))
+    warn_of_equal_elements(config, elements_of(data.records))
     found = summarise_training_set(zip(data.chosen(data.split.train), data.training, strict=True), elements)
     check_labels(config, found, data.shapes)
-    mention_alike_neighbors(config.model, found)
+    warn_of_equal_neighbours(config.model, found)
     statistics = measure_statistics(
         found, reference_energies=config.reference_energies if start is None else "least_squares"
     )
@@ -221,7 +221,7 @@ def _past_records(config: TrainingConfig) -> list[Record]:
     return load_records(changed(config, data=config.replay_data, dataset="user_data"))
 
 
-def mention_alike_elements(config: TrainingConfig, elements: tuple[int, ...]) -> None:
+def warn_of_equal_elements(config: TrainingConfig, elements: tuple[int, ...]) -> None:
     """Warn of elements of the data that have the same features."""
     if isinstance(config.model, AlignnSmoothConfig):
         return

@@ -90,7 +90,7 @@ def with_outputs_of(resolved: ResolvedConfig, record: Record) -> ResolvedConfig:
     """The same with as many outputs as the target of a record has numbers, where the config leaves that out.
 
     Raises:
-        ConfigError: the config asks for another number.
+        ConfigError: the config has another number.
     """
     config = resolved.config
     width = output_width(config, [record])

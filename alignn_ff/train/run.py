@@ -42,7 +42,7 @@ from alignn_ff.train.distributed.process_group import joined_ranks
 from alignn_ff.train.distributed.ranks import LostRankError
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
-from alignn_ff.train.kernels import TrainingKernels, mention_other_kernels, running_on, training_kernels
+from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernels, warn_of_other_kernels
 from alignn_ff.train.loop.fingerprint import check_fingerprint, fingerprint_of
 from alignn_ff.train.loop.observers import NoObserver, Observers, TensorBoardLog
 from alignn_ff.train.loop.state import STATE_FILE, load_state, save_state
@@ -156,7 +156,7 @@ def _train(config: TrainingConfig, run: PreparedRun, data: RunData, *, observer:
     if resume:
         state = load_state(folder)
         check_fingerprint(state.fingerprint, fingerprint)
-        mention_other_kernels(state.kernels, kernels)
+        warn_of_other_kernels(state.kernels, kernels)
         run.trainer.restore(state)
 
     def save(trainer: Trainer, is_best: bool) -> None:

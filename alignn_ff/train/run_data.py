@@ -1,6 +1,6 @@
 """The data of a run: records, split and samples, in memory or in the graph cache.
 
-In: labelled records. Out: :class:`RunData`, whose samples are read when they are asked for.
+In: labelled records. Out: :class:`RunData`, whose samples are read on access.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ class RunData(NamedTuple):
     """The data of a run.
 
     Attributes:
-        records: all of them; from the cache, one is read when it is asked for.
+        records: all of them; from the cache, each is read on access.
         split: which train, validate and test.
         training, validation: their samples, in the order of the split.
         data_digest: SHA-256 of structures and labels.
@@ -75,7 +75,7 @@ def prepared_data(
     Args:
         config: of the run.
         recipe: of its graphs.
-        read: gives the records, which are gone through twice, or once where the cache agrees; with a cache, only
+        read: gives the records, which are iterated twice, or once where the cache agrees; with a cache, only
             the first rank calls it.
         ranks: processes of the run.
         notify: called while graphs are built.

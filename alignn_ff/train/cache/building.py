@@ -38,7 +38,7 @@ CHUNKS_AHEAD: Final = 3
 
 
 class BuildStoppedError(AlignnError):
-    """A build was asked to stop; what it has built is kept."""
+    """A build was stopped; the graphs built so far are kept."""
 
 
 def store_records(store: Store, records: Iterable[Record]) -> None:

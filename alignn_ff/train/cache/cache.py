@@ -1,4 +1,4 @@
-"""A finished cache, open for reading: records and samples by index, decoded when they are asked for."""
+"""A finished cache, open for reading: records and samples by index, decoded on access."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ class Cache:
 
     Attributes:
         folder: of the cache.
-        records: all of them, as a sequence that reads one when it is asked for.
+        records: all of them, as a sequence that reads each on access.
     """
 
     def __init__(self, folder: Path) -> None:

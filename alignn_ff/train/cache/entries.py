@@ -1,7 +1,7 @@
 """What the cache holds of a record: the record itself and its sample, each as one entry of plain arrays.
 
 Both follow from the fields of their containers, so a new field of ``Record``, ``AtomicGraph`` or ``Targets``
-comes along by itself; caches of other fields are rebuilt, since :func:`layout` is part of what identifies them.
+needs no change here; caches of other fields are rebuilt, since :func:`layout` is part of their identity.
 """
 
 import hashlib
@@ -134,6 +134,6 @@ def _parts(kind: type[tuple[Any, ...]]) -> dict[str, Part]:
 
 
 def _plain(info: dict[str, Any]) -> dict[str, Any]:
-    """Words and numbers of ``atoms.info``; what JSON cannot hold stays behind."""
+    """Words and numbers of ``atoms.info``; values that JSON cannot hold are left out."""
     plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in info.items()}
     return {key: value for key, value in plain.items() if isinstance(value, str | int | float | bool)}

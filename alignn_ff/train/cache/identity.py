@@ -39,7 +39,7 @@ class Identity(NamedTuple):
 
 
 def identify(records: Iterable[Record], recipe: GraphRecipe, *, family: str, atom_features: str) -> Identity:
-    """Identity of the cache of some records, which are gone through once."""
+    """Identity of the cache of some records, which are read once."""
     digest, n_records = hashlib.sha256(), 0
     for record in records:
         digest.update(pack_record(record))

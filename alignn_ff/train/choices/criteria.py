@@ -83,4 +83,4 @@ CRITERIA: Final[dict[str, Criterion]] = {
     "poisson": Criterion(mse, of_target=poisson),
     "zig": Criterion(mse, of_target=zero_inflated),
 }
-"""Name in the config → what it costs; classes take ``class_likelihood`` whatever the name."""
+"""Name in the config → criterion; classes take ``class_likelihood`` with any of them."""

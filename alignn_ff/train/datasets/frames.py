@@ -107,7 +107,7 @@ def _rows_of_atoms(info: Mapping[str, Any]) -> dict[str, Any]:
 def _target(info: Mapping[str, Any], keys: DataKeys) -> Array | None:
     """The property that the frame holds, other than the energy of its calculator."""
     if keys.target == "energy" or not (
-        keys.target in info or info.keys() & LABELS["target"].usual_names or _was_asked_for(keys)
+        keys.target in info or info.keys() & LABELS["target"].usual_names or _is_chosen(keys)
     ):
         return None
     name = target_key(keys, info)
@@ -115,21 +115,21 @@ def _target(info: Mapping[str, Any], keys: DataKeys) -> Array | None:
 
 
 def _energy(atoms: Atoms, keys: DataKeys) -> float | None:
-    """Total energy: the target that was asked for, or the energy of the calculator, or any target of one number."""
+    """Total energy: the target that the keys name, or the energy of the calculator, or any target of one number."""
     target = _target(atoms.info, keys)
     from_target = None if target is None or target.size != 1 else float(target[0])
     energy = _result(atoms, "energy")
-    if energy is None or (from_target is not None and _was_asked_for(keys)):
+    if energy is None or (from_target is not None and _is_chosen(keys)):
         return from_target
     return scalar("energy", energy)
 
 
-def _was_asked_for(keys: DataKeys) -> bool:
+def _is_chosen(keys: DataKeys) -> bool:
     return keys.target not in {*DEFAULT_TARGETS, *LABELS["target"].usual_names, "energy"}
 
 
 def _label(atoms: Atoms, keys: DataKeys, kind: str, holder: Mapping[str, Any]) -> Any:
-    """The label under the name that was asked for, or what the calculator holds."""
+    """The label under the name that the keys give, or the result of the calculator."""
     given: str | None = getattr(keys, kind)
     if given is None or given == kind:
         return _result(atoms, kind)

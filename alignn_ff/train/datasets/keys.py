@@ -8,7 +8,7 @@ from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.labels import LABELS
 
 DEFAULT_TARGETS: Final = frozenset({"exfoliation_energy", "target"})
-"""Targets that nobody chose: the default of the schema, and the one in published folder configs whatever the key."""
+"""Targets that are not a choice of the user: the default of the schema, and the one in published folder configs whatever the key."""
 
 
 class DataKeys(NamedTuple):
@@ -44,10 +44,10 @@ def keys_of(config: TrainingConfig) -> DataKeys:
 
 
 def label_key(keys: DataKeys, kind: str, present: Iterable[str]) -> str | None:
-    """The name of a kind of label among those present; None where there is none and none was asked for.
+    """The name of a kind of label among those present; None where there is none and the keys give none.
 
     Raises:
-        DataError: the name that was asked for is not there.
+        DataError: the name that the keys give does not exist.
     """
     known = set(present)
     given: str | None = getattr(keys, kind)
@@ -58,10 +58,10 @@ def label_key(keys: DataKeys, kind: str, present: Iterable[str]) -> str | None:
 
 
 def target_key(keys: DataKeys, present: Iterable[str]) -> str | None:
-    """The name of the target among those present; None where nothing was asked for and no usual one is there.
+    """The name of the target among those present; None where the keys give none and no usual one exists.
 
     Raises:
-        DataError: the target that was asked for is not there.
+        DataError: the target that the keys give does not exist.
     """
     known = set(present)
     if keys.target in known:

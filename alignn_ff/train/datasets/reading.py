@@ -34,7 +34,7 @@ def records_source(config: TrainingConfig) -> Iterable[Record]:
     """As :func:`load_records`, but force fields read formats that allow it one by one, anew for each pass.
 
     Raises:
-        ConfigError, DataError: as :func:`load_records`; of frames, when they are gone through.
+        ConfigError, DataError: as :func:`load_records`; of formats that are read one by one, while they are iterated.
     """
     path = None if config.data is None or config.dataset != "user_data" else Path(config.data)
     iterate = format_of(path).iterate if path is not None and path.is_file() else None

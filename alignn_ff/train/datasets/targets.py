@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def prepare_targets(records: Sequence[Record], config: TrainingConfig) -> list[Record]:
-    """Records with the target (property models) or the energy (force fields) that the config asks for.
+    """Records with the target (property models) or the energy (force fields) that the config needs.
 
     ``target_multiplication_factor`` acts first, then ``classification_threshold``: above it is class 1, else 0. A
     property model whose data hold only energies learns the energy per atom.
@@ -52,7 +52,7 @@ def output_width(config: TrainingConfig, records: Sequence[Record]) -> int | Non
     """The number of outputs that the targets need; None where the config has it already, or needs none.
 
     Raises:
-        ConfigError: it asks for another number.
+        ConfigError: it has another number.
     """
     widths = {record.target.size for record in records if record.target is not None}
     given = getattr(config.model, "output_features", None)
@@ -70,7 +70,7 @@ def output_width(config: TrainingConfig, records: Sequence[Record]) -> int | Non
 
 
 def _with_targets(records: Sequence[Record], config: TrainingConfig) -> list[Record]:
-    """Each record with a target; where nobody named one, the energy per atom."""
+    """Each record with a target; where the config names none, the energy per atom."""
     lacking = [record for record in records if record.target is None]
     by_default = config.target in {*DEFAULT_TARGETS, *LABELS["target"].usual_names, "energy"}
     if lacking and by_default and all(record.energy is not None for record in lacking):

@@ -115,8 +115,8 @@ def joined_ranks(device: str, *, distributed: bool) -> Iterator[tuple[Ranks, str
     """The processes of this run, and the device of this one.
 
     Args:
-        device: "auto", "cpu", "cuda", … as the user asked.
-        distributed: whether the config asks for several processes.
+        device: "auto", "cpu", "cuda", … as the user gave it.
+        distributed: whether the config needs several processes.
 
     Raises:
         ConfigError: it does, but torchrun did not start this process; or there are fewer GPUs than processes.

@@ -1,6 +1,6 @@
 """The processes of one run, which see different data and take the same steps.
 
-Every rank holds the whole model. A step's batch is shared out over the ranks; means go over the labels of all of
+Every rank holds the whole model. A step's batch is shared out over the ranks; means are over the labels of all of
 them, so that the summed gradients are those of one process with the whole batch.
 """
 

@@ -100,12 +100,12 @@ def in_unit(label: Label, values: Tensor, n_atoms: Tensor) -> Tensor:
 
 
 def matrix(values: Tensor) -> Tensor:
-    """(n_rows, numbers per row), also where there are no rows."""
+    """(n_rows, numbers per row), also for no rows."""
     return values[:, None] if values.ndim == 1 else values.flatten(1)
 
 
 OF_OUTPUTS: Final[dict[str, Elements]] = {"classification": class_likelihood, "zero_inflated": zero_inflated}
-"""Field of a model whose outputs have a likelihood of their own, whatever the criterion is called."""
+"""Field of a model whose outputs have a likelihood of their own, for any criterion."""
 
 
 def build_measure(config: TrainingConfig, scales: LabelScales, spreads: Mapping[str, float]) -> Measure:

@@ -85,16 +85,16 @@ def recipe_of(config: TrainingConfig, start: Start | None) -> GraphRecipe:
     """The recipe of a run's graphs: that of its start, if it has one.
 
     Raises:
-        ConfigError: the config asks for another network or other graphs than those of the start.
+        ConfigError: network or graphs of the config differ from those of the start.
     """
     if start is None:
         return config.recipe
     old, new = start.header.model.model_dump(), config.model.model_dump()
-    asked = {f"model.{name}": (old.get(name), value) for name, value in new.items() if name not in HEADS}
+    fields = {f"model.{name}": (old.get(name), value) for name, value in new.items() if name not in HEADS}
     was, now = (r.model_dump(exclude=OWN_IMAGES) for r in (start.header.graph, config.recipe))
-    asked |= {name: (was[name], now[name]) for name in was}
+    fields |= {name: (was[name], now[name]) for name in was}
     differing = [
-        f"  - {name}: {was!r} in {start.name}, {now!r} here" for name, (was, now) in asked.items() if was != now
+        f"  - {name}: {was!r} in {start.name}, {now!r} here" for name, (was, now) in fields.items() if was != now
     ]
     if differing:
         raise ConfigError(
