@@ -1,7 +1,7 @@
 """Every kind of label, one row each: its prediction, its weight, its units, its names in files and figures.
 
-Loss, validation, metrics, predictions, statistics, figures and readers of data iterate over this table. The labels of the
-first six rows are fields of ``Record``. A row added to ``LABELS`` is read under its usual names, kept in
+Loss, validation, metrics, predictions, statistics, figures and readers of data iterate over this table. The labels of
+the first six rows are fields of ``Record``. A row added to ``LABELS`` is read under its usual names, kept in
 ``Record.further``, and learned, validated and reported like the others.
 """
 

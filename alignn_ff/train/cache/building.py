@@ -119,8 +119,8 @@ def _built(store: Store, chunks: Sequence[Sequence[int]], build: Build, n_proces
     except BrokenProcessPool as error:
         raise TrainingError(
             f"a process that builds the graph cache {store.folder} has died, perhaps because memory was short; the "
-            "graphs built so far are kept. Run the same command again to continue, with a smaller num_workers if memory "
-            "is short"
+            "graphs built so far are kept. Run the same command again to continue, with a smaller num_workers if "
+            "memory is short"
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -8,7 +8,7 @@ from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.labels import LABELS
 
 DEFAULT_TARGETS: Final = frozenset({"exfoliation_energy", "target"})
-"""Targets that are not a choice of the user: the default of the schema, and the one in published folder configs whatever the key."""
+"""Targets that are not a choice of the user: the default of the schema, and that of published folder configs."""
 
 
 class DataKeys(NamedTuple):
