@@ -77,7 +77,7 @@ def test_a_bad_change_is_refused(tmp_path: Path, command_line: CommandLine, word
     [
         ({"model": {**ATOMWISE, "gradwise_weight": 0}}, "gradwise_weight is 0: forces are off"),
         ({"model": {"gradwise_weight": 0}}, "forces are not trained"),
-        ({"model": {**ATOMWISE, "lg_on_fly": False}}, "no slope of the energy"),
+        ({"model": {**ATOMWISE, "lg_on_fly": False}}, "not the slope of the energy"),
         ({"model": {**ATOMWISE, "batch_stress": False, "stresswise_weight": 0.1}}, "batch of 64 structures"),
         ({"model": {**ATOMWISE, "link": "log", "stresswise_weight": 0.1}}, "no forces, so no stress"),
         ({"model": {**ATOMWISE, "atomwise_weight": 0.1}}, "atomwise_output_features is 0"),
