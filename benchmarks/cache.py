@@ -28,14 +28,14 @@ from alignn_ff.graph.line_graph import line_pairs
 from alignn_ff.graph.neighbors import NeighborPairs
 from alignn_ff.plots import save_figure
 from alignn_ff.plots.style import house_style
-from alignn_ff.train import Record, validate_config
+from alignn_ff.train import Record, resolve, validate_config
 from alignn_ff.train.cache.entries import pack_sample, unpack_sample
 from alignn_ff.train.cache.packing import pack, unpack
-from alignn_ff.train.data import prepared_data
-from alignn_ff.train.distributed.ranks import Alone
+from alignn_ff.train.distributed.ranks import SingleProcess
 from alignn_ff.train.loop.loader import Loader
+from alignn_ff.train.preparation import prepare_run
 from alignn_ff.train.records.batches import build_sample, epoch_order
-from alignn_ff.train.start.setup import prepare_run
+from alignn_ff.train.run_data import prepared_data
 
 CONFIG = {
     "cutoff": 4.0,
@@ -120,11 +120,11 @@ def measure(n_structures: int, *, in_memory: bool, workers: int) -> dict[str, ob
     with tempfile.TemporaryDirectory() as folder:
         config = validate_config({**CONFIG, "output_dir": folder, "use_lmdb": not in_memory, "num_workers": workers})
         records = Synthetic(n_structures)
-        with prepared_data(config, config.recipe, lambda: records, Alone(), nothing) as data:
+        with prepared_data(config, config.recipe, lambda: records, SingleProcess(), nothing) as data:
             row |= {"build_s": watch.lap(), "MiB_build": memory.take()}
             if data.cache is not None:
                 row["cache_MB"] = round((data.cache.folder / "data.mdb").stat().st_size / 1e6, 1)
-            run = prepare_run(config, data, None, torch.device("cpu"), Alone())
+            run = prepare_run(resolve(config), data, torch.device("cpu"), SingleProcess())
             row |= {"survey_s": watch.lap(), "MiB_survey": memory.take()}
             order = epoch_order(len(data.training), config.batch_size, seed=1, epoch=0)
             for threads in (0, 2):

@@ -14,6 +14,7 @@ import numpy as np
 
 from alignn_ff.plots import parity_figures, save_figure
 from alignn_ff.train import Comparison, summarise
+from alignn_ff.train.labels import LABELS
 
 COLUMNS = ("energy_MAE_meV_per_atom", "force_MAE_eV_per_A", "stress_MAE_GPa")
 
@@ -49,9 +50,7 @@ def held_out(folder: Path) -> list[Comparison]:
             identifier=row["id"],
             group=row["config_type"],
             n_atoms=row["n_atoms"],
-            energy=side_by_side(row["energy_eV_per_atom"]),
-            forces=side_by_side(row["forces_eV_per_A"]),
-            stress=side_by_side(row["stress_GPa"]),
+            pairs={kind: side_by_side(row[LABELS[kind].title]) for kind in ("energy", "forces", "stress")},
         )
         for row in rows
     ]

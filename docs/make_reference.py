@@ -1,4 +1,4 @@
-"""Write what follows from the schema and its tests: ``python docs/make_reference.py``.
+"""Write the pages that follow from the schema and its tests: ``python docs/make_reference.py``.
 
 config.md (every field), config.schema.json (for editors), config-tests.md (field → test that shows its effect).
 """
@@ -19,28 +19,28 @@ CONFIG_HEAD = """# Training config
 Made from the schema by `python docs/make_reference.py`; `alignn-ff config reference` prints the same. A config is one
 JSON object, closed: an unknown field is an error that names the nearest known one. Names, defaults and units are those
 of the published reference; fields marked (ours) are additions, (published code) those that the published package takes
-but does not list. What a field does is shown by a test: [config-tests.md](config-tests.md).
+but does not list. A test shows the effect of each field: [config-tests.md](config-tests.md).
 
 ```bash
-alignn-ff config validate config.json     # all problems at once, and what one may not expect
+alignn-ff config validate config.json     # all problems at once, and effects that may be unexpected
 alignn-ff config show config.json         # with all defaults filled in
 alignn-ff config reference cutoff         # one field
 alignn-ff config schema > schema.json     # JSON Schema for an editor; the same as config.schema.json
 alignn-ff train config.json --set epochs=10 --set model.hidden_features=32
 ```
 
-Said before the first epoch, or refused:
+Warned of before the first epoch, or refused:
 
 | what | how |
 |---|---|
-| `model.atom_input_features` unlike `atom_features` | refused; left out, it follows |
-| `gradwise_weight` 0 | said: forces are off |
+| `model.atom_input_features` unlike `atom_features` | refused; where it is left out, it follows |
+| `gradwise_weight` 0 | warning: forces are off |
 | `three_body_cutoff` above `cutoff` | refused |
 | ratios above 1, more records asked for than there are | refused, with how many there are |
-| `lg_on_fly` false for a force field, `batch_stress` false | said, with what it means |
-| `use_penalty` on data with bonds below `penalty_threshold` | said: the shortest bond and its elements |
-| a weight on labels that are not there | refused |
-| fields that a family accepts and does not use | said |
+| `lg_on_fly` false for a force field, `batch_stress` false | warning, with the effect |
+| `use_penalty` on data with bonds below `penalty_threshold` | warning: the shortest bond and its elements |
+| a weight on labels that no record has | refused |
+| fields that a family accepts and does not use | warning |
 
 """
 
@@ -53,7 +53,7 @@ the field changes what is asserted. `tests/train/test_config_fields.py` fails wh
 
 
 def pages() -> dict[Path, str]:
-    """Path → content of everything that is made."""
+    """Path → content of every page."""
     return {
         DOCS / "config.md": CONFIG_HEAD + markdown_reference(),
         DOCS / "config.schema.json": json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n",

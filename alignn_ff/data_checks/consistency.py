@@ -1,4 +1,4 @@
-"""What pairs of close structures say of units, signs and offsets of forces and stresses."""
+"""Units, signs and offsets of forces and stresses, fitted over pairs of close structures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -6,19 +6,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alignn_ff.data_checks.findings import Finding
 from alignn_ff.data_checks.strain import Pair
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
 Array = NDArray[np.float64]
 
 FEWEST_PAIRS: Final = 5
-BELIEVED: Final = 0.9
-"""Part of the spread of energy differences that must be explained before anything is said."""
-
-NEAR: Final = 0.15
-"""Relative distance from 1 of a factor that is taken for 1."""
-
 CLEARER: Final = 0.5
 """A known mix-up is believed if it leaves less than this part of what the labels leave as they are …"""
 EXPLAINS: Final = 0.25
@@ -26,18 +19,8 @@ EXPLAINS: Final = 0.25
 WORSE: Final = 4.0
 """… or if the labels as they are leave this many times what is left without them."""
 
-SMALLEST_OFFSET_GPA: Final = 0.3
-HARMLESS: Final = 0.99
-"""An offset is said only where the stresses as they are explain less than this."""
-
 CLOSEST: Final = 1e-3
 """Pairs that are closer are the same structure."""
-
-CLOSE: Final = 0.05
-"""Strain, plus displacement in Å, up to which energies are taken for quadratic."""
-
-SOFTEST, STIFFEST = 0.02, 250.0
-"""eV/Å²: average stiffness of a displaced atom beyond which a unit is doubted (solid argon 0.1, diamond 40)."""
 
 FORCE_FACTORS: Final[dict[float, str]] = {
     -1.0: "the forces have the wrong sign: they are gradients",
@@ -78,7 +61,7 @@ class Consistency(NamedTuple):
         explained_at_best: the same with the factors and the offset below.
         explained_by_forces, explained_by_stresses: part of what is left without them that they explain, at best.
         typical_distance: median distance of the pairs: strain, plus displacement in Å.
-        force_factor: what the forces must be multiplied by; None: cannot be told.
+        force_factor: what the forces must be multiplied by; None: not determined.
         stress_factor: the same for stresses.
         stress_offset_GPa: what the diagonal of the stress labels has too much.
         stiffness_eV_per_A2: average resistance of displaced atoms.
@@ -138,7 +121,7 @@ def consistency_of(pairs: Sequence[Pair]) -> Consistency:
 
 
 def _mix_up(energy: Array, column: Array, others: Sequence[Array], table: Mapping[float, str]) -> str | None:
-    """What a table says of the factor that explains the energies much better than 1 does."""
+    """The entry of a table whose factor explains the energies much better than 1 does."""
 
     def left(factor: float) -> float:
         return _fit(energy - factor * column, others)[1]
@@ -160,69 +143,3 @@ def _fit(energy: Array, columns: Sequence[Array]) -> tuple[Array, float]:
 
 def _part(left: float, of: float) -> float:
     return left / of if of > 0 else 1.0
-
-
-def doubts(found: Consistency, name: str) -> list[Finding]:
-    """What a fit says against the labels."""
-    findings = []
-    findings += _force_doubts(found, name)
-    findings += _stress_doubts(found, name)
-    findings += _noise(found, name)
-    stiffness = found.stiffness_eV_per_A2
-    if stiffness is not None and not SOFTEST <= abs(stiffness) <= STIFFEST:
-        what = "kcal/mol/Å or kJ/mol/Å" if stiffness > 0 and stiffness > STIFFEST else "Ha/Bohr or Ry/Bohr"
-        sentence = (
-            f"{name}: displaced atoms are pulled back with {stiffness:.3g} eV/Å² on average, which is unusual "
-            f"({SOFTEST} to {STIFFEST:g}); forces in {what}?"
-        )
-        findings.append(Finding("units of forces", sentence))
-    return findings
-
-
-def _force_doubts(found: Consistency, name: str) -> list[Finding]:
-    believed = (found.explained_by_forces or 0.0) >= BELIEVED
-    if found.force_mix_up is None and (not believed or _is_one(found.force_factor)):
-        return []
-    why = found.force_mix_up or "no known mix-up of units has this factor"
-    sentence = (
-        f"{name}: energies change by {found.force_factor:.4g} times the work of the forces ({found.n_pairs} pairs); "
-        f"{why}"
-    )
-    return [Finding("units of forces", sentence)]
-
-
-def _stress_doubts(found: Consistency, name: str) -> list[Finding]:
-    factor, offset = found.stress_factor, found.stress_offset_GPa
-    if factor is None or offset is None or found.explained is None:
-        return []
-    believed = (found.explained_by_stresses or 0.0) >= BELIEVED
-    if found.stress_mix_up is not None or (believed and not _is_one(factor)):
-        why = found.stress_mix_up or "no known mix-up of units has this factor"
-        sentence = f"{name}: −dE/dstrain is {factor:.4g} times the stress ({found.n_strained} strained pairs); {why}"
-        return [Finding("units of stress", sentence)]
-    if believed and abs(offset) >= SMALLEST_OFFSET_GPA and found.explained < HARMLESS:
-        sentence = (
-            f"{name}: the diagonal of the stress is {offset:+.2f} GPa off dE/dstrain ({found.n_strained} strained "
-            f"pairs; with that offset {100 * (found.explained_at_best or 0):.1f} % of the energy differences are "
-            f"explained, without {100 * found.explained:.1f} %); give stresses a low weight, or correct them"
-        )
-        return [Finding("offset of stress", sentence)]
-    return []
-
-
-def _noise(found: Consistency, name: str) -> list[Finding]:
-    """Structures so close that the trapezoid rule is right, and labels that do not follow it."""
-    best, distance = found.explained_by_stresses, found.typical_distance
-    if best is None or distance is None or found.n_strained < 4 * FEWEST_PAIRS:
-        return []
-    if best >= BELIEVED or distance > CLOSE:
-        return []
-    sentence = (
-        f"{name}: forces and stresses explain {100 * best:.0f} % of how energies of {found.n_strained} close strained "
-        "pairs differ, whatever the unit: noise in stresses or energies"
-    )
-    return [Finding("noise", sentence)]
-
-
-def _is_one(factor: float | None) -> bool:
-    return factor is None or abs(factor - 1.0) <= NEAR

@@ -1,4 +1,4 @@
-"""What is in a data set: elements, sizes, labels with their ranges, shortest distances."""
+"""Contents of a data set: elements, sizes, labels with their ranges, shortest distances."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from alignn_ff.data_checks.environments import Environment
+from alignn_ff.train.labels import LABELS
 from alignn_ff.train.records.record import Record, reduced_formula
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
@@ -31,7 +32,7 @@ class Contents(NamedTuple):
     Attributes:
         n_structures, n_atoms: how many.
         elements: symbol → structures that contain it.
-        sizes: atoms of a structure.
+        sizes: atoms per structure.
         periodicity: "bulk", "slab", "wire", "molecule" → structures.
         formulas: number of different reduced formulas.
         groups: ``config_type`` → structures.
@@ -59,7 +60,6 @@ def contents_of(records: Sequence[Record], environments: Sequence[Environment]) 
     """Count and measure everything."""
     sizes = np.array([len(record.atoms) for record in records], dtype=np.float64)
     present = [sorted({chemical_symbols[z] for z in record.atoms.numbers}) for record in records]
-    kinds = ("energy", "forces", "stress", "target", "atomwise", "additional")
     return Contents(
         n_structures=len(records),
         n_atoms=int(sizes.sum()),
@@ -68,7 +68,7 @@ def contents_of(records: Sequence[Record], environments: Sequence[Environment]) 
         periodicity=dict(Counter(PERIODICITY[int(record.atoms.pbc.sum())] for record in records)),
         formulas=len({reduced_formula(record) for record in records}),
         groups=dict(Counter(record.group for record in records if record.group)),
-        labels={kind: n for kind in kinds if (n := sum(getattr(record, kind) is not None for record in records))},
+        labels={kind: n for kind in LABELS if (n := sum(record.label(kind) is not None for record in records))},
         ranges=_ranges(records),
         shortest_distance_A=shortest_of_all(environments),
     )

@@ -16,13 +16,13 @@ from alignn_ff.train.records.record import Record
 Array = NDArray[np.float64]
 
 REACH_A: Final = 4.5
-"""Å; how far one looks. Pairs of elements that never come closer have no shortest distance."""
+"""Å; radius of the search. Pairs of elements that never come closer have no shortest distance."""
 WIDTH_A: Final = 0.1
 GRID: Final = np.arange(0.5, REACH_A, WIDTH_A)
 
 
 class Environment(NamedTuple):
-    """What one structure looks like from its atoms.
+    """Distances around the atoms of one structure.
 
     Attributes:
         shortest: pair of elements → shortest distance, Å.
@@ -40,7 +40,7 @@ def environment_of(record: Record) -> Environment:
 
 
 def sorted_distances(record: Record) -> Array:
-    """All distances up to the reach, Å, ascending within each pair of elements, which a large number tells apart."""
+    """All distances up to the reach, Å, ascending within each pair of elements, which differ by a large number."""
     pairs = _pairs(record)
     return np.sort(_pair_codes(record, pairs) * 10.0 + pairs.distance)
 

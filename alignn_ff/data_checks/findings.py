@@ -1,36 +1,42 @@
-"""What a survey of data finds: a sentence, and the records that it is about."""
+"""A data set as it is checked, and what a check finds: a sentence, and the records that it is about."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Kind = Literal[
-    "duplicates",
-    "contradiction",
-    "leak",
-    "outlier",
-    "short bond",
-    "net force",
-    "units of energy",
-    "units of forces",
-    "units of stress",
-    "offset of stress",
-    "noise",
-]
+from alignn_ff.data_checks.consistency import Consistency
+from alignn_ff.data_checks.environments import Environment
+from alignn_ff.train.records.record import Record
 
 NAMED = 5
 """Records that a sentence names."""
 
 
-class Finding(NamedTuple):
-    """Something that a user should look at.
+class DataSet(NamedTuple):
+    """One data set with what has been measured of it.
 
     Attributes:
-        kind: what it is about.
-        sentence: what was found, with numbers and units, and what it may mean.
-        records: identifiers, "set/identifier" where there are several sets; all that are concerned.
+        name: of the set.
+        records: all.
+        environments: of each record.
+        consistency: of energies, forces and stresses.
     """
 
-    kind: Kind
+    name: str
+    records: Sequence[Record]
+    environments: Sequence[Environment]
+    consistency: Consistency
+
+
+class Finding(NamedTuple):
+    """A result of a check that a user should examine.
+
+    Attributes:
+        kind: topic, such as "outlier" or "units of forces".
+        sentence: the finding, with numbers and units, and its likely cause.
+        records: identifiers of all records concerned, "set/identifier" where there are several sets.
+    """
+
+    kind: str
     sentence: str
     records: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Which structures are the same, whatever origin, orientation, numbering or supercell they are written in.
+"""Which structures are the same up to origin, orientation, numbering and supercell.
 
 Structures of one composition with nearly equal fingerprints are compared by all their distances.
 """
@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from alignn_ff.data_checks.environments import Array, Environment, sorted_distances
@@ -51,20 +53,12 @@ def _same_ones(records: Sequence[Record], near: Iterable[tuple[int, int]]) -> It
             yield pair
 
 
-def connected(n: int, links: Iterable[tuple[int, int]]) -> list[tuple[int, ...]]:
+def connected(n: int, links: Sequence[tuple[int, int]]) -> list[tuple[int, ...]]:
     """Sets that links join, of the numbers below n; ascending."""
-    parent = list(range(n))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for a, b in links:
-        first, second = sorted((root(a), root(b)))
-        parent[second] = first
+    first, second = (np.array([link[end] for link in links], dtype=np.int64) for end in (0, 1))
+    matrix = coo_array((np.ones(len(links), dtype=bool), (first, second)), shape=(n, n))
+    _, labels = connected_components(matrix, directed=False)
     groups: dict[int, list[int]] = defaultdict(list)
-    for i in range(n):
-        groups[root(i)].append(i)
+    for index, label in enumerate(labels.tolist()):
+        groups[label].append(index)
     return [tuple(members) for members in groups.values()]

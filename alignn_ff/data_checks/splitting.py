@@ -1,4 +1,4 @@
-"""Splits without leaks: what belongs together stays together, and every part looks like the whole."""
+"""Splits without leaks: the same structures stay in one part, and strata are spread evenly."""
 
 import random
 from collections import defaultdict
@@ -32,7 +32,7 @@ def split_without_leaks(
         seed: of the shuffling.
 
     Raises:
-        DataError: a part that was asked for would be empty, or records lack a key.
+        DataError: a part with a ratio above 0 would be empty, or records lack a key.
     """
     clusters = _clusters(records, keep_together)
     strata: dict[str, list[tuple[int, ...]]] = defaultdict(list)
@@ -52,7 +52,7 @@ def split_without_leaks(
 
 
 def _deal(clusters: Sequence[tuple[int, ...]], ratios: Sequence[float], parts: tuple[list[int], ...]) -> None:
-    """Give each cluster, large ones first, to the part that lacks most of its share of all that were dealt."""
+    """Give each cluster, large ones first, to the part that lacks most of its share of all given so far."""
     wanted = [ratio / max(sum(ratios), 1e-12) for ratio in ratios]
     for cluster in sorted(clusters, key=len, reverse=True):
         total = sum(map(len, parts)) + len(cluster)

@@ -1,4 +1,4 @@
-"""Are forces and stresses the slope of the energy? Asked of pairs of structures that differ little.
+"""Are forces and stresses the slope of the energy? Checked on pairs of structures that differ little.
 
 For two structures 1, 2 of the same atoms, close to each other, the trapezoid rule gives, exactly where the energy is
 quadratic,
@@ -6,7 +6,7 @@ quadratic,
     E₂ − E₁ = −½ Σ (F₁ + F₂)·Δu + ½ (V₁σ₁ + V₂σ₂):ε
 
 with displacements Δu at fixed strain and the strain ε from cell 1 to cell 2. Fitted over many pairs, a factor
-before the force or the stress term tells of units and signs, a constant in the diagonal of σ of an offset.
+of the force or the stress term shows wrong units or signs, a constant in the diagonal of σ an offset.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ LARGEST_STRAIN: Final = 0.12
 LARGEST_DISPLACEMENT_A: Final = 0.4
 SMALLEST_STRAIN: Final = 1e-4
 PARTNERS: Final = 6
-"""Nearest partners of each structure that are looked at."""
+"""Nearest partners of each structure that are compared."""
 
 
 class Pair(NamedTuple):

@@ -1,4 +1,4 @@
-"""Records and labels that stand out: net forces, outliers, short bonds, energies of an unlikely size."""
+"""Findings about single records and labels: net forces, outliers, short bonds, energies of an unlikely size."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -8,14 +8,14 @@ from ase.data import atomic_numbers, covalent_radii
 from numpy.typing import NDArray
 
 from alignn_ff.data_checks.environments import Environment
-from alignn_ff.data_checks.findings import Finding, named
+from alignn_ff.data_checks.findings import DataSet, Finding, named
 from alignn_ff.train.records.record import Record
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
 Array = NDArray[np.float64]
 
 NET_FORCE: Final = 0.02
-"""Net force an atom, as a part of the RMS force, and at least NET_FORCE_EV_PER_A, that is too much."""
+"""Net force per atom, as a part of the RMS force, and at least NET_FORCE_EV_PER_A, that is too much."""
 NET_FORCE_EV_PER_A: Final = 0.005
 
 OUTLIER: Final = 12.0
@@ -30,8 +30,9 @@ ALL_ELECTRON: Final = 0.7687
 ENERGY_UNITS: Final[dict[str, float]] = {"Ha": 1.0, "kcal/mol": 627.509, "kJ/mol": 2625.5}
 
 
-def net_forces(records: Sequence[Record], name: str) -> list[Finding]:
+def net_forces(data: DataSet) -> list[Finding]:
     """Structures whose forces do not sum to zero."""
+    records, name = data.records, data.name
     with_forces = [record for record in records if record.forces is not None]
     if not with_forces:
         return []
@@ -43,13 +44,14 @@ def net_forces(records: Sequence[Record], name: str) -> list[Finding]:
         return []
     sentence = (
         f"{name}: forces of {len(bad)} of {len(with_forces)} structures do not sum to zero (up to {net.max():.3g} eV/Å "
-        f"an atom): {named(bad)}; constraints, an external field, or rows that were lost"
+        f"per atom): {named(bad)}; constraints, an external field, or rows that were lost"
     )
     return [Finding("net force", sentence, tuple(bad))]
 
 
-def outliers(records: Sequence[Record], name: str) -> list[Finding]:
+def outliers(data: DataSet) -> list[Finding]:
     """Records with a label far from those of the others."""
+    records, name = data.records, data.name
     findings = []
     for title, unit, measure in QUANTITIES:
         measured = measure(records)
@@ -74,8 +76,9 @@ def outliers(records: Sequence[Record], name: str) -> list[Finding]:
     return findings
 
 
-def short_bonds(records: Sequence[Record], environments: Sequence[Environment], name: str) -> list[Finding]:
+def short_bonds(data: DataSet) -> list[Finding]:
     """Structures with atoms much closer than their covalent radii."""
+    records, environments, name = data.records, data.environments, data.name
     contacts = [(*closest_contact(e), r.identifier) for r, e in zip(records, environments, strict=True) if e.shortest]
     short = sorted(contact for contact in contacts if contact[0] < SHORT_BOND)
     if not short:
@@ -95,8 +98,9 @@ def closest_contact(environment: Environment) -> tuple[float, float, str]:
     return min((length / radii[pair], length, pair) for pair, length in environment.shortest.items())
 
 
-def unlikely_energies(records: Sequence[Record], name: str) -> list[Finding]:
+def unlikely_energies(data: DataSet) -> list[Finding]:
     """Energies of the size of all-electron energies in another unit than eV, or that do not grow with the size."""
+    records, name = data.records, data.name
     labelled = [record for record in records if record.energy is not None]
     if not labelled:
         return []
@@ -110,7 +114,7 @@ def unlikely_energies(records: Sequence[Record], name: str) -> list[Finding]:
 
 
 def _per_atom(records: Sequence[Record], name: str) -> list[Finding]:
-    """Total energies that are the same whatever the number of atoms."""
+    """Total energies that are the same for any number of atoms."""
     by_formula: dict[tuple[int, ...], list[tuple[int, float]]] = {}
     for record in records:
         numbers, counts = np.unique(record.atoms.numbers, return_counts=True)
@@ -166,4 +170,4 @@ QUANTITIES: Final[tuple[tuple[str, str, Callable[[Sequence[Record]], list[tuple[
     ("the pressure", "GPa", _pressures),
     ("the target", "", _targets),
 )
-"""What outliers are looked for in: title, unit, identifier and value of each record."""
+"""Quantities in which outliers are searched: title, unit, identifier and value of each record."""

@@ -1,4 +1,4 @@
-"""Figures of a survey of data: what is in the sets, label by label."""
+"""Figures of data sets: distributions of labels, elements and distances."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -107,6 +107,6 @@ LABELS: Final[dict[str, Callable[[Record], Array | None]]] = {
     "energy (eV/atom)": lambda r: None if r.energy is None else np.array([r.energy / len(r.atoms)]),
     "force component (eV/Å)": lambda r: None if r.forces is None else r.forces.ravel(),
     "pressure (GPa)": lambda r: None if r.stress is None else np.array([-np.trace(r.stress) / 3 * GPA_PER_EV_PER_A3]),
-    "atoms of a structure": lambda r: np.array([float(len(r.atoms))]),
+    "atoms per structure": lambda r: np.array([float(len(r.atoms))]),
 }
 """Axis label → the numbers of one record."""

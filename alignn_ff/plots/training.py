@@ -1,7 +1,6 @@
 """Figures of a training run: the learning curve, and predictions against DFT."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,38 +10,14 @@ from numpy.typing import NDArray
 
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
 from alignn_ff.train import Comparison
-
-
-class Quantity(NamedTuple):
-    """One kind of label in a parity plot: its axis label, the unit of its errors, and their scale."""
-
-    label: str
-    error_unit: str
-    error_scale: float
-
-
-QUANTITIES: Mapping[str, Quantity] = {
-    "energy": Quantity("energy (eV/atom)", "meV/atom", 1000.0),
-    "forces": Quantity("force component (eV/Å)", "eV/Å", 1.0),
-    "stress": Quantity("stress component (GPa)", "GPa", 1.0),
-    "target": Quantity("target", "", 1.0),
-    "atomwise": Quantity("value of an atom", "", 1.0),
-    "additional": Quantity("further output", "", 1.0),
-}
-CURVES: Mapping[str, str] = {
-    "val_energy_MAE_meV_per_atom": "energy MAE (meV/atom)",
-    "val_force_MAE_eV_per_A": "force MAE (eV/Å)",
-    "val_stress_MAE_GPa": "stress MAE (GPa)",
-    "val_target_MAE": "target MAE",
-    "val_accuracy": "accuracy",
-    "val_atomwise_MAE": "MAE of atoms' values",
-    "val_additional_MAE": "MAE of further outputs",
-}
+from alignn_ff.train.labels import LABELS, Label
 
 
 def learning_curve(history: Sequence[Mapping[str, float]]) -> Figure:
     """Losses and validation errors over the epochs, on logarithmic axes where all are positive."""
-    curves = {name: label for name, label in CURVES.items() if any(name in row for row in history)}
+    named = {f"val_{label.error.format('MAE')}": label.curve for label in LABELS.values()}
+    named["val_accuracy"] = "accuracy"
+    curves = {name: title for name, title in named.items() if any(name in row for row in history)}
     with house_style():
         figure = new_figure(2.4 * (1 + len(curves)), 2.2)
         axes = figure.subplots(1, 1 + len(curves), squeeze=False)[0]
@@ -78,24 +53,24 @@ def parity_figures(comparisons: Mapping[str, Sequence[Comparison]]) -> dict[str,
         comparisons: split ("train", "val", …) → labels beside predictions.
 
     Returns:
-        "energy", "forces", "stress", "target", "atomwise", "additional" → figure.
+        kind of label ("energy", "forces", …) → figure.
     """
     figures = {}
-    for name, quantity in QUANTITIES.items():
+    for name, label in LABELS.items():
         points = {split: _points(items, name) for split, items in comparisons.items()}
         points = {split: pairs for split, pairs in points.items() if pairs.shape[1]}
         if points:
-            figures[name] = _parity(points, quantity)
+            figures[name] = _parity(points, label)
     return figures
 
 
 def _points(items: Sequence[Comparison], name: str) -> NDArray[np.float64]:
     shown = [item for item in items if not (name == "target" and item.probabilities.size)]
-    arrays = [np.asarray(getattr(item, name)).reshape(2, -1) for item in shown]
+    arrays = [item.pair(name) for item in shown]
     return np.concatenate(arrays, axis=1) if arrays else np.zeros((2, 0))
 
 
-def _parity(points: Mapping[str, NDArray[np.float64]], quantity: Quantity) -> Figure:
+def _parity(points: Mapping[str, NDArray[np.float64]], quantity: Label) -> Figure:
     with house_style():
         figure = new_figure(3.3, 3.1)
         axes = figure.subplots()
@@ -121,7 +96,7 @@ def _parity(points: Mapping[str, NDArray[np.float64]], quantity: Quantity) -> Fi
                 label=label,
                 rasterized=dense,
             )
-        axes.set(xlim=limits, ylim=limits, xlabel=f"DFT {quantity.label}", ylabel=f"predicted {quantity.label}")
+        axes.set(xlim=limits, ylim=limits, xlabel=f"DFT {quantity.axis}", ylabel=f"predicted {quantity.axis}")
         axes.set_aspect("equal")
         axes.legend(loc="upper left", markerscale=2, handletextpad=0.2)
     return figure

@@ -6,7 +6,6 @@ from alignn_ff.lazy import lazy_names
 
 if TYPE_CHECKING:
     from alignn_ff.train.config import TrainingConfig
-    from alignn_ff.train.configuration import load_config, validate_config
     from alignn_ff.train.datasets import DataKeys, read_records
     from alignn_ff.train.evaluation import evaluate_file, records_for
     from alignn_ff.train.interrupt import TrainingInterruptedError
@@ -14,7 +13,8 @@ if TYPE_CHECKING:
     from alignn_ff.train.loop.trainer import Observer
     from alignn_ff.train.metrics import Comparison, compare, errors, summarise
     from alignn_ff.train.records.record import Record
-    from alignn_ff.train.run import TrainingResult, train
+    from alignn_ff.train.resolution import ResolvedConfig, load_config, resolve, resolve_file, validate_config
+    from alignn_ff.train.run import TrainingResult, train, train_resolved
 
 __all__ = [
     "Comparison",
@@ -22,6 +22,7 @@ __all__ = [
     "Observer",
     "Progress",
     "Record",
+    "ResolvedConfig",
     "TrainingConfig",
     "TrainingInterruptedError",
     "TrainingResult",
@@ -31,8 +32,11 @@ __all__ = [
     "load_config",
     "read_records",
     "records_for",
+    "resolve",
+    "resolve_file",
     "summarise",
     "train",
+    "train_resolved",
     "validate_config",
 ]
 
@@ -40,10 +44,6 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "alignn_ff.train.config": ("TrainingConfig",),
-        "alignn_ff.train.configuration": (
-            "load_config",
-            "validate_config",
-        ),
         "alignn_ff.train.datasets": (
             "DataKeys",
             "read_records",
@@ -62,9 +62,17 @@ __getattr__, __dir__ = lazy_names(
             "summarise",
         ),
         "alignn_ff.train.records.record": ("Record",),
+        "alignn_ff.train.resolution": (
+            "ResolvedConfig",
+            "load_config",
+            "resolve",
+            "resolve_file",
+            "validate_config",
+        ),
         "alignn_ff.train.run": (
             "TrainingResult",
             "train",
+            "train_resolved",
         ),
     },
 )

@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from numpy import float64
 from numpy.typing import NDArray
@@ -15,26 +14,27 @@ from alignn_ff.checkpoint import Header
 from alignn_ff.errors import TrainingError
 from alignn_ff.io import atomic_write, write_json
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.data import RunData
+from alignn_ff.train.labels import LABELS
 from alignn_ff.train.loop.state import STATE_FILE
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.metrics import Comparison
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.split import Split
+from alignn_ff.train.run_data import RunData
 
 BEST_MODEL = "best_model.pt"
 CURRENT_MODEL = "current_model.pt"
 
 
 def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuse to start on top of another run, unless told to resume or overwrite it.
+    """Refuse to start on top of another run, unless it is resumed or overwritten.
 
     Raises:
         TrainingError: the folder holds a run.
     """
     if (folder / STATE_FILE).exists() and not (resume or overwrite):
         raise TrainingError(
-            f"{folder.resolve()} already holds a training run; --resume goes on with it, --overwrite starts anew, "
+            f"{folder.resolve()} already holds a training run; --resume continues it, --overwrite starts anew, "
             "another output_dir keeps it"
         )
     if overwrite and not resume:
@@ -48,7 +48,7 @@ def identifiers(records: Sequence[Record], split: Split) -> dict[str, object]:
 
 
 def loader_description(config: TrainingConfig, data: RunData) -> dict[str, object]:
-    """What makes the batches of a run: ids, order, and the digest of the cache that vouches for the graphs."""
+    """What decides the batches of a run: ids, order, and the digest of the cache."""
     return {
         **identifiers(data.records, data.split),
         "batch_size": config.batch_size,
@@ -67,7 +67,7 @@ def save_model(path: Path, header: Header, trainer: Trainer) -> None:
 
 
 def write_histories(folder: Path, trainer: Trainer) -> None:
-    """One row an epoch: all of it, and what belongs to training and to validation by themselves."""
+    """One row per epoch: all columns, and those of training and validation in files of their own."""
     rows = trainer.progress.history
     write_json(folder / "history.json", {"rows": rows})
     for split in ("train", "val"):
@@ -80,29 +80,18 @@ def write_histories(folder: Path, trainer: Trainer) -> None:
 
 
 def prediction_row(item: Comparison) -> dict[str, object]:
-    """Labels beside predictions of a structure, with units in the names."""
+    """Labels beside predictions of one structure, with units in the names."""
     return {
         "id": item.identifier,
         "config_type": item.group,
         "n_atoms": item.n_atoms,
-        **{title: _pair(name, getattr(item, name)) for name, title in TITLES.items() if getattr(item, name).size},
+        **{LABELS[kind].title: _pair(kind, pair) for kind, pair in item.pairs.items()},
         **({"probabilities": item.probabilities.tolist()} if item.probabilities.size else {}),
     }
 
 
-TITLES: Final[Mapping[str, str]] = {
-    "energy": "energy_eV_per_atom",
-    "forces": "forces_eV_per_A",
-    "stress": "stress_GPa",
-    "target": "target",
-    "atomwise": "atomwise",
-    "additional": "additional",
-}
-"""Field of a comparison → its name in files, with the unit."""
-
-
 def write_predictions(folder: Path, comparisons: Mapping[str, Sequence[Comparison]]) -> None:
-    """All predictions as JSON, and those of structures as CSV, a file a split, named as published."""
+    """All predictions as JSON, and those of structures as CSV, one file per split, named as published."""
     with atomic_write(folder / "predictions.json") as temporary, temporary.open("w", encoding="utf-8") as file:
         file.writelines(_json_lines(comparisons))
     for split, items in comparisons.items():
@@ -111,7 +100,7 @@ def write_predictions(folder: Path, comparisons: Mapping[str, Sequence[Compariso
 
 
 def _json_lines(comparisons: Mapping[str, Sequence[Comparison]]) -> Iterator[str]:
-    """A JSON object, split → rows, a line a structure, made line by line."""
+    """A JSON object, split → rows, one line per structure, made line by line."""
     yield "{"
     for place, (split, items) in enumerate(comparisons.items()):
         yield f"{',' if place else ''}\n{json.dumps(split)}: ["
@@ -122,7 +111,7 @@ def _json_lines(comparisons: Mapping[str, Sequence[Comparison]]) -> Iterator[str
 
 
 def _csv(comparisons: Sequence[Comparison]) -> str:
-    """Columns id, target, prediction (energy per atom of a force field), then further outputs; a row a structure."""
+    """Columns id, target, prediction (energy per atom of a force field), then further outputs; a row per structure."""
     text = io.StringIO()
     rows = [{"id": item.identifier, **_graph_level(item)} for item in comparisons]
     columns = dict.fromkeys(name for row in rows for name in row)
@@ -134,8 +123,8 @@ def _csv(comparisons: Sequence[Comparison]) -> str:
 
 def _graph_level(item: Comparison) -> dict[str, object]:
     columns: dict[str, object] = {}
-    main = item.target if item.target.size else item.energy
-    for prefix, pairs in (("", main), ("additional_", item.additional)):
+    main = item.pairs.get("target", item.pair("energy"))
+    for prefix, pairs in (("", main), ("additional_", item.pair("additional"))):
         for k, (label, prediction) in enumerate(pairs.T):
             suffix = f"_{k}" if pairs.shape[1] > 1 else ""
             columns |= {f"{prefix}target{suffix}": float(label), f"{prefix}prediction{suffix}": float(prediction)}

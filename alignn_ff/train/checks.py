@@ -1,23 +1,23 @@
-"""What must agree between config, model and records before the first step; said here, not by a shape error later."""
+"""What must agree between config, model and records before the first step, so that no shape error follows later."""
+
+import logging
 
 import numpy as np
 
 from alignn_ff.errors import ConfigError, DataError
-from alignn_ff.log import get_logger
 from alignn_ff.models import ModelConfig
 from alignn_ff.nn import summation_refusal
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.loss.loss import loss_weights
-from alignn_ff.train.loss.parts import PARTS
+from alignn_ff.train.labels import LABELS, properties
 from alignn_ff.train.records.properties import Moments
-from alignn_ff.train.records.statistics import Survey
-from alignn_ff.train.records.targets import LabelWidths
+from alignn_ff.train.records.statistics import TrainingSetSummary
+from alignn_ff.train.records.targets import LabelShapes
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 
 def check_choices(config: TrainingConfig) -> None:
-    """Choices of the loop that this model cannot follow.
+    """Refuse choices of the loop that do not fit the model.
 
     Raises:
         ConfigError: what to change.
@@ -31,7 +31,7 @@ def check_choices(config: TrainingConfig) -> None:
     if config.use_amp and model.kind == "energy":
         raise ConfigError(
             "use_amp is true, but a force field is differentiated for its forces, and training on them differentiates "
-            "twice: bf16 has 8 significant bits, and little but noise would be left. Set it to false; property models "
+            "twice: bf16 has 8 significant bits, so the result would be mostly noise. Set it to false; property models "
             "can take it"
         )
     if config.criterion == "poisson" and is_property and not likelihood and link != "log":
@@ -48,11 +48,11 @@ def check_choices(config: TrainingConfig) -> None:
         log.warning(
             "standard_scalar_and_pca changes nothing here: a force field has reference energies and a scale of its own"
         )
-    mention_missing_forces(model)
+    warn_of_missing_forces(model)
 
 
-def mention_missing_forces(model: ModelConfig) -> None:
-    """Say it where a config asks for forces that its other fields rule out."""
+def warn_of_missing_forces(model: ModelConfig) -> None:
+    """Warn where a config has a weight of forces that its other fields switch off."""
     if model.kind == "property" and model.outputs.asks_for_forces:
         log.warning(
             "gradwise_weight is not 0, but forces are off: they need one output with link identity, "
@@ -60,8 +60,8 @@ def mention_missing_forces(model: ModelConfig) -> None:
         )
 
 
-def mention_alike_neighbors(model: ModelConfig, found: Survey) -> None:
-    """Say it where all structures are of one element each, which the published families cannot tell apart."""
+def warn_of_equal_neighbours(model: ModelConfig, found: TrainingSetSummary) -> None:
+    """Warn where all structures are of one element each, where the published families give constant energies."""
     mixed = (found.composition > 0).sum(axis=1) > 1
     if model.outputs.averages_neighbours and not mixed.any():
         log.warning(
@@ -72,45 +72,43 @@ def mention_alike_neighbors(model: ModelConfig, found: Survey) -> None:
         )
 
 
-def check_labels(config: TrainingConfig, found: Survey, widths: LabelWidths) -> None:
-    """Labels that the loss asks for are there, as wide as the outputs, and make sense for the criterion.
+def check_labels(config: TrainingConfig, found: TrainingSetSummary, shapes: LabelShapes) -> None:
+    """Refuse labels that are missing, not as wide as the outputs, or do not fit the criterion.
 
     Args:
         config: of the run.
         found: on the training set.
-        widths: of the properties.
+        shapes: of the labels of all records.
 
     Raises:
-        ConfigError, DataError: what is missing or does not fit.
+        ConfigError, DataError: a label is missing or does not fit.
     """
     there = {
         "energy": bool(np.isfinite(found.energies).any()),
         "forces": found.forces is not None,
         "stress": found.stress is not None,
     }
-    for part, weight in zip(PARTS, loss_weights(config.model), strict=True):
-        if weight > 0 and not there.get(part.name, part.name in found.properties):
+    for kind, label in LABELS.items():
+        weight = label.weight(config.model)
+        if weight > 0 and not there.get(kind, kind in found.properties):
             raise ConfigError(
-                f"model.{part.weight} is {weight}, but no training record has that label ({part.name}); "
+                f"model.{label.weight_field} is {weight}, but no training record has that label ({kind}); "
                 "give the label, or set the weight to 0"
             )
-    _check_widths(config.model, widths)
+    _check_widths(config.model, shapes)
     if config.model.kind == "property":
         _check_values(config, found.properties["target"])
 
 
-def _check_widths(model: ModelConfig, widths: LabelWidths) -> None:
+def _check_widths(model: ModelConfig, shapes: LabelShapes) -> None:
     outputs = model.outputs
-    said = {
-        "target": ("output_features", outputs.n_target),
-        "atomwise": ("atomwise_output_features", outputs.n_atomwise),
-        "additional": ("additional_output_features", outputs.n_additional),
-    }
-    for kind, (field, wanted) in said.items():
-        given = getattr(widths, kind)
+    for kind in properties():
+        label, (given,) = LABELS[kind], shapes[kind].row
+        wanted = label.width(model)
         if given and wanted and given != wanted:
             raise ConfigError(
-                f"the {kind} of a record has {given} numbers, but the model says {wanted}; set model.{field} to {given}"
+                f"the {kind} of a record has {given} numbers, but the model has {wanted} outputs; "
+                f"set model.{label.width_field} to {given}"
             )
     if outputs.classifies and outputs.n_classes < 2:
         raise ConfigError(
@@ -122,7 +120,7 @@ def _check_values(config: TrainingConfig, targets: Moments) -> None:
     n_classes = config.model.outputs.n_classes
     if config.model.outputs.classifies and not 0 <= targets.highest <= n_classes - 1:
         raise DataError(
-            f"the model tells {n_classes} classes, numbered 0 to {n_classes - 1}, but a target is {targets.highest:g}; "
+            f"the model has {n_classes} classes, numbered 0 to {n_classes - 1}, but a target is {targets.highest:g}; "
             "set model.num_classes (family alignn), or make two classes by classification_threshold"
         )
     if config.criterion == "poisson" and targets.lowest < 0:

@@ -1,4 +1,4 @@
-"""A model file beside labelled structures: everything that it says, energies through its potential."""
+"""A model file beside labelled structures: all its outputs, energies through its potential."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -12,6 +12,7 @@ from alignn_ff.loading import Precision
 from alignn_ff.predictor import Predictor, load_predictor
 from alignn_ff.train.config import validate_config
 from alignn_ff.train.datasets import DataKeys, keys_of, prepare_targets, read_records
+from alignn_ff.train.labels import properties
 from alignn_ff.train.metrics import Comparison, compare
 from alignn_ff.train.records.record import Record
 
@@ -40,7 +41,7 @@ def evaluate_file(
 def records_for(name_or_path: str | Path, data: Path, names: Mapping[str, str] | None = None) -> list[Record]:
     """Records of a data set with targets as a model learned them: under its keys, multiplied, made classes of.
 
-    A model that does not say how it was trained is compared with the labels as they stand.
+    A model without a record of its training is compared with the labels as they stand.
 
     Args:
         name_or_path: of the model.
@@ -69,7 +70,7 @@ class Evaluator:
         self._potential = predictor.potential
 
     def compare(self, records: Iterable[Record]) -> list[Comparison]:
-        """Labels beside predictions, in the order of the records, of which few are held at a time."""
+        """Labels beside predictions, in the order of the records, of which few are in memory at a time."""
         left, comparisons = iter(records), list[Comparison]()
         while some := list(islice(left, RECORDS_AT_ONCE)):
             comparisons += self._compare(some)
@@ -79,10 +80,8 @@ class Evaluator:
         if self._potential is None:
             return compare(self._predictor, records)
         energies = compare(self._potential, records)
-        if not any(record.atomwise is not None or record.additional is not None for record in records):
+        left = {kind for kind in properties() for record in records if record.label(kind) is not None} - {"target"}
+        if not left - {kind for item in energies for kind in item.pairs}:
             return energies
         further = compare(self._predictor, records)
-        return [
-            item._replace(atomwise=more.atomwise, additional=more.additional)
-            for item, more in zip(energies, further, strict=True)
-        ]
+        return [item._replace(pairs={**more.pairs, **item.pairs}) for item, more in zip(energies, further, strict=True)]

@@ -14,8 +14,8 @@ class TrainingInterruptedError(TrainingError):
 
     Args:
         number: of the signal.
-        where: where the run stood, and what is kept.
-        advice: how to go on.
+        where: how far the run was, and what is kept.
+        advice: how to continue.
     """
 
     def __init__(self, number: int, where: str, advice: str) -> None:
@@ -24,7 +24,7 @@ class TrainingInterruptedError(TrainingError):
 
 
 def asked_anywhere(stop: StopRequest, ranks: Ranks) -> bool:
-    """Whether any process of the run was asked to stop; all of them must call this."""
+    """Whether any process of the run has received a signal to stop; all of them must call this."""
     (number,) = ranks.largest(stop.signal or 0)
     stop.signal = number or None
     return number > 0

@@ -1,5 +1,6 @@
-"""Which kernels a training runs on. Config and data alone decide, so that a resumed run takes the same again."""
+"""Which kernels a training runs on. Only config and data decide, so that a resumed run takes the same again."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -7,19 +8,18 @@ from typing import Final, NamedTuple
 import torch
 
 from alignn_ff.errors import CompilerError
-from alignn_ff.log import get_logger
 from alignn_ff.native import Kernels, find_kernels, using
 from alignn_ff.nn import SummationName, summing
 from alignn_ff.train.config import TrainingConfig
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 FEWEST_STEPS: Final = 500
-"""Below this, compiling (once a machine, some seconds) would take longer than it saves."""
+"""With fewer steps, compiling (once per machine, some seconds) would take longer than it saves."""
 
 
 class TrainingKernels(NamedTuple):
-    """What the sums over neighbours of a training run on.
+    """Kernels of the sums over neighbours in a training.
 
     Attributes:
         compiled: our own kernels; None for torch.
@@ -31,12 +31,12 @@ class TrainingKernels(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How it is called: native, torch or scatter."""
+        """Name: native, torch or scatter."""
         return self.summation if self.compiled is None else "native"
 
 
 def training_kernels(config: TrainingConfig, *, n_steps: int, device: torch.device) -> TrainingKernels:
-    """What a training runs on.
+    """The kernels of a training.
 
     Args:
         config: of the run.
@@ -44,7 +44,7 @@ def training_kernels(config: TrainingConfig, *, n_steps: int, device: torch.devi
         device: where it runs; compiled kernels are for the CPU.
 
     Raises:
-        CompilerError: the config insists on compiled kernels, and there can be none.
+        CompilerError: the config asks for compiled kernels, and there are none.
     """
     if config.kernels == "scatter":
         return TrainingKernels(summation="scatter")
@@ -57,7 +57,7 @@ def training_kernels(config: TrainingConfig, *, n_steps: int, device: torch.devi
     except CompilerError as error:
         if config.kernels == "native":
             raise
-        log.warning("training on torch alone: %s", error)
+        log.warning("training uses torch only: %s", error)
         return TrainingKernels()
 
 
@@ -66,22 +66,22 @@ def running_on(kernels: TrainingKernels) -> Iterator[None]:
     """Steps inside run on these kernels.
 
     Raises:
-        ConfigError: torch-scatter is asked for, and not installed.
+        ConfigError: torch-scatter is chosen, and not installed.
     """
     with using(kernels.compiled), summing(kernels.summation):
         yield
 
 
-def mention_other_kernels(before: str, now: TrainingKernels) -> None:
-    """Warn that a resumed run goes on upon other kernels, as on a machine without a compiler.
+def warn_of_other_kernels(before: str, now: TrainingKernels) -> None:
+    """Warn that a resumed run continues on other kernels, as on a machine without a compiler.
 
     Args:
-        before: name of those it ran on; empty where its state does not say.
-        now: those it goes on with.
+        before: name of the kernels so far; empty where the state does not hold it.
+        now: kernels of the resumed run.
     """
     if before and before != now.name:
         log.warning(
-            "this run has used the kernels %r so far and goes on with %r: results will differ by rounding from those "
+            "this run has used the kernels %r so far and continues with %r: results will differ by rounding from those "
             "of a run in one piece, and the speed may change",
             before,
             now.name,

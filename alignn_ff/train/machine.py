@@ -1,4 +1,4 @@
-"""What a config asks of the machine, for as long as a run lasts."""
+"""Settings of the machine during a run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from alignn_ff.train.config import TrainingConfig
 
 @contextmanager
 def machine_settings(config: TrainingConfig, device: torch.device) -> Iterator[None]:
-    """Deterministic algorithms and a bound on GPU memory, put back at the end."""
+    """Deterministic algorithms, reset at the end, and a limit on GPU memory."""
     if config.gpu_memory_fraction is not None and device.type == "cuda":
         torch.cuda.set_per_process_memory_fraction(config.gpu_memory_fraction, device)
     before = torch.are_deterministic_algorithms_enabled()

@@ -1,59 +1,63 @@
-"""How good a model is on labelled structures: errors in all and by group, whatever the model predicts."""
+"""How good a model is on labelled structures: errors in all and by group, for models of any kind."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from alignn_ff.potential import Potential
 from alignn_ff.predictor import Predicted, Predictor
-from alignn_ff.train.loss.parts import PARTS
+from alignn_ff.train.labels import LABELS
+from alignn_ff.train.model_outputs import ModelOutputs
 from alignn_ff.train.records.record import Record
-from alignn_ff.units import GPA_PER_EV_PER_A3
 
 Array = NDArray[np.float64]
 NOTHING: Final[Array] = np.zeros((2, 0))
 
 
 class Comparison(NamedTuple):
-    """Labels (first row) and predictions (second row) of one structure; (2, 0) without a label or prediction.
+    """Labels (first row) and predictions (second row) of one structure.
 
     Attributes:
         identifier, group: of the record.
         n_atoms: of the structure.
-        energy: (2, 1) eV/atom.
-        forces: (2, 3·n_atoms) eV/Å.
-        stress: (2, 9) GPa.
-        target: (2, n) unit of the data; of a classification the numbers of the classes.
-        atomwise: (2, n_atoms·k). additional: (2, m).
+        pairs: kind of label → (2, n) numbers in the unit of comparison; only kinds that are labelled and predicted:
+            energy (2, 1) eV/atom, forces (2, 3·n_atoms) eV/Å, stress (2, 9) GPa, others in the unit of the data;
+            the target of a classification holds the numbers of the classes.
         probabilities: (n_classes,) of a classification; empty otherwise.
     """
 
     identifier: str
     group: str
     n_atoms: int
-    energy: Array = NOTHING
-    forces: Array = NOTHING
-    stress: Array = NOTHING
-    target: Array = NOTHING
-    atomwise: Array = NOTHING
-    additional: Array = NOTHING
+    pairs: Mapping[str, Array]
     probabilities: Array = NOTHING[0]
+
+    def pair(self, kind: str) -> Array:
+        """Labels and predictions of one kind; (2, 0) where there are none."""
+        return self.pairs.get(kind, NOTHING)
 
 
 def compare(model: Potential | Predictor, records: Sequence[Record], *, batch_size: int = 16) -> list[Comparison]:
     """Predict every record and put the labels beside.
 
     Args:
-        model: a potential says energies, forces and stresses; a predictor what else a model says.
+        model: a potential predicts energies, forces and stresses; a predictor all other outputs of a model.
         records: with any labels.
         batch_size: structures evaluated at once.
     """
+    structures = [record.atoms for record in records]
     if isinstance(model, Potential):
-        return _compare_energies(model, records, batch_size)
-    outputs = model.predict([record.atoms for record in records], batch_size=batch_size)
-    return [_compare_properties(record, said) for record, said in zip(records, outputs, strict=True)]
+        predictions = model.predict(structures, batch_size=batch_size)
+        return [
+            _compared(record, ModelOutputs(predicted.energy, predicted.forces, predicted.stress))
+            for record, predicted in zip(records, predictions, strict=True)
+        ]
+    outputs = model.predict(structures, batch_size=batch_size)
+    return [_compare_properties(record, predicted) for record, predicted in zip(records, outputs, strict=True)]
 
 
 def summarise(comparisons: Sequence[Comparison]) -> dict[str, dict[str, float]]:
@@ -70,15 +74,15 @@ def errors(comparisons: Sequence[Comparison]) -> dict[str, float]:
     Kinds without labels are left out.
     """
     result: dict[str, float] = {"n_structures": len(comparisons), "n_atoms": sum(i.n_atoms for i in comparisons)}
-    classified = [item for item in comparisons if item.probabilities.size and item.target.size]
-    for part in PARTS:
-        if part.name == "target" and classified:
+    classified = [item for item in comparisons if item.probabilities.size and "target" in item.pairs]
+    for kind, label in LABELS.items():
+        if kind == "target" and classified:
             result |= _of_classes(classified)
             continue
-        joined = np.concatenate([getattr(item, part.name) for item in comparisons] or [NOTHING], axis=1)
+        joined = np.concatenate([item.pair(kind) for item in comparisons] or [NOTHING], axis=1)
         if joined.shape[1]:
-            difference = (joined[1] - joined[0]) * part.error_scale
-            result |= {part.error.format(mean): of(difference) for mean, of in MEANS.items()}
+            difference = (joined[1] - joined[0]) * label.error_scale
+            result |= {label.error.format(mean): of(difference) for mean, of in MEANS.items()}
     return result
 
 
@@ -89,7 +93,7 @@ MEANS: Final[dict[str, Callable[[Array], float]]] = {
 
 
 def _of_classes(items: Sequence[Comparison]) -> dict[str, float]:
-    labels, chosen = np.concatenate([item.target for item in items], axis=1)
+    labels, chosen = np.concatenate([item.pairs["target"] for item in items], axis=1)
     result = {"accuracy": float((labels == chosen).mean())}
     if len(items[0].probabilities) == 2 and 0 < labels.sum() < len(labels):
         result["ROC_AUC"] = _area_under_roc(labels, np.array([item.probabilities[1] for item in items]))
@@ -103,41 +107,24 @@ def _area_under_roc(labels: Array, scores: Array) -> float:
     return float(below.mean() / (2 * len(negative)))
 
 
-def _compare_energies(potential: Potential, records: Sequence[Record], batch_size: int) -> list[Comparison]:
-    predictions = potential.predict([record.atoms for record in records], batch_size=batch_size)
-    comparisons = []
-    for record, prediction in zip(records, predictions, strict=True):
-        assert prediction.forces is not None
-        assert prediction.stress is not None
-        n_atoms = len(record.atoms)
-        stress = prediction.stress[0].numpy()
-        comparisons.append(
-            Comparison(
-                record.identifier,
-                record.group,
-                n_atoms,
-                energy=_side_by_side(record.energy, prediction.energy.numpy()) / n_atoms,
-                forces=_side_by_side(record.forces, prediction.forces.numpy()),
-                stress=_side_by_side(None if np.isnan(stress).any() else record.stress, stress) * GPA_PER_EV_PER_A3,
-            )
-        )
-    return comparisons
-
-
-def _compare_properties(record: Record, said: Predicted) -> Comparison:
-    chosen = None if said.predicted_class is None else np.array([float(said.predicted_class)])
-    return Comparison(
-        record.identifier,
-        record.group,
-        len(record.atoms),
-        target=_side_by_side(record.target, said.values if chosen is None else chosen),
-        atomwise=_side_by_side(record.atomwise, said.atomwise),
-        additional=_side_by_side(record.additional, said.additional),
-        probabilities=NOTHING[0] if said.probabilities is None else said.probabilities,
+def _compare_properties(record: Record, predicted: Predicted) -> Comparison:
+    values = predicted.values if predicted.predicted_class is None else np.array([float(predicted.predicted_class)])
+    outputs = ModelOutputs(
+        reported=_tensor(values), atomwise=_tensor(predicted.atomwise), additional=_tensor(predicted.additional)
     )
+    probabilities = NOTHING[0] if predicted.probabilities is None else predicted.probabilities
+    return _compared(record, outputs)._replace(probabilities=probabilities)
 
 
-def _side_by_side(label: Array | float | None, prediction: Array | None) -> Array:
-    if label is None or prediction is None:
-        return NOTHING
-    return np.stack([np.ravel(label), np.ravel(prediction)])
+def _compared(record: Record, outputs: ModelOutputs) -> Comparison:
+    pairs = {}
+    for kind, label in LABELS.items():
+        value, predicted = record.label(kind), label.reported_by(outputs)
+        if value is not None and predicted is not None and not bool(predicted.isnan().any()):
+            factor = float(label.unit(torch.tensor([len(record.atoms)])))
+            pairs[kind] = np.stack([np.ravel(value), predicted.detach().double().numpy().ravel()]) * factor
+    return Comparison(record.identifier, record.group, len(record.atoms), pairs)
+
+
+def _tensor(values: Array | None) -> Tensor | None:
+    return None if values is None else torch.from_numpy(np.asarray(values, dtype=np.float64))

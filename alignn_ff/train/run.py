@@ -1,20 +1,20 @@
 """One training run from config to files: data → statistics → loop → best model → metrics.
 
-Everything lands in ``output_dir``:
+Everything is written to ``output_dir``:
 
 - ``config.json``: the resolved config, written first
 - ``ids_train_val_test.json``: which record went where
 - ``<filename>_graphs``: the graph cache, with ``use_lmdb``
 - ``dataloader.json``: ids of each split and digest of the cache, with ``save_dataloader``
-- ``history.json``, ``history_train.json``, ``history_val.json``: one row an epoch
+- ``history.json``, ``history_train.json``, ``history_val.json``: one row per epoch
 - ``tensorboard``: the same as curves, with ``log_tensorboard``
 - ``current_model.pt``, ``best_model.pt``: model files of the averaged weights
-- ``training_state.pt``: what ``--resume`` starts from
+- ``training_state.pt``: the state that ``--resume`` continues from
 - ``metrics.json``, ``predictions.json``, ``prediction_results_<split>_set.csv``: of the best model,
   read back from its file
 """
 
-import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +24,6 @@ from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.errors import StorageError
 from alignn_ff.io import write_json
 from alignn_ff.loading import select_device
-from alignn_ff.log import get_logger
 from alignn_ff.predictor import load_predictor
 from alignn_ff.train.artifacts import (
     BEST_MODEL,
@@ -36,58 +35,36 @@ from alignn_ff.train.artifacts import (
     write_histories,
     write_predictions,
 )
-from alignn_ff.train.checks import check_choices
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.config.advice import advice
-from alignn_ff.train.data import RunData, prepared_data
-from alignn_ff.train.datasets import records_source, suit_outputs
-from alignn_ff.train.distributed.ranks import LostRankError, joined_ranks
+from alignn_ff.train.datasets import records_source
+from alignn_ff.train.distributed.message import Done
+from alignn_ff.train.distributed.process_group import joined_ranks
+from alignn_ff.train.distributed.ranks import LostRankError
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
-from alignn_ff.train.kernels import TrainingKernels, mention_other_kernels, running_on, training_kernels
-from alignn_ff.train.loop.state import STATE_FILE, Progress, check_fingerprint, load_state, save_state
+from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernels, warn_of_other_kernels
+from alignn_ff.train.loop.fingerprint import check_fingerprint, fingerprint_of
+from alignn_ff.train.loop.observers import NoObserver, Observers, TensorBoardLog
+from alignn_ff.train.loop.state import STATE_FILE, load_state, save_state
 from alignn_ff.train.loop.trainer import BuildObserver, Observer, Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, summarise
+from alignn_ff.train.preparation import PreparedRun, prepare_run
 from alignn_ff.train.records.record import records_digest
-from alignn_ff.train.start.finetuning import load_start, recipe_of
-from alignn_ff.train.start.setup import Run, prepare_run
-from alignn_ff.train.tensorboard import Audience, TensorBoardLog
+from alignn_ff.train.resolution import ResolvedConfig, resolve, with_outputs_of
+from alignn_ff.train.run_data import RunData, prepared_data
 
-log = get_logger("train")
-
-FREE_TO_CHANGE = frozenset(
-    {
-        "data",
-        "output_dir",
-        "progress",
-        "resume_checkpoint",
-        "gpu_memory_fraction",
-        "version",
-        "log_tensorboard",
-        "checkpoint_minutes",
-        "write_predictions",
-        "use_lmdb",
-        "read_existing",
-        "filename",
-        "save_dataloader",
-        "num_workers",
-        "pin_memory",
-        "distributed",
-        "data_parallel",
-    }
-)
-"""Fields that a resumed run may change; ``epochs`` too, where ``lr_total_epochs`` holds the schedule."""
+log = logging.getLogger(__name__)
 
 
 class TrainingResult(NamedTuple):
-    """What a finished run gives.
+    """Result of a finished run.
 
     Attributes:
-        folder: where everything lies.
+        folder: of all files of the run.
         model_file: the best model.
         best_epoch: the epoch that it comes from.
-        history: one row an epoch.
+        history: one row per epoch.
         metrics: split → group → named error.
         comparisons: split → labels beside predictions.
     """
@@ -113,10 +90,10 @@ def train(
 
     Args:
         config: of the run.
-        observer: is told of every step and epoch, in the first process of a run alone.
+        observer: is called after every step and epoch, only in the first process of a run.
         data: file or folder; takes the place of ``config.data`` and ``config.dataset``.
         device: "auto", "cpu", "cuda", …
-        resume: go on where a stopped run of the same config and data left off.
+        resume: continue where a stopped run of the same config and data ended.
         overwrite: start anew in a folder that holds a run.
 
     Returns:
@@ -124,49 +101,52 @@ def train(
 
     Raises:
         ConfigError, DataError, TrainingError: the run cannot start.
-        StorageError: the disk is full; what was written before is whole.
+        StorageError: the disk is full; files written before are whole.
         TrainingInterruptedError: it was stopped by a signal; its state is saved.
     """
+    resolved = resolve(config, data=data)
+    return train_resolved(resolved, observer=observer, device=device, resume=resume, overwrite=overwrite)
+
+
+def train_resolved(
+    resolved: ResolvedConfig, *, observer: Observer, device: str = "auto", resume: bool = False, overwrite: bool = False
+) -> TrainingResult | None:
+    """Train a model by a config that is resolved already; arguments, result and errors as in :func:`train`."""
     keep_freed_memory()
-    if data is not None:
-        config = config.model_copy(update={"data": str(data), "dataset": "user_data"})
-    check_choices(config)
-    for sentence in advice(config):
-        log.warning(sentence)
-    start = None if config.start_from is None else load_start(config.start_from)
-    recipe = recipe_of(config, start)
+    config = resolved.config
     folder = Path(config.output_dir)
     resume = resume or (config.resume_checkpoint and (folder / STATE_FILE).exists())
     with joined_ranks(device, distributed=config.distributed) as (ranks, own_device):
-        ranks.first_says("folder", lambda: _open_folder(config, resume=resume, overwrite=overwrite))
-        notify = observer.on_build if isinstance(observer, BuildObserver) else _unwatched
-        with prepared_data(config, recipe, lambda: records_source(config), ranks, notify) as gathered:
-            config = suit_outputs(config, [gathered.records[0]])
-            run = prepare_run(config, gathered, start, select_device(own_device), ranks)
-            _train(config, run, gathered, observer=observer, resume=resume)
-            return _evaluate(config, gathered, run, folder) if ranks.rank == 0 else None
+        ranks.from_first("folder", Done, lambda: _open_folder(config, resume=resume, overwrite=overwrite))
+        notify = observer.on_build if isinstance(observer, BuildObserver) else _log_build
+        with prepared_data(config, resolved.recipe, lambda: records_source(config), ranks, notify) as gathered:
+            resolved = with_outputs_of(resolved, gathered.records[0])
+            run = prepare_run(resolved, gathered, select_device(own_device), ranks)
+            _train(resolved.config, run, gathered, observer=observer, resume=resume)
+            return _evaluate(resolved.config, gathered, run, folder) if ranks.rank == 0 else None
 
 
-def _open_folder(config: TrainingConfig, *, resume: bool, overwrite: bool) -> str:
+def _open_folder(config: TrainingConfig, *, resume: bool, overwrite: bool) -> Done:
     folder = Path(config.output_dir)
     check_folder(folder, resume=resume, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
-    return str(folder)
+    return Done()
 
 
-def _unwatched(done: int, total: int) -> None:
+def _log_build(done: int, total: int) -> None:
     log.info("graphs: %d of %d", done, total)
 
 
-def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observer, resume: bool) -> None:
-    """Go through the epochs, saving on the way.
+def _train(config: TrainingConfig, run: PreparedRun, data: RunData, *, observer: Observer, resume: bool) -> None:
+    """Train all epochs, and save after each.
 
     Raises:
         TrainingInterruptedError, StorageError, TrainingError: it ended early; the last state is on disk.
     """
     folder = Path(config.output_dir)
     leads = run.ranks.rank == 0
-    fingerprint = _fingerprint(config, data.data_digest, run)
+    started_from = run.header.provenance.started_from
+    fingerprint = fingerprint_of(config, data.data_digest, records_digest(run.replay), started_from)
     if leads:
         write_json(folder / "config.json", config.model_dump(mode="json"))
         write_json(folder / "ids_train_val_test.json", identifiers(data.records, data.split))
@@ -176,7 +156,7 @@ def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observe
     if resume:
         state = load_state(folder)
         check_fingerprint(state.fingerprint, fingerprint)
-        mention_other_kernels(state.kernels, kernels)
+        warn_of_other_kernels(state.kernels, kernels)
         run.trainer.restore(state)
 
     def save(trainer: Trainer, is_best: bool) -> None:
@@ -196,20 +176,20 @@ def _train(config: TrainingConfig, run: Run, data: RunData, *, observer: Observe
             stop_on_signals() as stop,
             machine_settings(config, run.trainer.device),
             running_on(kernels),
-            _audience(config, observer, leads=leads) as watching,
+            _observers(config, observer, leads=leads) as observers,
         ):
-            run.trainer.run(observer=watching, save=save, stop=lambda: asked_anywhere(stop, run.ranks))
+            run.trainer.run(observer=observers, save=save, stop=lambda: asked_anywhere(stop, run.ranks))
     except (StorageError, LostRankError) as error:
         raise type(error)(f"{error}. {_kept(folder)}") from error
     if stop.signal is not None:
         raise TrainingInterruptedError(
             stop.signal,
             f"after {run.trainer.progress.epoch} epochs; everything is saved in {folder}",
-            "the same command with --resume goes on from there",
+            "the same command with --resume continues from there",
         )
 
 
-def _kernels(config: TrainingConfig, run: Run) -> TrainingKernels:
+def _kernels(config: TrainingConfig, run: PreparedRun) -> TrainingKernels:
     kernels = training_kernels(config, n_steps=run.trainer.n_steps, device=run.trainer.device)
     log.info("kernels: %s", kernels.name if kernels.compiled is None else kernels.compiled.path)
     return kernels
@@ -218,32 +198,24 @@ def _kernels(config: TrainingConfig, run: Run) -> TrainingKernels:
 def _kept(folder: Path) -> str:
     if not (folder / STATE_FILE).exists():
         return "No state of this run had been saved yet: start it again"
-    return f"The last saved state of the run is kept in {folder}, and the same command with --resume goes on from there"
+    return (
+        f"The last saved state of the run is kept in {folder}, and the same command with --resume continues from there"
+    )
 
 
 @contextmanager
-def _audience(config: TrainingConfig, observer: Observer, *, leads: bool) -> Iterator[Observer]:
-    """Who watches the epochs of this process."""
+def _observers(config: TrainingConfig, observer: Observer, *, leads: bool) -> Iterator[Observer]:
+    """The observers of this process."""
     if not leads:
-        yield _Nobody()
+        yield NoObserver()
     elif config.log_tensorboard:
         with TensorBoardLog(Path(config.output_dir) / "tensorboard") as curves:
-            yield Audience([observer, curves])
+            yield Observers([observer, curves])
     else:
         yield observer
 
 
-class _Nobody:
-    """An observer that looks away."""
-
-    def on_step(self, progress: Progress, n_steps: int) -> None:
-        """Do nothing."""
-
-    def on_epoch(self, row: dict[str, float]) -> None:
-        """Do nothing."""
-
-
-def _evaluate(config: TrainingConfig, data: RunData, run: Run, folder: Path) -> TrainingResult:
+def _evaluate(config: TrainingConfig, data: RunData, run: PreparedRun, folder: Path) -> TrainingResult:
     """Metrics of the best model as read back from its file."""
     best, progress = folder / BEST_MODEL, run.trainer.progress
     evaluator = Evaluator(load_predictor(best, device=str(run.trainer.device), dtype=config.dtype))
@@ -255,10 +227,3 @@ def _evaluate(config: TrainingConfig, data: RunData, run: Run, folder: Path) -> 
     if config.write_predictions:
         write_predictions(folder, comparisons)
     return TrainingResult(folder, best, progress.best_epoch, progress.history, metrics, comparisons)
-
-
-def _fingerprint(config: TrainingConfig, data_digest: str, run: Run) -> dict[str, str]:
-    free = FREE_TO_CHANGE | ({"epochs"} if config.lr_total_epochs is not None else set())
-    fields = config.model_dump(mode="json", exclude=set(free))
-    pasts = {"replay": records_digest(run.replay), "start": json.dumps(run.header.provenance.started_from)}
-    return {**{name: json.dumps(value) for name, value in fields.items()}, "data": data_digest, **pasts}

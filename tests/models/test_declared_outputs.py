@@ -10,7 +10,7 @@ from alignn_ff.testing import structure
 from alignn_ff.train import validate_config
 from alignn_ff.train.config.advice import advice, unused_advice
 from alignn_ff.train.loss.loss import loss_weights
-from alignn_ff.train.loss.parts import NAMES
+from alignn_ff.train.labels import LABELS
 from tests.support.tiny_models import CONFIG, ELEMENTS, PUBLISHED, RECIPE
 
 STATISTICS = ModelStatistics((-0.5, -1.0, -1.5), scale=1.3, edges_per_atom=9.0, triplets_per_line_node=4.0)
@@ -82,10 +82,10 @@ def test_a_model_that_reads_no_angles_needs_none(name: str, change: dict[str, ob
 def test_weights_are_those_of_parts_of_the_loss(name: str, change: dict[str, object]) -> None:
     config = config_of(name, change)
     weights = config.outputs.weights
-    assert set(weights) <= set(NAMES)
+    assert set(weights) <= set(LABELS)
     assert ("energy" in weights) == (config.kind == "energy")
     assert ("target" in weights) == (config.kind == "property")
-    assert loss_weights(config) == tuple(weights.get(part, 0.0) for part in NAMES)
+    assert loss_weights(config) == tuple(weights.get(part, 0.0) for part in LABELS)
 
 
 @pytest.mark.parametrize(("name", "change"), CASES, ids=str)

@@ -11,8 +11,8 @@ RECIPE = GraphRecipe(cutoff=4.0, three_body_cutoff=3.0)
 
 
 def leaves(nest: object) -> Iterator[torch.Tensor | None]:
-    if isinstance(nest, tuple):
-        for part in nest:
+    if isinstance(nest, tuple | dict):
+        for part in nest.values() if isinstance(nest, dict) else nest:
             yield from leaves(part)
     else:
         yield nest

@@ -11,8 +11,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from alignn_ff.train.distributed import ranks as ranks_module
-from alignn_ff.train.distributed.ranks import Several
+from alignn_ff.train.distributed import process_group
+from alignn_ff.train.distributed.process_group import ProcessGroup
 
 T = TypeVar("T")
 
@@ -36,16 +36,16 @@ class Meeting:
 
 
 @contextmanager
-def on_ranks(size: int) -> Iterator[Callable[[Callable[[Several], T]], list[T]]]:
+def on_ranks(size: int) -> Iterator[Callable[[Callable[[ProcessGroup], T]], list[T]]]:
     """Gives a function that calls another one on every rank at once, and returns what each gave."""
     meeting = Meeting(size)
     store = dist.HashStore()
 
-    def everywhere(work: Callable[[Several], T]) -> list[T]:
+    def everywhere(work: Callable[[ProcessGroup], T]) -> list[T]:
         def on_one(rank: int) -> T:
             meeting.own.rank = rank
             try:
-                return work(Several(store, rank, size))
+                return work(ProcessGroup(store, rank, size))
             except BaseException:
                 meeting.barrier.abort()
                 raise
@@ -54,5 +54,5 @@ def on_ranks(size: int) -> Iterator[Callable[[Callable[[Several], T]], list[T]]]
             return list(pool.map(on_one, range(size)))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranks_module.dist, "all_reduce", meeting.all_reduce)
+        patch.setattr(process_group.dist, "all_reduce", meeting.all_reduce)
         yield everywhere

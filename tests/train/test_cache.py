@@ -16,10 +16,10 @@ from alignn_ff.errors import ConfigError, DataError, TrainingError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.train import Record, read_records
 from alignn_ff.train.cache import Building, BuildStoppedError, Cache, identify, open_cache
-from alignn_ff.train.cache import build as build_module
+from alignn_ff.train.cache import building as build_module
 from alignn_ff.train.cache import opening as opening_module
 from alignn_ff.train.cache import store as store_module
-from alignn_ff.train.cache.build import store_records, store_samples
+from alignn_ff.train.cache.building import store_records, store_samples
 from alignn_ff.train.cache.entries import layout, pack_record, pack_sample, unpack_record, unpack_sample
 from alignn_ff.train.cache.packing import DamagedEntryError, pack, unpack
 from alignn_ff.train.cache.store import Store
@@ -254,7 +254,7 @@ def test_a_build_that_was_stopped_goes_on_where_it_was(tmp_path: Path, records, 
     second = Counting()
     with caplog.at_level(logging.WARNING):
         cache = second.opened(tmp_path / "c", many)
-    assert "cut short; it goes on from there" in caplog.text
+    assert "cut short; it continues from there" in caplog.text
     assert first.n_built + second.n_built == len(many)
     assert_holds(cache, many)
 

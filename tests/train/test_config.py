@@ -35,9 +35,9 @@ def test_all_problems_are_listed_at_once():
     [
         ({"cutoff": 4.0, "three_body_cutoff": 5.0}, "must not exceed cutoff"),
         ({"train_ratio": 0.9, "val_ratio": 0.2}, "more than 1"),
-        ({"criterion": "mae"}, "'poisson', 'zig' or 'huber'"),
+        ({"criterion": "mae"}, "'huber', 'poisson' or 'zig'"),
         ({"model": {"name": "schnet"}}, "alignn_smooth"),
-        ({"reference_energies": {"Xx": 1.0}}, "no chemical symbol"),
+        ({"reference_energies": {"Xx": 1.0}}, "not a chemical symbol"),
         ({"cross_validation": {"n_folds": 3, "fold": 3}}, "0 to 2"),
         ({"learning_rate": -1}, "greater than 0"),
     ],

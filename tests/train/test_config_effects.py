@@ -239,7 +239,7 @@ def test_a_run_in_two_sittings_with_one_schedule_equals_one_run(tmp_path: Path, 
     run(tmp_path / "parts", data, **whole)
     one, other = weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts")
     assert all(torch.equal(one[name], other[name]) for name in one)
-    with pytest.raises(TrainingError, match="--resume goes on"):
+    with pytest.raises(TrainingError, match="--resume continues"):
         run(tmp_path / "parts", data, **{**whole, "resume_checkpoint": False})
 
 

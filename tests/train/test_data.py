@@ -13,11 +13,11 @@ from alignn_ff.train import read_records, validate_config
 from alignn_ff.train.records.batches import build_sample, epoch_order, join
 from alignn_ff.train.records.split import split_records
 from alignn_ff.train.records.statistics import (
-    covered_elements,
+    elements_of,
     fit_references,
     label_scales,
     measure_statistics,
-    survey,
+    summarise_training_set,
     training_domain,
 )
 from tests.support.labelled_data import copper_frames, labelled, molecule_frames, write_frames
@@ -111,7 +111,7 @@ def test_asking_for_more_than_there_is_says_how_many_there_are(records):
 
 def surveyed(records, cutoff=4.0):
     recipe = GraphRecipe(cutoff=cutoff)
-    return survey(((record, build_sample(record, recipe)) for record in records), covered_elements(records))
+    return summarise_training_set(((record, build_sample(record, recipe)) for record in records), elements_of(records))
 
 
 def test_references_of_one_composition_have_minimum_norm(tmp_path):
@@ -150,8 +150,8 @@ def test_missing_labels_are_masked_never_nan(tmp_path):
     bulk = read_records(write_frames(tmp_path / "cu.extxyz", copper_frames(1)))
     gas = read_records(write_frames(tmp_path / "co.extxyz", molecule_frames(1)))
     batch = join([build_sample(record, GraphRecipe(cutoff=4.0)) for record in (*bulk, *gas)])
-    assert batch.targets.has_stress.tolist() == [True, False]
-    assert all(torch.isfinite(tensor).all() for tensor in batch.targets)
+    assert batch.targets.known["stress"].tolist() == [True, False]
+    assert all(torch.isfinite(tensor).all() for tensor in batch.targets.values.values())
 
 
 def test_an_epoch_sees_every_sample_once_in_an_order_that_seed_and_epoch_decide():

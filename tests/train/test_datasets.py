@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.train import DataKeys, read_records, validate_config
-from alignn_ff.train.datasets import load_records, suit_outputs
+from alignn_ff.train.datasets import load_records, output_width
 from tests.support.labelled_data import copper_frames, molecule_frames, write_frames
 from tests.support.published_data import (
     force_field_entries,
@@ -102,10 +102,10 @@ def test_several_numbers_a_row_are_a_vector_and_set_the_outputs(tmp_path: Path) 
     records = loaded(folder)
     assert_allclose(records[1].target, [4, 5, 6])
     config = validate_config({"data": str(folder), "model": PROPERTY})
-    assert suit_outputs(config, records).model.output_features == 3
+    assert output_width(config, records) == 3
     two = validate_config({"data": str(folder), "model": {**PROPERTY, "output_features": 2}})
     with pytest.raises(ConfigError, match="has 3 numbers"):
-        suit_outputs(two, records)
+        output_width(two, records)
 
 
 @pytest.mark.config_field("target", "id_tag")
@@ -251,7 +251,7 @@ def test_nan_labels_are_named_with_their_record(tmp_path: Path) -> None:
         ("additional", [[1.0], [1.0, 2.0]], "not numeric"),
         ("atoms", {"elements": ["Cu"]}, "lattice_mat"),
         ("atoms", None, "a jarvis structure is needed"),
-        ("atoms", {"elements": ["Xx"], "lattice_mat": np.eye(3).tolist(), "coords": [[0, 0, 0]]}, "no element"),
+        ("atoms", {"elements": ["Xx"], "lattice_mat": np.eye(3).tolist(), "coords": [[0, 0, 0]]}, "not an element"),
         ("extra_features", [[1.0]], r"expected \(4, k\)"),
     ],
 )
@@ -299,7 +299,7 @@ def test_classes_must_be_classes(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="classes are the numbers 0, 1"):
         loaded(folder, {**PROPERTY, "classification": True})
     vectors = write_property_folder(tmp_path / "v", [[0.0, 1.0]])
-    with pytest.raises(ConfigError, match="one number a structure"):
+    with pytest.raises(ConfigError, match="one number per structure"):
         loaded(vectors, classification_threshold=0.5)
 
 

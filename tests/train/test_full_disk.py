@@ -73,7 +73,7 @@ def test_no_room_for_the_state_keeps_the_former_one_and_the_run_goes_on_later(
     full = command_line(*words)
     assert full.code == 5
     assert "training_state.pt: File too large; the file that was there is untouched" in full.stderr
-    assert "--resume goes on from there" in full.stderr
+    assert "--resume continues from there" in full.stderr
     monkeypatch.setattr(run_module, "save_state", save)
     assert not list(folder.glob(".*"))
     assert command_line(*words, "--resume").code == 0
@@ -103,7 +103,7 @@ def test_no_room_for_the_graph_cache_says_so_and_the_same_command_goes_on_later(
         full = command_line(*words)
     assert full.code == 5
     assert "cannot write the graph cache" in full.stderr
-    assert "it goes on from there" in full.stderr
+    assert "it continues from there" in full.stderr
     assert not (tmp_path / "run" / "sample_graphs").exists()
     assert command_line(*words).code == 0
     assert_same_weights(tmp_path / "run", whole)

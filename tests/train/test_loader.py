@@ -175,7 +175,7 @@ def test_ctrl_c_while_graphs_are_built_keeps_them_and_the_same_command_goes_on(t
             os.kill(os.getpid(), signal.SIGINT)
 
     config = validate_config({**SMALL, "epochs": 1, "output_dir": str(tmp_path / "run")})
-    with pytest.raises(TrainingInterruptedError, match=r"SIGINT while graphs were built; 8 of 8 graphs .* goes on"):
+    with pytest.raises(TrainingInterruptedError, match=r"SIGINT while graphs were built; 8 of 8 graphs .* continues"):
         train(config, observer=Impatient(), data=data, device="cpu")
     assert (tmp_path / "run" / "sample_graphs.building").exists()
     assert train(config, observer=Silent(), data=data, device="cpu") is not None

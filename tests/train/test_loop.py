@@ -5,13 +5,13 @@ import torch
 
 from alignn_ff.models import ModelStatistics, build_model
 from alignn_ff.train import read_records, validate_config
+from alignn_ff.train.choices.criteria import class_likelihood, poisson, zero_inflated
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loop.weight_average import WeightAverage, evolving_tensors
-from alignn_ff.train.loss.criteria import class_likelihood, poisson, zero_inflated
 from alignn_ff.train.loss.loss import build_measure, combined, label_counts
 from alignn_ff.train.records.batches import build_sample, join
 from alignn_ff.train.records.statistics import LabelScales
-from alignn_ff.train.records.targets import label_widths
+from alignn_ff.train.records.targets import label_shapes
 from tests.support.labelled_data import labelled, molecule_frames, write_frames
 from tests.support.property_data import alloy_frames, property_frames
 from tests.support.property_networks import LOOP, NETWORK, NO_FORCES
@@ -38,7 +38,7 @@ def trainer_of(records, model: dict[str, object], **changes: object) -> Trainer:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         network = build_model(config.model, config.recipe, ELEMENTS, statistics).double()
-    samples = [build_sample(record, config.recipe, label_widths(records)) for record in records]
+    samples = [build_sample(record, config.recipe, label_shapes(records)) for record in records]
     return Trainer(
         config,
         network,

@@ -148,7 +148,7 @@ def test_a_threshold_makes_a_classifier_that_tells_the_classes(tmp_path: Path, n
 def test_classes_are_as_many_as_the_model_says(tmp_path: Path) -> None:
     data = write_frames(tmp_path / "three.extxyz", single_target_frames(np.arange(12) % 3.0))
     model = {"name": "alignn", "classification": True}
-    with pytest.raises(DataError, match=r"tells 2 classes.*num_classes"):
+    with pytest.raises(DataError, match=r"has 2 classes.*num_classes"):
         run(tmp_path / "two", data, model)
     result = run(tmp_path / "three", data, {**model, "num_classes": 3}, epochs=2)
     said = load_predictor(result.model_file, device="cpu").predict(alloy_frames(1))

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from alignn_ff.potential import load_potential
 from alignn_ff.train import train, validate_config
-from alignn_ff.train.start.setup import mention_alike_elements
+from alignn_ff.train.preparation import warn_of_equal_elements
 from tests.support.labelled_data import copper_frames, write_frames
 from tests.support.training_runs import SMALL, Silent
 
@@ -50,5 +50,5 @@ def test_published_family_trains_and_loads(tmp_path: Path, name: str, switches: 
 
 def test_elements_that_look_alike_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="alignn_ff"):
-        mention_alike_elements(config_of(tmp_path, "alignn_atomwise"), (14, 57, 58))
-    assert "cannot tell La and Ce apart" in caplog.text
+        warn_of_equal_elements(config_of(tmp_path, "alignn_atomwise"), (14, 57, 58))
+    assert "are the same for La and Ce" in caplog.text

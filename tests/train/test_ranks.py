@@ -12,7 +12,9 @@ from alignn_ff.graph import edge_vectors
 from alignn_ff.models import EnergyModel, ModelStatistics, PropertyModel, build_model
 from alignn_ff.train import read_records, train, validate_config
 from alignn_ff.train.config.advice import advice
-from alignn_ff.train.distributed.ranks import Alone, Ranks, deal, synchronise_norms
+from alignn_ff.train.distributed.message import Message
+from alignn_ff.train.distributed.process_group import synchronise_norms
+from alignn_ff.train.distributed.ranks import Ranks, SingleProcess, share_of
 from alignn_ff.train.loop.loader import Loader
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loss.loss import build_measure, combined, label_counts
@@ -37,6 +39,13 @@ MODELS = {
     "alignn_atomwise": {**PUBLISHED, "stresswise_weight": 0.1},
     "ealignn_atomwise": {**PUBLISHED, "stresswise_weight": 0.1},
 }
+
+
+class Words(Message):
+    """What the first process sends in these tests."""
+
+    words: str
+    numbers: tuple[float, ...] = ()
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +95,13 @@ def test_summed_gradients_are_those_of_one_process_with_the_whole_batch(records,
             device=torch.device("cpu"),
             ranks=ranks,
         )
-        (batch,) = Loader(n_threads=0).batches(samples, [deal(range(len(samples)), ranks)])
+        (batch,) = Loader(n_threads=0).batches(samples, [share_of(range(len(samples)), ranks)])
         _, costs = trainer.compute(batch, training=True)
         combined(costs, ranks.total(label_counts(batch.targets)), trainer.weights).backward()
         ranks.sum_gradients(network)
         return gradients(network), costs.detach()
 
-    expected, losses = step(Alone())
+    expected, losses = step(SingleProcess())
     with on_ranks(size) as everywhere:
         results = everywhere(step)
     for found, _ in results:
@@ -110,15 +119,15 @@ def test_batch_normalisation_sees_the_whole_batch(records, size: int) -> None:
         network = model_of(config, (6, 8, 29)).train()
         assert isinstance(network, PropertyModel)
         synchronise_norms(network, ranks)
-        mine = deal(range(len(samples)), ranks)
+        mine = share_of(range(len(samples)), ranks)
         (batch,) = Loader(n_threads=0).batches(samples, [mine])
         vectors = edge_vectors(batch.system, batch.graph)
         error = network(batch.graph, vectors)[:, 0] - aims[list(mine)]
-        ranks.mean(error.square()).backward()
+        (error.square().sum() / len(samples)).backward()
         ranks.sum_gradients(network)
         return gradients(network), {name: b.clone() for name, b in network.named_buffers() if "running" in name}
 
-    expected, statistics = step(Alone())
+    expected, statistics = step(SingleProcess())
     assert statistics
     with on_ranks(size) as everywhere:
         for found, running in everywhere(step):
@@ -127,25 +136,31 @@ def test_batch_normalisation_sees_the_whole_batch(records, size: int) -> None:
 
 
 def test_a_failure_of_the_first_process_ends_the_others() -> None:
-    def say() -> str:
+    def make() -> Words:
         raise ConfigError("no such data")
 
     def work(ranks: Ranks) -> str:
         try:
-            return ranks.first_says("data", say)
+            return ranks.from_first("data", Words, make).words
         except AlignnError as error:
             return str(error)
 
     with on_ranks(3) as everywhere:
         first, *others = everywhere(work)
         assert first == "no such data"
-        assert all("since the first one failed" in words for words in others)
-        assert everywhere(lambda ranks: ranks.first_says("more", lambda: "words")) == ["words"] * 3
+        assert all("because the first one failed" in words for words in others)
+        message = Words(words="copied", numbers=(0.1, float("inf")))
+        assert everywhere(lambda ranks: ranks.from_first("more", Words, lambda: message)) == [message] * 3
+
+
+def test_a_single_process_passes_the_message_itself() -> None:
+    message = Words(words="kept")
+    assert SingleProcess().from_first("topic", Words, lambda: message) is message
 
 
 def test_every_structure_of_a_batch_is_computed_by_one_process() -> None:
     with on_ranks(3) as everywhere:
-        shares = everywhere(lambda ranks: list(deal(range(11), ranks)))
+        shares = everywhere(lambda ranks: list(share_of(range(11), ranks)))
     assert sorted(i for share in shares for i in share) == list(range(11))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
@@ -170,7 +185,7 @@ def test_choices_that_several_processes_do_not_need_are_accepted_with_advice() -
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from alignn_ff.train.distributed.ranks import _own_device
+    from alignn_ff.train.distributed.process_group import _own_device
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -181,7 +196,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_lost_process_is_named_not_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    from alignn_ff.train.distributed import ranks as module
+    from alignn_ff.train.distributed import process_group as module
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("[pair.cc:553] Connection closed by peer [127.0.0.1]:8")

@@ -128,7 +128,7 @@ def test_two_processes_stop_when_asked_and_one_goes_on_to_the_same_weights(
     code, words = run.end()
     assert code != 0
     assert "stopped by SIGTERM" in words
-    assert "--resume goes on from there" in words
+    assert "--resume continues from there" in words
     assert "Traceback" not in words.split("torch/distributed")[0]
     assert 0 < state_of(tmp_path / "run")["progress"]["step"] < N_STEPS
     config = validate_config({**CONTENT, "distributed": False, "output_dir": str(tmp_path / "run")})

@@ -147,7 +147,7 @@ def test_resume_on_other_kernels_says_so_and_on_the_same_ones_nothing(tmp_path, 
     assert "kernels" not in caplog.text
     monkeypatch.setattr("alignn_ff.native.build.find_compiler", lambda: None)
     train(config.model_copy(update={"epochs": 3}), observer=Silent(), data=data, resume=True)
-    assert "has used the kernels 'native' so far and goes on with 'torch'" in caplog.text
+    assert "has used the kernels 'native' so far and continues with 'torch'" in caplog.text
 
 
 def test_a_model_trained_in_float64_is_kept_in_float64(tmp_path, data):
@@ -163,7 +163,7 @@ def test_a_model_trained_in_float64_is_kept_in_float64(tmp_path, data):
 
 def test_a_folder_with_a_run_is_not_overwritten_by_accident(tmp_path, data):
     train(small_config(tmp_path, epochs=1), observer=Silent(), data=data)
-    with pytest.raises(TrainingError, match="--resume goes on"):
+    with pytest.raises(TrainingError, match="--resume continues"):
         train(small_config(tmp_path, epochs=1), observer=Silent(), data=data)
     train(small_config(tmp_path, epochs=1), observer=Silent(), data=data, overwrite=True)
     with pytest.raises(TrainingError, match="nothing to resume"):

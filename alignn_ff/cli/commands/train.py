@@ -72,13 +72,13 @@ def train(
     model_options: Mapping[str, str],
 ) -> None:
     """Train a model on DFT data."""
-    from alignn_ff.train import load_config
-    from alignn_ff.train import train as run
+    from alignn_ff.train import resolve_file, train_resolved
 
     device = ModelChoice.model_validate(model_options).device
-    settings = load_config(config, {**parse_changes(changes or []), **place, **start, **keys})
+    resolved = resolve_file(config, {**parse_changes(changes or []), **place, **start, **keys}, data=data)
+    settings = resolved.config
     with ProgressDisplay(settings) as display:
-        result = run(settings, observer=display, data=data, device=device, resume=resume, overwrite=overwrite)
+        result = train_resolved(resolved, observer=display, device=device, resume=resume, overwrite=overwrite)
     if result is None:  # only the first process of the run prints
         return
     if settings.write_predictions:

@@ -1,4 +1,4 @@
-"""A finished cache, open for reading: records and samples by index, decoded when they are asked for."""
+"""A finished cache, open for reading: records and samples by index, decoded on access."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ from alignn_ff.train.records.record import Record
 
 
 class Cache:
-    """Records and samples that lie on the disk.
+    """Records and samples on disk.
 
     Attributes:
-        folder: where it lies.
-        records: all of them, as a sequence that reads one when it is asked for.
+        folder: of the cache.
+        records: all of them, as a sequence that reads each on access.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +30,7 @@ class Cache:
         return StoredSamples(self._store, indices)
 
     def close(self) -> None:
-        """Let go of the files; nothing can be read any more."""
+        """Close the files; nothing can be read any more."""
         self._store.close()
 
 

@@ -1,15 +1,15 @@
-"""What the cache keeps of a record: the record itself and its sample, each as one entry of plain arrays.
+"""What the cache holds of a record: the record itself and its sample, each as one entry of plain arrays.
 
 Both follow from the fields of their containers, so a new field of ``Record``, ``AtomicGraph`` or ``Targets``
-comes along by itself; caches of other fields are rebuilt, since :func:`layout` is part of what identifies them.
+needs no change here; caches of other fields are rebuilt, since :func:`layout` is part of their identity.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
@@ -17,15 +17,19 @@ from ase import Atoms
 from torch import Tensor
 
 from alignn_ff.train.cache.packing import Array, pack, unpack
+from alignn_ff.train.labels import LABELS
 from alignn_ff.train.records.batches import Sample
 from alignn_ff.train.records.record import Record
 
 Nest = TypeVar("Nest", bound=tuple[Any, ...])
+Part = type[tuple[Any, ...]] | type[dict[str, Tensor]] | None
+"""What a field of a container holds."""
 
 
 def pack_sample(sample: Sample) -> bytes:
     """Entry of one sample."""
-    return pack([None if tensor is None else tensor.numpy() for tensor in _leaves(sample)])
+    kinds = np.frombuffer(" ".join(sample.targets.values).encode(), dtype=np.uint8)
+    return pack([kinds, *(None if tensor is None else tensor.numpy() for tensor in _leaves(sample))])
 
 
 def unpack_sample(entry: bytes | memoryview) -> Sample:
@@ -34,8 +38,10 @@ def unpack_sample(entry: bytes | memoryview) -> Sample:
     Raises:
         DamagedEntryError: the checksum is wrong.
     """
-    arrays = iter(unpack(entry))
-    return _nest(Sample, (None if array is None else torch.from_numpy(array) for array in arrays))
+    kinds, *arrays = unpack(entry)
+    assert kinds is not None
+    leaves = (None if array is None else torch.from_numpy(array) for array in arrays)
+    return _nest(Sample, leaves, kinds.tobytes().decode().split())
 
 
 def pack_record(record: Record) -> bytes:
@@ -49,6 +55,8 @@ def pack_record(record: Record) -> bytes:
             arrays |= {f"atoms.{key}": array for key, array in value.arrays.items() if array.dtype.kind in "bif"}
         elif isinstance(value, np.ndarray):
             arrays[name] = value
+        elif isinstance(value, Mapping):
+            arrays |= {f"further.{kind}": label for kind, label in value.items()}
         else:
             words[name] = value
     words["arrays"] = list(arrays)
@@ -72,13 +80,14 @@ def unpack_record(entry: bytes | memoryview) -> Record:
     atoms.info.update(words.pop("atoms")["info"])
     for name in [name for name in arrays if name.startswith("atoms.")]:
         atoms.set_array(name.removeprefix("atoms."), arrays.pop(name))
-    fields: dict[str, Any] = {**words, **arrays, "atoms": atoms}
+    further = {name.removeprefix("further."): arrays.pop(name) for name in list(arrays) if name.startswith("further.")}
+    fields: dict[str, Any] = {**words, **arrays, "atoms": atoms, "further": further}
     return Record(**fields)
 
 
 def layout() -> str:
     """Digest of the names of all fields that entries hold."""
-    names = [*_names(Sample), *Record._fields]
+    names = [*_names(Sample), *LABELS, *Record._fields]
     return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
 
 
@@ -86,28 +95,38 @@ def _leaves(value: object) -> Iterator[Tensor | None]:
     if value is None or isinstance(value, Tensor):
         yield value
         return
-    assert isinstance(value, tuple)
-    for part in value:
+    assert isinstance(value, tuple | dict)
+    for part in value.values() if isinstance(value, dict) else value:
         yield from _leaves(part)
 
 
-def _nest(kind: type[Nest], leaves: Iterator[Tensor | None]) -> Nest:
+def _nest(kind: type[Nest], leaves: Iterator[Tensor | None], keys: Sequence[str]) -> Nest:
+    """A container filled with the leaves; its dictionaries get these keys."""
     make: Callable[..., Nest] = kind
-    return make(*(next(leaves) if part is None else _nest(part, leaves) for part in _parts(kind).values()))
+    return make(*(_part(part, leaves, keys) for part in _parts(kind).values()))
+
+
+def _part(part: Part, leaves: Iterator[Tensor | None], keys: Sequence[str]) -> object:
+    if part is None:
+        return next(leaves)
+    return _nest(part, leaves, keys) if issubclass(part, tuple) else {key: next(leaves) for key in keys}
 
 
 def _names(kind: type[tuple[Any, ...]]) -> Iterator[str]:
     for name, part in _parts(kind).items():
         yield f"{kind.__name__}.{name}"
-        if part is not None:
+        if part is not None and issubclass(part, tuple):
             yield from _names(part)
 
 
 @cache
-def _parts(kind: type[tuple[Any, ...]]) -> dict[str, type[tuple[Any, ...]] | None]:
-    """Field → its container, or None where it is a tensor."""
-    parts: dict[str, type[tuple[Any, ...]] | None] = {}
+def _parts(kind: type[tuple[Any, ...]]) -> dict[str, Part]:
+    """Field → its container, ``dict`` where it maps kinds of labels to tensors, or None where it is a tensor."""
+    parts: dict[str, Part] = {}
     for name, hint in get_type_hints(kind).items():
+        if get_origin(hint) is dict:
+            parts[name] = dict
+            continue
         options = [option for option in (get_args(hint) or (hint,)) if option is not NoneType]
         container = options[0]
         parts[name] = container if isinstance(container, type) and issubclass(container, tuple) else None
@@ -115,6 +134,6 @@ def _parts(kind: type[tuple[Any, ...]]) -> dict[str, type[tuple[Any, ...]] | Non
 
 
 def _plain(info: dict[str, Any]) -> dict[str, Any]:
-    """Words and numbers of ``atoms.info``; what JSON cannot hold stays behind."""
+    """Words and numbers of ``atoms.info``; values that JSON cannot hold are left out."""
     plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in info.items()}
     return {key: value for key, value in plain.items() if isinstance(value, str | int | float | bool)}

@@ -1,4 +1,4 @@
-"""What a cache is of: everything that decides its content, in words and as one digest.
+"""Identity of a cache: everything that decides its content, field by field and as one digest.
 
 A cache is used only where every field agrees, so it cannot hold graphs of another recipe or other records.
 """
@@ -22,7 +22,7 @@ VERSION: Final = 1
 
 
 class Identity(NamedTuple):
-    """What a cache is of.
+    """Identity of a cache.
 
     Attributes:
         fields: graph recipe, family, element features, layout of the entries, digest of the records.
@@ -39,7 +39,7 @@ class Identity(NamedTuple):
 
 
 def identify(records: Iterable[Record], recipe: GraphRecipe, *, family: str, atom_features: str) -> Identity:
-    """Identity of the cache of some records, which are gone through once."""
+    """Identity of the cache of some records, which are read once."""
     digest, n_records = hashlib.sha256(), 0
     for record in records:
         digest.update(pack_record(record))
@@ -50,11 +50,11 @@ def identify(records: Iterable[Record], recipe: GraphRecipe, *, family: str, ato
 
 
 class Manifest(BaseModel):
-    """The file beside the data that says what they are.
+    """The file beside the data that holds their identity.
 
     Attributes:
         format, version: of the cache.
-        complete: whether everything is there; a half-built cache lies in a folder of its own.
+        complete: whether everything is there; a half-built cache has a folder of its own.
         fields, n_records: its identity.
         n_bytes, checksum: of the data file of a complete cache.
     """
@@ -71,7 +71,7 @@ class Manifest(BaseModel):
 
     @property
     def identity(self) -> Identity:
-        """What the cache is of."""
+        """Identity of the cache."""
         return Identity(self.fields, self.n_records)
 
 
@@ -89,9 +89,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def differences(found: Identity, wanted: Identity) -> str:
-    """In words, what a cache is of and what is wanted, field by field."""
+    """Differences between a cache and the one that is needed, one line per field."""
     lines = [
-        f"  - {name}: {_told(name, was)} in the cache, {_told(name, now)} now"
+        f"  - {name}: {_shown(name, was)} in the cache, {_shown(name, now)} now"
         for name, was, now in _pairs(found.fields, wanted.fields)
     ]
     if found.n_records != wanted.n_records:
@@ -104,5 +104,5 @@ def _pairs(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[tuple[st
     return [(name, found.get(name, "absent"), wanted.get(name, "absent")) for name in names]
 
 
-def _told(name: str, value: str) -> str:
+def _shown(name: str, value: str) -> str:
     return f"{value[:12]}…" if name == "records" else value

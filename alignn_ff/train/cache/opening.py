@@ -1,8 +1,9 @@
-"""Reuse a cache, go on building it, or build it anew: whatever its digest allows, and always told.
+"""Reuse a cache, continue its build, or build it anew, as its digest allows; each is logged.
 
 A cache is built in ``<folder>.building`` and renamed when it is whole, so that ``<folder>`` is never half-built.
 """
 
+import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -11,14 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignn_ff.errors import ConfigError, TrainingError
-from alignn_ff.log import get_logger
-from alignn_ff.train.cache.build import Build, store_records, store_samples
+from alignn_ff.train.cache.building import Build, store_records, store_samples
 from alignn_ff.train.cache.cache import Cache
 from alignn_ff.train.cache.identity import MANIFEST, Identity, Manifest, differences, read_manifest, write_manifest
 from alignn_ff.train.cache.store import DATA_FILE, LOCK_FILE, Store, file_checksum, is_truncated
 from alignn_ff.train.records.record import Record
 
-log = get_logger("train.cache")
+log = logging.getLogger(__name__)
 
 OWNER_FILE = "building.lock"
 OWN_FILES = frozenset({DATA_FILE, LOCK_FILE, MANIFEST, OWNER_FILE})
@@ -30,14 +30,14 @@ class Building(NamedTuple):
     Attributes:
         build: makes the sample of a record; picklable.
         n_processes: that build at once.
-        stop: whether to stop, asked often.
-        notify: told how many samples there are, of how many.
+        stop: whether to stop, called often.
+        notify: called with the number of samples so far and their total number.
     """
 
     build: Build
     n_processes: int = 0
     stop: Callable[[], bool] = lambda: False
-    notify: Callable[[int, int], None] = lambda done, total: None  # noqa: ARG005 - told to nobody
+    notify: Callable[[int, int], None] = lambda done, total: None  # noqa: ARG005 - nothing to do
 
 
 def open_cache(
@@ -46,14 +46,14 @@ def open_cache(
     """The cache of some records.
 
     Args:
-        folder: where it lies, or will lie.
-        identity: what it must be of.
-        records: to build it from; not touched where the cache agrees.
+        folder: of the cache, which may not exist yet.
+        identity: that it must have.
+        records: to build it from; not read where the cache agrees.
         building: how.
         insist: an existing cache must agree; otherwise one that does not is built anew.
 
     Raises:
-        ConfigError: the folder is no cache of this package, or ``insist`` and the cache does not agree.
+        ConfigError: the folder is not a cache of this package, or ``insist`` and the cache does not agree.
         BuildStoppedError, DataError, StorageError, TrainingError: it could not be built.
     """
     problem = what_is_wrong(folder, identity)
@@ -72,7 +72,7 @@ def open_cache(
 
 
 def what_is_wrong(folder: Path, identity: Identity) -> str | None:
-    """Why a cache cannot be used, in words; None if it can.
+    """Why a cache cannot be used, as a sentence; None if it can.
 
     Raises:
         ConfigError: the folder holds something else than a cache of this package.
@@ -122,11 +122,11 @@ def _build(folder: Path, identity: Identity, records: Iterable[Record], building
 
 
 def _keep_what_agrees(place: Path, identity: Identity) -> None:
-    """Go on with a half-built cache of the same identity; empty the place otherwise."""
+    """Keep a half-built cache of the same identity; empty the place otherwise."""
     manifest = read_manifest(place)
     agrees = manifest is not None and manifest.identity == identity
     if agrees and (place / DATA_FILE).exists() and not is_truncated(place):
-        log.warning("a build of the graph cache %s was cut short; it goes on from there", place)
+        log.warning("a build of the graph cache %s was cut short; it continues from there", place)
         return
     if manifest is not None:
         log.warning("a half-built graph cache in %s is of other graphs, or damaged; it is built anew", place)
@@ -154,7 +154,7 @@ def _only_builder(place: Path) -> Iterator[None]:
     """Keep two runs from building in one place.
 
     Raises:
-        TrainingError: another run is at it.
+        TrainingError: another run is building.
     """
     with (place / OWNER_FILE).open("w") as file:
         if sys.platform != "win32":
@@ -166,6 +166,6 @@ def _only_builder(place: Path) -> Iterator[None]:
                 raise TrainingError(
                     f"another run is building the graph cache {place}; wait for it, or set filename to another prefix"
                 ) from None
-            except OSError as error:  # some network file systems know no locks
+            except OSError as error:  # some network file systems have no locks
                 log.info("no lock on %s: %s", place, error)
         yield

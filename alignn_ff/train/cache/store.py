@@ -1,6 +1,6 @@
 """The LMDB file of a cache: two tables, ``records`` and ``samples``, index → entry.
 
-LMDB is memory-mapped: what is read lies in the kernel's page cache, not in the process, and a process that
+LMDB is memory-mapped: data that are read are in the kernel's page cache, not in the process, and a process that
 is killed while it writes leaves the last committed state behind.
 """
 
@@ -30,7 +30,7 @@ class Store:
     Args:
         folder: that holds, or gets, the data file.
         writing: open for one writer; otherwise nothing in the folder is touched, not even a lock, so that a
-            finished cache can lie on a read-only or shared file system.
+            finished cache can be on a read-only or shared file system.
 
     Raises:
         DataError: the data file is missing or damaged.
@@ -63,7 +63,7 @@ class Store:
 
     @contextmanager
     def entry(self, table: Table, index: int) -> Iterator[memoryview]:
-        """The bytes of one entry, valid inside the ``with`` alone.
+        """The bytes of one entry, valid only inside the ``with``.
 
         Raises:
             DataError: there is none.
@@ -93,19 +93,19 @@ class Store:
                 raise _unwritable(self.folder, error) from error
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._environment.close()
 
 
 def _unwritable(folder: Path, error: lmdb.Error) -> StorageError:
     return StorageError(
         f"cannot write the graph cache {folder}: {error}; what was built before is kept. Free some space and run the "
-        "same command again: it goes on from there (or set use_lmdb to false)"
+        "same command again: it continues from there (or set use_lmdb to false)"
     )
 
 
 def is_truncated(folder: Path) -> bool:
-    """Whether the data file is shorter than its own header says; reading beyond its end would kill the process."""
+    """Whether the data file is shorter than its header requires; reading beyond its end would kill the process."""
     try:
         environment = lmdb.open(str(folder), readonly=True, lock=False, create=False)
     except lmdb.Error:

@@ -1,6 +1,6 @@
-"""What a config asks for that a user may not expect: said once, before anything is trained.
+"""Effects of a config that a user may not expect: logged once, before anything is trained.
 
-Rules are data: whether one applies, and the sentence. Contradictions are errors of the schema instead.
+Each rule is a condition and a sentence. Contradictions are errors of the schema instead.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,11 +11,11 @@ from alignn_ff.train.config.schema import TrainingConfig
 
 
 class Rule(NamedTuple):
-    """One thing worth saying.
+    """One effect.
 
     Attributes:
-        applies: whether a config asks for it.
-        sentence: what is said, with fields of the config and of ``model`` filled in.
+        applies: whether a config has this effect.
+        sentence: the warning, with fields of the config and of ``model`` filled in.
     """
 
     applies: Callable[[TrainingConfig], bool]
@@ -74,7 +74,7 @@ def unused_advice(config: TrainingConfig) -> tuple[str, ...]:
 
 
 def bond_advice(config: TrainingConfig, shortest: Mapping[str, float]) -> tuple[str, ...]:
-    """What the shortest bonds of the training data mean for the short-range penalty.
+    """Warning where the short-range penalty acts on bonds of the training data.
 
     Args:
         config: of the run.

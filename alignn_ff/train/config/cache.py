@@ -10,12 +10,12 @@ class CacheFields(Section):
 
     use_lmdb: bool = Field(
         True,
-        description="keep graphs in an LMDB file, so that memory does not grow with them; false: in memory",
+        description="hold graphs in an LMDB file, so that memory does not grow with their number; false: in memory",
     )
     read_existing: bool = Field(
         False,
-        description="true: a cache that is there must be of these records and graphs; false: one that is not is built "
-        "anew. One that is, is reused either way",
+        description="true: an existing cache must be of these records and graphs; false: one that is not is built "
+        "anew. A cache of these records and graphs is reused either way",
     )
     filename: str = Field(
         "sample",

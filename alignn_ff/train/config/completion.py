@@ -1,4 +1,4 @@
-"""What stands for the fields that a config leaves out, where that depends on other fields.
+"""Values of fields that a config leaves out, where they depend on other fields.
 
 Each function takes the content of a config as it was given, a dictionary, and gives a completed one.
 """
@@ -12,11 +12,11 @@ from alignn_ff.models import DEFAULT_FAMILY, FAMILIES, ModelConfig
 Content = dict[str, Any]
 
 SMOOTH_DEFAULTS: Final[Content] = {"neighbor_strategy": "radius_graph", "cutoff_extra": 0.0}
-"""What smooth families need, where the published defaults differ."""
+"""Values that smooth families need, where the published defaults differ."""
 
 
 def completed(content: Mapping[str, Any]) -> Content:
-    """The content with all that follows from it.
+    """The content with all values that follow from it.
 
     Raises:
         ValueError: fields contradict each other.
@@ -34,7 +34,7 @@ def _name_the_family(content: Content) -> Content:
 
 
 def _take_user_data(content: Content) -> Content:
-    """Data of one's own are user_data, whatever the default."""
+    """Where data are given, the data set is user_data."""
     return {"dataset": "user_data", **content} if content.get("data") is not None else content
 
 
@@ -44,7 +44,7 @@ def _suit_smooth_families(content: Content) -> Content:
 
 
 def _take_feature_width(content: Content) -> Content:
-    """A model that does not say how wide its element features are takes those of ``atom_features``."""
+    """A model without a width of its element features takes that of ``atom_features``."""
     scheme, model = content.get("atom_features", "cgcnn"), content["model"]
     if scheme not in SCHEME_WIDTHS or not _has_field(content, "atom_input_features"):
         return content
@@ -52,13 +52,13 @@ def _take_feature_width(content: Content) -> Content:
     if given != SCHEME_WIDTHS[scheme]:
         raise ValueError(
             f"model.atom_input_features is {given}, but atom_features {scheme!r} has {SCHEME_WIDTHS[scheme]} "
-            "numbers an element: leave the one out, or change the other"
+            "numbers per element: leave the one out, or change the other"
         )
     return {**content, "model": {**model, "atom_input_features": given}}
 
 
 def _classify(content: Content) -> Content:
-    """A threshold makes classes of the targets, so the model must tell classes."""
+    """A threshold makes classes of the targets, so the model must be a classifier."""
     if content.get("classification_threshold") is None or not isinstance(content["model"], dict):
         return content
     if _family(content) in FAMILIES and "property" not in FAMILIES[_family(content)].kinds:
@@ -70,7 +70,7 @@ def _classify(content: Content) -> Content:
 
 
 def _inflate_zeros(content: Content) -> Content:
-    """The criterion zig reads a pair for each target, so a model that has no forces must say pairs."""
+    """The criterion zig needs two outputs per target, so a model without forces gets them."""
     model = content["model"]
     if content.get("criterion") != "zig" or not _has_field(content, "zero_inflated"):
         return content

@@ -1,4 +1,4 @@
-"""Config fields of the data: where records come from, and what of them is learned."""
+"""Config fields of the data: the source of the records, and which of their properties is learned."""
 
 from typing import Literal
 
@@ -30,7 +30,7 @@ DatasetName = Literal[
     "tinnet_O",
     "tinnet_N",
 ]
-"""The published names: "user_data" is data of one's own, any other is downloaded through jarvis-tools."""
+"""The published names: "user_data" is the user's own data, any other is downloaded through jarvis-tools."""
 
 StructureFormat = Literal["poscar", "cif", "xyz", "pdb"]
 
@@ -41,7 +41,7 @@ class DataFields(Section):
     dataset: DatasetName = Field(
         "dft_3d",
         description="where records come from: user_data reads `data`; any other is downloaded through jarvis-tools "
-        "(pip install 'alignn-ff[jarvis]'). Where `data` is given and nothing else is said: user_data",
+        "(pip install 'alignn-ff[jarvis]'). Where `data` is given, the default is user_data",
     )
     data: str | None = Field(
         None,
@@ -65,7 +65,7 @@ class DataFields(Section):
         None, description="key of the further property of a structure; null: additional_output or additional (ours)"
     )
     file_format: StructureFormat | None = Field(
-        None, description="format of the structure files beside id_prop.csv; null: told by their names (ours)"
+        None, description="format of the structure files beside id_prop.csv; null: their names decide (ours)"
     )
     classification_threshold: float | None = Field(
         None, description="targets above it become class 1, others class 0, and model.classification is set"

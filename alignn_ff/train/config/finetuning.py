@@ -1,4 +1,4 @@
-"""Config fields of fine-tuning: what a run starts from, and what it shall not forget."""
+"""Config fields of fine-tuning: the model that a run starts from, and data that it continues to learn."""
 
 from typing import Self
 
@@ -13,13 +13,14 @@ class FineTuningFields(Section):
     start_from: str | None = Field(
         None,
         description="model whose weights the run starts from: zoo name, file or folder, also a published one; --from "
-        "overrides. What the config leaves out of model and graph is that model's (ours)",
+        "overrides. Fields of model and graph that the config leaves out are those of that model (ours)",
     )
     freeze: tuple[str, ...] = Field(
-        (), description='names of modules that stay as they are, with * and ?, such as "atom_blocks.*" (ours)'
+        (), description='names of modules that are not trained, with * and ?, such as "atom_blocks.*" (ours)'
     )
     replay_data: str | None = Field(
-        None, description="data that the model was trained on before, to go on learning beside the new (ours)"
+        None,
+        description="data that the model was trained on before, which are learned further beside the new data (ours)",
     )
     replay_fraction: float = Field(
         0.2, gt=0, lt=1, description="part of each epoch's structures that is drawn from replay_data (ours)"

@@ -17,14 +17,14 @@ class GraphFields(Section):
     )
     neighbor_strategy: NeighborStrategy = Field(
         "k-nearest",
-        description="how neighbours are found; alignn_smooth needs radius_graph, and takes it where nothing is said",
+        description="how neighbours are found; alignn_smooth needs radius_graph, which is its default",
     )
-    cutoff: float = Field(8.0, gt=0, description="longest bond, Å; where k-nearest begins to search")
+    cutoff: float = Field(8.0, gt=0, description="longest bond, Å; where the search of k-nearest begins")
     cutoff_extra: float = Field(
         3.0,
         ge=0,
         description="step, Å, by which a radius graph's cutoff grows, to twice at most, for periodic structures with a "
-        "neighbourless atom; alignn_smooth needs 0, and takes it where nothing is said",
+        "neighbourless atom; alignn_smooth needs 0, which is its default",
     )
     three_body_cutoff: float | None = Field(
         None,

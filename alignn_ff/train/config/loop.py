@@ -1,34 +1,37 @@
 """Config fields of the training loop: steps, loss, optimiser, schedule."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from ase.data import atomic_numbers
 from pydantic import Field, field_validator, model_validator
 
-from alignn_ff.train.config.sections import Section
+from alignn_ff.train.choices.criteria import CRITERIA
+from alignn_ff.train.choices.optimizers import OPTIMIZERS
+from alignn_ff.train.choices.schedules import SCHEDULES
+from alignn_ff.train.config.sections import KeyOf, Section
 
 
 class LoopFields(Section):
     """Training loop."""
 
     epochs: int = Field(300, ge=1, description="passes over the training data")
-    batch_size: int = Field(64, ge=1, description="structures a step")
+    batch_size: int = Field(64, ge=1, description="structures per step")
     accumulation_steps: int = Field(
         1, ge=1, description="batches whose gradients add up to one step, as exactly as in one large batch (ours)"
     )
     learning_rate: float = Field(1e-2, gt=0, description="peak learning rate")
     weight_decay: float = Field(0.0, ge=0, description="weight decay of matrices")
     warmup_steps: int = Field(2000, ge=0, description="steps up to the peak; at most 30 % of all steps are used")
-    criterion: Literal["mse", "l1", "poisson", "zig", "huber"] = Field(
+    criterion: Annotated[str, KeyOf(CRITERIA)] = Field(
         "mse",
         description="loss of every target; poisson is for counts, zig for zero-inflated Gaussian targets; huber is "
-        "ours; a classification takes the negative log-likelihood whatever is said here",
+        "ours; a classification takes the negative log-likelihood, whatever this field is",
     )
     huber_delta: float = Field(
         0.1, gt=0, description="where the Huber loss turns linear, as a fraction of the label's RMS (ours)"
     )
-    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="how gradients become steps")
-    scheduler: Literal["onecycle", "cosine", "none"] = Field(
+    optimizer: Annotated[str, KeyOf(OPTIMIZERS)] = Field("adamw", description="optimiser")
+    scheduler: Annotated[str, KeyOf(SCHEDULES)] = Field(
         "onecycle", description="course of the learning rate; cosine (ours) decays to zero after the warm-up"
     )
     lr_total_epochs: int | None = Field(
@@ -59,7 +62,7 @@ class LoopFields(Section):
     def _known_symbols(cls, value: str | dict[str, float]) -> str | dict[str, float]:
         unknown = [] if isinstance(value, str) else [s for s in value if s not in atomic_numbers]
         if unknown:
-            raise ValueError(f"{', '.join(unknown)} is no chemical symbol")
+            raise ValueError(f"{', '.join(unknown)} is not a chemical symbol")
         return value
 
     @model_validator(mode="after")

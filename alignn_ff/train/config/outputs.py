@@ -1,4 +1,4 @@
-"""Config fields of the files: what a run writes, and where."""
+"""Config fields of the files: names and places of the files that a run writes."""
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ class OutputFields(Section):
     write_checkpoint: bool = Field(True, description="save current_model.pt and the state that --resume needs")
     checkpoint_minutes: float = Field(5.0, gt=0, description="longest time between two training states (ours)")
     resume_checkpoint: bool = Field(
-        False, description="go on where output_dir holds a stopped run of this config, else start (published code)"
+        False, description="resume where output_dir holds a stopped run of this config, else start (published code)"
     )
     write_predictions: bool = Field(True, description="write predictions, metrics and plots at the end")
     store_outputs: bool = Field(True, description="keep the targets and predictions of validation beside the history")

@@ -1,8 +1,8 @@
-"""Configs from files and dictionaries, with all problems said at once."""
+"""Configs from files and dictionaries, with all problems in one message."""
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,15 @@ from alignn_ff.train.config.schema import TrainingConfig
 from alignn_ff.train.config.splitting import CrossValidation
 
 
-def load_config(
-    path: Path,
-    changes: Mapping[str, object] | None = None,
-    *,
-    complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
-) -> TrainingConfig:
-    """Read and check a JSON config.
+def read_content(path: Path, changes: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """The content of a JSON config, not checked yet.
 
     Args:
         path: of the file.
-        changes: fields that take the place of those in the file, before it is checked; "model.name" is a field of
-            the section ``model``.
-        complete: adds what follows from elsewhere, before it is checked.
+        changes: fields that take the place of those in the file; "model.name" is a field of the section ``model``.
 
     Raises:
-        ConfigError: the file is missing, empty, no JSON, or a field is unknown or out of range; all
-            problems are listed at once.
+        ConfigError: the file is missing, empty, or not a JSON object.
     """
     if not path.is_file():
         raise ConfigError(f"no such config file: {path}")
@@ -48,7 +40,8 @@ def load_config(
         raise ConfigError(f"{path} must hold one JSON object {{…}}, but holds a {type(content).__name__}")
     for name, value in (changes or {}).items():
         content = _with(content, name.split("."), value)
-    return validate_config(complete(content), source=str(path))
+    checked: dict[str, Any] = content
+    return checked
 
 
 def validate_config(content: dict[str, Any], *, source: str = "config") -> TrainingConfig:

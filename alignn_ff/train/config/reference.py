@@ -9,23 +9,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from alignn_ff.models import FAMILIES
-from alignn_ff.train.config.cache import CacheFields
-from alignn_ff.train.config.data import DataFields
-from alignn_ff.train.config.graph import GraphFields
-from alignn_ff.train.config.loop import LoopFields
-from alignn_ff.train.config.outputs import OutputFields
-from alignn_ff.train.config.runtime import RuntimeFields
 from alignn_ff.train.config.schema import TrainingConfig
-from alignn_ff.train.config.splitting import CrossValidation, SplitFields
+from alignn_ff.train.config.sections import KeyOf
+from alignn_ff.train.config.splitting import CrossValidation
 
 TOP_LEVEL: Final[dict[str, type[BaseModel]]] = {
-    "Dataset and target": DataFields,
-    "Atoms → graph": GraphFields,
-    "Splitting": SplitFields,
-    "Training loop": LoopFields,
-    "Graph caching": CacheFields,
-    "Runtime and distributed": RuntimeFields,
-    "Logging and outputs": OutputFields,
+    str(section.__doc__).strip().removesuffix("."): section for section in reversed(TrainingConfig.__bases__)
 }
 """Title → section of the top level, in the order of the published reference."""
 
@@ -38,7 +27,7 @@ MODEL_ROW: Final = "| `model` | one of the families below | see below | family a
 
 
 def markdown_reference() -> str:
-    """One table a section: field, values, default, meaning."""
+    """One table per section: field, values, default, meaning."""
     top = "\n".join(f"## {title}\n\n{_table(schema)}" for title, schema in TOP_LEVEL.items())
     families = "\n".join(["## Model", "", *HEAD, MODEL_ROW, ""])
     nested = "\n".join(f"## {title}\n\n{_table(schema)}" for title, schema in NESTED.items())
@@ -47,6 +36,9 @@ def markdown_reference() -> str:
 
 def field_reference(name: str) -> list[tuple[str, str, str, str]]:
     """(place, values, default, meaning) of every field of this name, such as "cutoff" or "model.exponent"."""
+    if name == "model":
+        families = " · ".join(f"`{family}`" for family in FAMILIES)
+        return [("Model", f"section; its name is one of {families}", "alignn_smooth", _meaning(TrainingConfig, name))]
     prefix, _, bare = name.rpartition(".")
     places = {**TOP_LEVEL, **NESTED} if not prefix else {k: v for k, v in NESTED.items() if prefix in k}
     return [
@@ -97,7 +89,8 @@ def _default(field: FieldInfo) -> str:
 
 def _values(field: FieldInfo) -> str:
     """Allowed values: the words, or the type with its bounds."""
-    words = _type_words(field.annotation)
+    tables = [item.table for item in field.metadata if isinstance(item, KeyOf)]
+    words = _listed(tables[0]) if tables else _type_words(field.annotation)
     limits = [(sign, getattr(item, name, None)) for item in _metadata(field) for name, sign in SIGNS]
     return ", ".join([words, *(f"{sign} {limit}" for sign, limit in limits if limit is not None)])
 
@@ -114,7 +107,7 @@ TYPE_WORDS: Final[dict[object, str]] = {
 
 def _type_words(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
-        return " · ".join(f"`{word}`" for word in get_args(annotation))
+        return _listed(get_args(annotation))
     if annotation in TYPE_WORDS:
         return TYPE_WORDS[annotation]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -123,6 +116,10 @@ def _type_words(annotation: Any) -> str:
         return "object"
     parts = [part for part in get_args(annotation) if not isinstance(part, FieldInfo)]
     return " or ".join(dict.fromkeys(_type_words(part) for part in parts)) or "any"
+
+
+def _listed(words: Iterable[str]) -> str:
+    return " · ".join(f"`{word}`" for word in words)
 
 
 def _metadata(field: FieldInfo) -> Iterable[Any]:

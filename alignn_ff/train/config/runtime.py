@@ -15,10 +15,10 @@ class RuntimeFields(Section):
     )
     kernels: Literal["auto", "native", "torch", "scatter"] = Field(
         "auto",
-        description="on the CPU: compiled ones for all but short runs (auto), always, or never (ours); "
-        "scatter: sums by torch-scatter, on any device",
+        description="on the CPU: compiled ones for all but short runs (auto), always (native), or never (torch); "
+        "scatter: sums by torch-scatter, on any device (ours)",
     )
-    use_amp: bool = Field(False, description="bf16 where it helps: the network's matrices on CUDA (published code)")
+    use_amp: bool = Field(False, description="bf16 for the matrices of the network on CUDA (published code)")
     deterministic: bool = Field(
         False, description="refuse algorithms that sum in a random order, at some cost (published code)"
     )
@@ -27,7 +27,7 @@ class RuntimeFields(Section):
     )
     pin_memory: bool = Field(False, description="pinned host memory, for faster copies to a GPU")
     gpu_memory_fraction: float | None = Field(
-        None, gt=0, le=1, description="largest part of the GPU's memory that is taken (published code)"
+        None, gt=0, le=1, description="largest part of the GPU's memory that is used (published code)"
     )
     distributed: bool = Field(
         False, description="several processes, started by torchrun, share each batch of batch_size structures"
@@ -35,4 +35,4 @@ class RuntimeFields(Section):
     ddp_find_unused_parameters: bool = Field(
         False, description="accepted, not used: no weight needs to have a gradient (published code)"
     )
-    data_parallel: bool = Field(False, description="accepted, not used: torchrun takes its place")
+    data_parallel: bool = Field(False, description="accepted, not used: use torchrun instead")

@@ -1,7 +1,7 @@
 """The schema of a training run: one JSON object, closed, every field documented.
 
-Names, defaults and units follow the reference of the published package. The fields stand in one section a
-file; here they come together, with the rules that reach across sections.
+Names, defaults and units follow the reference of the published package. Each section of fields has
+a file of its own; here they come together, with the rules that concern several sections.
 """
 
 from typing import Self
@@ -55,9 +55,9 @@ class TrainingConfig(  # the last base comes first in files
 
     @property
     def recipe(self) -> GraphRecipe:
-        """The graph recipe of this run: for published families what their package makes of the same fields.
+        """The graph recipe of this run: for published families the one that their package makes of the same fields.
 
-        But for own images of an atom, which count as any other neighbour.
+        Only images of an atom itself differ: they count like any other neighbour.
         """
         if FAMILIES[self.model.name].published:
             return published_recipe(self.model_dump(), exact=False)

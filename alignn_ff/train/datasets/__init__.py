@@ -1,17 +1,17 @@
 """Data sets in every usual form, read as records: a path or a published name in, checked labels out."""
 
+from alignn_ff.train.datasets.formats import write_records
 from alignn_ff.train.datasets.keys import DataKeys, keys_of
 from alignn_ff.train.datasets.reading import load_records, read_records, records_source
-from alignn_ff.train.datasets.targets import prepare_targets, suit_outputs
-from alignn_ff.train.datasets.writing import write_records
+from alignn_ff.train.datasets.targets import output_width, prepare_targets
 
 __all__ = [
     "DataKeys",
     "keys_of",
     "load_records",
+    "output_width",
     "prepare_targets",
     "read_records",
     "records_source",
-    "suit_outputs",
     "write_records",
 ]

@@ -1,32 +1,31 @@
-"""From single records, each of which may be unusable, to a list: all problems are said at once."""
+"""From single records, each of which may be unusable, to a list: all problems in one message."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
 from alignn_ff.errors import DataError, StructureError
-from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.record import NO_LABELS, Array, Record
 
 SHOWN = 10
-"""Problems that are told one by one."""
+"""Problems that are listed one by one."""
 
 
 class Draft(NamedTuple):
-    """A record that may call itself something; attributes as in :class:`Record`."""
+    """A record that may have an identifier of its own; attributes as in :class:`Record`."""
 
     atoms: Atoms
     identifier: str | None
     energy: float | None = None
-    forces: NDArray[np.float64] | None = None
-    stress: NDArray[np.float64] | None = None
+    forces: Array | None = None
+    stress: Array | None = None
     group: str = ""
-    target: NDArray[np.float64] | None = None
-    atomwise: NDArray[np.float64] | None = None
-    additional: NDArray[np.float64] | None = None
+    target: Array | None = None
+    atomwise: Array | None = None
+    additional: Array | None = None
+    further: Mapping[str, Array] = NO_LABELS
 
 
 def collect(source: Path | str, parts: Sequence[tuple[str, Callable[[], Draft]]]) -> list[Record]:
@@ -35,7 +34,7 @@ def collect(source: Path | str, parts: Sequence[tuple[str, Callable[[], Draft]]]
 
 
 def collected(source: Path | str, parts: Iterable[tuple[str, Callable[[], Draft]]]) -> Iterator[Record]:
-    """Records one by one; what is wrong with some is said after the last.
+    """Records one by one; problems of some are raised after the last.
 
     Args:
         source: the file or data set, for messages.

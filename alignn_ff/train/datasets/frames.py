@@ -17,13 +17,14 @@ from ase.db.row import AtomsRow
 from alignn_ff.errors import DataError, StructureError
 from alignn_ff.graph import check_atoms
 from alignn_ff.io import iterate_structures
+from alignn_ff.train.datasets.arrays import Array, further_labels, of_atoms, scalar, shaped, stress_tensor, vector
 from alignn_ff.train.datasets.collecting import Draft, collect, collected
-from alignn_ff.train.datasets.keys import TARGET_IF_UNSAID, USUAL_TARGETS, DataKeys, label_key, target_key
-from alignn_ff.train.datasets.labels import Array, of_atoms, scalar, shaped, stress_tensor, vector
+from alignn_ff.train.datasets.keys import DEFAULT_TARGETS, DataKeys, label_key, target_key
+from alignn_ff.train.labels import LABELS
 from alignn_ff.train.records.record import Record
 
 STRUCTURAL: Final = frozenset({"numbers", "positions", "momenta", "tags", "masses", "initial_magmoms"})
-"""Arrays of atoms that are no labels."""
+"""Arrays of atoms that are not labels."""
 
 
 def read_frames(path: Path, keys: DataKeys) -> list[Record]:
@@ -36,7 +37,7 @@ def read_frames(path: Path, keys: DataKeys) -> list[Record]:
 
 
 def iterate_frames(path: Path, keys: DataKeys) -> Iterator[Record]:
-    """As :func:`read_frames`, one by one; what is wrong with some is said after the last."""
+    """As :func:`read_frames`, one by one; problems of some are raised after the last."""
     parts = ((f"{path.name}:{index}", partial(_draft, atoms, keys)) for index, atoms in enumerate(_frames(path)))
     yield from collected(path, parts)
 
@@ -72,7 +73,7 @@ def _draft(atoms: Atoms, keys: DataKeys) -> Draft:
     check_atoms(atoms)
     info: Mapping[str, Any] = atoms.info
     results = {} if atoms.calc is None else atoms.calc.results  # where ASE's readers put charges, dipoles, …
-    of_each_atom = {**{name: info[name] for name in ("atomwise",) if name in info}, **atoms.arrays, **results}
+    of_each_atom = {**_rows_of_atoms(info), **atoms.arrays, **results}
     of_structure = {**info, **results}
     target, energy = _target(info, keys), _energy(atoms, keys)
     if energy is None and target is None:
@@ -93,33 +94,42 @@ def _draft(atoms: Atoms, keys: DataKeys) -> Draft:
         target=target,
         atomwise=None if atomwise is None else of_atoms(atomwise, of_each_atom[atomwise], len(atoms)),
         additional=None if additional is None else vector(additional, of_structure[additional]),
+        further=further_labels(of_structure, of_each_atom, len(atoms)),
     )
+
+
+def _rows_of_atoms(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Labels per atom that a database holds among the data of a row."""
+    names = [name for label in LABELS.values() if label.rows == "atom" for name in label.usual_names]
+    return {name: info[name] for name in names if name in info}
 
 
 def _target(info: Mapping[str, Any], keys: DataKeys) -> Array | None:
     """The property that the frame holds, other than the energy of its calculator."""
-    if keys.target == "energy" or not (keys.target in info or info.keys() & USUAL_TARGETS or _was_asked_for(keys)):
+    if keys.target == "energy" or not (
+        keys.target in info or info.keys() & LABELS["target"].usual_names or _is_chosen(keys)
+    ):
         return None
     name = target_key(keys, info)
     return None if name is None else vector(name, info[name])
 
 
 def _energy(atoms: Atoms, keys: DataKeys) -> float | None:
-    """Total energy: the target that somebody asked for, or what the calculator holds, or any target of one number."""
+    """Total energy: the target that the keys name, or the energy of the calculator, or any target of one number."""
     target = _target(atoms.info, keys)
     from_target = None if target is None or target.size != 1 else float(target[0])
     energy = _result(atoms, "energy")
-    if energy is None or (from_target is not None and _was_asked_for(keys)):
+    if energy is None or (from_target is not None and _is_chosen(keys)):
         return from_target
     return scalar("energy", energy)
 
 
-def _was_asked_for(keys: DataKeys) -> bool:
-    return keys.target not in {*TARGET_IF_UNSAID, *USUAL_TARGETS, "energy"}
+def _is_chosen(keys: DataKeys) -> bool:
+    return keys.target not in {*DEFAULT_TARGETS, *LABELS["target"].usual_names, "energy"}
 
 
 def _label(atoms: Atoms, keys: DataKeys, kind: str, holder: Mapping[str, Any]) -> Any:
-    """The label under the name that was asked for, or what the calculator holds."""
+    """The label under the name that the keys give, or the result of the calculator."""
     given: str | None = getattr(keys, kind)
     if given is None or given == kind:
         return _result(atoms, kind)

@@ -5,28 +5,20 @@ from typing import Final, NamedTuple
 
 from alignn_ff.errors import DataError
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.labels import LABELS
 
-TARGET_IF_UNSAID: Final = frozenset({"exfoliation_energy", "target"})
-"""Targets that nobody chose: the schema's default, and what published folder configs say whatever the key."""
-
-USUAL_TARGETS: Final = ("total_energy", "target")
-USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
-    "forces": ("forces",),
-    "stress": ("stresses", "stress"),
-    "atomwise": ("atomwise_target", "atomwise"),
-    "additional": ("additional_output", "additional"),
-}
-"""Kind of label → names that are tried, in this order, where the config gives none."""
+DEFAULT_TARGETS: Final = frozenset({"exfoliation_energy", "target"})
+"""Targets that are not a choice of the user: the default of the schema, and that of published folder configs."""
 
 
 class DataKeys(NamedTuple):
     """Names of columns, JSON keys or frame properties; None: the usual ones.
 
     Attributes:
-        target: what is learned.
-        identifier: what a record is called.
+        target: property that is learned.
+        identifier: of a record.
         forces, stress, atomwise, additional: labels.
-        file_format: of structure files beside a table; None: told by their names.
+        file_format: of structure files beside a table; None: their names decide.
     """
 
     target: str = "exfoliation_energy"
@@ -52,31 +44,31 @@ def keys_of(config: TrainingConfig) -> DataKeys:
 
 
 def label_key(keys: DataKeys, kind: str, present: Iterable[str]) -> str | None:
-    """The name of a kind of label among those present; None where there is none and none was asked for.
+    """The name of a kind of label among those present; None where there is none and the keys give none.
 
     Raises:
-        DataError: the name that was asked for is not there.
+        DataError: the name that the keys give does not exist.
     """
     known = set(present)
     given: str | None = getattr(keys, kind)
     if given is not None and given not in known:
         raise DataError(f"no {given!r}, which {kind}_key names; there are {_listed(known)}")
-    usual = next((name for name in USUAL_NAMES[kind] if name in known), None)
+    usual = next((name for name in LABELS[kind].usual_names if name in known), None)
     return given if given is not None else usual
 
 
 def target_key(keys: DataKeys, present: Iterable[str]) -> str | None:
-    """The name of the target among those present; None where nothing was asked for and no usual one is there.
+    """The name of the target among those present; None where the keys give none and no usual one exists.
 
     Raises:
-        DataError: the target that was asked for is not there.
+        DataError: the target that the keys give does not exist.
     """
     known = set(present)
     if keys.target in known:
         return keys.target
-    if keys.target not in TARGET_IF_UNSAID:
+    if keys.target not in DEFAULT_TARGETS:
         raise DataError(f"no {keys.target!r}, which is the target; there are {_listed(known)} (--target-key)")
-    return next((name for name in USUAL_TARGETS if name in known), None)
+    return next((name for name in LABELS["target"].usual_names if name in known), None)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,19 +1,19 @@
 """Published data sets by name, downloaded through jarvis-tools (an extra)."""
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 from alignn_ff.errors import ConfigError, DataError
-from alignn_ff.log import get_logger
 from alignn_ff.train.datasets.keys import DataKeys
 from alignn_ff.train.datasets.tables import records_of
 from alignn_ff.train.records.record import Record
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 JARVIS_NAMES: Final[dict[str, str]] = {"jdft_3d-8-18-2021": "dft_3d_2021", "hpov": "hopv", "edos_up": "edos_pdos"}
-"""Names that jarvis-tools spells otherwise."""
+"""Names that are spelled otherwise in jarvis-tools."""
 
 MISSING: Final = "na"
 """How these data sets write a value that is not known."""
@@ -23,7 +23,7 @@ def read_named(name: str, keys: DataKeys) -> list[Record]:
     """All records of a published data set that have the target.
 
     Raises:
-        ConfigError: jarvis-tools is not installed, or does not know the name.
+        ConfigError: jarvis-tools is not installed, or does not have the name.
         DataError: the download failed, or the target does not exist.
     """
     entries = _download(name)
@@ -42,7 +42,7 @@ def _download(name: str) -> list[Mapping[str, Any]]:
     except ImportError as error:
         raise ConfigError(
             f"dataset {name!r} comes through jarvis-tools, which is not installed: pip install 'alignn-ff[jarvis]'. "
-            'For data of your own give --data PATH, or "data" in the config'
+            'For your own data give --data PATH, or "data" in the config'
         ) from error
     try:
         entries: list[Mapping[str, Any]] = figshare.data(JARVIS_NAMES.get(name, name))

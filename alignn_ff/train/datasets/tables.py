@@ -18,9 +18,9 @@ from ase import Atoms
 from alignn_ff.errors import DataError
 from alignn_ff.graph import check_atoms
 from alignn_ff.io import read_structure
+from alignn_ff.train.datasets.arrays import further_labels, of_atoms, shaped, stress_tensor, vector
 from alignn_ff.train.datasets.collecting import Draft, collect
-from alignn_ff.train.datasets.keys import TARGET_IF_UNSAID, DataKeys, label_key, target_key
-from alignn_ff.train.datasets.labels import of_atoms, shaped, stress_tensor, vector
+from alignn_ff.train.datasets.keys import DEFAULT_TARGETS, DataKeys, label_key, target_key
 from alignn_ff.train.records.record import Record
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
@@ -44,10 +44,10 @@ def records_of(entries: Sequence[Mapping[str, Any]], keys: DataKeys, *, source: 
 
 
 def read_entries(path: Path) -> list[Mapping[str, Any]]:
-    """What a JSON file of records holds.
+    """The entries of a JSON file of records.
 
     Raises:
-        DataError: it is missing, no JSON, or no list of objects.
+        DataError: it is missing, not JSON, or not a list of objects.
     """
     try:
         text = _json_text(path)
@@ -62,7 +62,7 @@ def read_entries(path: Path) -> list[Mapping[str, Any]]:
 
 
 def read_id_prop_csv(path: Path, keys: DataKeys) -> list[Record]:
-    """Records of an ``id_prop.csv``: a structure file and its target, or several, a row.
+    """Records of an ``id_prop.csv``: a structure file and its target, or several, per row.
 
     A first row that names the columns is allowed; the target and the identifier are then chosen by name.
 
@@ -97,9 +97,9 @@ def atoms_of(content: Mapping[str, Any]) -> Atoms:
         coordinates = np.array(content["coords"], dtype=float).reshape(-1, 3)
         atoms = Atoms(symbols, cell=cell, pbc=content.get("pbc", True), positions=np.zeros_like(coordinates))
     except KeyError as error:
-        raise DataError(f"'atoms' is no jarvis structure: {error} is missing or no element") from error
+        raise DataError(f"'atoms' is not a jarvis structure: {error} is missing or not an element") from error
     except (TypeError, ValueError) as error:
-        raise DataError(f"'atoms' is no jarvis structure: {error}") from error
+        raise DataError(f"'atoms' is not a jarvis structure: {error}") from error
     atoms.positions = coordinates if content.get("cartesian", False) else coordinates @ cell
     check_atoms(atoms)
     return atoms
@@ -129,6 +129,7 @@ def _draft(entry: Mapping[str, Any], keys: DataKeys) -> Draft:
         target=target,
         atomwise=of_atoms(*values["atomwise"], len(atoms)) if "atomwise" in values else None,
         additional=vector(*values["additional"]) if "additional" in values else None,
+        further=further_labels(labels, labels, len(atoms)),
     )
 
 
@@ -156,7 +157,7 @@ def _columns(first: Sequence[str], path: Path, keys: DataKeys) -> tuple[int, tup
     others = [column for column in range(len(names)) if column != file_column]
     if keys.target in names:
         return file_column, (names.index(keys.target),)
-    if len(others) == 1 and keys.target in TARGET_IF_UNSAID:
+    if len(others) == 1 and keys.target in DEFAULT_TARGETS:
         return file_column, (others[0],)
     raise DataError(
         f"{path} has no column {keys.target!r}, which is the target; its columns are {', '.join(names)} (--target-key)"

@@ -1,28 +1,29 @@
 """Targets as a model learns them: multiplied, made classes of, checked for what the model needs."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alignn_ff.errors import ConfigError, DataError
-from alignn_ff.log import get_logger
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.datasets.collecting import SHOWN
-from alignn_ff.train.datasets.keys import TARGET_IF_UNSAID, USUAL_TARGETS
+from alignn_ff.train.datasets.keys import DEFAULT_TARGETS
+from alignn_ff.train.labels import LABELS
 from alignn_ff.train.records.record import Record
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 
 def prepare_targets(records: Sequence[Record], config: TrainingConfig) -> list[Record]:
-    """Records with the target (property models) or the energy (force fields) that the config asks for.
+    """Records with the target (property models) or the energy (force fields) that the config needs.
 
     ``target_multiplication_factor`` acts first, then ``classification_threshold``: above it is class 1, else 0. A
-    property model whose data hold energies alone learns the energy per atom.
+    property model whose data hold only energies learns the energy per atom.
 
     Raises:
-        DataError: records lack what is learned, or their targets are no classes; they are named.
+        DataError: records lack what is learned, or their targets are not classes; they are named.
         ConfigError: a threshold for vectors.
     """
     if config.model.kind == "energy":
@@ -47,35 +48,33 @@ def iterate_energies(records: Iterable[Record], config: TrainingConfig) -> Itera
     _require(lacking, "an energy (one number, eV)", n_records)
 
 
-def suit_outputs(config: TrainingConfig, records: Sequence[Record]) -> TrainingConfig:
-    """The config with as many outputs as the targets have numbers, where it says nothing else.
+def output_width(config: TrainingConfig, records: Sequence[Record]) -> int | None:
+    """The number of outputs that the targets need; None where the config has it already, or needs none.
 
     Raises:
-        ConfigError: it asks for another number.
+        ConfigError: it has another number.
     """
     widths = {record.target.size for record in records if record.target is not None}
     outputs = config.model.outputs
     given = outputs.n_target
     if outputs.kind == "energy" or outputs.classifies or not widths:
-        return config
+        return None
     if len(widths) > 1:
         raise DataError(f"targets have different lengths: {', '.join(map(str, sorted(widths)))}")
     (width,) = widths
     if given not in (1, width):
         raise ConfigError(
-            f"model.output_features is {given}, but the target {config.target!r} has {width} numbers a structure; "
+            f"model.output_features is {given}, but the target {config.target!r} has {width} numbers per structure; "
             "leave it out, and it follows the data"
         )
-    if given != width:
-        log.info("model.output_features: %d, as the targets have numbers", width)
-    return config.model_copy(update={"model": config.model.model_copy(update={"output_features": width})})
+    return width if given != width else None
 
 
 def _with_targets(records: Sequence[Record], config: TrainingConfig) -> list[Record]:
-    """Each record with a target; where nobody named one, the energy per atom."""
+    """Each record with a target; where the config names none, the energy per atom."""
     lacking = [record for record in records if record.target is None]
-    unsaid = config.target in {*TARGET_IF_UNSAID, *USUAL_TARGETS, "energy"}
-    if lacking and unsaid and all(record.energy is not None for record in lacking):
+    by_default = config.target in {*DEFAULT_TARGETS, *LABELS["target"].usual_names, "energy"}
+    if lacking and by_default and all(record.energy is not None for record in lacking):
         log.info("the target is the energy per atom, eV, as the data hold no %r", config.target)
         return [record if record.target is not None else _energy_as_target(record) for record in records]
     _require([record.identifier for record in lacking], f"the target {config.target!r}", len(records))
@@ -100,7 +99,7 @@ def _classified(record: Record, threshold: float) -> Record:
     target: NDArray[np.float64] | None = record.target
     if target is None or target.size != 1:
         raise ConfigError(
-            f"classification_threshold needs one number a structure, but {record.identifier} has "
+            f"classification_threshold needs one number per structure, but {record.identifier} has "
             f"{0 if target is None else target.size}"
         )
     return record._replace(target=(target > threshold).astype(np.float64))

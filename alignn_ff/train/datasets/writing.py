@@ -1,7 +1,7 @@
-"""Records into files: extended XYZ, id_prop.json, an ASE database; each reads back as the same records."""
+"""Records as extended XYZ, id_prop.json or an ASE database; each reads back as the same records."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,9 +10,9 @@ import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.stress import full_3x3_to_voigt_6_stress
 
-from alignn_ff.errors import DataError
-from alignn_ff.io import atomic_write
+from alignn_ff.train.labels import LABELS
 from alignn_ff.train.records.record import Record
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
@@ -20,25 +20,14 @@ BOX_A: Final = 20.0
 """Å of empty space around a molecule in id_prop.json, where every structure has a cell."""
 
 
-def write_records(path: Path, records: Sequence[Record]) -> None:
-    """Write all records in the form that the suffix of ``path`` names, atomically.
-
-    Raises:
-        DataError: no such form.
-    """
-    write = WRITERS.get(path.suffix)
-    if write is None:
-        raise DataError(f"cannot write records as {path}; allowed suffixes are {', '.join(WRITERS)}")
-    with atomic_write(path) as temporary:
-        write(temporary, records)
-
-
-def _write_frames(path: Path, records: Sequence[Record]) -> None:
+def write_frames(path: Path, records: Sequence[Record]) -> None:
+    """Write extended XYZ."""
     ase.io.write(path, [_frame(record) for record in records], format="extxyz")
 
 
-def _write_database(path: Path, records: Sequence[Record]) -> None:
-    path.unlink()  # an empty file is no database
+def write_database(path: Path, records: Sequence[Record]) -> None:
+    """Write an ASE database; an empty file that is there is replaced."""
+    path.unlink(missing_ok=True)
     with ase.db.connect(path, type="db") as database:
         for record in records:
             frame = _frame(record)
@@ -47,14 +36,15 @@ def _write_database(path: Path, records: Sequence[Record]) -> None:
             database.write(frame, key_value_pairs=pairs, data=data)
 
 
-def _write_id_prop(path: Path, records: Sequence[Record]) -> None:
+def write_id_prop(path: Path, records: Sequence[Record]) -> None:
+    """Write an id_prop.json."""
     path.write_text(json.dumps([_entry(record) for record in records], allow_nan=False), encoding="utf-8")
 
 
 def _frame(record: Record) -> Atoms:
     """The structure with its labels as ASE holds them."""
     atoms: Atoms = record.atoms.copy()
-    stress = None if record.stress is None else record.stress.ravel()[[0, 4, 8, 5, 2, 1]]
+    stress = None if record.stress is None else full_3x3_to_voigt_6_stress(record.stress)
     labels = {"energy": record.energy, "forces": record.forces, "stress": stress}
     known = {name: value for name, value in labels.items() if value is not None}
     atoms.calc = SinglePointCalculator(atoms, **known) if known else None
@@ -62,10 +52,9 @@ def _frame(record: Record) -> Atoms:
     if record.group:
         atoms.info["config_type"] = record.group
     properties = _properties(record)
-    atomwise = properties.pop("atomwise", None)
-    if atomwise is not None:
-        atoms.arrays["atomwise"] = np.asarray(atomwise)
-    atoms.info.update(properties)
+    for name, value in properties.items():
+        holder = atoms.arrays if name in _names_per_atom() else atoms.info
+        holder[name] = value
     return atoms
 
 
@@ -78,11 +67,15 @@ def _properties(record: Record) -> dict[str, Any]:
         found["additional"] = record.additional
     if record.atomwise is not None:
         found["atomwise"] = record.atomwise
-    return found
+    return found | {LABELS[kind].usual_names[0]: label for kind, label in record.further.items()}
+
+
+def _names_per_atom() -> set[str]:
+    return {name for label in LABELS.values() if label.rows == "atom" for name in label.usual_names}
 
 
 def _is_energy(record: Record) -> bool:
-    """Whether the target says what the energy says."""
+    """Whether the target is the energy, in total or per atom."""
     if record.energy is None or record.target is None or record.target.size != 1:
         return False
     scales = (1.0, 1.0 / len(record.atoms))
@@ -108,7 +101,7 @@ def _entry(record: Record) -> Mapping[str, Any]:
 
 
 def _jarvis(atoms: Atoms) -> Mapping[str, Any]:
-    """A structure as jarvis writes it; along axes that are not periodic the cell is a box, and ``pbc`` says so."""
+    """A structure as jarvis writes it; along axes that are not periodic the cell is a box, and ``pbc`` is false."""
     boxed = atoms.copy()
     missing = ~np.asarray(atoms.cell.any(axis=1))
     if missing.any():
@@ -125,12 +118,3 @@ def _jarvis(atoms: Atoms) -> Mapping[str, Any]:
         "props": [""] * len(atoms),
         "pbc": atoms.pbc.tolist(),
     }
-
-
-WRITERS: Final[dict[str, Callable[[Path, Sequence[Record]], None]]] = {
-    ".extxyz": _write_frames,
-    ".xyz": _write_frames,
-    ".json": _write_id_prop,
-    ".db": _write_database,
-}
-"""Suffix → what writes it."""

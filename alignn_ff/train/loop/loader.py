@@ -22,7 +22,7 @@ class Loader:
     """Makes batches.
 
     Args:
-        n_threads: that make batches ahead; 0 makes each when it is asked for.
+        n_threads: that make batches ahead; 0 makes each on demand.
         pin_memory: put batches into pinned memory, where there is a GPU.
     """
 

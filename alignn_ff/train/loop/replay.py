@@ -1,4 +1,4 @@
-"""Replay: structures that a model has learned before, drawn anew for each epoch."""
+"""Replay: structures that the start model was trained on, drawn anew for each epoch."""
 
 import random
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 
 
 def n_replayed(n_training: int, n_pool: int, fraction: float) -> int:
-    """How many structures of the pool an epoch sees, so that they are this fraction of all; at most all of them."""
+    """Number of structures drawn per epoch, so that they are this fraction of all; at most the whole pool."""
     return min(n_pool, round(fraction / (1.0 - fraction) * n_training))
 
 
@@ -18,7 +18,7 @@ class WithReplay(Sequence[Item]):
     Args:
         training: seen in every epoch.
         pool: samples to draw from.
-        n_drawn: how many an epoch sees.
+        n_drawn: number drawn per epoch.
         seed, epoch: decide which.
     """
 

@@ -1,36 +1,41 @@
-"""The state of a training run: everything an exact resume needs, written atomically.
+"""The state of a training run: everything that an exact resume needs, written atomically.
 
 The order of the data follows from seed and epoch, and nothing else is drawn at random after the weights
 were made, so weights, moments, averages and counters are all there is.
 """
 
 import pickle
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+import alignn_ff
 from alignn_ff.errors import TrainingError
 from alignn_ff.io.tensors import write_tensors
 
-STATE_FILE = "training_state.pt"
+STATE_FILE: Final = "training_state.pt"
+FORMAT: Final = "alignn-ff training state"
+VERSION: Final = 2
+HEADER: Final = frozenset({"format", "version", "alignn_ff_version"})
 
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """Progress of a run.
 
     Attributes:
         epoch: epochs completed.
         batch: steps of the current epoch done.
         step: optimiser steps done.
-        sums: the book of the losses of the current epoch.
+        sums: of the losses of the current epoch.
         best_loss: lowest validation loss so far; None before the first.
         best_epoch: the epoch that gave it.
-        history: one row an epoch.
-        seconds: time spent training, over all sittings.
+        history: one row per epoch.
+        seconds: time spent on training, over all parts of the run.
         outputs: of the best and of the last epoch: number, targets and predictions of the validation structures.
     """
 
@@ -47,15 +52,15 @@ class Progress:
 
 @dataclass
 class TrainingState:
-    """What is on disk between two sittings.
+    """State of a stopped run on disk.
 
     Attributes:
-        progress: where the run stands.
+        progress: of the run.
         model: weights, name → tensor.
         average: moving average of the weights, name → tensor.
         optimizer: the optimiser's own state.
         fingerprint: config field → value and data digest, that a resumed run must share.
-        kernels: name of those that it ran on; empty where that was not written down yet.
+        kernels: name of those that it ran on; empty where the file does not hold it.
     """
 
     progress: Progress
@@ -69,6 +74,9 @@ class TrainingState:
 def save_state(folder: Path, state: TrainingState) -> None:
     """Write the state of a run atomically."""
     content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "alignn_ff_version": alignn_ff.__version__,
         "progress": asdict(state.progress),
         "model": state.model,
         "average": state.average,
@@ -83,29 +91,38 @@ def load_state(folder: Path) -> TrainingState:
     """Read the state of a run.
 
     Raises:
-        TrainingError: there is none, or it cannot be read.
+        TrainingError: there is none, it cannot be read, or a newer version wrote it.
     """
     path = folder / STATE_FILE
     if not path.is_file():
         raise TrainingError(f"nothing to resume in {folder}: no {STATE_FILE}; start without --resume")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _upgraded(torch.load(path, map_location="cpu", weights_only=True), path)
         return TrainingState(**{**content, "progress": Progress(**content["progress"])})
     except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, KeyError) as error:
-        raise TrainingError(f"the training state {path} cannot be read: {error}") from error
-
-
-def check_fingerprint(saved: dict[str, str], current: dict[str, str]) -> None:
-    """Refuse to resume a run with other data or another config.
-
-    Raises:
-        TrainingError: naming every field that differs.
-    """
-    differing = sorted(name for name in saved.keys() | current.keys() if saved.get(name) != current.get(name))
-    if differing:
-        pairs = [(name, saved.get(name, "absent"), current.get(name, "absent")) for name in differing]
-        lines = "\n".join(f"  - {name}: was {was}, is now {now}" for name, was, now in pairs)
         raise TrainingError(
-            f"--resume continues the same run, but these differ:\n{lines}\n"
-            "put them back, or start a new run in another output_dir"
+            f"the training state {path} cannot be read: {error}. Start again with --overwrite, or in another output_dir"
+        ) from error
+
+
+def _upgraded(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The fields of a state of any version so far, as this version writes them."""
+    version = content.get("version", 1)
+    if version > VERSION:
+        raise TrainingError(
+            f"the training state {path} was written by alignn-ff {content['alignn_ff_version']} in format {version}, "
+            f"but this version reads formats up to {VERSION}: install that version to resume, or start again with "
+            "--overwrite"
         )
+    for step in range(version, VERSION):
+        content = UPGRADES[step](content)
+    return {name: value for name, value in content.items() if name not in HEADER}
+
+
+def _name_the_kernels(content: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 had no version, and at first no name of the kernels."""
+    return {"kernels": "", **content}
+
+
+UPGRADES: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: _name_the_kernels}
+"""Version → what makes the next one of it."""

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 
 from alignn_ff.models import EnergyModel, PropertyModel
+from alignn_ff.train.choices.optimizers import build_optimizer
+from alignn_ff.train.choices.schedules import SCHEDULES
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.distributed.ranks import Alone, Ranks, deal
-from alignn_ff.train.loop.averages import LossBook, StepLoss, ValidationBook
+from alignn_ff.train.distributed.ranks import Ranks, SingleProcess, share_of
+from alignn_ff.train.labels import LABELS
+from alignn_ff.train.loop.averages import StepLoss, TrainingAverages, ValidationAverages
 from alignn_ff.train.loop.freezing import set_training_mode
 from alignn_ff.train.loop.loader import Loader
-from alignn_ff.train.loop.optimizers import build_optimizer
 from alignn_ff.train.loop.replay import WithReplay, n_replayed
-from alignn_ff.train.loop.schedule import SCHEDULES
 from alignn_ff.train.loop.state import Progress, TrainingState
 from alignn_ff.train.loop.weight_average import WeightAverage, copy_tensors, evolving_tensors
 from alignn_ff.train.loss.loss import Measure, combined, label_counts, loss_weights
-from alignn_ff.train.loss.outputs import ModelOutputs, evaluate
-from alignn_ff.train.loss.parts import PARTS
+from alignn_ff.train.model_outputs import ModelOutputs, evaluate
 from alignn_ff.train.records.batches import Sample, epoch_order
 
 LATE_FRACTION = 0.6
@@ -30,7 +30,7 @@ LONGEST_WARMUP_FRACTION = 0.3
 
 
 class Observer(Protocol):
-    """Somebody who watches a run."""
+    """Called while a run proceeds."""
 
     def on_step(self, progress: Progress, n_steps: int) -> None:
         """After every optimiser step."""
@@ -41,14 +41,14 @@ class Observer(Protocol):
 
 @runtime_checkable
 class BuildObserver(Protocol):
-    """Somebody who also watches graphs being built."""
+    """An observer that is also called while graphs are built."""
 
     def on_build(self, done: int, total: int) -> None:
-        """Now and then, with the number of graphs that there are, of how many."""
+        """Now and then, with the number of graphs so far and their total number."""
 
 
 class Trainer:
-    """One run: a model, its data, and where it stands.
+    """One run: a model, its data, and its progress.
 
     Args:
         config: of the run.
@@ -57,7 +57,7 @@ class Trainer:
         measure: criterion with its scales.
         device: where steps run.
         ranks: processes of the run; each computes its part of every batch.
-        replay: samples of the model's past, of which each epoch sees some.
+        replay: samples that the start model was trained on, of which each epoch uses some.
     """
 
     def __init__(
@@ -73,14 +73,16 @@ class Trainer:
         replay: Sequence[Sample] = (),
     ) -> None:
         self.config, self.model, self.device = config, model, device
-        self.ranks: Ranks = ranks or Alone()
+        self.ranks: Ranks = ranks or SingleProcess()
         self.loader = Loader(n_threads=config.num_workers, pin_memory=config.pin_memory)
         self.training, self.validation, self.measure = training, validation, measure
         self.replay, self.n_replayed = replay, n_replayed(len(training), len(replay), config.replay_fraction)
-        self.optimizer = build_optimizer(model, config)
+        self.optimizer = build_optimizer(
+            model, config.optimizer, learning_rate=config.learning_rate, weight_decay=config.weight_decay
+        )
         self.average = WeightAverage(model, config.ema_decay)
         self.progress = Progress()
-        self.book = LossBook(device)
+        self.averages = TrainingAverages(device)
         n_batches = -(-(len(training) + self.n_replayed) // config.batch_size)
         self.steps_per_epoch = -(-n_batches // config.accumulation_steps)
         self.n_steps = self.steps_per_epoch * config.epochs
@@ -89,27 +91,27 @@ class Trainer:
         weights = loss_weights(config.model)
         self.learned = [weight > 0 for weight in weights]
         self.weights = torch.tensor(weights, dtype=torch.float64, device=device)
-        late = [config.late_energy_factor if part.graph_level else 1.0 for part in PARTS]
+        late = [config.late_energy_factor if label.graph_level else 1.0 for label in LABELS.values()]
         self.late_weights = self.weights * torch.tensor(late, dtype=torch.float64, device=device)
         self.needs_derivatives = any(
-            learned for learned, part in zip(self.learned, PARTS, strict=True) if part.name in ("forces", "stress")
+            learned for learned, label in zip(self.learned, LABELS.values(), strict=True) if label.is_derivative
         )
 
     def run(self, *, observer: Observer, save: Callable[["Trainer", bool], None], stop: Callable[[], bool]) -> None:
-        """Train to the end, or until ``stop`` says so.
+        """Train to the end, or until ``stop`` returns True.
 
         Args:
-            observer: is told of every step and epoch.
+            observer: called after every step and epoch.
             save: called with (trainer, whether this epoch is the best so far) after every epoch, and
                 between epochs when ``checkpoint_minutes`` have passed or the run is stopped.
-            stop: asked after every step.
+            stop: called after every step.
         """
         last_save = started = time.monotonic()
         before = self.progress.seconds
         while not self.finished:
             set_training_mode(self.model)
             for batches in self._rest_of_epoch():
-                self.book.add(self.step(batches))
+                self.averages.add(self.step(batches))
                 self.progress.batch += 1
                 self.progress.seconds = before + time.monotonic() - started
                 observer.on_step(self.progress, self.n_steps)
@@ -157,14 +159,14 @@ class Trainer:
         return StepLoss(combined(sums, counts, weights), sums, own)
 
     def compute(self, batch: Sample, *, training: bool) -> tuple[ModelOutputs, Tensor]:
-        """Outputs, and (n_parts,) sums of costs, of one batch: the same for training and validation."""
+        """Outputs, and (n_kinds,) sums of costs, of one batch: the same for training and validation."""
         system, graph, targets = batch
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.use_amp):
             outputs = evaluate(
                 self.model, system, graph, derivatives=self.needs_derivatives or not training, training=training
             )
         if isinstance(self.model, PropertyModel) and not self.classifies:
-            targets = targets._replace(target=self.model.scaled(targets.target))
+            targets = targets.with_values("target", self.model.scaled(targets.values["target"]))
         return outputs, self.measure.sums(outputs, targets, graph.n_atoms, parts=self.learned)
 
     @property
@@ -172,12 +174,14 @@ class Trainer:
         """Whether the target of a structure is a class."""
         return self.config.model.outputs.classifies
 
-    def validate(self) -> ValidationBook:
+    def validate(self) -> ValidationAverages:
         """Loss, errors and outputs of the averaged weights on the validation set."""
-        book = ValidationBook(self.late_weights, len(self.validation), classifies=self.classifies)
+        book = ValidationAverages(self.late_weights, len(self.validation), classifies=self.classifies)
         self.model.eval()
         size, n_samples = self.config.batch_size, len(self.validation)
-        order = [deal(range(start, min(start + size, n_samples)), self.ranks) for start in range(0, n_samples, size)]
+        order = [
+            share_of(range(start, min(start + size, n_samples)), self.ranks) for start in range(0, n_samples, size)
+        ]
         with self.average.applied_to(self.model), torch.set_grad_enabled(False):
             for rows, sample in zip(order, self.loader.batches(self.validation, order), strict=True):
                 batch = sample.to(self.device)
@@ -189,7 +193,7 @@ class Trainer:
 
     def state(self, fingerprint: dict[str, str], kernels: str = "") -> TrainingState:
         """Everything that a resume needs; ``kernels`` is the name of those in use."""
-        self.progress.sums = self.book.to_list(self.ranks)
+        self.progress.sums = self.averages.to_list(self.ranks)
         return TrainingState(
             progress=self.progress,
             model=evolving_tensors(self.model),
@@ -200,10 +204,10 @@ class Trainer:
         )
 
     def restore(self, state: TrainingState) -> None:
-        """Go back to a saved state."""
+        """Continue from a saved state."""
         self.progress = state.progress
         self.optimizer.load_state_dict(state.optimizer)
-        self.book.restore(state.progress.sums, self.ranks)
+        self.averages.restore(state.progress.sums, self.ranks)
         copy_tensors(state.model, self.model)
         for name, tensor in self.average.weights.items():
             tensor.copy_(state.average[name])
@@ -214,20 +218,20 @@ class Trainer:
         samples = WithReplay(self.training, self.replay, self.n_replayed, seed=config.random_seed, epoch=epoch)
         order = epoch_order(len(samples), config.batch_size, seed=config.random_seed, epoch=epoch)
         left = order[self.progress.batch * each :]
-        batches = self.loader.batches(samples, [deal(indices, self.ranks) for indices in left])
+        batches = self.loader.batches(samples, [share_of(indices, self.ranks) for indices in left])
         return iter(lambda: list(islice(batches, each)), [])
 
     def _finish_epoch(self) -> bool:
-        """Close the books of an epoch; says whether it is the best so far."""
+        """Add the row of an epoch to the history; whether the epoch is the best so far."""
         progress = self.progress
         progress.epoch += 1
         row = {"epoch": float(progress.epoch), "learning_rate": self.optimizer.param_groups[0]["lr"]}
-        row |= {f"train_{name}_loss": mean for name, mean in self.book.means(progress.batch, self.ranks).items()}
+        row |= {f"train_{name}_loss": mean for name, mean in self.averages.means(progress.batch, self.ranks).items()}
         book = self.validate() if self.validation else None
         row |= {} if book is None else book.row()
         row["seconds"] = progress.seconds
         progress.batch = 0
-        self.book.clear()
+        self.averages.clear()
         progress.history.append(row)
         loss = row.get("val_loss")
         is_best = loss is None or progress.best_loss is None or loss < progress.best_loss

@@ -1,1 +1,1 @@
-"""The loss: kinds of labels, criteria, and what a model puts out beside them."""
+"""The loss of a batch, from costs and counts of each kind of label."""

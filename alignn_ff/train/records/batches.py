@@ -20,9 +20,8 @@ from alignn_ff.graph import (
     with_extra_features,
 )
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.records.targets import LabelWidths, Targets, targets_of
+from alignn_ff.train.records.targets import LabelShapes, Targets, label_shapes, targets_of
 
-NO_PROPERTIES = LabelWidths()
 Nest = TypeVar("Nest", bound=tuple[Any, ...])
 
 
@@ -56,20 +55,22 @@ def _mapped(nest: Nest, change: Callable[[Tensor], Tensor]) -> Nest:
 def _changed(part: object, change: Callable[[Tensor], Tensor]) -> object:
     if isinstance(part, Tensor):
         return change(part)
+    if isinstance(part, dict):
+        return {name: _changed(tensor, change) for name, tensor in part.items()}
     return _mapped(part, change) if isinstance(part, tuple) else part
 
 
-def build_sample(record: Record, recipe: GraphRecipe, widths: LabelWidths = NO_PROPERTIES) -> Sample:
+def build_sample(record: Record, recipe: GraphRecipe, shapes: LabelShapes | None = None) -> Sample:
     """Graph and targets of one record.
 
     Args:
         record: structure and labels.
         recipe: how atoms become a graph.
-        widths: of the properties that some record of the set has.
+        shapes: layout of the labels of all records of the set; None: those of this record only.
     """
     system = system_from_atoms(record.atoms)
     graph = with_extra_features(build_graph(system, recipe), record.atoms)
-    return Sample(system, graph, targets_of(record, widths))
+    return Sample(system, graph, targets_of(record, label_shapes([record]) if shapes is None else shapes))
 
 
 def edge_lengths(sample: Sample) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -85,12 +86,16 @@ def join(samples: Sequence[Sample]) -> Sample:
     return Sample(
         batch_systems([sample.system for sample in samples]),
         batch_graphs([sample.graph for sample in samples]),
-        Targets(*(torch.cat(parts) for parts in zip(*(sample.targets for sample in samples), strict=True))),
+        Targets(*(_joined(parts) for parts in zip(*(sample.targets for sample in samples), strict=True))),
     )
 
 
+def _joined(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {kind: torch.cat([part[kind] for part in parts]) for kind in parts[0]}
+
+
 def epoch_order(n_samples: int, batch_size: int, *, seed: int, epoch: int) -> list[list[int]]:
-    """Batches of one epoch: a permutation that seed and epoch alone decide, so that a run can resume."""
+    """Batches of one epoch: a permutation that follows from seed and epoch only, so that a run can resume."""
     order = list(range(n_samples))
     random.Random(f"{seed}/{epoch}").shuffle(order)  # noqa: S311 - not for secrets
     return [order[start : start + batch_size] for start in range(0, n_samples, batch_size)]

@@ -1,4 +1,4 @@
-"""What training measures of properties: their moments, and from them the scaling of a structure's targets."""
+"""Moments of properties over the training set, and from them the scaling of targets of structures."""
 
 from typing import NamedTuple
 
@@ -37,8 +37,8 @@ class RunningMoments:
         self._sum: Array = np.zeros(0)
         self._products: Array = np.zeros((0, 0))
 
-    def add(self, label: Array | None) -> None:
-        """Take in a label: (n,) of a structure, or (n_atoms, n) of its atoms."""
+    def add(self, label: Array | float | None) -> None:
+        """Add a label: (n,) per structure, or (n_atoms, n) per atom."""
         if label is None:
             return
         rows = np.atleast_2d(label)

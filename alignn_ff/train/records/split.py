@@ -1,16 +1,16 @@
 """Which records train, validate and test."""
 
+import logging
 import random
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from alignn_ff.errors import DataError
-from alignn_ff.log import get_logger
 from alignn_ff.train.config import CrossValidation, TrainingConfig
 from alignn_ff.train.records.record import Record, reduced_formula
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 
 class Split(NamedTuple):
@@ -22,10 +22,10 @@ class Split(NamedTuple):
 
 
 class FoldKey(NamedTuple):
-    """What the folds of a cross-validation ask of a record.
+    """What the folds of a cross-validation need of a record.
 
     Attributes:
-        stratum: what they are balanced in; "" where they are not.
+        stratum: value that is spread evenly over the folds; "" where there is none.
         unit: records of one unit stay in one fold; None: each record is one.
     """
 
@@ -37,15 +37,15 @@ def split_records(records: Sequence[Record], config: TrainingConfig) -> Split:
     """Split by fold, counts or ratios, whichever the config gives.
 
     Raises:
-        DataError: more records asked for than there are, or none left to train on.
+        DataError: more records are needed than there are, or none is left to train on.
     """
     if config.cross_validation is None:
-        return split_keys([FoldKey()] * len(records), config)  # records in a cache are not read for nothing
+        return split_keys([FoldKey()] * len(records), config)  # records in a cache need not be read
     return split_keys([fold_key(record, config) for record in records], config)
 
 
 def split_keys(keys: Sequence[FoldKey], config: TrainingConfig) -> Split:
-    """Split records of which nothing is known but their keys.
+    """Split records by their keys.
 
     Raises:
         DataError: as :func:`split_records`.
@@ -63,7 +63,7 @@ def split_keys(keys: Sequence[FoldKey], config: TrainingConfig) -> Split:
 
 
 def fold_key(record: Record, config: TrainingConfig) -> FoldKey:
-    """What the folds of this config ask of a record."""
+    """What the folds of this config need of a record."""
     choice = config.cross_validation
     if choice is None:
         return FoldKey()
@@ -82,11 +82,11 @@ def fold_split(keys: Sequence[FoldKey], choice: CrossValidation, seed: int) -> S
     strata: dict[str, list[list[int]]] = {}
     for unit in units:
         strata.setdefault(keys[unit[0]].stratum, []).append(unit)
-    dealt: list[list[int]] = []
+    spread: list[list[int]] = []
     for name in sorted(strata):
         random.Random(f"{seed}/{name}").shuffle(strata[name])  # noqa: S311 - not for secrets
-        dealt.extend(strata[name])
-    held_out = {index for unit in dealt[choice.fold :: choice.n_folds] for index in unit}
+        spread.extend(strata[name])
+    held_out = {index for unit in spread[choice.fold :: choice.n_folds] for index in unit}
     return Split(tuple(i for i in range(len(keys)) if i not in held_out), tuple(sorted(held_out)), ())
 
 

@@ -1,7 +1,7 @@
 """Constants measured on the training set: reference energies, scale, average counts, training domain.
 
-In: records and graphs, one at a time. One pass gathers a :class:`Survey`, whose size is a few numbers a structure;
-everything else follows from that.
+In: records and graphs, one at a time. One pass gathers a :class:`TrainingSetSummary`, whose size is a few numbers per
+structure; everything else follows from that.
 """
 
 from array import array
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from alignn_ff.checkpoint import TrainingDomain
 from alignn_ff.errors import ConfigError
 from alignn_ff.models import ModelStatistics
+from alignn_ff.train.labels import properties
 from alignn_ff.train.records.batches import Sample, edge_lengths
 from alignn_ff.train.records.properties import Moments, RunningMoments
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.records.targets import LabelWidths
 
 Array = NDArray[np.float64]
 
 
-class Survey(NamedTuple):
-    """What one pass over the training set finds.
+class TrainingSetSummary(NamedTuple):
+    """Result of one pass over the training set.
 
     Attributes:
-        elements: atomic numbers that the model will know, ascending.
+        elements: atomic numbers that the model will cover, ascending.
         composition: (n_structures, n_elements) number of atoms.
         energies: (n_structures,) eV, total; NaN where there is none.
         forces, stress: RMS of the components, eV/Å and eV/Å³; None without labels.
@@ -56,7 +56,7 @@ class Survey(NamedTuple):
         return counts
 
 
-def covered_elements(records: Iterable[Record]) -> tuple[int, ...]:
+def elements_of(records: Iterable[Record]) -> tuple[int, ...]:
     """Atomic numbers in the records, ascending."""
     found: set[int] = set()
     for record in records:
@@ -64,17 +64,17 @@ def covered_elements(records: Iterable[Record]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def survey(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) -> Survey:
+def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) -> TrainingSetSummary:
     """Go through a training set once, holding one structure at a time."""
     composition, energies = array("d"), array("d")
-    properties = {kind: RunningMoments() for kind in LabelWidths._fields}
+    moments = {kind: RunningMoments() for kind in properties()}
     forces, stress, shortest = _Squares(), _Squares(), np.full((MAX_ELEMENT, MAX_ELEMENT), np.inf)
     largest, counts = -1.0, np.zeros(3, dtype=np.int64)
     for record, sample in pairs:
         composition.extend(np.bincount(record.atoms.numbers, minlength=MAX_ELEMENT)[list(elements)].tolist())
         energies.append(np.nan if record.energy is None else record.energy)
-        for kind, moments in properties.items():
-            moments.add(getattr(record, kind))
+        for kind, running in moments.items():
+            running.add(record.label(kind))
         stress.add(record.stress)
         forces.add(record.forces)
         if record.forces is not None:
@@ -84,7 +84,7 @@ def survey(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) ->
         pairs_of = np.sort(graph.atomic_numbers.numpy()[np.stack([graph.edge_src, graph.edge_dst])], axis=0)
         np.minimum.at(shortest, (pairs_of[0], pairs_of[1]), edge_lengths(sample))
     n_edges, n_line_nodes, n_triplets = counts.tolist()
-    return Survey(
+    return TrainingSetSummary(
         elements=elements,
         composition=np.array(composition).reshape(-1, len(elements)),
         energies=np.array(energies),
@@ -95,12 +95,12 @@ def survey(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) ->
         n_line_nodes=n_line_nodes,
         n_triplets=n_triplets,
         shortest=_named(shortest),
-        properties={kind: moments.result() for kind, moments in properties.items() if moments.count},
+        properties={kind: running.result() for kind, running in moments.items() if running.count},
     )
 
 
-def measure_statistics(found: Survey, *, reference_energies: str | dict[str, float]) -> ModelStatistics:
-    """What the model needs to know of the training set before it sees it.
+def measure_statistics(found: TrainingSetSummary, *, reference_energies: str | dict[str, float]) -> ModelStatistics:
+    """Constants of the training set that the model is built with.
 
     The scale is the RMS of the force components (in eV for 1 Å), or the spread of the energies per atom
     where there are no forces.
@@ -120,10 +120,10 @@ def measure_statistics(found: Survey, *, reference_energies: str | dict[str, flo
     )
 
 
-def fit_references(found: Survey) -> Array:
+def fit_references(found: TrainingSetSummary) -> Array:
     """Energy of each element by least squares of minimum norm, eV.
 
-    Minimum norm, since a set of one composition does not tell its elements apart.
+    Minimum norm, since energies of one composition do not determine those of its elements.
     """
     return fit_per_element(found.composition, found.energies)
 
@@ -162,14 +162,14 @@ class LabelScales(NamedTuple):
         return self.forces or self.energy or 1.0
 
 
-def label_scales(found: Survey, references: Sequence[float] | Array) -> LabelScales:
+def label_scales(found: TrainingSetSummary, references: Sequence[float] | Array) -> LabelScales:
     """RMS of each kind of label."""
     residual = (found.energies - found.composition @ np.asarray(references)) / found.n_atoms
     known = residual[np.isfinite(residual)]
     return LabelScales(float(np.sqrt(np.mean(known**2))) if known.size else 0.0, found.forces, found.stress)
 
 
-def training_domain(found: Survey) -> TrainingDomain:
+def training_domain(found: TrainingSetSummary) -> TrainingDomain:
     """Shortest distances, and ranges of energy and force, that later safeguards compare with."""
     per_atom = (found.energies / found.n_atoms)[np.isfinite(found.energies)]
     return TrainingDomain(

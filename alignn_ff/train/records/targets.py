@@ -3,55 +3,48 @@
 In: records. Out: ``Targets`` of one structure, or of a batch; zero where a label is missing, never NaN.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from alignn_ff.errors import DataError
+from alignn_ff.train.labels import LABELS, properties
 from alignn_ff.train.records.record import Record
 
 
 class Targets(NamedTuple):
-    """Labels of a batch, float64, zero where the mask is false; never NaN.
+    """Labels of a batch, by their kind in ``LABELS``.
 
     Attributes:
-        energy: (n_systems,) eV, total. has_energy: (n_systems,) bool.
-        forces: (n_atoms, 3) eV/Å. has_forces: (n_atoms,) bool.
-        stress: (n_systems, 3, 3) eV/Å³, tension positive. has_stress: (n_systems,) bool.
-        target: (n_systems, n) property of a structure, unit of the data; a class as its number, from 0.
-            has_target: (n_systems,) bool.
-        atomwise: (n_atoms, k) property of each atom. has_atomwise: (n_atoms,) bool.
-        additional: (n_systems, m) further property of a structure. has_additional: (n_systems,) bool.
+        values: float64, one row per structure or per atom as the kind has it; zero where the mask is false, never NaN:
+            energy (n_systems,) eV, total; forces (n_atoms, 3) eV/Å; stress (n_systems, 3, 3) eV/Å³, tension positive;
+            any other (n, width) in the unit of the data, a class as its number, from 0.
+        known: mask of the rows, bool.
     """
 
-    energy: Tensor
-    has_energy: Tensor
-    forces: Tensor
-    has_forces: Tensor
-    stress: Tensor
-    has_stress: Tensor
-    target: Tensor
-    has_target: Tensor
-    atomwise: Tensor
-    has_atomwise: Tensor
-    additional: Tensor
-    has_additional: Tensor
+    values: dict[str, Tensor]
+    known: dict[str, Tensor]
+
+    def with_values(self, kind: str, values: Tensor) -> "Targets":
+        """The same with other values of one kind."""
+        return self._replace(values={**self.values, kind: values})
 
 
-class LabelWidths(NamedTuple):
-    """How many numbers a label of each kind has; 0 where no record has one."""
+class LabelShape(NamedTuple):
+    """How the labels of one kind are laid out: rows per atom or per structure, and the shape of a row."""
 
-    target: int = 0
-    atomwise: int = 0
-    additional: int = 0
+    per_atom: bool
+    row: tuple[int, ...]
 
 
-def label_widths(records: Iterable[Record]) -> LabelWidths:
-    """Widths that all records share.
+LabelShapes = Mapping[str, LabelShape]
+"""Kind → its layout, for all kinds of ``LABELS``; plain data, which processes that build graphs take along."""
+
+
+def label_shapes(records: Iterable[Record]) -> LabelShapes:
+    """Layout that all records share.
 
     Raises:
         DataError: records have labels of different widths; one of each is named.
@@ -69,14 +62,14 @@ class RunningWidths:
         self._first: dict[str, tuple[int, str]] = {}
 
     def add(self, record: Record) -> None:
-        """Take in a record.
+        """Add a record.
 
         Raises:
             DataError: it has another width than those before.
         """
-        for kind in LabelWidths._fields:
-            label = getattr(record, kind)
-            if label is None:
+        for kind in properties():
+            label = record.label(kind)
+            if label is None or isinstance(label, float):
                 continue
             width, named = self._first.setdefault(kind, (label.shape[-1], record.identifier))
             if label.shape[-1] != width:
@@ -85,38 +78,27 @@ class RunningWidths:
                     "all records need the same"
                 )
 
-    def result(self) -> LabelWidths:
-        """Widths of all records so far."""
-        return LabelWidths(**{kind: width for kind, (width, _) in self._first.items()})
+    def result(self) -> LabelShapes:
+        """Layout of all records so far; width 0 where no record has the label."""
+        rows = {
+            kind: (self._first[kind][0] if kind in self._first else 0,) if label.row_shape is None else label.row_shape
+            for kind, label in LABELS.items()
+        }
+        return {kind: LabelShape(LABELS[kind].rows == "atom", row) for kind, row in rows.items()}
 
 
-def targets_of(record: Record, widths: LabelWidths) -> Targets:
+def targets_of(record: Record, shapes: LabelShapes) -> Targets:
     """Labels of one record.
 
     Args:
         record: with any labels.
-        widths: of the labels that other records may have and this one may lack.
+        shapes: of the labels that other records may have and this one may lack.
     """
-    n_atoms = len(record.atoms)
-    parts: list[Tensor] = []
-    for kind, shape in SHAPES.items():
-        label: NDArray[np.float64] | float | None = getattr(record, kind)
-        full = shape(n_atoms, widths)
-        parts += [
-            torch.zeros(full, dtype=torch.float64)
-            if label is None
-            else torch.tensor(label, dtype=torch.float64).reshape(full),
-            torch.full(full[:1], label is not None),
-        ]
-    return Targets(*parts)
-
-
-SHAPES: Final[dict[str, Callable[[int, LabelWidths], tuple[int, ...]]]] = {
-    "energy": lambda _n_atoms, _widths: (1,),
-    "forces": lambda n_atoms, _widths: (n_atoms, 3),
-    "stress": lambda _n_atoms, _widths: (1, 3, 3),
-    "target": lambda _n_atoms, widths: (1, widths.target),
-    "atomwise": lambda n_atoms, widths: (n_atoms, widths.atomwise),
-    "additional": lambda _n_atoms, widths: (1, widths.additional),
-}
-"""Kind of label → its shape in ``Targets``, in the order of the fields there."""
+    values, known = dict[str, Tensor](), dict[str, Tensor]()
+    for kind, shape in shapes.items():
+        label, n_rows = record.label(kind), len(record.atoms) if shape.per_atom else 1
+        full = (n_rows, *shape.row)
+        zeros = torch.zeros(full, dtype=torch.float64)
+        values[kind] = zeros if label is None else torch.tensor(label, dtype=torch.float64).reshape(full)
+        known[kind] = torch.full((n_rows,), label is not None)
+    return Targets(values, known)

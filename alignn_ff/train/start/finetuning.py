@@ -1,110 +1,34 @@
-"""Fine-tuning: a run that starts from a model's weights, and ends in one that knows more.
+"""Fine-tuning: weights, reference energies and elements of a run that starts from a model.
 
 In: a loaded model, the config and elements of the new run. Out: the header and the weights to begin with. The network
 and its graphs stay; heads may change, elements may be added, and reference energies are fitted to the new level of
 theory.
 """
 
+import logging
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import torch
 from ase.data import chemical_symbols
 from torch import Tensor
 
-from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header, TrainingDomain
 from alignn_ff.elements import elements_with_features, feature_rows
-from alignn_ff.errors import ConfigError
-from alignn_ff.graph import GraphRecipe
-from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel, ModelStatistics, PropertyModel
-from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.records.statistics import Survey, given_references
+from alignn_ff.train.records.statistics import TrainingSetSummary, given_references
+from alignn_ff.train.start.model import Start
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 MEASURED: Final = frozenset({"reference", "scale", "output_mean", "output_axes"})
 """Last names of buffers that come from the statistics of the header, not from the weights."""
 
-OWN_IMAGES: Final = {"own_image_bonds_twice", "own_image_angles"}
-"""Fields of a recipe that no config says: those of the model's past stay."""
 
-
-class Start(NamedTuple):
-    """A model that a run starts from.
-
-    Attributes:
-        name: as given.
-        header: what its file says.
-        state: weights and buffers, on the CPU.
-    """
-
-    name: str
-    header: Header
-    state: dict[str, Tensor]
-
-
-def load_start(name_or_path: str) -> Start:
-    """Read the model that a run starts from.
-
-    Raises:
-        ModelNotFoundError, CheckpointError
-    """
-    loaded = checkpoint.load(zoo.model_file(name_or_path))
-    return Start(name_or_path, loaded.header, loaded.model.state_dict())
-
-
-def completed_by_start(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of a config, with the model and graph fields of its start, if it has one, where it says nothing.
-
-    Raises:
-        ModelNotFoundError, CheckpointError: the start cannot be read.
-    """
-    if not isinstance(content.get("start_from"), str):
-        return content
-    start = load_start(content["start_from"])
-    model, graph = (
-        start.header.model.model_dump(),
-        start.header.graph.model_dump(exclude={"back_tracking", *OWN_IMAGES}),
-    )
-    given = content.get("model") or {}
-    scheme = start.header.model.outputs.element_features
-    features = {} if scheme is None else {"atom_features": scheme}
-    if "classification_threshold" in content:
-        model.pop("classification", None)
-    merged = {**model, **given} if isinstance(given, dict) else given
-    return {**features, **graph, **content, "model": merged}
-
-
-def recipe_of(config: TrainingConfig, start: Start | None) -> GraphRecipe:
-    """The recipe of a run's graphs: that of its start, if it has one.
-
-    Raises:
-        ConfigError: the config asks for another network or other graphs than those of the start.
-    """
-    if start is None:
-        return config.recipe
-    old, new = start.header.model.model_dump(), config.model.model_dump()
-    asked = {f"model.{name}": (old.get(name), value) for name, value in new.items() if name not in config.model.HEADS}
-    was, now = (r.model_dump(exclude=OWN_IMAGES) for r in (start.header.graph, config.recipe))
-    asked |= {name: (was[name], now[name]) for name in was}
-    differing = [
-        f"  - {name}: {was!r} in {start.name}, {now!r} here" for name, (was, now) in asked.items() if was != now
-    ]
-    if differing:
-        raise ConfigError(
-            f"fine-tuning keeps the network and the graphs of {start.name}, but these differ:\n"
-            + "\n".join(differing)
-            + "\nleave them out, and they are taken from there; heads and loss weights may change"
-        )
-    return start.header.graph
-
-
-def known_elements(elements: Sequence[int], start: Start | None) -> tuple[int, ...]:
-    """Elements of the data, and those that the start knows."""
+def all_elements(elements: Sequence[int], start: Start | None) -> tuple[int, ...]:
+    """Elements of the data, and those of the start."""
     return tuple(sorted({*elements, *(start.header.elements if start else ())}))
 
 
@@ -126,7 +50,7 @@ def inherited_statistics(start: Start, elements: tuple[int, ...], measured: Mode
     )
 
 
-def with_given_references(header: Header, given: dict[str, float], found: Survey) -> ModelStatistics:
+def with_given_references(header: Header, given: dict[str, float], found: TrainingSetSummary) -> ModelStatistics:
     """Statistics with reference energies of isolated atoms for the elements of the data; other elements keep theirs.
 
     Raises:
@@ -140,15 +64,15 @@ def with_given_references(header: Header, given: dict[str, float], found: Survey
 
 
 @torch.no_grad()
-def adopt_weights(model: EnergyModel | PropertyModel, start: Start, *, say: bool = False) -> None:
-    """Overwrite the random weights of a model by those of its start, where that has them.
+def adopt_weights(model: EnergyModel | PropertyModel, start: Start, *, log_new: bool = False) -> None:
+    """Overwrite the random weights of a model by those of its start, where the start has them.
 
     A new element begins as the known one that is most like it; heads of another shape keep their random weights.
 
     Args:
         model: of the new run.
         start: what it starts from.
-        say: log what is new.
+        log_new: log which weights and elements are new.
     """
     fresh = []
     for name, tensor in model.state_dict().items():
@@ -156,12 +80,12 @@ def adopt_weights(model: EnergyModel | PropertyModel, start: Start, *, say: bool
             continue
         old = start.state.get(name)
         if old is not None and name in model.ELEMENT_ROWS:
-            old = _rows_of_elements(old, model.elements, start.header.elements, say=say)
+            old = _rows_of_elements(old, model.elements, start.header.elements, log_new=log_new)
         if old is not None and old.shape == tensor.shape:
             tensor.copy_(old)
         else:
             fresh.append(name)
-    if fresh and say:
+    if fresh and log_new:
         log.info("not in %s, so learned anew: %s", start.name, ", ".join(fresh))
 
 
@@ -182,7 +106,7 @@ def nearest_element(new: int, known: Sequence[int]) -> int:
 
 
 def merged_domain(old: TrainingDomain, new: TrainingDomain) -> TrainingDomain:
-    """What either training set covered."""
+    """What the two training sets covered together."""
     shortest = dict(old.shortest_distance_A)
     for pair, distance in new.shortest_distance_A.items():
         shortest[pair] = min(distance, shortest.get(pair, distance))
@@ -200,7 +124,7 @@ def merged_domain(old: TrainingDomain, new: TrainingDomain) -> TrainingDomain:
 def rebased(records: Sequence[Record], old: Header, new: Header) -> list[Record]:
     """Records of the old level of theory, with the difference of the reference energies added to their energies.
 
-    So both levels agree on what the network has to say.
+    So both levels agree on the energy that the network has to predict.
     """
     before = dict(zip(old.elements, old.statistics.reference_energies, strict=True))
     after = dict(zip(new.elements, new.statistics.reference_energies, strict=True))
@@ -213,10 +137,10 @@ def rebased(records: Sequence[Record], old: Header, new: Header) -> list[Record]
     ]
 
 
-def _rows_of_elements(old: Tensor, elements: tuple[int, ...], known: tuple[int, ...], *, say: bool) -> Tensor:
+def _rows_of_elements(old: Tensor, elements: tuple[int, ...], known: tuple[int, ...], *, log_new: bool) -> Tensor:
     row_of = {z: row for row, z in enumerate(known)}
     models = {z: nearest_element(z, known) for z in elements if z not in row_of}
-    if models and say:
+    if models and log_new:
         begun = ", ".join(f"{chemical_symbols[new]} as {chemical_symbols[like]}" for new, like in models.items())
         log.info("new elements begin as the known one most like them: %s", begun)
     return old[[row_of[models.get(z, z)] for z in elements]]

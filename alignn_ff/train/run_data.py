@@ -1,6 +1,6 @@
 """The data of a run: records, split and samples, in memory or in the graph cache.
 
-In: labelled records. Out: :class:`RunData`, whose samples are read when they are asked for.
+In: labelled records. Out: :class:`RunData`, whose samples are read on access.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,25 +13,26 @@ from alignn_ff.errors import AlignnError, DataError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.train.cache import Building, BuildStoppedError, Cache, Identity, identify, open_cache
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.distributed.message import Message
 from alignn_ff.train.distributed.ranks import Ranks
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.records.batches import Sample, build_sample
 from alignn_ff.train.records.record import Record, RecordsDigest, records_digest
 from alignn_ff.train.records.split import FoldKey, Split, fold_key, split_keys, split_records
-from alignn_ff.train.records.targets import LabelWidths, RunningWidths, label_widths
+from alignn_ff.train.records.targets import LabelShape, LabelShapes, RunningWidths, label_shapes
 
 
 class RunData(NamedTuple):
-    """What a run learns from.
+    """The data of a run.
 
     Attributes:
-        records: all of them; from the cache, one is read when it is asked for.
+        records: all of them; from the cache, each is read on access.
         split: which train, validate and test.
         training, validation: their samples, in the order of the split.
         data_digest: SHA-256 of structures and labels.
         cache_digest: SHA-256 of recipe and records, the same with and without a cache.
         cache: from which all of these are read; None in memory.
-        widths: how many numbers the properties of a record have.
+        shapes: layout of the labels of all records.
     """
 
     records: Sequence[Record]
@@ -41,19 +42,27 @@ class RunData(NamedTuple):
     data_digest: str
     cache_digest: str
     cache: Cache | None
-    widths: LabelWidths
+    shapes: LabelShapes
 
     def chosen(self, indices: Sequence[int]) -> Iterator[Record]:
         """Records by index, one after another."""
         return (self.records[i] for i in indices)
 
 
+class CacheReport(Message):
+    """What the first process sends to the others about the graph cache; attributes as in :class:`RunData`."""
+
+    data_digest: str
+    cache_digest: str
+    shapes: dict[str, LabelShape]
+
+
 Notify = Callable[[int, int], None]
-"""Is told, now and then, how many graphs there are, of how many."""
+"""Called now and then with the number of graphs so far and their total number."""
 
 
 def cache_folder(config: TrainingConfig) -> Path:
-    """Where the graph cache of a run lies."""
+    """Folder of the graph cache of a run."""
     return Path(config.output_dir) / f"{config.filename}_graphs"
 
 
@@ -66,40 +75,41 @@ def prepared_data(
     Args:
         config: of the run.
         recipe: of its graphs.
-        read: gives the records, which are gone through twice, or once where the cache agrees; with a cache, the
-            first rank alone calls it.
+        read: gives the records, which are iterated twice, or once where the cache agrees; with a cache, only
+            the first rank calls it.
         ranks: processes of the run.
-        notify: is told of the building.
+        notify: called while graphs are built.
 
     Raises:
         AlignnError: records, split or cache are not usable; on the other ranks, that the first one failed.
-        TrainingInterruptedError: a signal stopped the building; what is built is kept.
+        TrainingInterruptedError: a signal stopped the building; the graphs built so far are kept.
     """
     if not config.use_lmdb:
         yield _in_memory(config, recipe, list(read()))
         return
-    found = ranks.first_says("graph cache", lambda: _fill_cache(config, recipe, read(), notify))
-    data_digest, cache_digest, *numbers = found.split()
-    cache, widths = Cache(cache_folder(config)), LabelWidths(*map(int, numbers))
+    report = ranks.from_first("graph cache", CacheReport, lambda: _fill_cache(config, recipe, read(), notify))
+    cache = Cache(cache_folder(config))
     try:
         split = split_records(cache.records, config)
         training, validation = cache.samples(split.train), cache.samples(split.val)
-        yield RunData(cache.records, split, training, validation, data_digest, cache_digest, cache, widths)
+        yield RunData(
+            cache.records, split, training, validation, report.data_digest, report.cache_digest, cache, report.shapes
+        )
     finally:
         cache.close()
 
 
 def _in_memory(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Record]) -> RunData:
-    split, widths = split_records(records, config), label_widths(records)
+    split, shapes = split_records(records, config), label_shapes(records)
     training, validation = (
-        named_samples([records[i] for i in indices], recipe, widths) for indices in (split.train, split.val)
+        named_samples([records[i] for i in indices], recipe, shapes) for indices in (split.train, split.val)
     )
     digest = _identity(config, recipe, records).digest
-    return RunData(records, split, training, validation, records_digest(records), digest, None, widths)
+    return RunData(records, split, training, validation, records_digest(records), digest, None, shapes)
 
 
-def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[Record], notify: Notify) -> str:
-    """Build the cache where it lacks; the digests of data and cache, and the widths, separated by spaces."""
+def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[Record], notify: Notify) -> CacheReport:
+    """Build what the cache lacks."""
     digest, running, keys = RecordsDigest(), RunningWidths(), list[FoldKey]()
 
     def inspected() -> Iterator[Record]:
@@ -109,12 +119,12 @@ def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[R
             keys.append(fold_key(record, config))
             yield record
 
-    identity, widths = _identity(config, recipe, inspected()), running.result()
-    split_keys(keys, config)  # what is wrong with the split is said before graphs are built
+    identity, shapes = _identity(config, recipe, inspected()), running.result()
+    split_keys(keys, config)  # problems of the split are reported before graphs are built
     folder, stopped = cache_folder(config), "nothing had to be built"
     with stop_on_signals() as stop:
         building = Building(
-            build=partial(build_sample, recipe=recipe, widths=widths),
+            build=partial(build_sample, recipe=recipe, shapes=shapes),
             n_processes=config.num_workers,
             stop=stop,
             notify=notify,
@@ -124,16 +134,16 @@ def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[R
         except BuildStoppedError as error:
             stopped = str(error)
     if stop.signal is not None:
-        advice = "the same command goes on from there"
+        advice = "the same command continues from there"
         raise TrainingInterruptedError(stop.signal, f"while graphs were built; {stopped}", advice)
-    return " ".join([digest.hexdigest(), identity.digest, *map(str, widths)])
+    return CacheReport(data_digest=digest.hexdigest(), cache_digest=identity.digest, shapes=dict(shapes))
 
 
 def _identity(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[Record]) -> Identity:
     return identify(records, recipe, family=config.model.name, atom_features=config.atom_features)
 
 
-def named_samples(records: Iterable[Record], recipe: GraphRecipe, widths: LabelWidths) -> list[Sample]:
+def named_samples(records: Iterable[Record], recipe: GraphRecipe, shapes: LabelShapes) -> list[Sample]:
     """Samples of records.
 
     Raises:
@@ -142,7 +152,7 @@ def named_samples(records: Iterable[Record], recipe: GraphRecipe, widths: LabelW
     samples = []
     for record in records:
         try:
-            samples.append(build_sample(record, recipe, widths))
+            samples.append(build_sample(record, recipe, shapes))
         except AlignnError as error:
             raise DataError(f"record {record.identifier} has no graph: {error}") from error
     return samples

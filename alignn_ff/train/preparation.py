@@ -1,10 +1,10 @@
-"""From data to a trainer: what is measured on the training set, the model to begin with, what it begins from."""
+"""From data to a trainer: constants measured on the training set, and the model before the first step."""
 
 import datetime as dt
-import json
+import logging
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,53 +13,54 @@ import alignn_ff
 from alignn_ff.checkpoint import Header, Provenance
 from alignn_ff.elements import indistinguishable_elements
 from alignn_ff.loading import DTYPES, cast_network
-from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel, PropertyModel, build_model
-from alignn_ff.train.checks import check_labels, mention_alike_neighbors
+from alignn_ff.train.checks import check_labels, warn_of_equal_neighbours
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import bond_advice
-from alignn_ff.train.data import RunData, named_samples
 from alignn_ff.train.datasets import load_records
-from alignn_ff.train.distributed.ranks import Ranks, synchronise_norms
+from alignn_ff.train.distributed.message import Message
+from alignn_ff.train.distributed.process_group import synchronise_norms
+from alignn_ff.train.distributed.ranks import Ranks
 from alignn_ff.train.loop.freezing import freeze
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loss.loss import build_measure
-from alignn_ff.train.loss.outputs import evaluate
+from alignn_ff.train.model_outputs import evaluate
 from alignn_ff.train.records.batches import Sample, join
 from alignn_ff.train.records.properties import target_scaling
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.statistics import (
     LabelScales,
-    Survey,
-    covered_elements,
+    TrainingSetSummary,
+    elements_of,
     fit_per_element,
     label_scales,
     measure_statistics,
-    survey,
+    summarise_training_set,
     training_domain,
 )
+from alignn_ff.train.resolution import ResolvedConfig, changed
+from alignn_ff.train.run_data import RunData, named_samples
 from alignn_ff.train.start.finetuning import (
-    Start,
     adopt_weights,
+    all_elements,
     inherited_statistics,
-    known_elements,
     merged_domain,
     rebased,
-    recipe_of,
     with_given_references,
 )
+from alignn_ff.train.start.model import Start
 
-log = get_logger("train")
+log = logging.getLogger(__name__)
 
 
-class Run(NamedTuple):
+class PreparedRun(NamedTuple):
     """Everything that the epochs need.
 
     Attributes:
         trainer: with model and samples.
         header: of the model files.
         ranks: processes.
-        replay: records of the past, on the new level of theory.
+        replay: records that the start model was trained on, on the new level of theory.
     """
 
     trainer: Trainer
@@ -68,23 +69,23 @@ class Run(NamedTuple):
     replay: list[Record]
 
 
-def prepare_run(config: TrainingConfig, data: RunData, start: Start | None, device: torch.device, ranks: Ranks) -> Run:
+def prepare_run(resolved: ResolvedConfig, data: RunData, device: torch.device, ranks: Ranks) -> PreparedRun:
     """Statistics, model and trainer.
 
     Args:
-        config: of the run.
-        data: what it learns from.
-        start: what it starts from; None for random weights.
+        resolved: config of the run, and the model that it starts from.
+        data: of the run.
         device: of this process.
         ranks: processes of the run.
 
     Raises:
         ConfigError, DataError: config, data and start do not fit each other.
     """
+    config, start = resolved.config, resolved.start
     past = _past_records(config)
-    measured = _Measured.read(ranks.first_says("statistics", lambda: _measure(config, data, past, start, device)))
+    measured = ranks.from_first("statistics", Measured, lambda: _measure(resolved, data, past, device))
     header = measured.header
-    model = _first_model(config, header, start, say=ranks.rank == 0).to(device)
+    model = _first_model(config, header, start, log_new=ranks.rank == 0).to(device)
     if config.freeze:
         log.info("%d numbers are frozen", freeze(model, config.freeze))
     synchronise_norms(model, ranks)
@@ -94,41 +95,36 @@ def prepare_run(config: TrainingConfig, data: RunData, start: Start | None, devi
         model,
         training=data.training,
         validation=data.validation,
-        replay=named_samples(replay, header.graph, data.widths),
+        replay=named_samples(replay, header.graph, data.shapes),
         measure=build_measure(config, measured.scales, measured.spreads),
         device=device,
         ranks=ranks,
     )
     log.info("%d parameters, %d structures", sum(p.numel() for p in model.parameters()), len(data.training))
-    return Run(trainer, header, ranks, replay)
+    return PreparedRun(trainer, header, ranks, replay)
 
 
-class _Measured(NamedTuple):
-    """What the first process measures and tells the others."""
+class Measured(Message):
+    """What the first process measures and sends to the others.
+
+    Attributes:
+        header: of the model files.
+        scales: RMS of energies, forces and stresses on the training set.
+        spreads: of the other kinds of label.
+    """
 
     header: Header
     scales: LabelScales
     spreads: dict[str, float]
 
-    def said(self) -> str:
-        content = {"header": self.header.model_dump(mode="json"), "scales": self.scales._asdict()}
-        return json.dumps({**content, "spreads": self.spreads})
 
-    @classmethod
-    def read(cls, text: str) -> "_Measured":
-        content: dict[str, Any] = json.loads(text)
-        header = Header.model_validate(content["header"])
-        return cls(header, LabelScales(**content["scales"]), content["spreads"])
-
-
-def _measure(
-    config: TrainingConfig, data: RunData, past: Sequence[Record], start: Start | None, device: torch.device
-) -> str:
-    elements = known_elements(covered_elements(chain(data.records, past)), start)
-    mention_alike_elements(config, covered_elements(data.records))
-    found = survey(zip(data.chosen(data.split.train), data.training, strict=True), elements)
-    check_labels(config, found, data.widths)
-    mention_alike_neighbors(config.model, found)
+def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], device: torch.device) -> Measured:
+    config, start = resolved.config, resolved.start
+    elements = all_elements(elements_of(chain(data.records, past)), start)
+    warn_of_equal_elements(config, elements_of(data.records))
+    found = summarise_training_set(zip(data.chosen(data.split.train), data.training, strict=True), elements)
+    check_labels(config, found, data.shapes)
+    warn_of_equal_neighbours(config.model, found)
     statistics = measure_statistics(
         found, reference_energies=config.reference_energies if start is None else "least_squares"
     )
@@ -140,7 +136,7 @@ def _measure(
         log.warning(sentence)
     header = Header(
         model=config.model,
-        graph=recipe_of(config, start),
+        graph=resolved.recipe,
         elements=elements,
         statistics=statistics,
         domain=domain,
@@ -149,7 +145,8 @@ def _measure(
     if start is not None:
         header = _after_start(config, header, start, found, data.training, device)
     scales = label_scales(found, header.statistics.reference_energies)
-    return _Measured(header, scales, {kind: m.spread for kind, m in found.properties.items()}).said()
+    spreads = {kind: moments.spread for kind, moments in found.properties.items()}
+    return Measured(header=header, scales=scales, spreads=spreads)
 
 
 def _provenance(config: TrainingConfig, data: RunData) -> Provenance:
@@ -166,7 +163,7 @@ def _after_start(
     config: TrainingConfig,
     header: Header,
     start: Start,
-    found: Survey,
+    found: TrainingSetSummary,
     training: Sequence[Sample],
     device: torch.device,
 ) -> Header:
@@ -188,9 +185,9 @@ def _after_start(
         return header
     if isinstance(config.reference_energies, dict):
         return header.model_copy(update={"statistics": with_given_references(header, config.reference_energies, found)})
-    model = _first_model(config, header, start, say=False).to(device).eval()
-    said = np.array([energy for sample in training for energy in _energies(model, sample, device)])
-    shift = fit_per_element(found.composition, found.energies - said)
+    model = _first_model(config, header, start, log_new=False).to(device).eval()
+    predicted = np.array([energy for sample in training for energy in _energies(model, sample, device)])
+    shift = fit_per_element(found.composition, found.energies - predicted)
     references = (np.asarray(statistics.reference_energies) + shift).tolist()
     return header.model_copy(update={"statistics": statistics._replace(reference_energies=tuple(references))})
 
@@ -200,12 +197,12 @@ def _energies(model: EnergyModel | PropertyModel, sample: Sample, device: torch.
     system, graph, _ = join([sample]).to(device)
     energy = evaluate(model, system, graph, derivatives=False, training=False).energy
     assert energy is not None
-    said: list[float] = energy.tolist()
-    return said
+    energies: list[float] = energy.tolist()
+    return energies
 
 
 def _first_model(
-    config: TrainingConfig, header: Header, start: Start | None, *, say: bool
+    config: TrainingConfig, header: Header, start: Start | None, *, log_new: bool
 ) -> EnergyModel | PropertyModel:
     """The model before the first step: seeded random weights, those of the start in their place."""
     with torch.random.fork_rng(devices=[]):
@@ -213,7 +210,7 @@ def _first_model(
         model = build_model(header.model, header.graph, header.elements, header.statistics)
     cast_network(model, DTYPES[config.dtype])
     if start is not None:
-        adopt_weights(model, start, say=say)
+        adopt_weights(model, start, log_new=log_new)
     return model
 
 
@@ -221,17 +218,17 @@ def _past_records(config: TrainingConfig) -> list[Record]:
     """Records to replay; read as the data of the run are."""
     if config.replay_data is None:
         return []
-    return load_records(config.model_copy(update={"data": config.replay_data, "dataset": "user_data"}))
+    return load_records(changed(config, data=config.replay_data, dataset="user_data"))
 
 
-def mention_alike_elements(config: TrainingConfig, elements: tuple[int, ...]) -> None:
-    """Log which elements of the data the model cannot tell apart."""
+def warn_of_equal_elements(config: TrainingConfig, elements: tuple[int, ...]) -> None:
+    """Warn of elements of the data that have the same features."""
     scheme = config.model.outputs.element_features
     if scheme is None:
         return
     for group in indistinguishable_elements(scheme, elements):
         log.warning(
-            "atom_features %r cannot tell %s apart: the model gives them the same energy and forces",
+            "atom_features %r are the same for %s: the model gives these elements the same energy and forces",
             scheme,
             " and ".join(group),
         )

@@ -1,7 +1,7 @@
-"""Criteria: what one number of a prediction costs, beside its label. Sums and means are made elsewhere.
+"""Criteria: the cost of one number of a prediction, given its label. Sums and means are made elsewhere.
 
-``predicted`` and ``label`` are float64 of one shape, but for criteria of the structure's target alone, whose model
-says more than one number for each label (zero-inflated, classes).
+``predicted`` and ``label`` are float64 of one shape, except for criteria of the structure's target only, where the
+model has more than one output per label (zero-inflated, classes).
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ class Criterion(NamedTuple):
 
     Attributes:
         elements: cost of each number of the label.
-        of_target: the same for the target of a structure alone, if others are compared by mse; None: for all.
+        of_target: the same for the target of a structure, where all other labels take ``elements``; None: ``elements``.
     """
 
     elements: Elements
@@ -83,4 +83,4 @@ CRITERIA: Final[dict[str, Criterion]] = {
     "poisson": Criterion(mse, of_target=poisson),
     "zig": Criterion(mse, of_target=zero_inflated),
 }
-"""Name in the config → what it costs; classes take ``class_likelihood`` whatever the name."""
+"""Name in the config → criterion; classes take ``class_likelihood`` with any of them."""

@@ -1,6 +1,6 @@
-"""What a model of any kind says in training: the same for force fields and property models.
+"""Outputs of a model of any kind in training: the same for force fields and property models.
 
-In: a model, structures with their graphs. Out: ``ModelOutputs``, whose fields are named as those of ``Targets``.
+In: a model, structures with their graphs. Out: ``ModelOutputs``, which the rows of ``LABELS`` read.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from alignn_ff.models import (
 
 
 class ModelOutputs(NamedTuple):
-    """Outputs of a batch, float64; None where the model does not say it.
+    """Outputs of a batch, float64; None where the model has no such output.
 
     Attributes:
         energy: (n_systems,) eV, total.
@@ -53,12 +53,12 @@ def evaluate(
         system, graph: one structure or several.
         derivatives: also forces and stress, if the model is a force field.
         training: keep everything differentiable; forces and stress as the published training defines them, where
-            the model's config asks for that.
+            the model's config chooses that.
     """
     if isinstance(model, EnergyModel):
         published = training and model.trains_as_published
         differentiate = predict_as_published_with_heads if published else predict_with_heads
-        said, heads = differentiate(model, system, graph, derivatives=derivatives, create_graph=training)
-        return ModelOutputs(energy=said.energy, forces=said.forces, stress=said.stress, **heads._asdict())
+        prediction, heads = differentiate(model, system, graph, derivatives=derivatives, create_graph=training)
+        return ModelOutputs(prediction.energy, prediction.forces, prediction.stress, **heads._asdict())
     raw, heads = model.raw_with_heads(graph, edge_vectors(system, graph))
     return ModelOutputs(target=raw, reported=model.reported(raw), **heads._asdict())

@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it: every column of the history as a curve over the epochs."""
+"""Observers of a run: none, several as one, and TensorBoard curves of every column of the history."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +11,13 @@ from alignn_ff.train.loop.trainer import Observer
 
 
 class Writer(Protocol):
-    """What is asked of a SummaryWriter."""
+    """The methods of a SummaryWriter that are used here."""
 
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
         """One point of a curve."""
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is still in memory."""
 
 
 class TensorBoardLog:
@@ -57,18 +57,28 @@ class TensorBoardLog:
                 self._writer.add_scalar(tag, value, int(row["epoch"]))
 
 
-class Audience:
+class Observers:
     """Several observers as one."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
 
     def on_step(self, progress: Progress, n_steps: int) -> None:
-        """Tell all of them."""
+        """Call all of them."""
         for observer in self._observers:
             observer.on_step(progress, n_steps)
 
     def on_epoch(self, row: dict[str, float]) -> None:
-        """Tell all of them."""
+        """Call all of them."""
         for observer in self._observers:
             observer.on_epoch(row)
+
+
+class NoObserver:
+    """An observer that does nothing, for all processes but the first."""
+
+    def on_step(self, progress: Progress, n_steps: int) -> None:
+        """Do nothing."""
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        """Do nothing."""

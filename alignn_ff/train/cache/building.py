@@ -1,4 +1,4 @@
-"""Building a cache: records in, their samples out, by several processes, going on where a killed build stopped.
+"""Building a cache: records in, their samples out, by several processes, continued where a killed build stopped.
 
 Memory holds a few chunks at a time, whatever the number of records.
 """
@@ -38,7 +38,7 @@ CHUNKS_AHEAD: Final = 3
 
 
 class BuildStoppedError(AlignnError):
-    """A build was asked to stop; what it has built is kept."""
+    """A build was stopped; the graphs built so far are kept."""
 
 
 def store_records(store: Store, records: Iterable[Record]) -> None:
@@ -64,12 +64,12 @@ def store_samples(
         store: with all records.
         build: makes one.
         n_processes: that build at once, at most; 0 builds in this process.
-        stop: asked between chunks.
-        notify: told how many samples are there, of how many.
+        stop: called between chunks.
+        notify: called with the number of samples so far and their total number.
         worth_a_process: records for each process, below which fewer are started.
 
     Raises:
-        BuildStoppedError: ``stop`` said so.
+        BuildStoppedError: ``stop`` returned True.
         DataError: a record has no graph; it is named.
         StorageError: the disk is full.
         TrainingError: a building process died.
@@ -118,8 +118,9 @@ def _built(store: Store, chunks: Sequence[Sequence[int]], build: Build, n_proces
             yield under_way.popleft().result()
     except BrokenProcessPool as error:
         raise TrainingError(
-            f"a process that builds the graph cache {store.folder} has died, perhaps for want of memory; what was "
-            "built is kept. Run the same command again to go on, with a smaller num_workers if memory is short"
+            f"a process that builds the graph cache {store.folder} has died, perhaps because memory was short; the "
+            "graphs built so far are kept. Run the same command again to continue, with a smaller num_workers if "
+            "memory is short"
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -30,6 +30,7 @@ SCHEDULES: Final[dict[str, Callable[[int, int, int], float]]] = {
     "cosine": cosine,
     "none": constant,
 }
+"""Name in the config → (step, number of steps, steps of the warm-up) → factor on the learning rate."""
 
 
 def _cosine(start: float, end: float, fraction: float) -> float:

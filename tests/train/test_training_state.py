@@ -1,0 +1,58 @@
+"""Training states of version 0.1.0 resume to the same end; those of a newer version are refused with advice."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from alignn_ff.errors import TrainingError
+from alignn_ff.train import load_config, train
+from alignn_ff.train.loop.fingerprint import check_fingerprint
+from alignn_ff.train.loop.state import STATE_FILE, VERSION, load_state
+from tests.support.training_runs import Silent, weights_of
+
+OLD = Path(__file__).parents[1] / "data" / "written_by_0.1.0" / "train"
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A copy of the run that version 0.1.0 was stopped in, after 2 of 4 epochs."""
+    return Path(shutil.copytree(OLD / "run", tmp_path / "run"))
+
+
+def test_a_run_stopped_by_0_1_0_resumes_to_the_end_of_the_uninterrupted_one(stopped: Path) -> None:
+    config = load_config(stopped / "config.json", {"output_dir": str(stopped)})
+    result = train(config, observer=Silent(), data=OLD / "cu.extxyz", device="cpu", resume=True)
+    assert result is not None
+    found, expected = weights_of(stopped), weights_of(OLD / "whole")
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-9, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}")
+    rows = json.loads((OLD / "whole" / "history.json").read_text())["rows"]
+    assert len(rows) == len(result.history) == 4
+    for row, again in zip(rows, result.history, strict=True):
+        assert row.keys() == again.keys()
+        for name in row.keys() - {"seconds"}:
+            assert again[name] == pytest.approx(row[name], rel=1e-9, abs=1e-9), name
+    assert torch.load(stopped / STATE_FILE, weights_only=True)["version"] == VERSION
+
+
+def test_a_state_of_a_newer_version_names_it_and_what_to_do(stopped: Path) -> None:
+    content = torch.load(stopped / STATE_FILE, weights_only=True)
+    torch.save({**content, "version": VERSION + 1, "alignn_ff_version": "9.9"}, stopped / STATE_FILE)
+    with pytest.raises(TrainingError, match=r"written by alignn-ff 9\.9 in format 3.*install that version"):
+        load_state(stopped)
+
+
+def test_a_field_that_did_not_exist_yet_counts_as_its_default() -> None:
+    model = {"name": "alignn_smooth", "exponent": 6}
+    current = {"batch_size": "64", "model": json.dumps({**model, "use_zbl": True})}
+    check_fingerprint({"batch_size": "64", "model": json.dumps(model)}, {**current, "labels": LABELS_OF_0_1_0})
+    check_fingerprint({"model": json.dumps(model)}, {**current, "labels": LABELS_OF_0_1_0})
+    with pytest.raises(TrainingError, match=r"batch_size: was 64, is now 65"):
+        check_fingerprint({"model": json.dumps(model)}, {**current, "batch_size": "65", "labels": LABELS_OF_0_1_0})
+
+
+LABELS_OF_0_1_0 = json.dumps(["energy", "forces", "stress", "target", "atomwise", "additional"])
