@@ -80,28 +80,38 @@ def guard_fields() -> "dict[str, FieldInfo]":
     """The limits of guards that can be set, by name."""
     from alignn_ff.md.guards.limits import GuardLimits
 
-    return {name: field for name, field in GuardLimits.model_fields.items() if name != "distances_every"}
+    return {
+        name: field for name, field in GuardLimits.model_fields.items() if name not in ("distances_every", "further")
+    }
 
 
-def parse_guards(words: "Sequence[str]", *, off: bool) -> "dict[str, float | None]":
+def parse_guards(words: "Sequence[str]", *, off: bool) -> "dict[str, object]":
     """Limits of guards: "max_temperature_K=5000", "max_escape_A=off"; ``off`` switches the others off.
 
+    A guard that was added to the table is named itself: "my_guard=3".
+
     Raises:
-        ConfigError: no such limit, or no number.
+        ConfigError: there is no such limit, or the value is not a number.
     """
-    from alignn_ff.md.guards.limits import GuardLimits
+    from alignn_ff.md.guards.table import GUARDS
 
     fields = guard_fields()
-    limits: dict[str, float | None] = dict.fromkeys(fields) if off else {}
+    added = [name for name, guard in GUARDS.items() if guard.default is not None]
+    limits: dict[str, object] = dict.fromkeys(fields) if off else {}
+    further: dict[str, float | None] = dict.fromkeys(added) if off else {}
     for word in words:
-        name, _, value = word.partition("=")
-        if name not in GuardLimits.model_fields:
-            raise ConfigError(f"--guard {word!r}: {name!r} is no limit; allowed are {', '.join(fields)}")
+        name, _, text = word.partition("=")
+        if name not in {*fields, "distances_every", *added}:
+            raise ConfigError(f"--guard {word!r}: {name!r} is not a limit; allowed are {', '.join([*fields, *added])}")
         try:
-            limits[name] = None if value == "off" else float(value)
+            value = None if text == "off" else float(text)
         except ValueError:
-            raise ConfigError(f"--guard {word!r}: {value!r} is neither a number nor off") from None
-    return limits
+            raise ConfigError(f"--guard {word!r}: {text!r} is neither a number nor off") from None
+        if name in added:
+            further[name] = value
+        else:
+            limits[name] = value
+    return {**limits, "further": further} if further else limits
 
 
 def read_stages(path: "Path") -> "list[object]":

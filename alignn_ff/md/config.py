@@ -1,12 +1,14 @@
 """What a user chooses for a dynamics run: one stage or several, the start, the outputs, the guards."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
 from alignn_ff.errors import ConfigError
-from alignn_ff.md.ensembles.stage import READS, SPECIAL_SETTINGS, Stage
+from alignn_ff.md.ensembles.stage import Stage
+from alignn_ff.md.ensembles.table import ENSEMBLES, special_settings
 from alignn_ff.md.guards.limits import GuardLimits
+from alignn_ff.md.guards.table import GUARDS
 from alignn_ff.trajectory.formats import FormatName
 from alignn_ff.trajectory.quantities import QuantityName
 
@@ -54,12 +56,20 @@ class MDConfig(Stage):
         chosen = tuple(_stage(number, stage, shared) for number, stage in enumerate(stages, start=1))
         return {**values, "stages": chosen, "steps": sum(stage.steps for stage in chosen)}
 
+    @model_validator(mode="after")
+    def _guards_exist(self) -> Self:
+        unknown = sorted(self.guards.further.keys() - GUARDS.keys())
+        if unknown:
+            raise ConfigError(f"there is no guard {', '.join(unknown)}; allowed are {', '.join(GUARDS)}")
+        return self
+
     @property
     def schedule(self) -> tuple[Stage, ...]:
         """The stages of the run, at least one."""
         if self.stages:
             return self.stages
-        return (Stage.model_validate(self.model_dump(include=set(Stage.model_fields) & self.model_fields_set)),)
+        given = {name: getattr(self, name) for name in Stage.model_fields}
+        return (Stage.model_construct(set(Stage.model_fields) & self.model_fields_set, **given),)
 
     @property
     def run_time_fs(self) -> float:
@@ -79,10 +89,10 @@ def _stage(number: int, given: Any, shared: dict[str, Any]) -> Stage:
         raise ConfigError(f"stage {number} is {given!r}; a stage is a table of {', '.join(Stage.model_fields)}")
     try:
         ensemble = Stage.model_validate({"steps": 0, **shared, **given}).ensemble
-        taken = {
+        taken = {  # a pressure is only for stages with a barostat
             name: value
             for name, value in shared.items()
-            if name not in SPECIAL_SETTINGS or name in READS[ensemble]  # a pressure is for stages with a barostat
+            if name not in special_settings() or name in ENSEMBLES[ensemble].reads
         }
         return Stage.model_validate({**taken, **given})
     except ConfigError as error:

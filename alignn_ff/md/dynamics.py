@@ -1,7 +1,7 @@
 """Molecular dynamics: a structure, a calculator and a :class:`MDConfig` in, files and a :class:`MDResult` out.
 
-:func:`run_md` begins a run, :func:`resume_md` goes on with one from its restart file, bit for bit as if it had
-never stopped.
+:func:`run_md` begins a run, :func:`resume_md` resumes one from its restart file, bit for bit as if it had never
+stopped.
 """
 
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ from alignn_ff.log import get_logger
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.ensembles.suitability import admit, warn_of_vacuum
 from alignn_ff.md.files import MDFiles
-from alignn_ff.md.guards.checks import Baseline, baseline
+from alignn_ff.md.guards.checks import baseline
 from alignn_ff.md.guards.limits import GuardLimits
-from alignn_ff.md.guards.table import Watch
-from alignn_ff.md.restart.file import constraints_to_json, read_restart
+from alignn_ff.md.guards.table import GuardMonitor
 from alignn_ff.md.result import MDResult
 from alignn_ff.md.run.loop import Observer, Run, drive
-from alignn_ff.md.run.propagator import Place, Propagator
+from alignn_ff.md.run.propagator import Propagator
 from alignn_ff.md.run.record import RunRecord
+from alignn_ff.md.run.restart import MDHead, RestartContent, constraints_to_json, read_restart
 from alignn_ff.md.run.start import starting_atoms
 from alignn_ff.models import FAMILIES
-from alignn_ff.runs.model_record import describe_model
-from alignn_ff.runs.saved_model import find_model, record_from_json, say_what_differs
+from alignn_ff.runs.model_record import ModelRecord, describe_model
+from alignn_ff.runs.saved_model import find_model, warn_of_differences
 
 
 def run_md(
@@ -68,10 +68,11 @@ def run_md(
     start.get_forces()  # what is wrong with the input shows here, before a file is opened
     _warn_of_kinks(calculator, config)
     hottest = max(stage.hottest_K for stage in config.schedule)
+    compared_with = baseline(start, hottest_K=hottest, shortest_A=_shortest_distances(calculator))
     run = Run(
         config=config,
         propagator=Propagator(start, config.schedule, rng=rng),
-        watch=Watch(config.guards, baseline(start, hottest_K=hottest, shortest_A=_shortest_distances(calculator))),
+        monitor=GuardMonitor(config.guards, compared_with),
         record=RunRecord(config, len(start)),
         model=describe_model(calculator),
         files=files,
@@ -83,16 +84,18 @@ def run_md(
 def resume_md(
     restart: Path,
     *,
+    content: RestartContent | None = None,
     calculator: BaseCalculator | None = None,
     model: str | None = None,
     steps: int | None = None,
     guards: GuardLimits | None = None,
     on_step: Observer | None = None,
 ) -> MDResult:
-    """Go on with a run from its restart file; its outputs are cut back to that step first.
+    """Resume a run from its restart file; its outputs are cut back to that step first.
 
     Args:
         restart: the file.
+        content: of the file, where it has been read already.
         calculator: None finds the model of the run again; others than ours have to be given.
         model: name or path where the model is now, if it was moved.
         steps: of the whole run, in order to prolong its last stage; None as it was planned.
@@ -104,43 +107,53 @@ def resume_md(
         ConfigError: the run cannot be prolonged so.
         SimulationError, OutputError: as :func:`run_md`.
     """
-    content = read_restart(restart)
-    head = content.description
-    config = _prolonged(MDConfig.model_validate(head["config"]), steps, done=head["place"]["step"])
+    content = read_restart(restart) if content is None else content
+    return _resume(restart, content, calculator, model=model, steps=steps, guards=guards, on_step=on_step)
+
+
+def _resume(
+    restart: Path,
+    content: RestartContent,
+    calculator: BaseCalculator | None,
+    *,
+    model: str | None,
+    steps: int | None,
+    guards: GuardLimits | None,
+    on_step: Observer | None,
+) -> MDResult:
+    head, atoms = content.head, content.atoms
+    config = _prolonged(head.config, steps, done=head.progress.step)
     if guards is not None:
         config = config.model_copy(update={"guards": guards})
-    model_record = record_from_json(head["model"])
-    content.atoms.calc = find_model(model_record, elsewhere=model) if calculator is None else calculator
-    content.atoms.get_forces()  # afterwards a calculator knows its model
-    now = describe_model(content.atoms.calc)
-    if (now.sha256 or now.name) != (model_record.sha256 or model_record.name):
-        raise CheckpointError(
-            f"the run was made with {model_record.name} ({model_record.sha256}), and now the calculator is {now.name} "
-            f"({now.sha256})"
-        )
-    say_what_differs(model_record, now, head["versions"])
+    atoms.calc = find_model(head.model, elsewhere=model) if calculator is None else calculator
+    atoms.get_forces()  # afterwards a calculator knows its model
+    _check_same_model(head, describe_model(atoms.calc))
     rng = np.random.default_rng()
-    rng.bit_generator.state = head["rng"]
-    record = RunRecord(config, len(content.atoms))
-    record.restore(head["record"])
-    record.restarts.append(head["place"]["step"])
+    rng.bit_generator.state = head.rng
+    record = RunRecord(config, len(atoms))
+    record.restore(head.record)
+    record.restarts.append(head.progress.step)
+    propagator = Propagator(atoms, config.schedule, rng=rng, progress=head.progress, state=content.integrator)
     run = Run(
         config=config,
-        propagator=Propagator(
-            content.atoms,
-            config.schedule,
-            rng=rng,
-            place=Place.from_json(head["place"]),
-            state=content.integrator,
-        ),
-        watch=Watch(config.guards, Baseline(**head["baseline"])),
+        propagator=propagator,
+        monitor=GuardMonitor(config.guards, head.baseline),
         record=record,
-        model=model_record,
-        files=MDFiles(restart.parent / head["prefix"], config.formats),
-        kept=head["outputs"],
-        command=head["command"],
+        model=head.model,
+        files=MDFiles(restart.parent / head.prefix, config.formats),
+        kept=head.outputs,
+        command=head.command,
     )
     return drive(run, on_step)
+
+
+def _check_same_model(head: MDHead, now: ModelRecord) -> None:
+    then = head.model
+    if (now.sha256 or now.name) != (then.sha256 or then.name):
+        raise CheckpointError(
+            f"the run was made with {then.name} ({then.sha256}), and now the calculator is {now.name} ({now.sha256})"
+        )
+    warn_of_differences(then, now, head.versions)
 
 
 def _prolonged(config: MDConfig, steps: int | None, *, done: int) -> MDConfig:

@@ -10,7 +10,6 @@ from typing import Self
 from alignn_ff.errors import OutputError
 from alignn_ff.io import atomic_write, write_json
 from alignn_ff.md.config import MDConfig
-from alignn_ff.md.restart.file import previous
 from alignn_ff.md.result import MDResult
 from alignn_ff.md.thermo_log import ThermoFile
 from alignn_ff.trajectory.extended_xyz import frame_text
@@ -161,3 +160,8 @@ def write_md_end(files: MDFiles, result: MDResult) -> None:
         write_json(files.summary, result.to_json())
     except OSError as error:
         raise disk_failed(files.summary, error) from error
+
+
+def previous(path: Path) -> Path:
+    """Where the restart file before the last one is kept."""
+    return path.with_name(f"{path.stem}-previous{path.suffix}")

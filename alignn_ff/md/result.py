@@ -6,7 +6,6 @@ from typing import Final
 from ase import Atoms
 
 from alignn_ff.md.config import MDConfig
-from alignn_ff.md.ensembles.stage import EnsembleName
 from alignn_ff.runs.model_record import ModelRecord, software_versions
 
 REPRODUCIBLE: Final = (
@@ -32,7 +31,7 @@ class StageResult:
     """
 
     name: str
-    ensemble: EnsembleName
+    ensemble: str
     n_steps: int
     time_fs: float
     conserved_quantity: str
@@ -93,14 +92,14 @@ class MDResult:
         return self.last_stage.drift_stderr_meV_per_atom_per_ps
 
     @property
-    def mean_temperature_K(self) -> float:  # noqa: N802 - the unit's letter
+    def mean_temperature_K(self) -> float | None:  # noqa: N802 - the unit's letter
         """Mean temperature of the last stage."""
-        return self.last_stage.mean_temperature_K or 0.0
+        return self.last_stage.mean_temperature_K
 
     @property
-    def final_temperature_K(self) -> float:  # noqa: N802 - the unit's letter
+    def final_temperature_K(self) -> float | None:  # noqa: N802 - the unit's letter
         """Temperature at the end."""
-        return self.last_stage.final_temperature_K or 0.0
+        return self.last_stage.final_temperature_K
 
     @property
     def simulated_time_fs(self) -> float:

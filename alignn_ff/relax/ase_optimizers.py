@@ -16,6 +16,8 @@ from ase.optimize import LBFGS, BFGSLineSearch
 from ase.optimize.optimize import Optimizer
 from ase.optimize.precon import PreconLBFGS
 
+from alignn_ff.ase_private import atoms_of
+
 MOST_HALVINGS: Final = 6
 ENERGY_NOISE_EV: Final = 1e-6
 """A rise of the energy below this times √n_atoms is rounding."""
@@ -83,7 +85,7 @@ class PreconditionedLBFGS(PreconLBFGS):
 
     def step(self, f: Any = None) -> None:  # noqa: ARG002 - ASE's signature
         """One step; called by ASE."""
-        start = self._actual_atoms.get_positions()
+        start = atoms_of(self).get_positions()
         try:
             with warnings.catch_warnings(), quiet_search():
                 warnings.filterwarnings("ignore", message="Armijo linesearch failed", category=UserWarning)
@@ -92,7 +94,7 @@ class PreconditionedLBFGS(PreconLBFGS):
         except RuntimeError as error:
             if "linesearch" not in str(error):
                 raise
-            self._actual_atoms.set_positions(start)
+            atoms_of(self).set_positions(start)
             raise NoLowerEnergyError from error
 
     def log(self, gradient: Any) -> None:

@@ -11,6 +11,7 @@ from ase.optimize.optimize import Optimizer
 from ase.optimize.precon import Exp
 from matscipy.neighbours import neighbour_list
 
+from alignn_ff.ase_private import PRECON_STATE
 from alignn_ff.choices import KeyOf
 from alignn_ff.errors import StructureError
 from alignn_ff.relax.ase_optimizers import DownhillLBFGS, LineSearchBFGS, PreconditionedLBFGS
@@ -100,7 +101,7 @@ OPTIMIZERS: Final[dict[str, OptimizerKind]] = {
         "LBFGS preconditioned by the neighbour graph, for hundreds of atoms and more",
         precon_lbfgs,
         (
-            *("iteration", "s", "y", "rho", "r0", "f0", "e0", "e1", "task", "alpha_k", "_just_reset_hessian"),
+            *("iteration", "s", "y", "rho", "r0", "f0", "e0", "e1", "task", "alpha_k", *PRECON_STATE),
             *("precon.mu", "precon.mu_c", "precon.r_NN", "precon.r_cut", "precon.old_positions", "precon.P"),
         ),
     ),

@@ -96,22 +96,27 @@ def resume(
         records: as before; the trajectory is cut back to the state.
         on_step: called with every new step.
         stop: as for :func:`relax`.
-        max_steps: largest number of further steps; None means that of the config.
+        max_steps: largest number of steps of the whole relaxation, those before the stop included; None means that of
+            the config.
 
     Raises:
-        ConfigError: the calculator has a different model than before.
+        ConfigError: the calculator has a different model than before, or all steps are done.
         StructureError, SimulationError: as :func:`relax`.
     """
-    sha256 = describe_model(calculator).sha256
-    if sha256 != state.model_sha256:
+    sha256, done = describe_model(calculator).sha256, state.steps[-1].step
+    if sha256 != state.model.sha256:
         raise ConfigError(
-            f"the relaxation began with a different model (sha256 {state.model_sha256}, now {sha256}), and a restart "
+            f"the relaxation began with a different model (sha256 {state.model.sha256}, now {sha256}), and a restart "
             "would mix two energies. Start a new relaxation from the structure that was written"
         )
-    relaxation = Relaxation(state.start, calculator, state.config)
+    most = state.config.max_steps if max_steps is None else max_steps
+    if most <= done:
+        raise ConfigError(f"the relaxation has done {done} steps, and at most {most} are allowed; allow more (--steps)")
+    config = state.config.model_copy(update={"max_steps": most})
+    relaxation = Relaxation(state.start, calculator, config)
     put_back(state, relaxation.atoms, relaxation.optimizer)
     relaxation.steps = list(state.steps)
-    return _run(relaxation, records or RelaxRecords(), on_step, stop, max_steps=max_steps)
+    return _run(relaxation, records or RelaxRecords(), on_step, stop, further_steps=most - done)
 
 
 def _run(
@@ -120,7 +125,7 @@ def _run(
     on_step: StepObserver | None,
     stop: Callable[[], str | None] | None,
     *,
-    max_steps: int | None = None,
+    further_steps: int | None = None,
 ) -> RelaxResult:
     began = time.perf_counter()
     ended_by: str | None = None
@@ -128,7 +133,7 @@ def _run(
         observers: list[StepObserver] = [_check_finite, *_recorders(stack, relaxation, records)]
         if on_step is not None:
             observers.append(on_step)
-        for step in _steps(relaxation, relaxation.config.max_steps if max_steps is None else max_steps):
+        for step in _steps(relaxation, relaxation.config.max_steps if further_steps is None else further_steps):
             relaxation.steps.append(step)
             for observe in observers:
                 observe(step)

@@ -89,6 +89,6 @@ class Relaxation:
             cell=self.atoms.cell.array.copy(),
             memory=memory_of(self.optimizer, OPTIMIZERS[self.config.optimizer].state),
             steps=tuple(self.steps),
-            model_sha256=describe_model(self.calculator).sha256,
+            model=describe_model(self.calculator),
             run=run,
         )

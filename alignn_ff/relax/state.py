@@ -8,7 +8,7 @@ put back.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from ase import Atoms
@@ -16,19 +16,46 @@ from ase.io.jsonio import decode, encode
 from ase.optimize.optimize import Optimizer
 from scipy.sparse import csr_matrix
 
-from alignn_ff.errors import ConfigError
+from alignn_ff.errors import CheckpointError
 from alignn_ff.io import atomic_write
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.periodic_size import SIZE_UNITS, PeriodicSize
 from alignn_ff.relax.result import RelaxStep
+from alignn_ff.runs import object_state
+from alignn_ff.runs.model_record import ModelRecord, software_versions
+from alignn_ff.runs.restart_head import Content, RestartHead, Upgrade, read_head
 
-FORMAT: Final = "alignn-ff relaxation"
-VERSION: Final = 1
+
+def _from_version_1(content: Content) -> Content:
+    """Version 1 held only the hash of the model, and its name where the command line wrote it."""
+    run = dict(content["run"])
+    execution = {name: run[name] for name in ("dtype", "device", "backend") if name in run}
+    model = {"name": run.get("model", "unknown"), "sha256": content["model_sha256"], **execution}
+    entries = {name: value for name, value in content.items() if name != "model_sha256"}
+    return {**entries, "model": model}
+
+
+class RelaxHead(RestartHead):
+    """Head of a restart file of a relaxation.
+
+    Attributes:
+        config: of the relaxation.
+        steps: so far, the start included, JSON-ready.
+        run: what the caller needs to start again, such as model and files.
+    """
+
+    FORMAT: ClassVar[str] = "alignn-ff relaxation"
+    VERSION: ClassVar[int] = 2
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: _from_version_1}
+
+    config: RelaxConfig
+    steps: list[dict[str, Any]]
+    run: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class RelaxState:
-    """Where a relaxation stands.
+    """The state of a relaxation.
 
     Attributes:
         config: how it is relaxed.
@@ -36,8 +63,8 @@ class RelaxState:
         positions, cell: now, Å.
         memory: of the optimiser, by attribute.
         steps: so far, the start included.
-        model_sha256: of the model; None for a calculator that has none.
-        run: whatever the caller needs to start again, such as model and files.
+        model: behind the forces.
+        run: what the caller needs to start again, such as model and files.
     """
 
     config: RelaxConfig
@@ -46,69 +73,64 @@ class RelaxState:
     cell: Any
     memory: Mapping[str, object]
     steps: tuple[RelaxStep, ...]
-    model_sha256: str | None
+    model: ModelRecord
     run: Mapping[str, Any]
 
 
+ARRAYS: Final = ("start", "positions", "cell", "memory")
+"""Entries of the file beside its head."""
+
+
 def write_state(path: Path, state: RelaxState) -> None:
-    """Write a state atomically."""
-    content = {
-        "format": FORMAT,
-        "version": VERSION,
-        "config": state.config.model_dump(mode="json"),
-        "start": state.start,
-        "positions": state.positions,
-        "cell": state.cell,
-        "memory": dict(state.memory),
-        "steps": [_plain_step(step) for step in state.steps],
-        "model_sha256": state.model_sha256,
-        "run": dict(state.run),
-    }
+    """Write a state atomically.
+
+    Raises:
+        OutputError: the disk is full or failing; the file that was there is untouched.
+    """
+    head = RelaxHead(
+        config=state.config,
+        steps=[_plain_step(step) for step in state.steps],
+        run=dict(state.run),
+        model=state.model,
+        versions=software_versions(),
+    )
+    arrays = {"start": state.start, "positions": state.positions, "cell": state.cell, "memory": dict(state.memory)}
     with atomic_write(path) as temporary:
-        temporary.write_text(encode(content), encoding="utf-8")
+        temporary.write_text(encode({**head.content(), **arrays}), encoding="utf-8")
 
 
 def read_state(path: Path) -> RelaxState:
     """Read a state.
 
     Raises:
-        ConfigError: the file is missing or holds none.
+        CheckpointError: the file is missing, damaged, something else, or of an unknown version.
     """
     if not path.is_file():
-        raise ConfigError(f"no such restart file: {path}")
+        raise CheckpointError(f"no such restart file: {path}")
     try:
         content = decode(path.read_text(encoding="utf-8"), always_array=False)
-        if content["format"] != FORMAT or content["version"] != VERSION:
-            raise ConfigError(
-                f"{path} is {content['format']!r} version {content['version']}; this version of alignn-ff reads "
-                f"{FORMAT!r} version {VERSION}"
-            )
-        return RelaxState(
-            config=RelaxConfig.model_validate(content["config"]),
-            start=content["start"],
-            positions=content["positions"],
-            cell=content["cell"],
-            memory=content["memory"],
-            steps=tuple(_step(plain) for plain in content["steps"]),
-            model_sha256=content["model_sha256"],
-            run=content["run"],
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path} is no restart file of a relaxation ({type(error).__name__}: {error}); `alignn-ff relax` writes "
+        assert isinstance(content, dict)
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+        raise CheckpointError(
+            f"{path} is not a restart file of a relaxation ({type(error).__name__}: {error}); `alignn-ff relax` writes "
             "one beside the structure when it is stopped or runs out of steps"
         ) from error
+    head = read_head(path, {name: value for name, value in content.items() if name not in ARRAYS}, RelaxHead)
+    try:
+        return RelaxState(
+            config=head.config,
+            **{name: content[name] for name in ARRAYS},
+            steps=tuple(_step(plain) for plain in head.steps),
+            model=head.model,
+            run=head.run,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged: the entry {error} is missing or wrong") from error
 
 
 def memory_of(optimizer: Optimizer, names: Sequence[str]) -> dict[str, object]:
-    """What an optimiser remembers, by attribute."""
-    memory: dict[str, object] = {}
-    for name in names:
-        value: Any = optimizer
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        memory[name] = _pack(value)
-    return memory
+    """What an optimiser keeps between steps, by attribute."""
+    return {name: _pack(value) for name, value in object_state.take(optimizer, names).items()}
 
 
 def put_back(state: RelaxState, atoms: Atoms, optimizer: Optimizer) -> None:
@@ -116,12 +138,7 @@ def put_back(state: RelaxState, atoms: Atoms, optimizer: Optimizer) -> None:
     atoms.set_cell(np.asarray(state.cell), scale_atoms=False, apply_constraint=False)
     atoms.set_positions(np.asarray(state.positions), apply_constraint=False)
     optimizer.nsteps = state.steps[-1].step
-    for name, value in state.memory.items():
-        *owners, attribute = name.split(".")
-        owner: Any = optimizer
-        for part in owners:
-            owner = getattr(owner, part)
-        setattr(owner, attribute, _unpack(value))
+    object_state.put(optimizer, {name: _unpack(value) for name, value in state.memory.items()})
 
 
 def _pack(value: Any) -> object:

@@ -1,4 +1,4 @@
-"""The model of a run that goes on: found again by name or place, and recognised by the hash of its file."""
+"""The model of a run that is resumed: found again by name or place, and recognised by the hash of its file."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -12,13 +12,8 @@ from alignn_ff.potential import Potential, load_potential
 from alignn_ff.runs.model_record import ModelRecord, file_digest, software_versions
 
 
-def record_from_json(content: Mapping[str, Any]) -> ModelRecord:
-    """The record of a model in a restart file."""
-    return ModelRecord(**{**content, "elements": tuple(content["elements"])})
-
-
 def find_model(record: ModelRecord, *, elsewhere: str | None = None) -> AlignnCalculator:
-    """The calculator of a run that goes on.
+    """The calculator of a run that is resumed.
 
     Args:
         record: of the model that the run began with.
@@ -54,7 +49,7 @@ def find_model(record: ModelRecord, *, elsewhere: str | None = None) -> AlignnCa
     )
 
 
-def say_what_differs(then: ModelRecord, now: ModelRecord, versions: Mapping[str, str]) -> None:
+def warn_of_differences(then: ModelRecord, now: ModelRecord, versions: Mapping[str, str]) -> None:
     """Warn where the numbers may not be the same bits as in a run in one go."""
     before, after = (
         {**circumstances(record), **known} for record, known in ((then, versions), (now, software_versions()))
@@ -62,7 +57,7 @@ def say_what_differs(then: ModelRecord, now: ModelRecord, versions: Mapping[str,
     differing = [f"{name} {before[name]} → {after[name]}" for name in before if before[name] != after.get(name)]
     if differing:
         get_logger("md").warning(
-            "the run goes on under other circumstances (%s), so not with the same bits as in one go",
+            "the run resumes under other conditions (%s), so its numbers will differ in the last bits",
             ", ".join(differing),
         )
 

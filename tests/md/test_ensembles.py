@@ -7,9 +7,10 @@ from ase.build import fcc111, molecule
 from ase.constraints import FixAtoms, FixScaled
 
 from alignn_ff.errors import ConfigError, StructureError
+from alignn_ff.kinetics import angular_velocity, freedom, temperature
 from alignn_ff.md import ENSEMBLES, MDConfig, MDResult, Snapshot, Stage, run_md
-from alignn_ff.md.ensembles.freedom import angular_velocity, freedom, temperature
-from alignn_ff.md.ensembles.stage import READS, along
+from alignn_ff.md.ensembles.stage import along
+from alignn_ff.md.ensembles.table import special_settings
 from alignn_ff.md.run.start import draw_velocities
 from tests.support.pair_crystal import Morse, morse_cluster, morse_crystal
 
@@ -70,7 +71,7 @@ def test_it_is_conserved_under_pressure_however_the_cell_moves(ensemble: str, mo
 @pytest.mark.parametrize("ensemble", [name for name in CONSERVING if ENSEMBLES[name].thermostat])
 def test_ramps_do_no_work_on_what_is_conserved(ensemble: str) -> None:
     ramps: dict[str, object] = {"temperature_K": (300, 900, 300)}
-    if "pressure_GPa" in READS[ensemble]:  # type: ignore[index]
+    if "pressure_GPa" in ENSEMBLES[ensemble].reads:
         ramps["pressure_GPa"] = (0.0, 4.0)
     _, snapshots = record(morse_crystal(2), steps=200, timestep_fs=4.0, ensemble=ensemble, **ramps)
     assert np.ptp([snapshot.total_eV for snapshot in snapshots]) > 0.4
@@ -319,7 +320,7 @@ def test_a_constraint_that_cannot_be_repeated_is_named() -> None:
 
 
 def test_every_stage_setting_has_a_meaning_for_some_ensemble() -> None:
-    read = frozenset[str]().union(*READS.values())
+    read = special_settings()
     assert read < set(Stage.model_fields)
 
 

@@ -14,7 +14,7 @@ from alignn_ff.checkpoint.format import TrainingDomain
 from alignn_ff.errors import SimulationError, StructureError
 from alignn_ff.md import GuardLimits, MDConfig, MDFiles, md_files, resume_md, run_md
 from alignn_ff.md.guards.table import GUARDS
-from alignn_ff.md.restart.file import read_restart
+from alignn_ff.md.run.restart import read_restart
 from alignn_ff.trajectory import read_trajectory
 from tests.support.pair_crystal import Morse, morse_cluster, morse_crystal
 from tests.support.tiny_models import tiny_header, tiny_model
@@ -66,7 +66,7 @@ def test_numbers_that_are_none(files: MDFiles) -> None:
     assert report["atoms"][0]["element"] == "Cu"
     assert report["atoms"][0]["force_eV_per_A"][1] is None
     assert report["last_good_restart"] == str(files.restart)
-    assert read_restart(files.restart).description["place"]["step"] == 4
+    assert read_restart(files.restart).head.progress.step == 4
     assert [frame.info["step"] for frame in read_trajectory(files.trajectory)] == list(range(6))
     assert not files.summary.exists()
 
@@ -177,7 +177,9 @@ def test_what_flies_along_periodic_directions_does_not_leave() -> None:
     slab.center(vacuum=10.0, axis=2)
     slab.pbc = (True, True, False)
     limits = GuardLimits(max_escape_A=1.0, max_temperature_K=None)
-    run_md(slab, Push({2: (3.0, 0.0, 0.0)}), config=MDConfig(steps=200, temperature_K=0, guards=limits))
+    result = run_md(slab, Push({2: (3.0, 0.0, 0.0)}), config=MDConfig(steps=200, temperature_K=0, guards=limits))
+    travelled = result.atoms.positions[2] - slab.positions[2]
+    assert travelled[0] > 2 * limits.max_escape_A
 
 
 def test_a_collapsing_cell(files: MDFiles) -> None:
@@ -196,7 +198,7 @@ def test_a_guard_holds_its_baseline_across_restarts(files: MDFiles) -> None:
         guards=GuardLimits(max_cell_ratio=1.3, max_temperature_K=None, max_drift_meV_per_atom_per_ps=None),
     )  # fmt: skip
     run_md(morse_crystal(2), Push({}), config=config, files=files)
-    start = read_restart(files.restart).description["baseline"]["volume_A3"]
+    start = read_restart(files.restart).head.baseline.volume_A3
     assert start == pytest.approx(morse_crystal(2).get_volume())
     with pytest.raises(SimulationError, match="'cell'"):
         resume_md(files.restart, calculator=Push({}), steps=500)
@@ -252,4 +254,4 @@ def test_a_step_that_breaks_off_is_a_stopped_simulation(ensemble: str, files: MD
         run_md(morse_crystal(2), Refusing(), config=config, files=files)
     report = report_of(files)
     assert (report["guard"], report["step"], report["time_fs"]) == ("structure", 3, 2.0)
-    assert read_restart(files.restart).description["place"]["step"] == 2
+    assert read_restart(files.restart).head.progress.step == 2

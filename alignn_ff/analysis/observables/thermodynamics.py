@@ -3,8 +3,7 @@
 from typing import Final
 
 import numpy as np
-from ase import Atoms, units
-from ase.calculators.calculator import PropertyNotImplementedError
+from ase import Atoms
 
 from alignn_ff.analysis.drawing import FS_PER_PS, Curve, Drawing, Panel
 from alignn_ff.analysis.frames import Frame
@@ -12,8 +11,8 @@ from alignn_ff.analysis.observables.blocking import average
 from alignn_ff.analysis.result import FloatArray, ObservableResult, Table
 from alignn_ff.analysis.text import Row, Summary, with_error
 from alignn_ff.cells import is_bulk
+from alignn_ff.kinetics import observed_freedom, pressure_GPa, temperature
 from alignn_ff.trajectory.quantities import results_of
-from alignn_ff.units import GPA_PER_EV_PER_A3
 
 RESTING: Final = 1e-6
 """A total momentum below this fraction of the sum of the atoms' momenta is zero, and conserved."""
@@ -60,9 +59,9 @@ def quantities(atoms: Atoms) -> dict[str, float]:
     if atoms.has("momenta"):
         kinetic = float(atoms.get_kinetic_energy())
         found["kinetic_eV"] = kinetic
-        temperature = temperature_K(atoms)
-        if temperature is not None:
-            found["temperature_K"] = temperature
+        kelvin = temperature_K(atoms)
+        if kelvin is not None:
+            found["temperature_K"] = kelvin
         if "potential_eV" in found:
             found["total_eV"] = found["potential_eV"] + kinetic
     if is_bulk(atoms):
@@ -70,26 +69,16 @@ def quantities(atoms: Atoms) -> dict[str, float]:
         found["volume_A3"] = volume
         found["density_g_per_cm3"] = float(atoms.get_masses().sum()) / volume * G_PER_CM3
         if "stress" in results and atoms.has("momenta"):
-            found["pressure_GPa"] = _pressure_GPa(atoms)
+            pressure = pressure_GPa(atoms, results["stress"])
+            if pressure is not None:
+                found["pressure_GPa"] = pressure
     return found
 
 
 def temperature_K(atoms: Atoms) -> float | None:  # noqa: N802 - the unit's letter
-    """2K/(n_dof·k_B), None without a degree of freedom; a total momentum of zero removes three."""
-    momenta = atoms.get_momenta()
-    n_dof = atoms.get_number_of_degrees_of_freedom()
-    resting = np.linalg.norm(momenta.sum(axis=0)) <= RESTING * np.linalg.norm(momenta, axis=1).sum()
-    if resting and not atoms.constraints and len(atoms) > 1:
-        n_dof -= 3
-    return float(2.0 * atoms.get_kinetic_energy() / (n_dof * units.kB)) if n_dof > 0 else None
-
-
-def _pressure_GPa(atoms: Atoms) -> float:  # noqa: N802 - the unit's letters
-    try:
-        stress = atoms.get_stress(include_ideal_gas=True, apply_constraint=False)
-    except PropertyNotImplementedError:
-        return float("nan")
-    return -float(stress[:3].mean()) * GPA_PER_EV_PER_A3
+    """Temperature as dynamics defines it (:mod:`alignn_ff.kinetics`); None without a degree of freedom."""
+    counted = observed_freedom(atoms)
+    return temperature(atoms, counted) if counted.n_dof else None
 
 
 UNITS: Final = {"eV": "eV", "K": "K", "GPa": "GPa", "A3": "Å³", "g_per_cm3": "g/cm³"}

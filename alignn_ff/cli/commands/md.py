@@ -146,20 +146,20 @@ def _run(structure: Path, config: MDConfig, choice: ModelChoice, output: Path | 
     print_md(result, files)
 
 
-def _resume(restart: Path, *, steps: int | None, limits: dict[str, float | None], model: str | None) -> None:
+def _resume(restart: Path, *, steps: int | None, limits: dict[str, object], model: str | None) -> None:
     from alignn_ff.cli.summaries.md import print_md
     from alignn_ff.md import MDFiles, resume_md
-    from alignn_ff.md.restart.file import read_restart
+    from alignn_ff.md.run.restart import read_restart
 
-    head = read_restart(restart).description
-    old: dict[str, Any] = head["config"]
-    guards = GuardLimits.model_validate({**old["guards"], **limits}) if limits else None
-    files = MDFiles(restart.parent / head["prefix"], tuple(old["formats"]))
+    content = read_restart(restart)
+    config = content.head.config
+    guards = GuardLimits.model_validate({**config.guards.model_dump(), **limits}) if limits else None
+    files = MDFiles(restart.parent / content.head.prefix, config.formats)
     with (
         stoppable(f"{files.trajectory} and {files.log} hold what was done so far"),
-        _progress(steps or old["steps"]) as show,
+        _progress(steps or config.steps) as show,
     ):
-        result = resume_md(restart, model=model, steps=steps, guards=guards, on_step=show)
+        result = resume_md(restart, content=content, model=model, steps=steps, guards=guards, on_step=show)
     print_md(result, files)
 
 

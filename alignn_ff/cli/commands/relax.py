@@ -66,7 +66,7 @@ def relax(
         typer.Option(
             metavar="FILE",
             help="Resume a relaxation that was stopped or ran out of steps from its restart file, exactly as if it had "
-            "not stopped.",
+            "not stopped; --steps is then the length of the whole relaxation.",
             show_default=False,
             rich_help_panel="Relaxation",
         ),
@@ -103,7 +103,7 @@ def relax(
     """
     if restart is not None:
         refuse_given(ctx, allowed=("--steps", "--model"), reason="--restart")
-        _resume(restart, RelaxConfig.model_validate(settings), model_options)
+        _resume(restart, settings, model_options)
         return
     if structure is None:
         raise ConfigError("give the STRUCTURE: `alignn-ff relax STRUCTURE`, or --restart FILE to resume a relaxation")
@@ -141,7 +141,7 @@ def _run(
     _finish(result, files, stop)
 
 
-def _resume(state_file: Path, settings: RelaxConfig, model_options: Mapping[str, Any]) -> None:
+def _resume(state_file: Path, settings: Mapping[str, Any], model_options: Mapping[str, Any]) -> None:
     from alignn_ff.relax import RelaxFiles, read_state, resume
 
     state = read_state(state_file)
@@ -149,10 +149,10 @@ def _resume(state_file: Path, settings: RelaxConfig, model_options: Mapping[str,
     names = {name: None if path is None else Path(path) for name, path in run.pop("files").items()}
     files = RelaxFiles(**names)  # type: ignore[arg-type]
     calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(state.start)
-    steps = settings.max_steps
-    with _running(files, state.steps[-1].step + steps) as (show, stop):
+    most = settings.get("max_steps", state.config.max_steps)
+    with _running(files, most) as (show, stop):
         result = resume(
-            state, calculator, records=_records(files, run), on_step=show, stop=lambda: stop.name, max_steps=steps
+            state, calculator, records=_records(files, run), on_step=show, stop=lambda: stop.name, max_steps=most
         )
     _finish(result, files, stop)
 

@@ -12,16 +12,17 @@ from ase.md.md import MolecularDynamics
 from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT, MaskedMTKNPT
 from ase.md.nptberendsen import NPTBerendsen
 
+from alignn_ff import ase_private
 from alignn_ff.md.ensembles.counting_langevin import CountingLangevin
-from alignn_ff.md.ensembles.stage import Stage, Targets
-from alignn_ff.md.ensembles.thermostats import Bath, aim_berendsen, count_freedom
+from alignn_ff.md.ensembles.settings import Coupling, StageSettings, Targets
+from alignn_ff.md.ensembles.thermostats import aim_berendsen
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
 COLD_K = 300.0
 """Temperature for the mass of a barostat that has none of its own."""
 
 
-def mtk(atoms: Atoms, stage: Stage, bath: Bath) -> IsotropicMTKNPT | MTKNPT:
+def mtk(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> IsotropicMTKNPT | MTKNPT:
     """Constant temperature and pressure: Martyna, Tobias and Klein, J. Chem. Phys. 101, 4177 (1994)."""
     settings: dict[str, Any] = {
         "timestep": stage.timestep_fs * units.fs,
@@ -38,13 +39,11 @@ def mtk(atoms: Atoms, stage: Stage, bath: Bath) -> IsotropicMTKNPT | MTKNPT:
     else:
         mask: Any = np.array(moving_axes(atoms, stage))  # a tuple of bools, as annotated, chooses no elements
         integrator = MaskedMTKNPT(atoms, mask=mask, **settings)
-    count_freedom(integrator._thermostat, bath.n_dof)
-    vars(integrator)["_num_atoms_global"] = bath.n_dof / 3.0
-    integrator._barostat._W = barostat_mass(stage, bath)
+    ase_private.count_freedom_of_mtk(integrator, coupling.n_dof, barostat_mass=barostat_mass(stage, coupling))
     return integrator
 
 
-def moving_axes(atoms: Atoms, stage: Stage) -> tuple[bool, bool, bool]:
+def moving_axes(atoms: Atoms, stage: StageSettings) -> tuple[bool, bool, bool]:
     """The axes of the cell whose lengths move: those asked for, or the periodic ones."""
     first, second, third = (
         bool(periodic) if stage.cell_axes is None else name in stage.cell_axes
@@ -53,20 +52,22 @@ def moving_axes(atoms: Atoms, stage: Stage) -> tuple[bool, bool, bool]:
     return first, second, third
 
 
-def langevin_barostat(atoms: Atoms, stage: Stage, bath: Bath) -> CountingLangevin:
+def langevin_barostat(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> CountingLangevin:
     """Constant temperature and pressure: Langevin dynamics of atoms and cell.
 
     Quigley and Probert, J. Chem. Phys. 120, 11432 (2004).
     """
-    return _langevin(atoms, stage, bath, temperature_K=stage.hottest_K)
+    return _langevin(atoms, stage, coupling, temperature_K=stage.hottest_K)
 
 
-def constant_enthalpy(atoms: Atoms, stage: Stage, bath: Bath) -> CountingLangevin:
+def constant_enthalpy(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> CountingLangevin:
     """Constant enthalpy and pressure: the same equations without thermostats."""
-    return _langevin(atoms, stage, bath, temperature_K=None)
+    return _langevin(atoms, stage, coupling, temperature_K=None)
 
 
-def _langevin(atoms: Atoms, stage: Stage, bath: Bath, *, temperature_K: float | None) -> CountingLangevin:
+def _langevin(
+    atoms: Atoms, stage: StageSettings, coupling: Coupling, *, temperature_K: float | None
+) -> CountingLangevin:
     integrator = CountingLangevin(  # type: ignore[no-untyped-call]
         atoms,
         stage.timestep_fs * units.fs,
@@ -75,22 +76,22 @@ def _langevin(atoms: Atoms, stage: Stage, bath: Bath, *, temperature_K: float | 
         hydrostatic=stage.cell_motion == "isotropic",
         T_tau=None if temperature_K is None else stage.thermostat_time_fs * units.fs,
         P_tau=stage.barostat_time_fs * units.fs,
-        P_mass=barostat_mass(stage, bath),
-        rng=bath.rng,
+        P_mass=barostat_mass(stage, coupling),
+        rng=coupling.rng,
     )
-    integrator.Ndof = bath.n_dof
-    integrator._update_force_eps()  # type: ignore[no-untyped-call]
+    integrator.Ndof = coupling.n_dof
+    ase_private.update_cell_force(integrator)
     return integrator
 
 
-def barostat_mass(stage: Stage, bath: Bath) -> float:
+def barostat_mass(stage: StageSettings, coupling: Coupling) -> float:
     """Mass of the barostat, eV·(ASE time)²."""
     temperature_K = stage.hottest_K or COLD_K
-    whole = (bath.n_dof + 3) * units.kB * temperature_K * (stage.barostat_time_fs * units.fs) ** 2
+    whole = (coupling.n_dof + 3) * units.kB * temperature_K * (stage.barostat_time_fs * units.fs) ** 2
     return float(whole if stage.cell_motion == "isotropic" else whole / 3.0)
 
 
-def berendsen_barostat(atoms: Atoms, stage: Stage, bath: Bath) -> NPTBerendsen:  # noqa: ARG001
+def berendsen_barostat(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> NPTBerendsen:  # noqa: ARG001
     """Towards a temperature and a pressure, but no ensemble: weak coupling."""
     return NPTBerendsen(
         atoms,
@@ -103,22 +104,20 @@ def berendsen_barostat(atoms: Atoms, stage: Stage, bath: Bath) -> NPTBerendsen: 
     )
 
 
-def aim_mtk(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:  # noqa: ARG001
+def aim_mtk(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:  # noqa: ARG001
     """Set temperature and pressure of MTK."""
     assert isinstance(integrator, IsotropicMTKNPT | MTKNPT)
-    kT = targets.temperature_K * units.kB
-    integrator._kT = integrator._thermostat._kT = integrator._barostat._kT = kT
-    integrator._pressure_au = targets.pressure_GPa / GPA_PER_EV_PER_A3
+    ase_private.aim_mtk(integrator, targets.temperature_K * units.kB, targets.pressure_GPa / GPA_PER_EV_PER_A3)
 
 
-def aim_langevin_barostat(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:
+def aim_langevin_barostat(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:
     """Set temperature and pressure of Langevin dynamics of atoms and cell."""
     assert isinstance(integrator, CountingLangevin)
     integrator.set_temperature(targets.temperature_K)  # type: ignore[no-untyped-call]
-    aim_enthalpy(integrator, targets, bath)
+    aim_enthalpy(integrator, targets, coupling)
 
 
-def aim_enthalpy(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:  # noqa: ARG001
+def aim_enthalpy(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:  # noqa: ARG001
     """Set the pressure alone; the force on the cell, kept from the last step, follows."""
     assert isinstance(integrator, CountingLangevin)
     before: Any = integrator.externalstress
@@ -132,23 +131,17 @@ def aim_enthalpy(integrator: MolecularDynamics, targets: Targets, bath: Bath) ->
     integrator.externalstress = outer
 
 
-def aim_berendsen_barostat(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:
+def aim_berendsen_barostat(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:
     """Set temperature and pressure of weak coupling."""
     assert isinstance(integrator, NPTBerendsen)
-    aim_berendsen(integrator, targets, bath)
+    aim_berendsen(integrator, targets, coupling)
     integrator.pressure = targets.pressure_GPa / GPA_PER_EV_PER_A3  # set_pressure of ASE 3.29 raises TypeError
 
 
 def enthalpy_of_mtk(integrator: MolecularDynamics, total_eV: float) -> float:
     """Potential + kinetic energy + chains + kinetic energy of the cell + pressure · volume."""
     assert isinstance(integrator, IsotropicMTKNPT | MTKNPT)
-    barostat = integrator._barostat
-    if isinstance(integrator, MTKNPT):
-        moving = integrator._get_cell_kinetic_energy()
-    else:
-        moving = integrator._p_eps**2 / (2.0 * barostat.W)
-    chains = integrator._thermostat.get_thermostat_energy() + barostat.get_barostat_energy()
-    return float(total_eV + chains + moving + integrator._pressure_au * integrator._get_volume())
+    return total_eV + ase_private.mtk_energy(integrator)
 
 
 def enthalpy_less_heat(integrator: MolecularDynamics, total_eV: float) -> float:

@@ -1,53 +1,18 @@
 """A stage: a stretch of a run in one ensemble, with temperature and pressure held or led along straight lines."""
 
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated
 
 from pydantic import Field
 
+from alignn_ff.choices import KeyOf
+from alignn_ff.md.ensembles.settings import CellMotion, Targets
+from alignn_ff.md.ensembles.table import ENSEMBLES
 from alignn_ff.runs.config import RunConfig
 
-EnsembleName = Literal[
-    "nve",
-    "nvt_langevin",
-    "nvt_bussi",
-    "nvt_nose_hoover",
-    "nvt_andersen",
-    "npt_mtk",
-    "npt_langevin",
-    "nph",
-    "nvt_berendsen",
-    "npt_berendsen",
-]
-CellMotion = Literal["isotropic", "full", "axes"]
+EnsembleName = Annotated[str, KeyOf(ENSEMBLES)]
 Temperature = Annotated[float, Field(ge=0)]
 Temperatures = Annotated[tuple[Temperature, ...], Field(min_length=1)]
 Pressures = Annotated[tuple[float, ...], Field(min_length=1)]
-
-THERMOSTAT: Final = frozenset({"thermostat_time_fs"})
-BAROSTAT: Final = frozenset({"pressure_GPa", "barostat_time_fs"})
-
-READS: Final[dict[EnsembleName, frozenset[str]]] = {
-    "nve": frozenset(),
-    "nvt_langevin": THERMOSTAT,
-    "nvt_bussi": THERMOSTAT,
-    "nvt_nose_hoover": THERMOSTAT,
-    "nvt_andersen": THERMOSTAT,
-    "npt_mtk": THERMOSTAT | BAROSTAT | {"cell_motion", "cell_axes"},
-    "npt_langevin": THERMOSTAT | BAROSTAT | {"cell_motion"},
-    "nph": BAROSTAT | {"cell_motion"},
-    "nvt_berendsen": THERMOSTAT,
-    "npt_berendsen": THERMOSTAT | BAROSTAT | {"compressibility_per_GPa"},
-}
-"""Which of the fields that only some ensembles read each one reads."""
-
-SPECIAL_SETTINGS: Final = frozenset[str]().union(*READS.values())
-
-
-class Targets(NamedTuple):
-    """What thermostat and barostat aim at during one step."""
-
-    temperature_K: float
-    pressure_GPa: float
 
 
 class Stage(RunConfig):
@@ -55,7 +20,7 @@ class Stage(RunConfig):
 
     name: str = Field("", description="what the stage is called in the summary")
     steps: int = Field(ge=0, description="number of time steps")
-    ensemble: EnsembleName = Field("nve", description="what is kept constant, and by which integrator")
+    ensemble: EnsembleName = Field("nve", description="ensemble and integrator")
     timestep_fs: float = Field(1.0, gt=0, description="length of a time step, fs")
     temperature_K: Temperature | Temperatures = Field(
         300.0, description="of thermostat and starting velocities, K; several points make ramps"

@@ -10,8 +10,8 @@ from alignn_ff.cells import ADD_VACUUM, VACUUM_A, gaps_A, volume_A3
 from alignn_ff.errors import ConfigError
 from alignn_ff.log import get_logger
 from alignn_ff.md.ensembles.barostats import moving_axes
-from alignn_ff.md.ensembles.stage import READS, SPECIAL_SETTINGS, Stage
-from alignn_ff.md.ensembles.table import ENSEMBLES, Ensemble
+from alignn_ff.md.ensembles.stage import Stage
+from alignn_ff.md.ensembles.table import ENSEMBLES, Ensemble, special_settings
 
 Refusal = str | None
 
@@ -54,10 +54,10 @@ def warn_of_vacuum(stages: Iterable[Stage], atoms: Atoms) -> None:
 
 def unread_settings(stage: Stage) -> Refusal:
     """What a stage says that its ensemble has no use for."""
-    unread = stage.model_fields_set & (SPECIAL_SETTINGS - READS[stage.ensemble])
+    unread = stage.model_fields_set & (special_settings() - ENSEMBLES[stage.ensemble].reads)
     if not unread:
         return None
-    readers = ", ".join(name for name, read in READS.items() if unread <= read)
+    readers = ", ".join(name for name, ensemble in ENSEMBLES.items() if unread <= ensemble.reads)
     return f"the ensemble {stage.ensemble!r} has no use for {', '.join(sorted(unread))}; leave it out" + (
         f", or choose {readers}" if readers else ""
     )

@@ -1,23 +1,28 @@
 """The ensembles: one table, from a name to an integrator and to what that integrator conserves.
 
-Integrators are ASE's. A new ensemble is a new row here, a name in ``stage.EnsembleName``, and the state of its
-integrator in ``integrator_state.STATE``.
+Integrators are ASE's. A new ensemble is a new row: names in configs, in the help and in the docs, the settings that are
+allowed, the content of restart files and the checks of structures follow from it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ase import Atoms
 from ase.md.md import MolecularDynamics
 
+from alignn_ff import ase_private
+from alignn_ff.kinetics import Freedom, freedom
 from alignn_ff.md.ensembles import barostats, thermostats
-from alignn_ff.md.ensembles.freedom import Freedom, freedom
-from alignn_ff.md.ensembles.stage import CellMotion, EnsembleName, Stage, Targets
-from alignn_ff.md.ensembles.thermostats import Bath
+from alignn_ff.md.ensembles.settings import CellMotion, Coupling, StageSettings, Targets
 
 STRAIGHT_CONSTRAINTS: Final = frozenset({"FixAtoms", "FixCartesian", "FixedLine", "FixedPlane", "FixCom", "FixScaled"})
 """Constraints that hold positions as soon as they hold the momenta; FixScaled in rectangular cells alone."""
+
+
+def remembers(*names: str) -> Callable[[MolecularDynamics], tuple[str, ...]]:
+    """The state of an integrator that always keeps the same attributes."""
+    return lambda _integrator: names
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,10 @@ class Ensemble:
     """One ensemble.
 
     Attributes:
-        build: (atoms with momenta and calculator, stage, bath) → integrator.
+        build: (atoms with momenta and calculator, stage, coupling) → integrator.
         aim: sets temperature and pressure of the next step on an integrator.
+        state: names of the attributes of an integrator that change from step to step, those of its parts with a dot;
+            a restart file holds them.
         conserved: (integrator, potential + kinetic energy in eV) → conserved quantity in eV.
         conserved_quantity: the same in words.
         is_conserved: whether exact dynamics keeps that quantity constant.
@@ -36,14 +43,17 @@ class Ensemble:
         cold: whether that may be 0 K.
         motions: how the cell can move; none: not at all.
         constraints: names of the ASE constraints that the integrator obeys; None for all.
-        purpose: what a user should know before choosing it.
+        help: what a user should know before choosing it.
+        reads: fields of a stage that this ensemble reads and some others do not, such as pressure_GPa.
     """
 
-    build: Callable[[Atoms, Stage, Bath], MolecularDynamics]
-    aim: Callable[[MolecularDynamics, Targets, Bath], None]
+    build: Callable[[Atoms, StageSettings, Coupling], MolecularDynamics]
+    aim: Callable[[MolecularDynamics, Targets, Coupling], None]
     conserved: Callable[[MolecularDynamics, float], float]
     conserved_quantity: str
-    purpose: str
+    help: str
+    state: Callable[[MolecularDynamics], tuple[str, ...]] = field(default=remembers())
+    reads: frozenset[str] = frozenset()
     is_conserved: bool = True
     conserves_momentum: bool = True
     conserves_rotation: bool = True
@@ -57,13 +67,16 @@ class Ensemble:
         return freedom(atoms, conserves_momentum=self.conserves_momentum, conserves_rotation=self.conserves_rotation)
 
 
-ENSEMBLES: Final[dict[EnsembleName, Ensemble]] = {
+THERMOSTAT: Final = frozenset({"thermostat_time_fs"})
+BAROSTAT: Final = frozenset({"pressure_GPa", "barostat_time_fs"})
+
+ENSEMBLES: Final[dict[str, Ensemble]] = {
     "nve": Ensemble(
         build=thermostats.velocity_verlet,
         aim=thermostats.aim_nowhere,
         conserved=thermostats.energy_alone,
         conserved_quantity="potential + kinetic energy",
-        purpose="constant energy: velocity Verlet",
+        help="constant energy: velocity Verlet",
         thermostat=False,
         cold=True,
         constraints=None,
@@ -73,33 +86,41 @@ ENSEMBLES: Final[dict[EnsembleName, Ensemble]] = {
         aim=thermostats.aim_langevin,
         conserved=thermostats.less_heat,
         conserved_quantity="potential + kinetic energy − heat taken from the thermostat",
-        purpose="constant temperature: Langevin (BAOAB); robust, disturbs the dynamics",
+        help="constant temperature: Langevin (BAOAB); robust, disturbs the dynamics",
         conserves_momentum=False,
         conserves_rotation=False,
         cold=True,
+        state=remembers("heat_eV", "accel", "gamma_mod"),
+        reads=THERMOSTAT,
     ),
     "nvt_bussi": Ensemble(
         build=thermostats.bussi,
         aim=thermostats.aim_bussi,
         conserved=thermostats.less_transfer,
         conserved_quantity="potential + kinetic energy − energy that the rescaling put in",
-        purpose="constant temperature: stochastic velocity rescaling (Bussi); hardly disturbs the dynamics",
+        help="constant temperature: stochastic velocity rescaling (Bussi); hardly disturbs the dynamics",
+        state=remembers("transferred_energy"),
+        reads=THERMOSTAT,
     ),
     "nvt_nose_hoover": Ensemble(
         build=thermostats.nose_hoover,
         aim=thermostats.aim_nose_hoover,
         conserved=thermostats.with_chain,
         conserved_quantity="potential + kinetic energy + energy of the thermostat chain",
-        purpose="constant temperature: Nosé–Hoover chain; deterministic, not for nearly harmonic crystals",
+        help="constant temperature: Nosé–Hoover chain; deterministic, not for nearly harmonic crystals",
+        state=remembers(*ase_private.CHAIN),
+        reads=THERMOSTAT,
     ),
     "nvt_andersen": Ensemble(
         build=thermostats.andersen,
         aim=thermostats.aim_andersen,
         conserved=thermostats.less_heat,
         conserved_quantity="potential + kinetic energy − heat of the collisions",
-        purpose="constant temperature: Andersen collisions; not for diffusion or spectra",
+        help="constant temperature: Andersen collisions; not for diffusion or spectra",
         conserves_rotation=False,
         cold=True,
+        state=remembers("heat_eV"),
+        reads=THERMOSTAT,
     ),
     "npt_mtk": Ensemble(
         build=barostats.mtk,
@@ -107,9 +128,11 @@ ENSEMBLES: Final[dict[EnsembleName, Ensemble]] = {
         conserved=barostats.enthalpy_of_mtk,
         conserved_quantity="potential + kinetic energy + thermostat and barostat chains + kinetic energy of the cell "
         "+ pressure · volume",
-        purpose="constant temperature and pressure: Martyna–Tobias–Klein; volume, whole cell, or axes (slabs)",
+        help="constant temperature and pressure: Martyna–Tobias–Klein; volume, whole cell, or axes (slabs)",
         motions=("isotropic", "full", "axes"),
         constraints=frozenset(),
+        state=ase_private.mtk_state,
+        reads=THERMOSTAT | BAROSTAT | {"cell_motion", "cell_axes"},
     ),
     "npt_langevin": Ensemble(
         build=barostats.langevin_barostat,
@@ -117,39 +140,51 @@ ENSEMBLES: Final[dict[EnsembleName, Ensemble]] = {
         conserved=barostats.enthalpy_less_heat,
         conserved_quantity="potential + kinetic energy + kinetic energy of the cell + pressure · volume − heat taken "
         "from the thermostats",
-        purpose="constant temperature and pressure: Langevin for atoms and cell; robust",
+        help="constant temperature and pressure: Langevin for atoms and cell; robust",
         conserves_momentum=False,
         conserves_rotation=False,
         motions=("isotropic", "full"),
         constraints=frozenset(),
+        state=remembers("heat_eV", "accel", "gamma_mod", "p_eps", "force_eps"),
+        reads=THERMOSTAT | BAROSTAT | {"cell_motion"},
     ),
     "nph": Ensemble(
         build=barostats.constant_enthalpy,
         aim=barostats.aim_enthalpy,
         conserved=barostats.enthalpy_less_heat,
         conserved_quantity="potential + kinetic energy + kinetic energy of the cell + pressure · volume",
-        purpose="constant enthalpy and pressure",
+        help="constant enthalpy and pressure",
         thermostat=False,
         cold=True,
         motions=("isotropic", "full"),
         constraints=frozenset(),
+        state=remembers("heat_eV", "accel", "gamma_mod", "p_eps", "force_eps"),
+        reads=BAROSTAT | {"cell_motion"},
     ),
     "nvt_berendsen": Ensemble(
         build=thermostats.berendsen,
         aim=thermostats.aim_berendsen,
         conserved=thermostats.energy_alone,
         conserved_quantity="none; the potential + kinetic energy is logged instead",
-        purpose="equilibration only, samples no ensemble: weak coupling to a temperature",
+        help="equilibration only, samples no ensemble: weak coupling to a temperature",
         is_conserved=False,
+        reads=THERMOSTAT,
     ),
     "npt_berendsen": Ensemble(
         build=barostats.berendsen_barostat,
         aim=barostats.aim_berendsen_barostat,
         conserved=thermostats.energy_alone,
         conserved_quantity="none; the potential + kinetic energy is logged instead",
-        purpose="equilibration only, samples no ensemble: weak coupling to a temperature and a pressure",
+        help="equilibration only, samples no ensemble: weak coupling to a temperature and a pressure",
         is_conserved=False,
         motions=("isotropic",),
         constraints=frozenset(),
+        reads=THERMOSTAT | BAROSTAT | {"compressibility_per_GPa"},
     ),
 }
+"""Name → ensemble; a program may add rows."""
+
+
+def special_settings() -> frozenset[str]:
+    """Fields of a stage that only some ensembles read."""
+    return frozenset[str]().union(*(ensemble.reads for ensemble in ENSEMBLES.values()))

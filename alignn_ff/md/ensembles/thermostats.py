@@ -5,39 +5,26 @@ thermostats are those of the hottest temperature of a stage; only the targets ch
 """
 
 import math
-from typing import NamedTuple
 
-import numpy as np
 from ase import Atoms, units
 from ase.md.bussi import Bussi
 from ase.md.md import MolecularDynamics
-from ase.md.nose_hoover_chain import NoseHooverChainNVT, NoseHooverChainThermostat
+from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from ase.md.nvtberendsen import NVTBerendsen
 from ase.md.verlet import VelocityVerlet
 
+from alignn_ff import ase_private
 from alignn_ff.md.ensembles.colliding_verlet import CollidingVerlet
 from alignn_ff.md.ensembles.counting_langevin import CountingLangevin
-from alignn_ff.md.ensembles.stage import Stage, Targets
+from alignn_ff.md.ensembles.settings import Coupling, StageSettings, Targets
 
 
-class Bath(NamedTuple):
-    """What an integrator needs beside atoms and stage.
-
-    Attributes:
-        n_dof: degrees of freedom that share the energy.
-        rng: source of all random numbers of the run.
-    """
-
-    n_dof: int
-    rng: np.random.Generator
-
-
-def velocity_verlet(atoms: Atoms, stage: Stage, bath: Bath) -> VelocityVerlet:  # noqa: ARG001
+def velocity_verlet(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> VelocityVerlet:  # noqa: ARG001
     """Constant energy: velocity Verlet."""
     return VelocityVerlet(atoms, timestep=stage.timestep_fs * units.fs)
 
 
-def langevin(atoms: Atoms, stage: Stage, bath: Bath) -> CountingLangevin:
+def langevin(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> CountingLangevin:
     """Constant temperature: Langevin dynamics in the BAOAB splitting.
 
     Leimkuhler and Matthews, J. Chem. Phys. 138, 174102 (2013). The centre of mass is thermostatted like
@@ -48,24 +35,24 @@ def langevin(atoms: Atoms, stage: Stage, bath: Bath) -> CountingLangevin:
         stage.timestep_fs * units.fs,
         temperature_K=stage.hottest_K,
         T_tau=stage.thermostat_time_fs * units.fs,
-        rng=bath.rng,
+        rng=coupling.rng,
     )
 
 
-def bussi(atoms: Atoms, stage: Stage, bath: Bath) -> Bussi:
+def bussi(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> Bussi:
     """Constant temperature: stochastic rescaling of all velocities. Bussi et al., J. Chem. Phys. 126, 014101 (2007)."""
     integrator = Bussi(
         atoms,
         timestep=stage.timestep_fs * units.fs,
         temperature_K=stage.hottest_K,
         taut=stage.thermostat_time_fs * units.fs,
-        rng=bath.rng,
+        rng=coupling.rng,
     )
-    integrator.ndof = bath.n_dof
+    integrator.ndof = coupling.n_dof
     return integrator
 
 
-def nose_hoover(atoms: Atoms, stage: Stage, bath: Bath) -> NoseHooverChainNVT:
+def nose_hoover(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> NoseHooverChainNVT:
     """Constant temperature: Nosé–Hoover chain of three. Martyna et al., J. Chem. Phys. 97, 2635 (1992)."""
     integrator = NoseHooverChainNVT(
         atoms,
@@ -73,17 +60,11 @@ def nose_hoover(atoms: Atoms, stage: Stage, bath: Bath) -> NoseHooverChainNVT:
         temperature_K=stage.hottest_K,
         tdamp=stage.thermostat_time_fs * units.fs,
     )
-    count_freedom(integrator._thermostat, bath.n_dof)
+    ase_private.count_freedom_of_chain(integrator, coupling.n_dof)
     return integrator
 
 
-def count_freedom(thermostat: NoseHooverChainThermostat, n_dof: int) -> None:
-    """Let a chain count ``n_dof`` degrees of freedom; it multiplies its number of atoms by three wherever it counts."""
-    vars(thermostat)["_num_atoms_global"] = n_dof / 3.0
-    thermostat._Q[0] = n_dof * thermostat._kT * thermostat._tdamp**2
-
-
-def andersen(atoms: Atoms, stage: Stage, bath: Bath) -> CollidingVerlet:
+def andersen(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> CollidingVerlet:
     """Constant temperature: velocities drawn anew at random times. Andersen, J. Chem. Phys. 72, 2384 (1980)."""
     return CollidingVerlet(
         atoms,
@@ -91,11 +72,11 @@ def andersen(atoms: Atoms, stage: Stage, bath: Bath) -> CollidingVerlet:
         kT_eV=stage.hottest_K * units.kB,
         probability=-math.expm1(-stage.timestep_fs / stage.thermostat_time_fs),
         conserves_momentum=not atoms.constraints,
-        rng=bath.rng,
+        rng=coupling.rng,
     )
 
 
-def berendsen(atoms: Atoms, stage: Stage, bath: Bath) -> NVTBerendsen:  # noqa: ARG001
+def berendsen(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> NVTBerendsen:  # noqa: ARG001
     """Towards a temperature, but no ensemble: weak coupling. Berendsen et al., J. Chem. Phys. 81, 3684 (1984)."""
     return NVTBerendsen(
         atoms,
@@ -106,40 +87,40 @@ def berendsen(atoms: Atoms, stage: Stage, bath: Bath) -> NVTBerendsen:  # noqa: 
     )
 
 
-def aim_nowhere(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:
+def aim_nowhere(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:
     """Constant energy has no target."""
 
 
-def aim_langevin(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:  # noqa: ARG001
+def aim_langevin(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:  # noqa: ARG001
     """Set the temperature of Langevin dynamics."""
     assert isinstance(integrator, CountingLangevin)
     integrator.set_temperature(targets.temperature_K)  # type: ignore[no-untyped-call]
 
 
-def aim_bussi(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:
+def aim_bussi(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:
     """Set the temperature of stochastic rescaling."""
     assert isinstance(integrator, Bussi)
     integrator.temp = targets.temperature_K * units.kB
-    integrator.target_kinetic_energy = 0.5 * integrator.temp * bath.n_dof
+    integrator.target_kinetic_energy = 0.5 * integrator.temp * coupling.n_dof
 
 
-def aim_nose_hoover(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:  # noqa: ARG001
+def aim_nose_hoover(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:  # noqa: ARG001
     """Set the temperature of a Nosé–Hoover chain."""
     assert isinstance(integrator, NoseHooverChainNVT)
-    integrator._thermostat._kT = targets.temperature_K * units.kB
+    ase_private.aim_chain(integrator, targets.temperature_K * units.kB)
 
 
-def aim_andersen(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:  # noqa: ARG001
+def aim_andersen(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:  # noqa: ARG001
     """Set the temperature of the collisions."""
     assert isinstance(integrator, CollidingVerlet)
     integrator.kT_eV = targets.temperature_K * units.kB
 
 
-def aim_berendsen(integrator: MolecularDynamics, targets: Targets, bath: Bath) -> None:
+def aim_berendsen(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:
     """Set the temperature of weak coupling, in the measure of ASE, which counts the centre of mass."""
     assert isinstance(integrator, NVTBerendsen)
     counted = integrator.atoms.get_number_of_degrees_of_freedom()
-    integrator.set_temperature(temperature_K=targets.temperature_K * bath.n_dof / counted)
+    integrator.set_temperature(temperature_K=targets.temperature_K * coupling.n_dof / counted)
 
 
 def energy_alone(integrator: MolecularDynamics, total_eV: float) -> float:  # noqa: ARG001
@@ -162,4 +143,4 @@ def less_transfer(integrator: MolecularDynamics, total_eV: float) -> float:
 def with_chain(integrator: MolecularDynamics, total_eV: float) -> float:
     """Potential + kinetic energy + energy of the chain."""
     assert isinstance(integrator, NoseHooverChainNVT)
-    return total_eV + integrator._thermostat.get_thermostat_energy()
+    return total_eV + ase_private.chain_energy(integrator)

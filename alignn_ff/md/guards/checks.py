@@ -10,7 +10,6 @@ from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
 from alignn_ff.cells import heights_A, volume_A3
-from alignn_ff.graph.neighbors import radius_pairs
 from alignn_ff.md.guards.limits import GuardLimits
 from alignn_ff.trajectory.snapshot import Snapshot
 from alignn_ff.units import MEV_PER_EV
@@ -197,6 +196,8 @@ def too_close(
     reach = max([limits.min_distance_A or 0.0, *allowed.values()])
     if reach <= 0.0:
         return None
+    from alignn_ff.graph.neighbors import radius_pairs  # torch, which the help of a command does without
+
     pairs = radius_pairs(atoms.positions, atoms.cell.array, atoms.pbc, reach)
     if not pairs.src.size:
         return None

@@ -30,3 +30,6 @@ class GuardLimits(RunConfig):
         2.0, description="by which factor volume and heights of the cell may shrink or grow"
     )
     distances_every: int = Field(10, ge=1, description="steps between looks at distances")
+    further: dict[str, float | None] = Field(
+        {}, description="limits of guards that were added to the table, by name; None switches one off"
+    )

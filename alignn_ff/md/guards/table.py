@@ -1,7 +1,7 @@
 """Guards: reasons to stop a run because going on would give wrong results. One table; a new guard is a new row."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,31 +15,53 @@ from alignn_ff.trajectory.snapshot import Snapshot
 WINDOW_FS: Final = 10_000.0
 """Length of the windows over which drifts are measured."""
 
-Guard = Callable[[Snapshot, GuardLimits, Baseline], Violation | None]
-"""A snapshot, the limits and the baseline in; out comes what is wrong, or None."""
+Check = Callable[[Snapshot, GuardLimits, Baseline], Violation | None]
+"""A snapshot, the limits and the baseline in; what is wrong, or None, out."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One guard.
+
+    Attributes:
+        check: what it looks for.
+        help: what stops a run, in a few words.
+        default: its limit where the limits have none for it; only for a guard without fields of its own in
+            :class:`GuardLimits`, whose limit :func:`limit_of` gives.
+    """
+
+    check: Check
+    help: str
+    default: float | None = None
+
 
 GUARDS: Final[dict[str, Guard]] = {
-    "finite": checks.finite,
-    "temperature": checks.temperature,
-    "cell": checks.cell,
-    "distance": checks.distance,
-    "escape": checks.escape,
-    "drift": checks.drift,
+    "finite": Guard(checks.finite, "a position, momentum, force or energy that is not a number"),
+    "temperature": Guard(checks.temperature, "a temperature far above the target"),
+    "cell": Guard(checks.cell, "a cell that collapses or grows without end"),
+    "distance": Guard(checks.distance, "atoms closer than in the training data"),
+    "escape": Guard(checks.escape, "atoms that leave a structure with open directions"),
+    "drift": Guard(checks.drift, "a drift of the conserved quantity"),
 }
-"""Name → guard, in the order in which they look."""
+"""Name → guard, in the order in which they are called; a program may add rows."""
 
 
-class Watch:
-    """Lets every guard look at every snapshot, and remembers where drifts are measured from."""
+def limit_of(guard: str, limits: GuardLimits) -> float | None:
+    """The limit of a guard that was added to the table; None if it is switched off."""
+    return limits.further.get(guard, GUARDS[guard].default)
+
+
+class GuardMonitor:
+    """Calls every guard with every snapshot, and keeps the instant from which drifts are measured."""
 
     def __init__(self, limits: GuardLimits, start: Baseline) -> None:
         self.limits, self.start = limits, start
         self._warned = False
 
-    def look(self, snapshot: Snapshot) -> tuple[str, Violation] | None:
+    def check(self, snapshot: Snapshot) -> tuple[str, Violation] | None:
         """The first guard that finds something wrong, and what."""
         for name, guard in GUARDS.items():
-            violation = guard(snapshot, self.limits, self.start)
+            violation = guard.check(snapshot, self.limits, self.start)
             if violation is not None:
                 return name, violation
         self._move_window(snapshot)

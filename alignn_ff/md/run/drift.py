@@ -1,11 +1,26 @@
 """How fast a quantity that should be constant drifts, and how well that is known."""
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 MAX_BLOCKS: Final = 32
+
+
+class SeriesState(BaseModel):
+    """A series of block means as a restart file holds it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first: float | None
+    blocks: list[tuple[float, float]]
+    block_length: int
+    open_time: float
+    open_value: float
+    n_open: int
+    sum: float
+    n_samples: int
 
 
 class Trend(NamedTuple):
@@ -70,15 +85,17 @@ class BlockMeans:
         """How many samples there were."""
         return self._n_samples
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON-ready content, exact."""
-        return dict(vars(self))
+    def state(self) -> SeriesState:
+        """For a restart file, exact."""
+        return SeriesState(**{name: getattr(self, f"_{name}") for name in SeriesState.model_fields})
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "BlockMeans":
-        """The series that :meth:`to_json` described."""
+    def from_state(cls, state: SeriesState) -> "BlockMeans":
+        """The series that :meth:`state` described."""
         series = cls()
-        vars(series).update(content, _blocks=[(time, value) for time, value in content["_blocks"]])
+        for name in SeriesState.model_fields:
+            setattr(series, f"_{name}", getattr(state, name))
+        series._blocks = list(state.blocks)
         return series
 
     def _join_pairs(self) -> None:

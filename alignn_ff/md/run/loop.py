@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,11 +14,11 @@ from alignn_ff.log import get_logger
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.files import MDFiles, Outputs, write_md_end
 from alignn_ff.md.guards.checks import Violation, broken_atoms
-from alignn_ff.md.guards.table import Watch
-from alignn_ff.md.restart.file import RestartContent, write_restart
+from alignn_ff.md.guards.table import GuardMonitor
 from alignn_ff.md.result import MDResult
 from alignn_ff.md.run.propagator import Propagator
 from alignn_ff.md.run.record import RunRecord
+from alignn_ff.md.run.restart import MDHead, RestartContent, constraints_to_json, write_restart
 from alignn_ff.md.run.stopping import MDInterruptedError, guard_error
 from alignn_ff.runs.model_record import ModelRecord, software_versions
 from alignn_ff.trajectory.frame_copy import bare_copy
@@ -35,7 +34,7 @@ class Run:
     Attributes:
         config: how it is run.
         propagator: moves the atoms.
-        watch: lets the guards look.
+        monitor: calls the guards.
         record: gathers what the summary needs.
         model: behind the forces.
         files: where it writes; None: nowhere.
@@ -45,7 +44,7 @@ class Run:
 
     config: MDConfig
     propagator: Propagator
-    watch: Watch
+    monitor: GuardMonitor
     record: RunRecord
     model: ModelRecord
     files: MDFiles | None = None
@@ -63,18 +62,18 @@ def drive(run: Run, on_step: Observer | None) -> MDResult:
         outputs = None
         if run.files is not None:
             outputs = stack.enter_context(Outputs(run.files, run.config, kept=run.kept))
-        saver = Saver(run, outputs, began)
+        checkpointer = Checkpointer(run, outputs, began)
         if run.kept is None:
             _observe(propagator.snapshot(), run, outputs, on_step)
-            saver.save()
+            checkpointer.save()
         while not propagator.finished:
             _observe(_advance(run), run, outputs, on_step)
-            if stop() or saver.is_due():
-                saver.save()
+            if stop() or checkpointer.is_due():
+                checkpointer.save()
             if stop() and run.files is not None and stop.signal is not None:
-                raise MDInterruptedError(stop.signal, propagator.place.step, run.files)
+                raise MDInterruptedError(stop.signal, propagator.progress.step, run.files)
         wall_time_s = time.perf_counter() - began
-        saver.save()
+        checkpointer.save()
         result = _result(run, wall_time_s=wall_time_s, first_fs=first_fs)
         if run.files is not None:
             write_md_end(run.files, result)
@@ -83,7 +82,7 @@ def drive(run: Run, on_step: Observer | None) -> MDResult:
 
 
 def _observe(snapshot: Snapshot, run: Run, outputs: Outputs | None, on_step: Observer | None) -> None:
-    found = run.watch.look(snapshot)
+    found = run.monitor.check(snapshot)
     if found is not None:
         raise guard_error(snapshot, *found, config=run.config, files=run.files)
     run.record.add(snapshot)
@@ -109,7 +108,7 @@ def _wreck(propagator: Propagator) -> Snapshot:
     """The instant at which a step broke off: the structure as far as it came, and nothing computed of it."""
     unknown, atoms = float("nan"), propagator.atoms
     return Snapshot(
-        step=propagator.place.step + 1,
+        step=propagator.progress.step + 1,
         time_fs=propagator.time_fs,
         atoms=atoms,
         forces_eV_per_A=np.full((len(atoms), 3), unknown),
@@ -117,11 +116,11 @@ def _wreck(propagator: Propagator) -> Snapshot:
         kinetic_eV=unknown,
         temperature_K=unknown,
         conserved_eV=unknown,
-        stage=propagator.place.stage,
+        stage=propagator.progress.stage,
     )
 
 
-class Saver:
+class Checkpointer:
     """Writes restart files when they are due: after so many steps or minutes."""
 
     def __init__(self, run: Run, outputs: Outputs | None, began: float) -> None:
@@ -130,7 +129,7 @@ class Saver:
 
     def is_due(self) -> bool:
         """Whether it is time."""
-        config, step = self._run.config, self._run.propagator.place.step
+        config, step = self._run.config, self._run.propagator.progress.step
         late = time.monotonic() - self._saved_at > 60.0 * config.checkpoint_minutes
         return step % config.checkpoint_every == 0 or late
 
@@ -139,19 +138,20 @@ class Saver:
         run, propagator = self._run, self._run.propagator
         if run.files is None or self._outputs is None:
             return
-        description: dict[str, Any] = {
-            "config": run.config.model_dump(mode="json"),
-            "place": propagator.place.to_json(),
-            "rng": propagator.rng.bit_generator.state,
-            "baseline": run.watch.start.to_json(),
-            "record": run.record.to_json(wall_time_s=time.perf_counter() - self._began),
-            "model": asdict(run.model),
-            "versions": self._versions,
-            "outputs": self._outputs.sync(),
-            "prefix": run.files.prefix.name,
-            "command": run.command,
-        }
-        write_restart(run.files.restart, RestartContent(description, propagator.atoms, propagator.state()))
+        head = MDHead(
+            config=run.config,
+            progress=propagator.progress,
+            rng=dict(propagator.rng.bit_generator.state),
+            baseline=run.monitor.start,
+            record=run.record.state(wall_time_s=time.perf_counter() - self._began),
+            model=run.model,
+            versions=self._versions,
+            outputs=self._outputs.sync(),
+            prefix=run.files.prefix.name,
+            command=run.command,
+            constraints=constraints_to_json(propagator.atoms),
+        )
+        write_restart(run.files.restart, RestartContent(head, propagator.atoms, propagator.state()))
         self._saved_at = time.monotonic()
 
 

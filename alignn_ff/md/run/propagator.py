@@ -5,7 +5,7 @@ the state from which another propagator goes on bit for bit.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
@@ -14,17 +14,16 @@ from numpy.typing import NDArray
 
 from alignn_ff.cells import volume_A3
 from alignn_ff.errors import ConfigError
-from alignn_ff.md.ensembles.freedom import Freedom, stop_rotation, stop_translation, temperature
-from alignn_ff.md.ensembles.stage import READS, Stage, Targets
+from alignn_ff.kinetics import Freedom, pressure_GPa, stop_rotation, stop_translation, temperature
+from alignn_ff.md.ensembles.settings import Coupling, Targets
+from alignn_ff.md.ensembles.stage import Stage
 from alignn_ff.md.ensembles.state import put_state, take_state
 from alignn_ff.md.ensembles.table import ENSEMBLES, Ensemble
-from alignn_ff.md.ensembles.thermostats import Bath
 from alignn_ff.trajectory.snapshot import Snapshot
-from alignn_ff.units import GPA_PER_EV_PER_A3
 
 
 @dataclass(frozen=True)
-class Place:
+class StageProgress:
     """Where in a schedule a run stands.
 
     Attributes:
@@ -41,26 +40,15 @@ class Place:
     offset_eV: float = 0.0
     freedom: Freedom | None = None
 
-    def to_json(self) -> dict[str, object]:
-        """JSON-ready content."""
-        return asdict(self) | {"freedom": None if self.freedom is None else list(self.freedom)}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, object]) -> "Place":
-        """The place that :meth:`to_json` described."""
-        counted = content["freedom"]
-        assert isinstance(counted, list)
-        return cls(**{**content, "freedom": Freedom(*counted)})  # type: ignore[arg-type]
-
 
 class Propagator:
     """Atoms on their way through a schedule.
 
     Args:
-        atoms: with momenta and calculator; moved in place.
+        atoms: with momenta and calculator; moved in progress.
         stages: one after another.
         rng: source of all random numbers.
-        place: where to begin.
+        progress: where to begin.
         state: of the integrator there, as :meth:`state` gave it; None at the start.
     """
 
@@ -70,11 +58,11 @@ class Propagator:
         stages: Sequence[Stage],
         *,
         rng: np.random.Generator,
-        place: Place | None = None,
+        progress: StageProgress | None = None,
         state: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> None:
         self.atoms, self._stages, self.rng = atoms, tuple(stages), rng
-        self.place = Place() if place is None else place
+        self.progress = StageProgress() if progress is None else progress
         self._integrator = self._enter()
         if state is not None:
             put_state(self._integrator, state)
@@ -82,102 +70,98 @@ class Propagator:
     @property
     def finished(self) -> bool:
         """Whether all stages are done."""
-        left = sum(stage.steps for stage in self._stages[self.place.stage :])
-        return self.place.stage_step >= left
+        left = sum(stage.steps for stage in self._stages[self.progress.stage :])
+        return self.progress.stage_step >= left
 
     @property
     def time_fs(self) -> float:
         """Simulated time."""
-        done = sum(stage.time_fs for stage in self._stages[: self.place.stage])
-        return done + self.place.stage_step * self._stage.timestep_fs
+        done = sum(stage.time_fs for stage in self._stages[: self.progress.stage])
+        return done + self.progress.stage_step * self._stage.timestep_fs
 
     def state(self) -> dict[str, NDArray[np.float64]]:
         """What the integrator remembers beside its atoms."""
-        return take_state(self._integrator)
+        return take_state(ENSEMBLES[self._stage.ensemble], self._integrator)
 
     def advance(self) -> Snapshot:
         """Make one step."""
-        while self.place.stage_step == self._stage.steps:
+        while self.progress.stage_step == self._stage.steps:
             self._next_stage()
         self._retarget()
         self._integrator.step()  # type: ignore[attr-defined]
         self._integrator.nsteps += 1
         self.atoms.get_forces()
-        self.place = replace(self.place, step=self.place.step + 1, stage_step=self.place.stage_step + 1)
+        self.progress = replace(self.progress, step=self.progress.step + 1, stage_step=self.progress.stage_step + 1)
         return self.snapshot()
 
     def snapshot(self) -> Snapshot:
         """The present instant."""
-        place, atoms, stage = self.place, self.atoms, self._stage
-        ensemble, targets = ENSEMBLES[stage.ensemble], stage.targets(place.stage_step)
-        assert place.freedom is not None
+        progress, atoms, stage = self.progress, self.atoms, self._stage
+        ensemble, targets = ENSEMBLES[stage.ensemble], stage.targets(progress.stage_step)
+        assert progress.freedom is not None
         potential, kinetic = float(atoms.get_potential_energy()), float(atoms.get_kinetic_energy())
         return Snapshot(
-            step=place.step,
+            step=progress.step,
             time_fs=self.time_fs,
             atoms=atoms,
             forces_eV_per_A=atoms.get_forces(apply_constraint=False),
             potential_eV=potential,
             kinetic_eV=kinetic,
-            temperature_K=temperature(atoms, place.freedom),
-            conserved_eV=float(ensemble.conserved(self._integrator, potential + kinetic)) + place.offset_eV,
-            stage=place.stage,
+            temperature_K=temperature(atoms, progress.freedom),
+            conserved_eV=float(ensemble.conserved(self._integrator, potential + kinetic)) + progress.offset_eV,
+            stage=progress.stage,
             target_temperature_K=targets.temperature_K if ensemble.thermostat else None,
-            target_pressure_GPa=targets.pressure_GPa if "pressure_GPa" in READS[stage.ensemble] else None,
+            target_pressure_GPa=targets.pressure_GPa if "pressure_GPa" in ensemble.reads else None,
             volume_A3=volume_A3(atoms),
-            pressure_GPa=pressure_GPa(atoms),
+            pressure_GPa=pressure_GPa(atoms, _stress_at_hand(atoms)),
             is_conserved=ensemble.is_conserved,
         )
 
     @property
     def _stage(self) -> Stage:
-        return self._stages[self.place.stage]
+        return self._stages[self.progress.stage]
 
     @property
-    def _bath(self) -> Bath:
-        assert self.place.freedom is not None
-        return Bath(self.place.freedom.n_dof, self.rng)
+    def _coupling(self) -> Coupling:
+        assert self.progress.freedom is not None
+        return Coupling(self.progress.freedom.n_dof, self.rng)
 
     def _enter(self) -> MolecularDynamics:
         """The integrator of the present stage, aiming at what its last step aimed at."""
         stage, ensemble = self._stage, ENSEMBLES[self._stage.ensemble]
-        if self.place.freedom is None:
+        if self.progress.freedom is None:
             counted = ensemble.freedom(self.atoms)
-            self.place = replace(self.place, freedom=counted)
+            self.progress = replace(self.progress, freedom=counted)
             _stop_rigid_motion(self.atoms, counted, ensemble)
-        integrator = ensemble.build(self.atoms, stage, self._bath)
-        integrator.nsteps = self.place.step
-        ensemble.aim(integrator, stage.targets(self.place.stage_step), self._bath)
+        integrator = ensemble.build(self.atoms, stage, self._coupling)
+        integrator.nsteps = self.progress.step
+        ensemble.aim(integrator, stage.targets(self.progress.stage_step), self._coupling)
         return integrator
 
     def _next_stage(self) -> None:
-        before = self._conserved() + self.place.offset_eV
-        self.place = replace(self.place, stage=self.place.stage + 1, stage_step=0, freedom=None)
+        before = self._conserved() + self.progress.offset_eV
+        self.progress = replace(self.progress, stage=self.progress.stage + 1, stage_step=0, freedom=None)
         self._integrator = self._enter()
-        self.place = replace(self.place, offset_eV=before - self._conserved())
+        self.progress = replace(self.progress, offset_eV=before - self._conserved())
 
     def _retarget(self) -> None:
         """Aim at what the next step should reach; the work of that is no error of the dynamics."""
         if not self._stage.ramps:
             return
         before = self._conserved()
-        targets: Targets = self._stage.targets(self.place.stage_step + 1)
-        ENSEMBLES[self._stage.ensemble].aim(self._integrator, targets, self._bath)
-        self.place = replace(self.place, offset_eV=self.place.offset_eV + before - self._conserved())
+        targets: Targets = self._stage.targets(self.progress.stage_step + 1)
+        ENSEMBLES[self._stage.ensemble].aim(self._integrator, targets, self._coupling)
+        self.progress = replace(self.progress, offset_eV=self.progress.offset_eV + before - self._conserved())
 
     def _conserved(self) -> float:
         total = float(self.atoms.get_potential_energy()) + float(self.atoms.get_kinetic_energy())
         return float(ENSEMBLES[self._stage.ensemble].conserved(self._integrator, total))
 
 
-def pressure_GPa(atoms: Atoms) -> float | None:  # noqa: N802 - the unit's letters
-    """Virial and kinetic pressure, compression positive; None where the calculator has no stress at hand."""
-    stress = getattr(atoms.calc, "results", {}).get("stress")
-    volume = volume_A3(atoms)
-    if stress is None or volume is None:
-        return None
-    virial = -float(np.trace(stress) if np.ndim(stress) == 2 else np.sum(stress[:3])) / 3.0
-    return (virial + 2.0 * float(atoms.get_kinetic_energy()) / (3.0 * volume)) * GPA_PER_EV_PER_A3
+def _stress_at_hand(atoms: Atoms) -> NDArray[np.float64] | None:
+    """The stress that the calculator has computed with the forces; None where it has not."""
+    stress: NDArray[np.float64] | None = getattr(atoms.calc, "results", {}).get("stress")
+    return stress
 
 
 def _stop_rigid_motion(atoms: Atoms, counted: Freedom, ensemble: Ensemble) -> None:

@@ -1,12 +1,11 @@
 """What the summary of a run needs, gathered step by step in constant memory, across restarts."""
 
-from collections.abc import Mapping
-from typing import Any
+from pydantic import BaseModel, ConfigDict
 
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.ensembles.table import ENSEMBLES
 from alignn_ff.md.result import StageResult
-from alignn_ff.md.run.drift import BlockMeans
+from alignn_ff.md.run.drift import BlockMeans, SeriesState
 from alignn_ff.trajectory.snapshot import Snapshot
 from alignn_ff.units import MEV_PER_EV
 
@@ -17,6 +16,28 @@ SERIES = {
     "volume": "volume_A3",
 }
 """Series that are kept of each stage → attribute of a snapshot."""
+
+
+class StageRecordState(BaseModel):
+    """A stage record as a restart file holds it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_steps: int
+    last_temperature_K: float | None
+    series: dict[str, SeriesState]
+
+
+class RunRecordState(BaseModel):
+    """A run record as a restart file holds it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first_total_eV: float | None
+    last_total_eV: float
+    wall_time_s: float
+    restarts: list[int]
+    stages: list[StageRecordState]
 
 
 class StageRecord:
@@ -63,30 +84,30 @@ class RunRecord:
         """The stages as results."""
         return tuple(self._result(number) for number in range(len(self.stages)))
 
-    def to_json(self, *, wall_time_s: float) -> dict[str, object]:
-        """JSON-ready content for a restart file; ``wall_time_s`` is that of this session."""
-        return {
-            "first_total_eV": self.first_total_eV,
-            "last_total_eV": self.last_total_eV,
-            "wall_time_s": self.earlier_wall_time_s + wall_time_s,
-            "restarts": self.restarts,
-            "stages": [
-                {
-                    "n_steps": stage.n_steps,
-                    "last_temperature_K": stage.last_temperature_K,
-                    "series": {name: series.to_json() for name, series in stage.series.items()},
-                }
+    def state(self, *, wall_time_s: float) -> RunRecordState:
+        """For a restart file; ``wall_time_s`` is that of this session."""
+        return RunRecordState(
+            first_total_eV=self.first_total_eV,
+            last_total_eV=self.last_total_eV,
+            wall_time_s=self.earlier_wall_time_s + wall_time_s,
+            restarts=self.restarts,
+            stages=[
+                StageRecordState(
+                    n_steps=stage.n_steps,
+                    last_temperature_K=stage.last_temperature_K,
+                    series={name: series.state() for name, series in stage.series.items()},
+                )
                 for stage in self.stages
             ],
-        }
+        )
 
-    def restore(self, content: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`to_json` gave."""
-        self.first_total_eV, self.last_total_eV = content["first_total_eV"], content["last_total_eV"]
-        self.earlier_wall_time_s, self.restarts = content["wall_time_s"], list(content["restarts"])
-        for stage, kept in zip(self.stages, content["stages"], strict=True):
-            stage.n_steps, stage.last_temperature_K = kept["n_steps"], kept["last_temperature_K"]
-            stage.series = {name: BlockMeans.from_json(series) for name, series in kept["series"].items()}
+    def restore(self, state: RunRecordState) -> None:
+        """Continue from what :meth:`state` gave, in place."""
+        self.first_total_eV, self.last_total_eV = state.first_total_eV, state.last_total_eV
+        self.earlier_wall_time_s, self.restarts = state.wall_time_s, list(state.restarts)
+        for stage, kept in zip(self.stages, state.stages, strict=True):
+            stage.n_steps, stage.last_temperature_K = kept.n_steps, kept.last_temperature_K
+            stage.series = {name: BlockMeans.from_state(series) for name, series in kept.series.items()}
 
     def _result(self, number: int) -> StageResult:
         stage, record = self._config.schedule[number], self.stages[number]

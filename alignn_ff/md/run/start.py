@@ -5,8 +5,8 @@ from ase import Atoms
 from ase.md.velocitydistribution import thermalize_momenta
 
 from alignn_ff.errors import ConfigError, StructureError
+from alignn_ff.kinetics import Freedom, freedom, stop_rotation, stop_translation, temperature
 from alignn_ff.md.config import MDConfig
-from alignn_ff.md.ensembles.freedom import Freedom, freedom, stop_rotation, stop_translation, temperature
 from alignn_ff.md.ensembles.table import ENSEMBLES
 
 

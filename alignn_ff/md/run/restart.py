@@ -1,6 +1,6 @@
-"""Restart files: everything that a run needs to go on bit for bit, in one file, numbers in binary.
+"""Restart files of dynamics: everything that a run needs to resume bit for bit, in one file, numbers in binary.
 
-In and out: a JSON-ready description and named arrays. A NumPy archive holds both; nothing in it is executed.
+In and out: a typed head and named arrays. A NumPy archive holds both; nothing in it is executed.
 """
 
 import json
@@ -8,7 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -17,23 +17,69 @@ from numpy.typing import NDArray
 
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.io import atomic_write
+from alignn_ff.md.config import MDConfig
+from alignn_ff.md.files import previous
+from alignn_ff.md.guards.checks import Baseline
+from alignn_ff.md.run.propagator import StageProgress
+from alignn_ff.md.run.record import RunRecordState
+from alignn_ff.runs.restart_head import Content, RestartHead, Upgrade, read_head
 from alignn_ff.trajectory.record_file import disk_failed
 
-FORMAT: Final = "alignn-ff restart"
-VERSION: Final = 1
 Arrays = Mapping[str, NDArray[Any]]
+
+
+def _from_version_1(content: Content) -> Content:
+    """Version 1 called the progress "place", and wrote private names of the series of a run."""
+    stages = [
+        {**stage, "series": {name: _public_names(series) for name, series in stage["series"].items()}}
+        for stage in content["record"]["stages"]
+    ]
+    entries = {name: value for name, value in content.items() if name != "place"}
+    return {**entries, "progress": content["place"], "record": {**content["record"], "stages": stages}}
+
+
+def _public_names(series: Content) -> Content:
+    return {name.removeprefix("_"): value for name, value in series.items()}
+
+
+class MDHead(RestartHead):
+    """Head of a restart file of dynamics.
+
+    Attributes:
+        config: of the run.
+        progress: where in its schedule it is.
+        rng: state of the random numbers.
+        baseline: what the guards compare with.
+        record: what the summary needs of the steps so far.
+        outputs: output file → where it ended, in bytes or frames.
+        prefix: of the names of the output files.
+        constraints: as ASE describes them.
+    """
+
+    FORMAT: ClassVar[str] = "alignn-ff restart"
+    VERSION: ClassVar[int] = 2
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: _from_version_1}
+
+    config: MDConfig
+    progress: StageProgress
+    rng: dict[str, Any]
+    baseline: Baseline
+    record: RunRecordState
+    outputs: dict[str, int]
+    prefix: str
+    constraints: list[dict[str, Any]]
 
 
 class RestartContent(NamedTuple):
     """What a restart file holds.
 
     Attributes:
-        description: JSON-ready.
+        head: typed, JSON-ready.
         atoms: with momenta, constraints and all arrays.
-        integrator: what the integrator remembers.
+        integrator: what the integrator keeps between steps.
     """
 
-    description: dict[str, Any]
+    head: MDHead
     atoms: Atoms
     integrator: dict[str, NDArray[np.float64]]
 
@@ -45,18 +91,12 @@ def write_restart(path: Path, content: RestartContent) -> None:
         OutputError: the disk is full or failing; the file that was there is untouched.
     """
     atoms = content.atoms
-    head = {
-        "format": FORMAT,
-        "version": VERSION,
-        "constraints": constraints_to_json(atoms),
-        **content.description,
-    }
     arrays = {
         **{f"atoms/{name}": array for name, array in atoms.arrays.items()},
         **{f"integrator/{name}": array for name, array in content.integrator.items()},
         "cell": atoms.cell.array,
         "pbc": atoms.pbc,
-        "head": np.array(json.dumps(head)),
+        "head": np.array(json.dumps(content.head.content())),
     }
     try:
         if path.exists():
@@ -68,11 +108,6 @@ def write_restart(path: Path, content: RestartContent) -> None:
         raise disk_failed(path, error) from error
 
 
-def previous(path: Path) -> Path:
-    """Where the restart file before the last one is kept."""
-    return path.with_name(f"{path.stem}-previous{path.suffix}")
-
-
 def read_restart(path: Path) -> RestartContent:
     """The content of a restart file.
 
@@ -82,22 +117,21 @@ def read_restart(path: Path) -> RestartContent:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        head = json.loads(str(arrays["head"]))
-        assert head["format"] == FORMAT
+        described = json.loads(str(arrays["head"]))
     except FileNotFoundError as error:
         raise CheckpointError(
             f"no such restart file: {path}; a run with --output PREFIX writes PREFIX.restart"
         ) from error
     except OSError as error:
         raise CheckpointError(f"cannot read the restart file {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, AssertionError, TypeError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         older = f"; {previous(path)} is the one before it" if previous(path).exists() else ""
-        raise CheckpointError(f"{path} is damaged or no restart file of alignn-ff md{older}") from error
-    if head["version"] > VERSION:
-        raise CheckpointError(
-            f"{path} has version {head['version']}, this alignn-ff reads up to {VERSION}; install a newer alignn-ff"
-        )
-    return RestartContent(head, _atoms(arrays, head), _named(arrays, "integrator/"))
+        raise CheckpointError(f"{path} is damaged or not a restart file of alignn-ff md{older}") from error
+    head = read_head(path, described, MDHead)
+    try:
+        return RestartContent(head, _atoms(arrays, head), _named(arrays, "integrator/"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: its arrays do not describe a structure ({error})") from error
 
 
 def constraints_to_json(atoms: Atoms) -> list[dict[str, Any]]:
@@ -124,12 +158,12 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _atoms(arrays: Arrays, head: Mapping[str, Any]) -> Atoms:
+def _atoms(arrays: Arrays, head: MDHead) -> Atoms:
     own = _named(arrays, "atoms/")
     atoms = Atoms(own.pop("numbers"), own.pop("positions"), cell=arrays["cell"], pbc=arrays["pbc"])
     for name, array in own.items():
         atoms.set_array(name, array)
-    atoms.set_constraint([dict2constraint(described) for described in head["constraints"]])
+    atoms.set_constraint([dict2constraint(described) for described in head.constraints])
     return atoms
 
 

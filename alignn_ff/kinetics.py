@@ -1,17 +1,26 @@
-"""Which motions of a structure have a temperature: its degrees of freedom less those that the dynamics conserves.
+"""Temperature, kinetic pressure, and the motions that have them: one definition for dynamics and analysis.
+
+A temperature belongs to the degrees of freedom of a structure without those that the dynamics conserves.
 
 The total momentum is conserved where nothing holds an atom, and so is the angular momentum of a molecule
 (three axes) and of a wire (its own axis). What is conserved takes no part in the exchange of energy.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from ase import Atoms, units
 from numpy.typing import NDArray
 
-SMALLEST_INERTIA: float = 1e-6
+from alignn_ff.cells import volume_A3
+from alignn_ff.units import GPA_PER_EV_PER_A3
+
+SMALLEST_INERTIA: Final = 1e-6
 """Moments of inertia below this fraction of the largest belong to the axis of a linear molecule."""
+
+
+RESTING: Final = 1e-6
+"""A total momentum below this part of the sum of all momenta is zero."""
 
 
 class Freedom(NamedTuple):
@@ -39,7 +48,12 @@ def freedom(atoms: Atoms, *, conserves_momentum: bool, conserves_rotation: bool)
 
 
 def temperature(atoms: Atoms, counted: Freedom) -> float:
-    """Temperature in K of the kinetic energy that counts, 2K/(n_dof·k_B); 0 where nothing can move."""
+    """Temperature in K of the kinetic energy that counts, 2K/(n_dof·k_B); 0 where nothing can move.
+
+    Args:
+        atoms: with momenta.
+        counted: what counts.
+    """
     if counted.n_dof == 0:
         return 0.0
     kinetic = atoms.get_kinetic_energy()
@@ -50,6 +64,37 @@ def temperature(atoms: Atoms, counted: Freedom) -> float:
         spin = angular_velocity(atoms)
         kinetic -= 0.5 * float(spin @ inertia(atoms) @ spin)
     return float(max(2.0 * kinetic / (counted.n_dof * units.kB), 0.0))
+
+
+def observed_freedom(atoms: Atoms) -> Freedom:
+    """What counts in a frame whose ensemble is not known: motions that are absent from it are taken as conserved.
+
+    A structure at rest as a whole has kept its momentum, one that does not rotate has kept its angular momentum.
+    """
+    momenta = atoms.get_momenta()
+    scale = np.linalg.norm(momenta, axis=1).sum()
+    still = bool(np.linalg.norm(momenta.sum(axis=0)) <= RESTING * scale)
+    arms = atoms.positions - atoms.get_center_of_mass()
+    reach = float(np.linalg.norm(arms, axis=1).max(initial=0.0))
+    axes = rotation_axes(atoms)
+    spin = axes @ np.cross(arms, momenta).sum(axis=0) if len(axes) else np.zeros(0)
+    without_spin = bool(np.linalg.norm(spin) <= RESTING * scale * reach)
+    return freedom(atoms, conserves_momentum=still, conserves_rotation=without_spin)
+
+
+def pressure_GPa(atoms: Atoms, stress_eV_per_A3: NDArray[np.float64] | None) -> float | None:  # noqa: N802 - the unit
+    """Virial and kinetic pressure, compression positive; None without a stress or a volume.
+
+    Args:
+        atoms: with momenta.
+        stress_eV_per_A3: (6,) in Voigt order or (3, 3), without the kinetic part, tension positive.
+    """
+    volume = volume_A3(atoms)
+    if stress_eV_per_A3 is None or volume is None:
+        return None
+    stress = np.asarray(stress_eV_per_A3)
+    virial = -float(np.trace(stress) if stress.ndim == 2 else stress[:3].sum()) / 3.0
+    return (virial + 2.0 * float(atoms.get_kinetic_energy()) / (3.0 * volume)) * GPA_PER_EV_PER_A3
 
 
 def stop_translation(atoms: Atoms) -> None:

@@ -1,1 +1,0 @@
-"""Restart files of dynamics."""
