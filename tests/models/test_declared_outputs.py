@@ -9,8 +9,8 @@ from alignn_ff.models import FAMILIES, EnergyModel, ModelConfig, ModelStatistics
 from alignn_ff.testing import structure
 from alignn_ff.train import validate_config
 from alignn_ff.train.config.advice import advice, unused_advice
-from alignn_ff.train.loss.loss import loss_weights
 from alignn_ff.train.labels import LABELS
+from alignn_ff.train.loss.loss import loss_weights
 from tests.support.tiny_models import CONFIG, ELEMENTS, PUBLISHED, RECIPE
 
 STATISTICS = ModelStatistics((-0.5, -1.0, -1.5), scale=1.3, edges_per_atom=9.0, triplets_per_line_node=4.0)
