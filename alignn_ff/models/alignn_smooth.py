@@ -17,16 +17,23 @@ from torch import Tensor, nn
 from alignn_ff.graph import AtomicGraph, GraphRecipe, bond_cosines
 from alignn_ff.models.base import ElementTable, EnergyModel, ForceFieldConfig, ModelKind, ModelStatistics
 from alignn_ff.nn import (
+    Directions,
     EdgeGatedConvolution,
     Edges,
+    MomentGates,
+    MomentInvariants,
+    Moments,
     ZBLRepulsion,
     bessel_basis,
     chebyshev_basis,
     gather,
+    make_directions,
     make_edges,
     polynomial_envelope,
+    reverse_edges,
     scatter_sum,
 )
+from alignn_ff.nn.harmonics import MAX_ORDER
 
 
 class AlignnSmoothConfig(ForceFieldConfig):
@@ -39,6 +46,10 @@ class AlignnSmoothConfig(ForceFieldConfig):
     triplet_input_features: int = Field(12, ge=1, description="number of Chebyshev polynomials of the bond angle")
     hidden_features: int = Field(64, ge=1, description="channels of atoms and bonds")
     exponent: int = Field(6, ge=3, description="exponent of the envelopes; larger keeps neighbours for longer")
+    moment_channels: int = Field(
+        0, ge=0, description="channels of the moments that atoms gather from all neighbours; 0 is without moments"
+    )
+    max_moment: int = Field(3, ge=1, le=MAX_ORDER, description="highest order of the moments")
     use_zbl: bool = Field(True, description="add the ZBL repulsion below the sum of covalent radii")
 
     @property
@@ -60,6 +71,7 @@ class Geometry(NamedTuple):
         angles: the line graph, n_triplets edges between line nodes.
         angular: (n_triplets, triplet_input_features) functions of the bond angle.
         triplet_weight: (n_triplets, 1) product of the envelopes of both bonds.
+        directions: of the bonds, for moments; None without them.
     """
 
     bonds: Edges
@@ -71,6 +83,7 @@ class Geometry(NamedTuple):
     angles: Edges
     angular: Tensor
     triplet_weight: Tensor
+    directions: Directions | None
 
 
 class AlignnSmooth(EnergyModel):
@@ -93,7 +106,7 @@ class AlignnSmooth(EnergyModel):
         self.initial_bonds = BondUpdate(width, config.edge_input_features)
         self.angle_blocks = nn.ModuleList(AngleBlock(config, statistics) for _ in range(config.alignn_layers))
         self.atom_blocks = nn.ModuleList(
-            AtomBlock(config, statistics) for _ in range(config.alignn_layers + config.gcn_layers)
+            AtomBlock(config, statistics, first=layer == 0) for layer in range(config.alignn_layers + config.gcn_layers)
         )
         self.readout = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
         self.repulsion = ZBLRepulsion() if config.use_zbl else None
@@ -106,10 +119,11 @@ class AlignnSmooth(EnergyModel):
         distance = torch.linalg.vector_norm(edge_vectors, dim=1)
         geometry = self._geometry(graph, edge_vectors, distance, atoms.dtype)
         bonds = self.initial_bonds(geometry.radial.index_select(0, geometry.line_nodes), atoms, geometry)
+        moments: Tensor | None = None
         for layer, block in enumerate(self.atom_blocks):
             if layer < len(self.angle_blocks):
                 bonds = self.angle_blocks[layer](atoms, bonds, geometry)
-            atoms = block(atoms, bonds, geometry)
+            atoms, moments = block(atoms, bonds, moments, geometry)
         local = self.readout(atoms).squeeze(1).double()
         if self.exact_free_atoms:
             local = local - self.free_atoms().double()[rows]
@@ -130,10 +144,17 @@ class AlignnSmooth(EnergyModel):
         length = distance.index_select(0, nodes)
         unit = vectors.index_select(0, nodes) / length[:, None]
         line_weight = polynomial_envelope(length, recipe.line_cutoff, config.exponent)[:, None].to(dtype)
+        bonds = make_edges(graph.edge_src, graph.edge_dst, n_atoms)
+        weight = polynomial_envelope(distance, recipe.cutoff, config.exponent)[:, None].to(dtype)
+        directions = None
+        if config.moment_channels:
+            reverse = reverse_edges(graph.edge_src, graph.edge_dst, graph.edge_shift, n_atoms)
+            along = (vectors / distance[:, None]).to(dtype)
+            directions = make_directions(along, weight, bonds.dst, reverse, config.max_moment)
         return Geometry(
-            bonds=make_edges(graph.edge_src, graph.edge_dst, n_atoms),
+            bonds=bonds,
             radial=bessel_basis(distance.to(dtype), recipe.cutoff, config.edge_input_features),
-            weight=polynomial_envelope(distance, recipe.cutoff, config.exponent)[:, None].to(dtype),
+            weight=weight,
             line_nodes=nodes,
             ends=make_edges(graph.edge_src[nodes], graph.edge_dst[nodes], n_atoms),
             line_weight=line_weight,
@@ -143,6 +164,7 @@ class AlignnSmooth(EnergyModel):
                 config.triplet_input_features,
             ),
             triplet_weight=gather(line_weight, angles.src) * gather(line_weight, angles.dst),
+            directions=directions,
         )
 
     def free_atoms(self) -> Tensor:
@@ -150,7 +172,7 @@ class AlignnSmooth(EnergyModel):
         atoms = self.table.embedding.weight
         for block in self.atom_blocks:
             assert isinstance(block, AtomBlock)
-            atoms = block.convolution.without_neighbors(atoms)
+            atoms = block.without_neighbors(atoms)
         free: Tensor = self.readout(atoms).squeeze(1)
         return free
 
@@ -190,18 +212,46 @@ class AngleBlock(nn.Module):
 
 
 class AtomBlock(nn.Module):
-    """Atom states x from their neighbours: the bond graph's convolution."""
+    """Atom states x from their neighbours: the bond graph's convolution and the moments of the surroundings."""
 
-    def __init__(self, config: AlignnSmoothConfig, statistics: ModelStatistics) -> None:
+    def __init__(self, config: AlignnSmoothConfig, statistics: ModelStatistics, *, first: bool) -> None:
         super().__init__()
-        width = config.hidden_features
-        self.radial_gates = nn.Linear(config.edge_input_features, width, bias=False)
+        width, radial, channels = config.hidden_features, config.edge_input_features, config.moment_channels
+        self.radial_gates = nn.Linear(radial, width, bias=False)
         self.bond_gates = nn.Linear(width, width, bias=False)
         self.convolution = EdgeGatedConvolution(width, statistics.edges_per_atom)
+        order = config.max_moment
+        self.moments = Moments(width, radial, channels, order, statistics.edges_per_atom) if channels else None
+        self.invariants = MomentInvariants(width, channels, order) if channels else None
+        self.moment_gates = MomentGates(width, channels, order) if channels and not first else None
+        self.mixing = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)) if channels else None
 
-    def forward(self, atoms: Tensor, bonds: Tensor, geometry: Geometry) -> Tensor:
-        """(n_atoms, features)."""
+    def forward(
+        self, atoms: Tensor, bonds: Tensor, moments: Tensor | None, geometry: Geometry
+    ) -> tuple[Tensor, Tensor | None]:
+        """Update once.
+
+        Args:
+            atoms: (n_atoms, features).
+            bonds: (n_line_nodes, features).
+            moments: (n_atoms, n_harmonics, channels) of the block before; None in the first block.
+            geometry: of the structure.
+
+        Returns:
+            (n_atoms, features), and the moments of this block.
+        """
         from_bonds = geometry.line_weight * self.bond_gates(bonds)
         gates = self.radial_gates(geometry.radial).index_add(0, geometry.line_nodes, from_bonds)
-        updated: Tensor = self.convolution(atoms, gates, geometry.weight, geometry.bonds)
-        return updated
+        if self.moments is None or self.invariants is None or self.mixing is None:
+            return self.convolution(atoms, gates, geometry.weight, geometry.bonds), None
+        assert geometry.directions is not None
+        if self.moment_gates is not None and moments is not None:
+            gates = gates + self.moment_gates(moments, geometry.directions)
+        moments = self.moments(atoms, geometry.radial, geometry.bonds.src, geometry.directions)
+        atoms = self.convolution(atoms, gates, geometry.weight, geometry.bonds, self.invariants(moments))
+        return atoms + self.mixing(atoms), moments
+
+    def without_neighbors(self, atoms: Tensor) -> Tensor:
+        """The update of atoms that have no neighbours at all, (n_atoms, features)."""
+        atoms = self.convolution.without_neighbors(atoms)
+        return atoms if self.mixing is None else atoms + self.mixing(atoms)

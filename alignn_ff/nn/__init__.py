@@ -7,6 +7,14 @@ from alignn_ff.nn.envelope import polynomial_envelope, shoulder_envelope
 from alignn_ff.nn.gated_average import GatedAverageConvolution
 from alignn_ff.nn.gated_sum import gated_sum, plain_gated_sum
 from alignn_ff.nn.gaussian import GaussianBasis
+from alignn_ff.nn.moments import (
+    Directions,
+    MomentGates,
+    MomentInvariants,
+    Moments,
+    make_directions,
+    reverse_edges,
+)
 from alignn_ff.nn.norm import BatchNorm, NormedLayer, NormKind
 from alignn_ff.nn.repulsion import ZBLRepulsion
 from alignn_ff.nn.segment import Edges, Segments, gather, make_edges, make_segments, scatter_sum, segment_sum
@@ -15,10 +23,14 @@ from alignn_ff.nn.summation import SummationName, summation_refusal, summing
 
 __all__ = [
     "BatchNorm",
+    "Directions",
     "EdgeGatedConvolution",
     "Edges",
     "GatedAverageConvolution",
     "GaussianBasis",
+    "MomentGates",
+    "MomentInvariants",
+    "Moments",
     "NodeAttentionConvolution",
     "NormKind",
     "NormedLayer",
@@ -31,11 +43,13 @@ __all__ = [
     "gated_sum",
     "gather",
     "linear_penalty",
+    "make_directions",
     "make_edges",
     "make_segments",
     "plain_gated_sum",
     "polynomial_envelope",
     "published_zbl",
+    "reverse_edges",
     "scatter_sum",
     "segment_sum",
     "shoulder_envelope",

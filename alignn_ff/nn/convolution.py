@@ -33,7 +33,9 @@ class EdgeGatedConvolution(nn.Module):
         self.update = nn.Linear(features, features, bias=False)
         self.register_buffer("normalization", torch.tensor(math.sqrt(max(average_count, 1.0))))
 
-    def forward(self, nodes: Tensor, gates: Tensor, weights: Tensor, edges: Edges) -> Tensor:
+    def forward(
+        self, nodes: Tensor, gates: Tensor, weights: Tensor, edges: Edges, added: Tensor | None = None
+    ) -> Tensor:
         """Convolve once.
 
         Args:
@@ -41,12 +43,14 @@ class EdgeGatedConvolution(nn.Module):
             gates: (n_edges, features) g, what the edge itself adds to its gate.
             weights: (n_edges, 1) w, envelopes.
             edges: who sends to whom.
+            added: (n_nodes, features) a further term beside M·m; None adds nothing.
 
         Returns:
             (n_nodes, features).
         """
         summed = gated_sum(gates, self._projections(nodes), weights, edges)
-        return self._finish(nodes, self.own(nodes) + self.message(summed / self.normalization))
+        inner = self.own(nodes) + self.message(summed / self.normalization)
+        return self._finish(nodes, inner if added is None else inner + added)
 
     def without_neighbors(self, nodes: Tensor) -> Tensor:
         """The update of nodes that have no neighbours at all, (n_nodes, features)."""

@@ -29,6 +29,14 @@ MODELS = {
     "exact free atoms": tiny_header(exact_free_atoms=True),
     "no angles, no repulsion": tiny_header(config=CONFIG.model_copy(update={"alignn_layers": 0, "use_zbl": False})),
     "more angles than atoms": tiny_header(config=CONFIG.model_copy(update={"alignn_layers": 3, "gcn_layers": 0})),
+    "moments": tiny_header(config=CONFIG.model_copy(update={"moment_channels": 3})),
+    "moments of order 2": tiny_header(
+        config=CONFIG.model_copy(update={"moment_channels": 20, "max_moment": 2, "hidden_features": 20}),
+        exact_free_atoms=True,
+    ),
+    "moments of order 1, no angles": tiny_header(
+        config=CONFIG.model_copy(update={"moment_channels": 5, "max_moment": 1, "alignn_layers": 0, "gcn_layers": 3})
+    ),
     "wide": tiny_header(config=CONFIG.model_copy(update={"hidden_features": 40, "edge_input_features": 17})),
 }
 
@@ -45,7 +53,7 @@ def eager_twin(potential: Potential) -> Potential:
     return Potential("eager", potential.header, potential.model, device=here, dtype=dtype, backend="eager")
 
 
-@pytest.fixture(scope="module", params=["three elements", "si-smooth"])
+@pytest.fixture(scope="module", params=["three elements", "moments", "si-smooth"])
 def potential(request: pytest.FixtureRequest, compiled_folder: Path) -> Iterator[Potential]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "library_folder", lambda: compiled_folder)

@@ -20,10 +20,16 @@ from tests.support.finite_differences import energies
 from tests.support.physics_contract import PhysicsContract, crossing_atom
 from tests.support.tiny_models import CONFIG, RECIPE, tiny_header, tiny_potential
 
+MOMENTS = CONFIG.model_copy(update={"moment_channels": 3})
 RANDOM = {
     "silicon": tiny_header((14,)),
     "three elements": tiny_header(),
     "exact free atoms": tiny_header(exact_free_atoms=True),
+    "moments": tiny_header(config=MOMENTS),
+    "moments of order 1, exact free atoms": tiny_header(
+        config=MOMENTS.model_copy(update={"max_moment": 1}), exact_free_atoms=True
+    ),
+    "moments alone": tiny_header(config=MOMENTS.model_copy(update={"alignn_layers": 0, "gcn_layers": 2})),
     "no angles, no repulsion": tiny_header(config=CONFIG.model_copy(update={"alignn_layers": 0, "use_zbl": False})),
 }
 SHIPPED = tuple(card.name for card in zoo.cards() if FAMILIES[card.family].smooth)

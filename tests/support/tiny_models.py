@@ -47,13 +47,17 @@ def published_header(config: ForceFieldConfig, recipe: GraphRecipe) -> Header:
 
 
 def tiny_model(header: Header, *, seed: int = 0) -> EnergyModel:
-    """Random weights, doubled so that neighbours matter as much as in a trained model."""
+    """Random weights, doubled so that neighbours matter as much as in a trained model.
+
+    Those of moments keep their size: the energy grows with a high power of them.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build_model(header.model, header.graph, header.elements, header.statistics)
     model.requires_grad_(False)
-    for parameter in model.parameters():
-        parameter.mul_(2.0)
+    for name, parameter in model.named_parameters():
+        if "moments" not in name and "invariants" not in name:
+            parameter.mul_(2.0)
     return model.eval()
 
 

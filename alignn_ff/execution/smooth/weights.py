@@ -22,13 +22,14 @@ class PackedWeights(NamedTuple):
 
     Attributes:
         values: (n,) contiguous, in the model's dtype.
-        features, n_radial, n_angular: padded sizes.
+        features, n_radial, n_angular, moment_channels: padded sizes.
     """
 
     values: Tensor
     features: int
     n_radial: int
     n_angular: int
+    moment_channels: int
 
 
 def pack(model: AlignnSmooth) -> PackedWeights:
@@ -36,7 +37,7 @@ def pack(model: AlignnSmooth) -> PackedWeights:
     with torch.no_grad():
         values = torch.cat([part.reshape(-1) for part in _parts(model)]).contiguous()
     config = model.config
-    sizes = (config.hidden_features, config.edge_input_features, config.triplet_input_features)
+    sizes = (config.hidden_features, config.edge_input_features, config.triplet_input_features, config.moment_channels)
     return PackedWeights(values, *map(_padded, sizes))
 
 
@@ -55,6 +56,7 @@ def _parts(model: AlignnSmooth) -> Iterator[Tensor]:
         assert isinstance(atom, AtomBlock)
         yield from (_forward(atom.bond_gates), _back(atom.bond_gates))
         yield from _convolution(atom.convolution, atom.radial_gates)
+        yield from _moments(atom)
     hidden, out = model.readout[0], model.readout[2]
     assert isinstance(hidden, nn.Linear)
     assert isinstance(out, nn.Linear)
@@ -71,6 +73,38 @@ def _convolution(layer: EdgeGatedConvolution, gates: nn.Linear) -> Iterator[Tens
     yield from (_back(linear) for linear in projections)
     yield from (_square(message), _back(layer.update))
     yield from (_forward(gates), _back(gates))
+
+
+def _moments(atom: AtomBlock) -> Iterator[Tensor]:
+    """The moments of one block; the constant in front of their sum goes into what neighbours send."""
+    moments, invariants, mixing = atom.moments, atom.invariants, atom.mixing
+    if moments is None or invariants is None or mixing is None:
+        return
+    channels = invariants.pairs.shape[1]
+    radial = _by_blocks(moments.radial.weight, channels)
+    value = _by_blocks(moments.value.weight / moments.normalization, channels)
+    bias = _by_blocks((moments.value.bias / moments.normalization)[:, None], channels)[:, :1]
+    yield from (_rows(radial).T.contiguous(), _rows(radial))
+    yield from (_rows(value).T.contiguous(), bias, _rows(value))
+    for mixes in (invariants.pairs, invariants.triples):
+        if mixes is not None:
+            yield from (_square(mix) for mix in mixes)
+            yield from (_square(mix.T) for mix in mixes)
+    out = _by_blocks(invariants.out.weight.T, channels)
+    yield from (_rows(out), _rows(out).T.contiguous())
+    if atom.moment_gates is not None:
+        gates = [torch.cat([_square(end) for end in mix.chunk(2, 1)], 1) for mix in atom.moment_gates.ends]
+        yield from gates
+        yield from (gate.T.contiguous() for gate in gates)
+    for linear in (mixing[0], mixing[2]):
+        assert isinstance(linear, nn.Linear)
+        yield from (_forward(linear), _bias(linear), _back(linear))
+
+
+def _by_blocks(matrix: Tensor, size: int) -> Tensor:
+    """Each block of ``size`` rows padded on its own."""
+    blocks = matrix.unflatten(0, (-1, size))
+    return nn.functional.pad(blocks, (0, 0, 0, _padded(size) - size)).flatten(0, 1)
 
 
 def _padded(size: int) -> int:

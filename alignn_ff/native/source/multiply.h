@@ -21,6 +21,7 @@ struct Product {
   int64_t out_stride;
   const T* bias = nullptr;
   bool add = false;
+  int64_t weights_stride = 0;  // between rows of `weights`; 0: as many as columns
 };
 
 template <class T, int R, int C>
@@ -29,6 +30,7 @@ inline void multiply_tile(const Product<T>& p, int64_t row, int64_t column) {
   constexpr int L = Vector<T>::lanes;
   const T* const x = p.x + row * p.x_stride;
   T* const out = p.out + row * p.out_stride + column;
+  const int64_t stride = p.weights_stride > 0 ? p.weights_stride : p.columns;
   V sum[R][C];
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < C; ++c) {
@@ -40,7 +42,7 @@ inline void multiply_tile(const Product<T>& p, int64_t row, int64_t column) {
         sum[r][c] = V{};
     }
   for (int64_t k = 0; k < p.inner; ++k) {
-    const T* const w = p.weights + k * p.columns + column;
+    const T* const w = p.weights + k * stride + column;
     V weights[C];
     for (int c = 0; c < C; ++c) weights[c] = *reinterpret_cast<const V*>(w + c * L);
     for (int r = 0; r < R; ++r) {

@@ -12,6 +12,7 @@ struct SmoothArguments {
   int64_t n_atoms, n_edges, n_line_nodes, n_triplets;
   int64_t features, n_radial, n_angular;  // padded with zero weights to multiples of 16
   int64_t n_elements, angle_layers, atom_layers, exponent, threads;
+  int64_t moment_channels, max_moment;  // padded likewise; no channels: no moments
   double cutoff, line_cutoff;
   const double* vectors;          // (n_edges, 3) Å
   const int64_t *src, *dst;       // (n_edges,) sorted by dst, src, shift
@@ -39,10 +40,21 @@ struct AngleLayer {
   Convolution<T> convolution;
 };
 
+// C = max_moment·K, P = products·K; one (K, K) and one (K, 2F) matrix per order.
+template <class T>
+struct MomentLayer {
+  const T *radial, *radial_t, *value, *value_bias, *value_t;  // (R, C), (C, R), (F, C), (C,), (C, F)
+  const T *pairs, *pairs_t, *triples, *triples_t;             // (K, K) each; two triples from order 2 on
+  const T *out, *out_t;                                       // (P, F), (F, P)
+  const T *gates, *gates_t;                                   // (K, 2F), (2F, K); not in the first layer
+  const T *mix_in, *mix_in_bias, *mix_in_t, *mix_out, *mix_out_bias, *mix_out_t;  // (F, F), (F,), …
+};
+
 template <class T>
 struct AtomLayer {
   const T *bond_gates, *bond_gates_t;  // (F, F)
   Convolution<T> convolution;
+  MomentLayer<T> moments;
 };
 
 template <class T>
@@ -68,6 +80,19 @@ struct Weights {
       c.gates = take(basis * F), c.gates_t = take(F * basis);
       return c;
     };
+    auto moments = [&](bool gated) {
+      const int64_t K = a.moment_channels, L = a.max_moment, C = L * K, P = (L + (L > 1 ? 3 : 0)) * K;
+      MomentLayer<T> m;
+      m.radial = take(R * C), m.radial_t = take(C * R);
+      m.value = take(F * C), m.value_bias = take(C), m.value_t = take(C * F);
+      m.pairs = take(L * K * K), m.pairs_t = take(L * K * K);
+      m.triples = take(L > 1 ? 2 * K * K : 0), m.triples_t = take(L > 1 ? 2 * K * K : 0);
+      m.out = take(P * F), m.out_t = take(F * P);
+      m.gates = take(gated ? L * K * 2 * F : 0), m.gates_t = take(gated ? L * K * 2 * F : 0);
+      m.mix_in = take(F * F), m.mix_in_bias = take(F), m.mix_in_t = take(F * F);
+      m.mix_out = take(F * F), m.mix_out_bias = take(F), m.mix_out_t = take(F * F);
+      return m;
+    };
     embedding = take(a.n_elements * F);
     own = take(R * F), own_bias = take(F), source = take(F * F), target = take(F * F), own_t = take(F * R);
     for (int64_t l = 0; l < a.angle_layers; ++l) {
@@ -81,6 +106,7 @@ struct Weights {
       AtomLayer<T> layer;
       layer.bond_gates = take(F * F), layer.bond_gates_t = take(F * F);
       layer.convolution = convolution(R);
+      if (a.moment_channels > 0) layer.moments = moments(l > 0);
       atom.push_back(layer);
     }
     hidden = take(F * F), hidden_bias = take(F), out = take(F), out_bias = take(16), hidden_t = take(F * F);

@@ -13,6 +13,7 @@
 #include "smooth.h"
 #include "smooth_geometry.h"
 #include "smooth_graph.h"
+#include "smooth_moments.h"
 
 namespace alignn {
 
@@ -61,7 +62,7 @@ class Smooth {
         first_ends(a.n_atoms * 2 * F), ends(a.n_atoms * 2 * F), hidden(a.n_atoms * F),
         d_weight(back ? a.n_edges : 0), d_radial(back ? a.n_edges * R : 0), d_line_weight(back ? a.n_line_nodes : 0),
         d_angular(back ? a.n_triplets * A : 0), d_x(back ? a.n_atoms * F : 0), d_y(back ? a.n_line_nodes * F : 0),
-        d_lines(back ? a.n_line_nodes * 4 * F : 0) {
+        d_lines(back ? a.n_line_nodes * 4 * F : 0), with_moments(a.moment_channels > 0), moments(a, g, weights, back) {
     for (int64_t l = 0; l < a.angle_layers; ++l) {
       lines.emplace_back(a.n_line_nodes, F, back);
       z.emplace_back(a.n_line_nodes * F);
@@ -113,7 +114,7 @@ class Smooth {
     int64_t size() const { return end - begin; }
   };
   struct Memory {
-    Scratch<T> sums, gates, bonds;
+    Scratch<T> sums, gates, bonds, moments;
   };
 
   Range line_range(Range r) const { return {g.line_starts[r.begin], g.line_starts[r.end]}; }
@@ -135,6 +136,7 @@ class Smooth {
     }
     for (int64_t e = g.starts[r.begin]; e < g.starts[r.end]; e += LANES)
       bessel(a.distance + e, a.cutoff, R, radial + e * R, lanes_left(e, g.starts[r.end]));
+    if (with_moments) moments.measure(g.starts[r.begin], g.starts[r.end]);
     if (!back) return;
     const int64_t first = g.starts[r.begin], n = g.starts[r.end] - first;
     std::fill_n(d_weight + first, n, T(0));
@@ -169,6 +171,7 @@ class Smooth {
         double along = slope[e - first] + double(d_weight[e]) * weight_slope[e];
         double across[3] = {};
         if (l >= 0) along += double(d_line_weight[l]) * line_slope[l], turn(l, across);
+        if (with_moments) moments.direction_back(e, across);
         for (int k = 0; k < 3; ++k) a.gradient[3 * e + k] = along * a.vectors[3 * e + k] / d + across[k] / d;
       }
     }
@@ -202,6 +205,7 @@ class Smooth {
   // What layer `layer` reads of the atoms that it starts from.
   void prepare_layer(Range r, int64_t layer) {
     project(r, x, weights.atom[layer].convolution, atoms[layer].projections);
+    if (with_moments) moments.project(r.begin, r.size(), layer, x.get());
     if (layer < a.angle_layers) project_ends(r, weights.angle[layer].source, weights.angle[layer].target, ends);
   }
 
@@ -259,6 +263,7 @@ class Smooth {
       gated_sum(lines[layer].projections, t, n, gates, triplet_weight + begin, sums + (t - rows.begin) * F,
                 [&](int64_t k) { return g.source[begin + k]; });
     }
+    begin_inner(rows, lines[layer]);
     finish(rows, w, lines[layer], sums, y);
   }
 
@@ -273,10 +278,15 @@ class Smooth {
       T* const gates = memory.gates.rows(n, F);
       multiply<T>({radial + begin * R, R, R, w.gates, F, gates, F}, n);
       for (int64_t k = 0; k < n; ++k) add_bond_gate(g.line_of[begin + k], layer, gates + k * F);
+      if (with_moments && layer > 0)
+        for (int64_t k = 0; k < n; ++k) moments.add_gates(begin + k, layer, gates + k * F, nullptr);
       gated_sum(atoms[layer].projections, i, n, gates, weight + begin, sums + (i - r.begin) * F,
                 [&](int64_t k) { return a.src[begin + k]; });
     }
+    begin_inner(r, atoms[layer]);
+    if (with_moments) add_moments(r, layer, memory);
     finish(r, w, atoms[layer], sums, x);
+    if (with_moments) moments.update(r.begin, r.size(), layer, x.get(), moment_scratch(r, memory));
     if (layer + 1 < a.atom_layers) return prepare_layer(r, layer + 1);
     multiply<T>({x + r.begin * F, F, F, weights.hidden, F, hidden + r.begin * F, F, weights.hidden_bias}, r.size());
     for (int64_t i = r.begin; i < r.end; ++i) {
@@ -284,6 +294,20 @@ class Smooth {
       for (int64_t f = 0; f < F; ++f) sum += weights.out[f] * silu(hidden[i * F + f]);
       static_cast<T*>(a.local)[i] = sum + weights.out_bias[0];
     }
+  }
+
+  // The moments of a block's atoms: into what SiLU reads, and along their edges for the next layer's gates.
+  void add_moments(Range r, int64_t layer, Memory& memory) {
+    T* const scratch = moment_scratch(r, memory);
+    moments.sum(r.begin, r.size(), layer, radial.get(), weight.get(), scratch);
+    moments.add_products(r.begin, r.size(), layer, atoms[layer].inner + r.begin * F, scratch);
+    if (layer + 1 < a.atom_layers) moments.along_edges(r.begin, r.size(), layer + 1, scratch);
+  }
+
+  T* moment_scratch(Range r, Memory& memory) const {
+    int64_t most = 0;
+    for (int64_t i = r.begin; i < r.end; ++i) most = std::max(most, g.starts[i + 1] - g.starts[i]);
+    return memory.moments.rows(moments.n_scratch(most, r.size()), 1);
   }
 
   void add_bond_gate(int64_t l, int64_t layer, T* gate) const {
@@ -307,10 +331,13 @@ class Smooth {
     }
   }
 
-  // inner = own + sums·M, state += SiLU(inner)·U; `sums` is used up.
-  void finish(Range rows, const Convolution<T>& w, Nodes<T>& nodes, T* sums, const Array<T>& state) {
+  void begin_inner(Range rows, Nodes<T>& nodes) const {
     for (int64_t i = rows.begin; i < rows.end; ++i)
       std::copy_n(nodes.projections + i * 4 * F + 3 * F, F, nodes.inner + i * F);
+  }
+
+  // inner += sums·M, state += SiLU(inner)·U; `sums` is used up.
+  void finish(Range rows, const Convolution<T>& w, Nodes<T>& nodes, T* sums, const Array<T>& state) {
     multiply<T>({sums, F, F, w.message, F, nodes.inner + rows.begin * F, F, nullptr, true}, rows.size());
     const T* const inner = nodes.inner + rows.begin * F;
 #pragma omp simd
@@ -326,7 +353,16 @@ class Smooth {
       for (int64_t f = 0; f < F; ++f)
         d_hidden[(i - r.begin) * F + f] = weights.out[f] * silu_slope(hidden[i * F + f]);
     multiply<T>({d_hidden, F, F, weights.hidden_t, F, d_x + r.begin * F, F}, r.size());
-    finish_back(r, weights.atom.back().convolution, atoms.back(), d_x, memory);
+    state_back(r, a.atom_layers - 1, memory);
+  }
+
+  // From the derivative of the atoms' states after a layer to that of what its SiLU read, and of its sums.
+  void state_back(Range r, int64_t layer, Memory& memory) {
+    T* const scratch = with_moments ? moment_scratch(r, memory) : nullptr;
+    if (with_moments) moments.update_back(r.begin, r.size(), layer, d_x.get(), scratch);
+    finish_back(r, weights.atom[layer].convolution, atoms[layer], d_x, memory);
+    if (!with_moments) return;
+    moments.products_back(r.begin, r.size(), layer, atoms[layer].inner + r.begin * F, scratch);
   }
 
   // From the derivative of a state to those of `inner`, in its place, and of the gated sum.
@@ -344,10 +380,17 @@ class Smooth {
     const Convolution<T>& w = weights.atom[layer].convolution;
     T* const d_nodes = memory.sums.rows(r.size(), 4 * F);
     T* const d_bonds = memory.bonds.rows(rows.size(), F);
+    T* const scratch = with_moments ? moment_scratch(r, memory) : nullptr;
+    if (with_moments && layer > 0) moments.hand_out(r.begin, r.size(), layer, scratch);
     for (int64_t i = r.begin; i < r.end; ++i) {
       T* const d_node = d_nodes + (i - r.begin) * 4 * F;
-      atom_back(i, layer, d_node, d_bonds - rows.begin * F, memory);
+      atom_back(i, r, layer, d_node, d_bonds - rows.begin * F, memory, scratch);
       std::copy_n(atoms[layer].inner + i * F, F, d_node + 3 * F);
+    }
+    if (with_moments && layer > 0) {
+      const int64_t row = r.size() * moments.S * 2 * F;
+      moments.hand_back(r.begin, r.size(), layer, scratch + row);
+      moments.send_back(r.begin, r.size(), layer, scratch + 2 * row, d_x.get());
     }
     if (layer > 0)
       multiply<T>({d_nodes, 4 * F, 4 * F, w.projections_t, F, d_x + r.begin * F, F, nullptr, true}, r.size());
@@ -356,17 +399,20 @@ class Smooth {
     if (layer < a.angle_layers)
       finish_back(rows, weights.angle[layer].convolution, lines[layer], d_y, memory);
     else if (layer > 0)
-      finish_back(r, weights.atom[layer - 1].convolution, atoms[layer - 1], d_x, memory);
+      state_back(r, layer - 1, memory);
     else
       first_bonds_back(rows, memory);
   }
 
-  void atom_back(int64_t i, int64_t layer, T* d_node, T* d_bonds, Memory& memory) {
+  void atom_back(int64_t i, Range r, int64_t layer, T* d_node, T* d_bonds, Memory& memory, T* scratch) {
     const Convolution<T>& w = weights.atom[layer].convolution;
     const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
-    T *const gates = memory.gates.rows(3 * n, F), *const mirrored = gates + n * F, *const d_gates = gates + 2 * n * F;
+    T *const gates = memory.gates.rows(5 * n, F), *const mirrored = gates + n * F, *const d_gates = gates + 2 * n * F;
+    T* const d_both = gates + 3 * n * F;  // d_gates beside those of the mirror images, for moments
     multiply<T>({radial + begin * R, R, R, w.gates, F, gates, F}, n);
     std::copy_n(gates, n * F, mirrored);
+    if (with_moments && layer > 0)
+      for (int64_t k = 0; k < n; ++k) moments.add_gates(begin + k, layer, gates + k * F, mirrored + k * F);
     for (int64_t k = 0; k < n; ++k) {
       const int64_t l = g.line_of[begin + k];
       if (l >= 0) add_bond_gate(l, layer, gates + k * F), add_bond_gate(g.line_reverse[l], layer, mirrored + k * F);
@@ -375,8 +421,10 @@ class Smooth {
     for (int64_t k = 0; k < n; ++k) {
       const int64_t from = a.src[begin + k];
       d_weight[begin + k] += pair_back<false>(atoms[layer], {i, from, i, from}, gates + k * F, mirrored + k * F,
-                                              weight[begin + k], d_node, d_node, d_gates + k * F);
+                                              weight[begin + k], d_node, d_node, d_gates + k * F,
+                                              d_both + k * 2 * F + F);
     }
+    if (with_moments) moments_back(i, r, layer, d_gates, d_both, scratch);
     multiply<T>({d_gates, F, F, w.gates_t, R, d_radial + begin * R, R, nullptr, true}, n);
     for (int64_t k = 0; k < n; ++k) {
       const int64_t l = g.line_of[begin + k];
@@ -390,6 +438,19 @@ class Smooth {
       }
       d_line_weight[l] += sum;
     }
+  }
+
+  // One atom of a block that begins at `first`; `scratch` begins with rows of the block's atoms: P, dP, d_values.
+  void moments_back(int64_t i, Range r, int64_t layer, const T* d_gates, T* d_both, T* scratch) {
+    const int64_t n = g.starts[i + 1] - g.starts[i], row = moments.S * 2 * F, k = i - r.begin;
+    T *const P = scratch, *const dP = P + r.size() * row, *const d_values = dP + r.size() * row;
+    T* const rest = d_values + r.size() * moments.C;
+    if (layer > 0) {
+      for (int64_t e = 0; e < n; ++e) std::copy_n(d_gates + e * F, F, d_both + e * 2 * F);
+      moments.gates_back(i, d_both, P + k * row, dP + k * row, rest);
+    }
+    moments.sum_back(i, layer, radial.get(), weight.get(), d_radial.get(), d_weight.get(), d_values + k * moments.C,
+                     rest);
   }
 
   void lines_back(Range r, int64_t layer, Memory& memory) {
@@ -423,7 +484,7 @@ class Smooth {
   // returned derivative in the weight are those of the edge, or of both where TOGETHER.
   template <bool TOGETHER>
   T pair_back(const Nodes<T>& nodes, Pair pair, const T* gate, const T* mirrored, T w, T* d_target, T* d_source,
-              T* d_gate) const {
+              T* d_gate, T* d_mirrored = nullptr) const {
     const T *const p = nodes.projections.get(), *const G = nodes.gradient.get();
     const T *const a1 = p + pair.from * 4 * F, *const v1 = a1 + 2 * F, *const b1 = p + pair.target * 4 * F + F;
     const T *const a2 = p + pair.source * 4 * F, *const v2 = a2 + 2 * F, *const b2 = p + pair.to * 4 * F + F;
@@ -437,6 +498,7 @@ class Smooth {
       const T d1 = w * slope1 * (T(1) - s1), d2 = w * slope2 * v2[f] * (T(1) - s2);
       along += TOGETHER ? slope1 + slope2 * v2[f] : slope1;
       d_gate[f] = TOGETHER ? d1 + d2 : d1;
+      if constexpr (!TOGETHER) d_mirrored[f] = d2;
       d_b[f] += d1;
       d_a[f] += d2;
       d_v[f] += w * slope2;
@@ -480,7 +542,7 @@ class Smooth {
       }
     }
     multiply<T>({d_ends, 2 * F, 2 * F, weights.angle[layer].ends_t, F, d_x + r.begin * F, F, nullptr, true}, r.size());
-    finish_back(r, weights.atom[layer - 1].convolution, atoms[layer - 1], d_x, memory);
+    state_back(r, layer - 1, memory);
   }
 
   const SmoothArguments& a;
@@ -496,6 +558,8 @@ class Smooth {
   Array<T> d_weight, d_radial, d_line_weight, d_angular, d_x, d_y, d_lines;
   std::vector<Nodes<T>> lines, atoms;
   std::vector<Array<T>> z, bond_gates;
+  const bool with_moments;
+  Moments<T> moments;
 };
 
 template <class T>
