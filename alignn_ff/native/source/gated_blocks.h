@@ -9,6 +9,7 @@
 
 #include "buffer.h"
 #include "gated_average.h"
+#include "guarded.h"
 #include "multiply.h"
 
 namespace alignn {
@@ -68,15 +69,17 @@ class Blocks {
   template <class Work, class Then>
   void each_unit(Work work, int64_t n, Then then) const {
     const int64_t n_units = int64_t(units.size()), n_runs = (n + NODES_AT_ONCE - 1) / NODES_AT_ONCE;
+    Caught caught;
 #pragma omp parallel num_threads(int(std::clamp<int64_t>(std::max(n_units, n_runs), 1, a.threads)))
     {
       Memory<T> memory;
 #pragma omp for schedule(dynamic, 1)
-      for (int64_t u = 0; u < n_units; ++u) work(units[u], memory);
+      for (int64_t u = 0; u < n_units; ++u) caught.run([&] { work(units[u], memory); });
 #pragma omp for schedule(dynamic, 1)
       for (int64_t r = 0; r < n_runs; ++r)
-        then(Range{r * NODES_AT_ONCE, std::min(n, (r + 1) * NODES_AT_ONCE)}, memory);
+        caught.run([&] { then(Range{r * NODES_AT_ONCE, std::min(n, (r + 1) * NODES_AT_ONCE)}, memory); });
     }
+    caught.rethrow();
   }
 
   // Calls work(targets) for runs of targets whose edges fit into cache.
