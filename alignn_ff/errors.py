@@ -75,3 +75,7 @@ class OutputError(AlignnError):
 
 class CompilerError(AlignnError):
     """The C++ kernels cannot be compiled or loaded here."""
+
+
+class KernelError(AlignnError):
+    """A compiled kernel failed, or refused its input."""

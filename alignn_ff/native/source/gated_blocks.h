@@ -18,7 +18,7 @@ constexpr int64_t EDGES_AT_ONCE = 192;
 constexpr int64_t NODES_AT_ONCE = 48;  // so that matrices are read once for many rows
 constexpr int64_t UNITS_A_THREAD = 8;  // at least, so that threads end together
 constexpr int64_t WIDEST = 512;         // channels
-constexpr double VANISHING = 1e-6;     // nn/gated_average.py
+constexpr double VANISHING = 1e-6;      // native/arguments.py
 
 template <int Fixed>
 struct Channels {
