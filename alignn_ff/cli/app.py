@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from alignn_ff import __version__
+from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.cli import analyze, config, data, energy, evaluate, md, predict, relax, train, zoo
 from alignn_ff.cli.console import complain
 from alignn_ff.errors import AlignnError
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: of the command line, without the program's name; None takes the process's own.
     """
+    keep_freed_memory()
     try:
         app(args=arguments)
     except AlignnError as error:

@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.errors import StorageError
 from alignn_ff.io import write_json
 from alignn_ff.log import get_logger
@@ -127,7 +126,6 @@ def train(
         StorageError: the disk is full; what was written before is whole.
         TrainingInterruptedError: it was stopped by a signal; its state is saved.
     """
-    keep_freed_memory()
     if data is not None:
         config = config.model_copy(update={"data": str(data), "dataset": "user_data"})
     check_choices(config)

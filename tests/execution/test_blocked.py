@@ -145,7 +145,7 @@ def test_attention_variants_are_left_to_eager(kernels: Kernels) -> None:
         assert choose_backend("auto", config.name, model) == "eager"
 
 
-def test_auto_takes_compiled_kernels_where_they_are_there(kernels: Kernels) -> None:
+def test_auto_takes_compiled_kernels_where_they_exist(kernels: Kernels) -> None:
     assert choose_backend("auto", HEADERS["wide"].model.name, tiny_model(HEADERS["wide"])) == "native"
 
 
@@ -251,7 +251,7 @@ def test_memory_limit_without_sense_is_refused(text: str) -> None:
         parse_limits(text)
 
 
-def test_command_line_keeps_to_the_limit_or_says_what_is_needed(command_line: CommandLine, tmp_path: Path) -> None:
+def test_command_line_keeps_to_the_limit_or_prints_what_is_needed(command_line: CommandLine, tmp_path: Path) -> None:
     model_header = HEADERS["12 neighbours"]
     checkpoint.save(tmp_path / "model.pt", model_header, tiny_model(model_header).state_dict())
     write(tmp_path / "bulk.xyz", structure("rattled bulk", ELEMENTS))

@@ -138,7 +138,7 @@ def test_auto_takes_native_only_if_it_is_compiled_already(compiled_folder: Path,
     assert choose_backend("auto", "alignn_atomwise", published) == "eager"
 
 
-def test_native_says_why_it_cannot_run_a_model() -> None:
+def test_the_error_of_native_names_why_it_cannot_run_a_model() -> None:
     with pytest.raises(ConfigError, match="multiples of 16 up to 512, and the model has 8; take auto or eager"):
         choose_backend("native", "alignn_atomwise", tiny_model(HEADERS["atomwise"]))
     with pytest.raises(ConfigError, match="it is for the CPU, and the model is on meta"):
@@ -187,7 +187,7 @@ def test_an_announced_run_switches_once_and_only_where_the_user_left_the_choice(
     assert eager.potential.backend == "eager"
 
 
-def test_an_announced_run_without_a_compiler_stays_eager_and_says_so(monkeypatch, caplog) -> None:
+def test_an_announced_run_without_a_compiler_stays_eager_with_a_warning(monkeypatch, caplog) -> None:
     monkeypatch.setattr(build.shutil, "which", lambda name: None)
     potential = tiny_potential()
     with caplog.at_level(logging.WARNING):
@@ -228,7 +228,7 @@ def test_the_command_line_takes_a_backend_and_reports_it(command_line, kernels, 
     assert "eager" in refused.stderr
 
 
-def test_zero_cutoff_graphs_are_no_trouble(kernels) -> None:
+def test_a_graph_without_edges_is_evaluated(kernels) -> None:
     header = tiny_header(recipe=GraphRecipe(cutoff=0.5, three_body_cutoff=0.4))
     made = Potential(
         "short", header, tiny_model(header), device=torch.device("cpu"), dtype=torch.float64, backend="native"

@@ -15,7 +15,7 @@ from alignn_ff.native.arguments import VANISHING
 
 
 class _Gated(NamedTuple):
-    """A block half-way: who is whose, messages, gates, their sums, and the average."""
+    """A block half-way: sources and targets, messages, gates, their sums, and the average."""
 
     sources: Tensor
     targets: Tensor
