@@ -18,7 +18,7 @@ class Workspace:
         self._arrays: dict[str, Tensor] = {}
 
     def array(self, role: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """An array without initial values, in the dtype and on the device of ``like``; the last one of this role is lost."""
+        """An array without initial values, in dtype and on device of ``like``; the last one of this role is lost."""
         n, array = math.prod(shape), self._arrays.get(role)
         if array is None or not n <= array.shape[0] <= 2 * n:
             self._arrays.pop(role, None)

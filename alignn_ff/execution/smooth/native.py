@@ -39,7 +39,8 @@ def build_native(model: EnergyModel, limits: Limits) -> Evaluate:  # noqa: ARG00
     assert isinstance(model, AlignnSmooth)
     kernels, weights = find_kernels(), pack(model)
     dtype = weights.values.dtype
-    _check_packing(kernels, model, weights)
+    sizes = _sizes(model, weights)
+    _check_packing(kernels, sizes, weights)
     free = model.free_atoms().detach().double() * float(model.exact_free_atoms)
 
     def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
@@ -48,7 +49,7 @@ def build_native(model: EnergyModel, limits: Limits) -> Evaluate:  # noqa: ARG00
         local = vectors.new_empty(rows.shape[0], dtype=dtype)
         distance = vectors.new_empty(vectors.shape[0])
         gradient = torch.empty_like(vectors) if derivatives else None
-        arguments = _arguments(model, weights, graph, rows, vectors, local, distance, gradient)
+        arguments = _arguments(sizes, weights, graph, rows, vectors, local, distance, gradient)
         kernels.call("smooth", dtype, arguments, refusal=_no_radius_graph)
         energy = model.table.reference[rows] + model.scale * (local.double() - free[rows])
         if gradient is not None:
@@ -83,13 +84,13 @@ def _no_radius_graph() -> StructureError:
     return StructureError("the graph lacks the reverse of an edge, so it is not a radius graph")
 
 
-def _check_packing(kernels: Kernels, model: AlignnSmooth, weights: PackedWeights) -> None:
+def _check_packing(kernels: Kernels, sizes: dict[str, float], weights: PackedWeights) -> None:
     """Compare the number of packed weights with the number that the kernel reads.
 
     Raises:
         CompilerError: they differ.
     """
-    expected = kernels.count("smooth_weights", weights.values.dtype, SmoothArguments(**_sizes(model, weights)))
+    expected = kernels.count("smooth_weights", weights.values.dtype, SmoothArguments(**sizes))
     if expected != weights.values.numel():
         raise CompilerError(
             f"the compiled kernels read {expected} weights of this model, and {weights.values.numel()} are packed; "
@@ -97,7 +98,7 @@ def _check_packing(kernels: Kernels, model: AlignnSmooth, weights: PackedWeights
         )
 
 
-def _sizes(model: AlignnSmooth, weights: PackedWeights) -> dict[str, int]:
+def _sizes(model: AlignnSmooth, weights: PackedWeights) -> dict[str, float]:
     """What the arguments hold that depends on the model only."""
     return {
         "features": weights.features,
@@ -109,11 +110,13 @@ def _sizes(model: AlignnSmooth, weights: PackedWeights) -> dict[str, int]:
         "exponent": model.config.exponent,
         "moment_channels": weights.moment_channels,
         "max_moment": model.config.max_moment,
+        "cutoff": model.recipe.cutoff,
+        "line_cutoff": model.recipe.line_cutoff,
     }
 
 
 def _arguments(
-    model: AlignnSmooth,
+    sizes: dict[str, float],
     weights: PackedWeights,
     graph: AtomicGraph,
     rows: Tensor,
@@ -142,9 +145,7 @@ def _arguments(
         n_line_nodes=graph.line_nodes.shape[0],
         n_triplets=graph.line_src.shape[0],
         threads=torch.get_num_threads(),
-        cutoff=model.recipe.cutoff,
-        line_cutoff=model.recipe.line_cutoff,
         gradient=None if gradient is None else gradient.data_ptr(),
-        **_sizes(model, weights),
+        **sizes,
         **{name: tensor.data_ptr() for name, tensor in arrays.items()},
     )

@@ -1,7 +1,7 @@
 // What both directions of a gated average share: units of work, projections of their nodes, edges as they come in.
 //
-// A unit is a run of groups of targets. Projections of its nodes live in the thread's buffers alone; edges are done a few
-// targets at a time. Each unit owns the rows that it writes, so bits do not depend on the number of threads.
+// A unit is a run of groups of targets. Projections of its nodes exist only in the buffers of the thread; edges are done
+// a few targets at a time. Each unit owns the rows that it writes, so bits do not depend on the number of threads.
 #pragma once
 
 #include <algorithm>
