@@ -1,7 +1,7 @@
 // What both directions of a gated average share: units of work, projections of their nodes, edges as they come in.
 //
-// A unit is a run of groups of targets. Projections of its nodes exist only in the buffers of the thread; edges are done
-// a few targets at a time. Each unit owns the rows that it writes, so bits do not depend on the number of threads.
+// A unit is a run of groups of targets. Projections of its nodes exist only in the buffers of the thread; edges are
+// done a few targets at a time. Each unit owns the rows that it writes, so bits do not depend on the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace alignn {
 
 constexpr int64_t EDGES_AT_ONCE = 192;
 constexpr int64_t NODES_AT_ONCE = 48;  // so that matrices are read once for many rows
-constexpr int64_t UNITS_A_THREAD = 8;  // at least, so that threads end together
+constexpr int64_t UNITS_PER_THREAD = 8;  // at least, so that threads end together
 constexpr int64_t WIDEST = 512;         // channels
 constexpr double VANISHING = 1e-6;      // native/arguments.py
 
@@ -58,7 +58,7 @@ template <class T, class W>
 class Blocks {
  protected:
   explicit Blocks(const AverageArguments<T>& arguments) : a(arguments), width(arguments.width) {
-    const int64_t most = std::clamp<int64_t>(a.n_members / (UNITS_A_THREAD * a.threads), 1, NODES_AT_ONCE);
+    const int64_t most = std::clamp<int64_t>(a.n_members / (UNITS_PER_THREAD * a.threads), 1, NODES_AT_ONCE);
     for (int64_t begin = 0, end; begin < a.n_groups; begin = end) {
       for (end = begin + 1; end < a.n_groups && a.groups[end + 1] - a.groups[begin] <= most;) ++end;
       units.push_back({begin, end});

@@ -62,7 +62,8 @@ inline void Smooth<T>::state_back(Range r, int64_t layer, Memory& memory) {
 
 // From the derivative of a state to those of `inner`, in its place, and of the gated sum.
 template <class T>
-inline void Smooth<T>::finish_back(Range rows, const Convolution<T>& w, Nodes<T>& nodes, const Buffer<T>& d_state, Memory& memory) {
+inline void Smooth<T>::finish_back(Range rows, const Convolution<T>& w, Nodes<T>& nodes, const Buffer<T>& d_state,
+                                   Memory& memory) {
   T* const d_silu = memory.sums.of(rows.size() * F);
   multiply<T>({d_state + rows.begin * F, F, F, w.update_t, F, d_silu, F}, rows.size());
   T* const inner = nodes.inner + rows.begin * F;
@@ -179,8 +180,8 @@ inline void Smooth<T>::lines_back(Range r, int64_t layer, Memory& memory) {
 // returned derivative in the weight are those of the edge, or of both where TOGETHER.
 template <class T>
 template <bool TOGETHER>
-inline T Smooth<T>::pair_back(const Nodes<T>& nodes, Pair pair, const T* gate, const T* mirrored, T w, T* d_target, T* d_source,
-            T* d_gate, T* d_mirrored) const {
+inline T Smooth<T>::pair_back(const Nodes<T>& nodes, Pair pair, const T* gate, const T* mirrored, T w, T* d_target,
+                              T* d_source, T* d_gate, T* d_mirrored) const {
   const T *const p = nodes.projections.get(), *const G = nodes.gradient.get();
   const T *const a1 = p + pair.from * 4 * F, *const v1 = a1 + 2 * F, *const b1 = p + pair.target * 4 * F + F;
   const T *const a2 = p + pair.source * 4 * F, *const v2 = a2 + 2 * F, *const b2 = p + pair.to * 4 * F + F;

@@ -181,8 +181,8 @@ inline void Smooth<T>::add_bond_gate(int64_t l, int64_t layer, T* gate) const {
 // sum = Σ_k w_k·σ(gates_k + a_source + b_target) ⊙ v_source
 template <class T>
 template <class Source>
-inline void Smooth<T>::gated_sum(const Buffer<T>& projections, int64_t target, int64_t n, const T* gates, const T* w, T* sum,
-               Source source) const {
+inline void Smooth<T>::gated_sum(const Buffer<T>& projections, int64_t target, int64_t n, const T* gates, const T* w,
+                                 T* sum, Source source) const {
   const T* const b = projections + target * 4 * F + F;
   for (int64_t f = 0; f < F; ++f) sum[f] = T(0);
   for (int64_t k = 0; k < n; ++k) {

@@ -1,5 +1,6 @@
 // The moments of the strictly smooth model (nn/moments.py): atom by atom forwards and back. Nothing of size (n_edges,
-// channels) is kept but what a layer's gates read of both ends of a bond; products with radial functions are made again.
+// channels) is kept but what a layer's gates read of both ends of a bond; products with radial functions are made
+// again.
 //
 // A derivative that belongs to the source of an edge is gathered at that atom from the reverses of its incoming edges,
 // for which R_lm(−r) = (−1)^l·R_lm(r).
@@ -189,8 +190,8 @@ class Moments {
                    S * 2 * F}, n_atoms);
   }
 
-  // From the derivatives of one atom's gates, (n, 2F), its edges' own and those of their reverses, to directions, and to
-  // its row dP of what was handed out.
+  // From the derivatives of one atom's gates, (n, 2F), its edges' own and those of their reverses, to directions, and
+  // to its row dP of what was handed out.
   void gates_back(int64_t i, const T* d_gates, const T* P, T* dP, T* scratch) const {
     const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
     T *const columns = scratch, *const turned = columns + n * S, *const d_along = turned + 2 * F * WIDE;
