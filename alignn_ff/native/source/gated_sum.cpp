@@ -7,8 +7,8 @@
 namespace alignn {
 
 // Rows of the nodes' projections [a | b | v], of their cotangents and of their derivatives lie `stride` = 3·width
-// apart. Edges are sorted by dst: those into target i begin at by_dst[i]. `order` lists the edges sorted by source: those from
-// source j begin at by_src[j]. Both have n_nodes entries; the last segment ends at n_edges.
+// apart. Edges are sorted by dst: those into target i begin at by_dst[i]. `order` lists the edges sorted by source:
+// those from source j begin at by_src[j]. Both have n_nodes entries; the last segment ends at n_edges.
 struct Edges {
   const int64_t *src, *dst, *by_dst, *order, *by_src;
   int64_t n_nodes, n_edges, stride;
