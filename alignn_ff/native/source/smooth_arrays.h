@@ -2,8 +2,9 @@
 // the arrays and the order of the work. smooth_forward.h and smooth_backward.h hold the work itself.
 //
 // Everything that a block of atoms needs is done while it is in cache. What stays of the way forward are
-// pre-activations and projections, never anything of size (n_edges, features): gates of edges and triplets are recomputed
-// on the way back. Each row is summed by one thread in the order of the edges, so bits do not depend on the number of threads.
+// pre-activations and projections, never anything of size (n_edges, features): gates of edges and triplets are
+// recomputed on the way back. Each row is summed by one thread in the order of the edges, so bits do not depend on the
+// number of threads.
 #pragma once
 
 #include <algorithm>
