@@ -1,7 +1,8 @@
-"""Keep freed memory in the process, so that large buffers are not paged in anew at every step.
+"""Keep freed memory in the process, so that large buffers are not paged in again at every step.
 
-glibc returns large blocks to the system as soon as they are freed, and each new one is paged in again.
-Only long-running drivers ask for this, never an import.
+glibc returns large blocks to the system as soon as they are freed, and each new one is paged in again. The setting
+holds for the whole process until it ends. So the library never changes it: the command line does, for its own process,
+and a script that makes many evaluations may call :func:`keep_freed_memory` once.
 """
 
 import ctypes
@@ -16,10 +17,10 @@ _KEEP_BYTES: Final = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to reuse freed buffers; elsewhere do nothing.
+    """Set glibc to reuse freed buffers, for this process and for good; elsewhere do nothing.
 
     Returns:
-        Whether the allocator took the advice.
+        Whether the allocator took the setting.
     """
     if not sys.platform.startswith("linux"):
         return False

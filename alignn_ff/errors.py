@@ -73,3 +73,7 @@ class StorageError(OutputError):
 
 class CompilerError(AlignnError):
     """The C++ kernels cannot be compiled or loaded here."""
+
+
+class KernelError(AlignnError):
+    """A compiled kernel failed, or refused its input."""

@@ -14,12 +14,11 @@ from ase.data import chemical_symbols
 
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import (
-    CompilerError,
     DifferentiationError,
     ElementNotCoveredError,
     PropertyModelError,
 )
-from alignn_ff.execution import BackendName, Frugal, Limits, MemoryGate, choose_backend, pays_to_compile
+from alignn_ff.execution import BackendName, Executor, Limits
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
@@ -29,17 +28,13 @@ from alignn_ff.graph import (
     batch_graphs,
     batch_systems,
     build_graph,
-    graph_size,
     graph_to,
     system_from_atoms,
     system_to,
     with_extra_features,
 )
 from alignn_ff.loading import Precision, cast_network, open_model
-from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel
-
-log = get_logger("potential")
 
 
 class Potential:
@@ -51,6 +46,7 @@ class Potential:
         model: the network on ``device``, its parameters in ``dtype``.
         device: where it runs.
         dtype: of the network; geometry and energy sums are float64 always.
+        executor: owns backend, limits and what memory allows.
     """
 
     def __init__(
@@ -69,22 +65,17 @@ class Potential:
         self.device = device
         self.dtype = dtype
         self.model = cast_network(model, dtype).to(device)
-        self._requested, self._limits = backend, limits or Limits()
-        self._use(choose_backend(backend, self.model, self._limits))
-
-    def _use(self, backend: str) -> None:
-        self._evaluate = Frugal(backend, self.model, self._limits, device=self.device)
-        self._memory = MemoryGate(backend, self.header.model, self._limits, dtype=self.dtype, device=self.device)
+        self.executor = Executor(self.model, header.model, backend=backend, limits=limits, dtype=dtype, device=device)
 
     @property
     def limits(self) -> Limits:
         """What an evaluation may use now: what was asked for, or less after memory ran out."""
-        return self._evaluate.limits
+        return self.executor.limits
 
     @property
     def backend(self) -> str:
         """How the model is executed, a name of ``execution.BACKENDS``."""
-        return self._evaluate.backend
+        return self.executor.backend
 
     def expect(self, n_evaluations: int, *, n_atoms: int) -> None:
         """Announce a long run: compiles a faster backend if that pays and none was asked for by name.
@@ -95,13 +86,7 @@ class Potential:
             n_evaluations: how many are to come.
             n_atoms: of the structure.
         """
-        if self._requested != "auto" or self.backend == "native":
-            return
-        if pays_to_compile(self.model, n_evaluations=n_evaluations, n_atoms=n_atoms):
-            try:
-                self._use("native")
-            except CompilerError as error:
-                log.warning("staying with backend %s: %s", self.backend, error)
+        self.executor.expect(n_evaluations, n_atoms=n_atoms)
 
     def predict(
         self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32
@@ -136,12 +121,10 @@ class Potential:
 
         Raises:
             MemoryLimitError: it cannot fit.
-            DifferentiationError: positions or cell ask for gradients, which no backend hands down.
+            DifferentiationError: positions or cell require gradients, which no backend returns.
         """
         self._refuse_gradients(system)
-        if derivatives:
-            self._memory.admit(graph_size(graph))
-        return self._evaluate(system, graph, derivatives=derivatives)
+        return self.executor.evaluate(system, graph, derivatives=derivatives)
 
     def _refuse_gradients(self, system: AtomicSystem) -> None:
         if torch.is_grad_enabled() and (system.positions.requires_grad or system.cell.requires_grad):
@@ -165,7 +148,7 @@ class Potential:
             MemoryLimitError: its evaluation cannot fit.
         """
         return prepare_structure(
-            atoms, self.header, name=self.name, device=self.device, skin=skin, admit=self._memory.admit_structure
+            atoms, self.header, name=self.name, device=self.device, skin=skin, admit=self.executor.admit_structure
         )
 
 

@@ -20,7 +20,8 @@ from ase.build import bulk
 
 from alignn_ff.checkpoint import Header
 from alignn_ff.execution import Limits
-from alignn_ff.execution.forecast import TERMS, forecast_bytes, graph_bytes, terms
+from alignn_ff.execution.forecast import TERMS, graph_bytes, terms
+from alignn_ff.execution.memory import forecast_bytes
 from alignn_ff.graph import GraphRecipe, graph_size
 from alignn_ff.loading import DTYPES
 from alignn_ff.models import FAMILIES, EnergyModel, ModelStatistics, build_model

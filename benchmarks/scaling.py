@@ -18,8 +18,8 @@ from turns import CLOCKS, take_turns, write_report
 
 from alignn_ff import load_potential
 from alignn_ff.allocator import keep_freed_memory
-from alignn_ff.execution import BACKENDS, Limits
-from alignn_ff.execution.forecast import forecast_bytes
+from alignn_ff.execution import BACKENDS, Limits, why_not
+from alignn_ff.execution.memory import forecast_bytes
 from alignn_ff.graph import VerletSkin, build_graph, graph_size
 from alignn_ff.plots import save_figure
 
@@ -28,8 +28,9 @@ def main() -> None:
     arguments = parse()
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
-    model = load_potential(arguments.model).model
-    runnable = [name for name in arguments.backends if BACKENDS[name].refusal(model) is None]
+    loaded = load_potential(arguments.model)
+    family = loaded.header.model.name
+    runnable = [name for name in arguments.backends if why_not(name, family, loaded.model) is None]
     potentials = {name: load_potential(arguments.model, backend=name) for name in runnable}
     sizes, rows = [], list[dict[str, object]]()
     curves: dict[str, list[float]] = {}

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from alignn_ff import __version__
+from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.cli.console import complain
 from alignn_ff.errors import AlignnError, StorageError
 
@@ -120,6 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: of the command line, without the program's name; None takes the process's own.
     """
+    keep_freed_memory()
     try:
         app(args=arguments)
     except AlignnError as error:

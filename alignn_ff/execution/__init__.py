@@ -1,18 +1,21 @@
 """Execution backends: how the one energy of a model is computed, never what it is."""
 
 from alignn_ff.execution.admission import MemoryGate
-from alignn_ff.execution.backends import BACKENDS, Backend, BackendName, choose_backend, pays_to_compile
-from alignn_ff.execution.contract import Evaluate, Limits
-from alignn_ff.execution.fallback import Frugal
+from alignn_ff.execution.backends import BACKENDS, Backend, BackendName, choose_backend, why_not, worth_compiling
+from alignn_ff.execution.contract import Evaluate, Execution, Limits, MemoryLaw
+from alignn_ff.execution.executor import Executor
 
 __all__ = [
     "BACKENDS",
     "Backend",
     "BackendName",
     "Evaluate",
-    "Frugal",
+    "Execution",
+    "Executor",
     "Limits",
     "MemoryGate",
+    "MemoryLaw",
     "choose_backend",
-    "pays_to_compile",
+    "why_not",
+    "worth_compiling",
 ]

@@ -1,7 +1,7 @@
-"""Whether an evaluation will fit, said before it starts.
+"""Whether an evaluation will fit, decided before it starts.
 
-In: what an evaluation is about to handle. Out: silence, a warning in the log, or an error that says how much memory
-would be needed and what to change.
+In: the size of an evaluation. Out: nothing, a warning in the log, or an error with the memory that would be needed and
+what to change.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from alignn_ff.errors import MemoryLimitError
 from alignn_ff.execution.available import available_bytes
 from alignn_ff.execution.backends import BACKENDS
 from alignn_ff.execution.contract import Limits
-from alignn_ff.execution.forecast import LAWS, forecast_bytes, held_bytes
+from alignn_ff.execution.memory import forecast_bytes, held_bytes
 from alignn_ff.execution.published.memory import beyond_limit
 from alignn_ff.graph import AtomicSystem, GraphRecipe, GraphSize, expected_size
 from alignn_ff.log import get_logger
@@ -25,14 +25,14 @@ SAFETY: Final = 0.75
 """An evaluation is refused when this much of the forecast is more than there is; forecasts are right within 25 %."""
 
 WORTH_SAMPLING: Final = 20_000
-"""Number of atoms from which a structure is looked at before its graph is built."""
+"""Number of atoms from which the size of a graph is estimated before it is built."""
 
 GROWTH: Final = 1.05
-"""A run whose forecast grows by less than this is not looked at again: its own memory is in use already."""
+"""A run whose forecast grows by less than this is not judged again: its own memory is in use already."""
 
 
 class MemoryGate:
-    """Looks at every evaluation of one potential that is larger than those before.
+    """Judges every evaluation on one backend, under one limit, that is larger than those before.
 
     Attributes:
         admitted_bytes: the largest forecast that was let through.
@@ -55,7 +55,7 @@ class MemoryGate:
         self.admitted_atoms = WORTH_SAMPLING
 
     def admit_structure(self, system: AtomicSystem, recipe: GraphRecipe) -> None:
-        """Look at a structure whose graph is about to be built.
+        """Judge a structure whose graph is about to be built.
 
         Raises:
             MemoryLimitError: its evaluation cannot fit.
@@ -66,7 +66,7 @@ class MemoryGate:
             self.admitted_atoms = n_atoms
 
     def admit(self, size: GraphSize) -> None:
-        """Look at an evaluation with forces that is about to start.
+        """Judge an evaluation with forces that is about to start.
 
         Raises:
             MemoryLimitError: it cannot fit.
@@ -82,6 +82,10 @@ class MemoryGate:
             log.warning("%s; it may not fit", _in_words(size, needed, available))
         self.admitted_bytes = needed
 
+    def record(self, size: GraphSize) -> None:
+        """Let later evaluations of this size through: one has succeeded, and its memory is in use."""
+        self.admitted_bytes = max(self.admitted_bytes, self._forecast(self._backend, size) or 0)
+
     def _compare_with_limit(self, size: GraphSize) -> None:
         """Refuse what the user's limit is too small for; the size may be an expectation, hence the margin."""
         limit = self._limits.memory_bytes
@@ -96,7 +100,7 @@ class MemoryGate:
     def _refusal(self, size: GraphSize, needed: int, available: int) -> str:
         fitting = int(size.n_atoms * available / needed)
         advice = [f"take a structure of at most {_rounded_down(fitting):,} atoms", "a device with more memory"]
-        for backend in sorted({name for name, family in LAWS if family == self._config.name and name in BACKENDS}):
+        for backend in sorted(name for name, row in BACKENDS.items() if row.rank is not None):
             other = self._forecast(backend, size)
             if other is not None and other < min(available, needed):
                 advice.append(f"the backend {backend!r}, which needs about {_gib(other)}")

@@ -1,4 +1,4 @@
-"""How much memory a device has to give now."""
+"""How much memory a device can give now."""
 
 from pathlib import Path
 from typing import Final

@@ -1,16 +1,19 @@
-"""The table of execution backends, and the choice among them.
+"""The execution backends, as a table: which there are, which families they run, and which one "auto" takes.
 
 ``eager`` is the reference: readable, for every family and device. Any other backend gives the same energy, with
-forces and stress that are the exact derivatives of what it reports, and passes the same physics contract.
+forces and stress that are the exact derivatives of what it reports, and passes the same physics contract. A backend
+from outside the package is one more row of :data:`BACKENDS`; a family on a backend is one more row of its ``families``.
 """
 
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple
+from functools import cache
+from typing import Final, NamedTuple
 
 from alignn_ff.errors import CompilerError, ConfigError
 from alignn_ff.execution import published
-from alignn_ff.execution.contract import Evaluate, Limits
+from alignn_ff.execution.contract import Execution, Limits
 from alignn_ff.execution.eager import build_eager, build_scatter, scatter_refusal
+from alignn_ff.execution.forecast import ON_KERNELS, ON_TORCH, PUBLISHED, SMOOTH, SMOOTH_ON_KERNELS
 from alignn_ff.execution.smooth.native import build_native, native_refusal
 from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel
@@ -18,105 +21,150 @@ from alignn_ff.native import cached_kernels
 
 log = get_logger("execution")
 
-BackendName = Literal["auto", "eager", "blocked", "native", "scatter"]
-
-
-class Backend(NamedTuple):
-    """One way to execute a model.
-
-    Attributes:
-        refusal: says why a model cannot run on it, None where it can.
-        build: makes the evaluation of a model, which is on its device and in its dtype.
-        at_once: says whether it can be built now without compiling anything.
-        keeps_limits: says whether an evaluation of a model keeps to :class:`Limits`.
-    """
-
-    refusal: Callable[[EnergyModel], str | None]
-    build: Callable[[EnergyModel, Limits], Evaluate]
-    at_once: Callable[[], bool]
-    keeps_limits: Callable[[EnergyModel], bool]
-
-
-def _kernels_are_there() -> bool:
-    try:
-        return cached_kernels() is not None
-    except CompilerError as error:  # a cache that cannot be executed from, for one
-        log.warning("passing over the native backend: %s", error)
-        return False
-
-
-def _native_refusal(model: EnergyModel) -> str | None:
-    return published.native_refusal(model) if published.is_published(model) else native_refusal(model)
-
-
-def _build_native(model: EnergyModel, limits: Limits) -> Evaluate:
-    build = published.build_native if published.is_published(model) else build_native
-    return build(model, limits)
+BackendName = str
+"""auto, or a key of :data:`BACKENDS`."""
 
 
 def _always() -> bool:
     return True
 
 
-def _never(_model: EnergyModel) -> None:
-    return None
+def _kernels_are_there() -> bool:
+    try:
+        return cached_kernels() is not None
+    except CompilerError as error:  # a cache that is not this user's own, or that nothing can be executed from
+        _warn_once(str(error))
+        return False
 
 
-def _yes(_model: EnergyModel) -> bool:
-    return True
+@cache
+def _warn_once(reason: str) -> None:
+    log.warning("the backend native is left out: %s", reason)
 
 
-def _no(_model: EnergyModel) -> bool:
-    return False
+class Backend(NamedTuple):
+    """One way to execute models.
 
+    Attributes:
+        families: name of a family → how it runs.
+        others: how a family without a row runs; None where it does not.
+        at_once: whether the backend can be built now, without compiling anything.
+        rank: place among those that "auto" tries, the smallest first; None: only by name.
+        saved_s_per_atom: what an evaluation saves per atom once the backend is compiled, a cautious estimate; 0 where
+            there is nothing to compile.
+    """
+
+    families: dict[str, Execution]
+    others: Execution | None = None
+    at_once: Callable[[], bool] = _always
+    rank: int | None = None
+    saved_s_per_atom: float = 0.0
+
+    def of(self, family: str) -> Execution | None:
+        """How a family runs; None where it does not."""
+        return self.families.get(family, self.others)
+
+
+def _published(row: Execution) -> dict[str, Execution]:
+    return dict.fromkeys(("alignn_atomwise", "alignn_atomwise_pure", "ealignn_atomwise"), row)
+
+
+_EAGER: Final[dict[str, Execution]] = {
+    "alignn_smooth": Execution(build_eager, peak=SMOOTH),
+    **_published(Execution(build_eager, peak=PUBLISHED)),
+}
 
 BACKENDS: Final[dict[str, Backend]] = {
-    "eager": Backend(_never, build_eager, at_once=_always, keeps_limits=_no),
-    "blocked": Backend(published.refusal, published.build_blocked, at_once=_always, keeps_limits=_yes),
-    "native": Backend(_native_refusal, _build_native, at_once=_kernels_are_there, keeps_limits=published.is_published),
-    "scatter": Backend(scatter_refusal, build_scatter, at_once=_always, keeps_limits=_no),
+    "native": Backend(
+        {
+            "alignn_smooth": Execution(build_native, native_refusal, peak=SMOOTH_ON_KERNELS),
+            **_published(
+                Execution(published.build_native, published.native_refusal, peak=ON_KERNELS, held=ON_KERNELS.held)
+            ),
+        },
+        at_once=_kernels_are_there,
+        rank=0,
+        saved_s_per_atom=3e-5,
+    ),
+    "eager": Backend(_EAGER, others=Execution(build_eager), rank=1),
+    "blocked": Backend(
+        _published(Execution(published.build_blocked, published.refusal, peak=ON_TORCH, held=ON_TORCH.held)), rank=2
+    ),
+    "scatter": Backend(
+        {family: row._replace(build=build_scatter, refusal=scatter_refusal) for family, row in _EAGER.items()},
+        others=Execution(build_scatter, scatter_refusal),
+    ),
 }
-"""Name → backend."""
-
-PREFERENCE: Final[tuple[str, ...]] = ("native", "eager", "blocked")
-"""Fastest first; "auto" takes the first that can run a model, keep to the limits, and start at once. ``scatter``
-was nowhere measured to be the fastest one, so it is taken by name alone."""
-
+"""Name → backend. ``scatter`` was not measured to be the fastest one anywhere, so it is taken only by name."""
 
 COMPILE_SECONDS: Final = 30.0
-"""What compiling costs, once a machine; generously."""
-
-SAVED_SECONDS_PER_ATOM: Final = 3e-5
-"""What an evaluation on compiled kernels saves, an atom; cautiously."""
+"""What compiling costs, once per machine; a generous estimate."""
 
 
-def pays_to_compile(model: EnergyModel, *, n_evaluations: int, n_atoms: int) -> bool:
-    """Whether compiling the native backend for so many evaluations would save time, where it can run the model."""
-    saved = n_evaluations * n_atoms * SAVED_SECONDS_PER_ATOM
-    return saved > COMPILE_SECONDS and BACKENDS["native"].refusal(model) is None
-
-
-def choose_backend(name: str, model: EnergyModel, limits: Limits = Limits()) -> str:  # noqa: B008 - immutable
+def choose_backend(name: str, family: str, model: EnergyModel, limits: Limits = Limits()) -> str:  # noqa: B008 - immutable
     """The backend that a user's word stands for.
+
+    Args:
+        name: "auto" for the fastest that can run the model, keep to the limits, and start at once; or a backend.
+        family: of the model.
+        model: on its device, in its dtype.
+        limits: that an evaluation has to keep.
 
     Raises:
         ConfigError: there is no such backend, or it cannot run this model, or not within the limits.
     """
     if name == "auto":
-        fits = [n for n in PREFERENCE if _refusal(n, model, limits) is None and BACKENDS[n].at_once()]
-        if not fits:
-            raise ConfigError(f"memory_limit cannot be kept: {_refusal('eager', model, limits)}; leave it out")
-        return fits[0]
+        ranked = _ranked()
+        fits = (n for n in ranked if why_not(n, family, model, limits) is None and BACKENDS[n].at_once())
+        chosen = next(fits, None)
+        if chosen is None:
+            raise ConfigError(f"memory_limit cannot be kept: {why_not('eager', family, model, limits)}; leave it out")
+        return chosen
     if name not in BACKENDS:
-        raise ConfigError(f"backend is {name!r}; allowed are auto, {', '.join(BACKENDS)}")
-    reason = _refusal(name, model, limits)
+        raise ConfigError(f"backend is {name!r}; allowed are auto, {', '.join(_ranked())}")
+    reason = why_not(name, family, model, limits)
     if reason is not None:
         raise ConfigError(f"backend {name!r} cannot run this model: {reason}; take auto or eager")
     return name
 
 
-def _refusal(name: str, model: EnergyModel, limits: Limits) -> str | None:
-    reason = BACKENDS[name].refusal(model)
-    if reason is None and limits.memory_bytes is not None and not BACKENDS[name].keeps_limits(model):
+def worth_compiling(backend: str, family: str, model: EnergyModel, limits: Limits, *, n_atoms: int) -> str | None:
+    """The fastest backend that would save more time than compiling it takes, None where there is none.
+
+    Args:
+        backend: that runs now.
+        family: of the model.
+        model: on its device, in its dtype.
+        limits: that an evaluation has to keep.
+        n_atoms: over all evaluations to come.
+    """
+    for name in _ranked():
+        if name == backend:
+            return None
+        saved = n_atoms * BACKENDS[name].saved_s_per_atom
+        if saved > COMPILE_SECONDS and why_not(name, family, model, limits) is None:
+            return name
+    return None
+
+
+def why_not(name: str, family: str, model: EnergyModel, limits: Limits = Limits()) -> str | None:  # noqa: B008 - immutable
+    """Why a backend cannot run a model within limits; None where it can."""
+    execution = BACKENDS[name].of(family)
+    if execution is None:
+        return f"it is for {', '.join(BACKENDS[name].families)}, and the model is an {family}"
+    reason = execution.refusal(model)
+    if reason is None and limits.memory_bytes is not None and execution.held is None:
         return "only published force fields on the backends native and blocked keep to a memory_limit"
     return reason
+
+
+def keeps_limits(name: str, family: str, model: EnergyModel) -> bool:
+    """Whether a backend can run a model in pieces that keep to a limit of memory."""
+    execution = BACKENDS[name].of(family)
+    return execution is not None and execution.held is not None and execution.refusal(model) is None
+
+
+def _ranked() -> list[str]:
+    """Names of the backends that "auto" may take, in its order."""
+    ranks = {name: backend.rank for name, backend in BACKENDS.items() if backend.rank is not None}
+    return sorted(ranks, key=lambda name: ranks[name])

@@ -1,11 +1,11 @@
-"""How much memory an evaluation will take, before it is tried: one forecast for all backends and families.
+"""Laws of the memory that an evaluation takes, which the rows of ``backends.py`` refer to.
 
-In: a backend, a model's config, the size of a graph. Out: bytes at the peak, beside the model itself. A law is a sum of
+In: a model's config, the size of a graph. Out: bytes at the peak, beside the model and the graph. A law is a sum of
 numbers held for each triplet, edge and line node; its coefficients are measured, by ``benchmarks/memory.py``. Backends
 that work in blocks count their arrays.
 """
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -30,20 +30,13 @@ TERMS: Final = (
 """What a measured law has a coefficient for: how often each of these is held at the peak."""
 
 
-class Law(Protocol):
-    """Bytes of an evaluation with energy, forces and stress, beside its graph."""
-
-    def __call__(self, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int:
-        """Bytes at the peak."""
-
-
 class Measured(NamedTuple):
     """Coefficients of :data:`TERMS`."""
 
     coefficients: tuple[float, ...]
 
     def __call__(self, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int:  # noqa: ARG002
-        """See :class:`Law`."""
+        """See :class:`MemoryLaw`."""
         return round(float(np.dot(self.coefficients, terms(config, size, itemsize=itemsize))))
 
 
@@ -56,66 +49,28 @@ class InBlocks(NamedTuple):
 
     block_rows: int
 
-    def __call__(self, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int:
-        """See :class:`Law`."""
-        return SCRATCH_BYTES + self.held(config, size, limits=limits, itemsize=itemsize)
+    def __call__(self, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int | None:
+        """See :class:`MemoryLaw`."""
+        held = self.held(config, size, limits=limits, itemsize=itemsize)
+        return None if held is None else SCRATCH_BYTES + held
 
-    def held(self, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int:
+    def held(self, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int | None:
         """What counts as held under a limit; the least that is possible where that is more."""
+        if not config.outputs.averages_neighbours:
+            return None
         assert isinstance(config, ArchitectureConfig)
         return choose_keep(config, size, limits.memory_bytes, itemsize=itemsize, block_rows=self.block_rows)[1]
 
 
 SMOOTH: Final = Measured((2.95, 4.2, 0.0, 0.0, 3.6, 2.5, 6.5, 0.0, 0.0, 0.0))
+SMOOTH_ON_KERNELS: Final = Measured((0.2, 0.8, 0.0, 0.0, 0.5, 0.2, 0.0, 26.0, 5.1, 4.4))
 PUBLISHED: Final = Measured((6.2, 1.3, 2.4, 0.0, 8.5, 0.0, 6.4, 0.0, 16.1, 0.0))
-ON_TORCH, ON_KERNELS = InBlocks(ROWS), InBlocks(0)
-
-LAWS: Final[dict[tuple[str, str], Law]] = {
-    ("eager", "alignn_smooth"): SMOOTH,
-    ("scatter", "alignn_smooth"): SMOOTH,
-    ("native", "alignn_smooth"): Measured((0.2, 0.8, 0.0, 0.0, 0.5, 0.2, 0.0, 26.0, 5.1, 4.4)),
-    **{
-        (backend, family): law
-        for family in ("alignn_atomwise", "alignn_atomwise_pure", "ealignn_atomwise")
-        for backend, law in (
-            ("eager", PUBLISHED),
-            ("scatter", PUBLISHED),
-            ("blocked", ON_TORCH),
-            ("native", ON_KERNELS),
-        )
-    },
-}
-"""(backend, family) → law."""
+ON_TORCH: Final = InBlocks(ROWS)
+ON_KERNELS: Final = InBlocks(0)
 
 BYTES_PER_EDGE: Final = 130
 BYTES_PER_TRIPLET: Final = 25
 """What building and keeping a graph takes."""
-
-
-def forecast_bytes(backend: str, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int | None:
-    """Peak of one evaluation with forces and stress, its graph included; None where no law was measured.
-
-    Args:
-        backend: name of an execution backend.
-        config: of the model.
-        size: of the graph.
-        limits: a bound on memory, which acts where the backend keeps it.
-        itemsize: bytes of a number of the network, 4 for float32.
-    """
-    law = _law(backend, config)
-    return None if law is None else graph_bytes(size) + law(config, size, limits=limits, itemsize=itemsize)
-
-
-def held_bytes(backend: str, config: ModelConfig, size: GraphSize, *, limits: Limits, itemsize: int) -> int | None:
-    """What a backend that works in blocks holds under a limit, as it counts itself; None for the other backends."""
-    law = _law(backend, config)
-    return law.held(config, size, limits=limits, itemsize=itemsize) if isinstance(law, InBlocks) else None
-
-
-def _law(backend: str, config: ModelConfig) -> Law | None:
-    law = LAWS.get((backend, config.name))
-    attention = not config.outputs.averages_neighbours
-    return None if attention and isinstance(law, InBlocks) else law
 
 
 def graph_bytes(size: GraphSize) -> int:

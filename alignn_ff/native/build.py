@@ -1,7 +1,7 @@
 """Compile the C++ kernels on this machine, once, into the user's cache.
 
-In: the sources beside this file and the system's C++ compiler. Out: a shared library whose name says which sources,
-compiler and CPU it was made for, so that a home shared between machines is no trap.
+In: the sources beside this file and the system's C++ compiler. Out: a shared library, private to its owner, whose name
+holds a digest of sources, compiler, CPU and C library, so that machines that share a home do not share a wrong library.
 """
 
 import hashlib
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final
 
 import platformdirs
+from filelock import FileLock, Timeout
 
 from alignn_ff.errors import CompilerError
-from alignn_ff.io import atomic_write
 from alignn_ff.log import get_logger
+from alignn_ff.native.private import PRIVATE, make_private_folder
 
 SOURCES: Final = Path(__file__).with_name("source")
 COMPILERS: Final = ("c++", "g++", "clang++")
@@ -27,7 +28,6 @@ COMPILERS: Final = ("c++", "g++", "clang++")
 FLAGS: Final = (
     "-std=c++17",
     "-O3",
-    "-march=native",
     "-ffp-contract=fast",
     "-fno-math-errno",
     "-fno-trapping-math",
@@ -35,15 +35,27 @@ FLAGS: Final = (
     "-fPIC",
 )
 """No -ffast-math: NaN stays NaN, and sums keep their order."""
-THREADS: Final = ("-fopenmp",)
-"""The runtime of torch itself where it is GNU's; left out where a compiler does not have it."""
+THREADS: Final = "-fopenmp"
+"""The runtime of torch itself where it is GNU's; some compilers do not have it."""
+LADDER: Final[tuple[tuple[str, ...], ...]] = (
+    ("-march=native", THREADS),
+    ("-mcpu=native", THREADS),
+    (THREADS,),
+    ("-march=native",),
+    ("-mcpu=native",),
+    (),
+)
+"""Further flags, the fastest first; the first that the compiler accepts are taken."""
 LONGEST_S: Final = 300
+"""Of one call of the compiler."""
+LONGEST_WAIT_S: Final = 900
+"""For another process that compiles."""
 
 _log = get_logger("native")
 
 
 def library_folder() -> Path:
-    """Where compiled kernels lie."""
+    """Folder of the compiled kernels."""
     return platformdirs.user_cache_path("alignn-ff", appauthor=False) / "kernels"
 
 
@@ -53,36 +65,58 @@ def find_compiler() -> str | None:
 
 
 def library_path(compiler: str) -> Path:
-    """Where the kernels for these sources, this compiler and this CPU lie once they are compiled."""
+    """Path of the kernels for these sources, this compiler, this CPU and this C library."""
     program = Path(compiler).resolve()
     status = program.stat()
-    made_for = [platform.system(), _cpu(), str(program), str(status.st_size), str(status.st_mtime_ns), *FLAGS]
-    digest = hashlib.sha256("\n".join(made_for).encode() + _sources()).hexdigest()
+    flags = [*FLAGS, *(" ".join(rung) for rung in LADDER)]
+    machine = [platform.system(), _cpu(), _c_library(), str(program), str(status.st_size), str(status.st_mtime_ns)]
+    digest = hashlib.sha256("\n".join([*machine, *flags]).encode() + _sources()).hexdigest()
     return library_folder() / f"kernels-{digest[:24]}.so"
 
 
 def build(path: Path, compiler: str) -> None:
-    """Compile to ``path``; several builders at once do the same work, and the last one's file stays.
+    """Compile to ``path``, unless another process has done so in the meantime: one compiles, the others wait.
 
     Raises:
-        CompilerError: the compiler failed, or the cache cannot be written.
+        CompilerError: the compiler failed, the cache cannot be written, or it is not private to this user.
     """
-    start = time.monotonic()
+    folder = path.parent
     try:
-        with tempfile.TemporaryDirectory() as folder, atomic_write(path) as temporary:
+        make_private_folder(folder)
+        with FileLock(folder / "build.lock", timeout=LONGEST_WAIT_S, mode=0o600):
+            if not path.exists():
+                _build(path, compiler)
+    except Timeout as error:
+        raise CompilerError(
+            f"another process has been compiling the kernels for {LONGEST_WAIT_S} s; if there is none, remove "
+            f"{error.lock_file}"
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        raise CompilerError(f"the kernels could not be compiled by {compiler} into {folder}: {error}") from error
+
+
+def _build(path: Path, compiler: str) -> None:
+    """The first rung of the ladder that the compiler accepts, by way of a folder that only this user can enter."""
+    start = time.monotonic()
+    reason = ""
+    for rung in LADDER:
+        with tempfile.TemporaryDirectory(prefix=".build-", dir=path.parent) as folder:
+            made = Path(folder) / path.name
             try:
-                _compile(compiler, FLAGS + THREADS, Path(folder), temporary)
-            except subprocess.CalledProcessError:
-                _compile(compiler, FLAGS, Path(folder), temporary)
-    except subprocess.CalledProcessError as error:
-        raise CompilerError(f"{compiler} could not compile the kernels:\n{error.stderr.strip()[-2000:]}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CompilerError(f"the kernels could not be compiled by {compiler} into {path.parent}: {error}") from error
-    _log.info("compiled the C++ kernels in %.1f s: %s", time.monotonic() - start, path)
+                _compile(compiler, FLAGS + rung, Path(folder), made)
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+                reason = _reason(error)
+                _log.warning("%s did not compile the kernels with %s: %s", compiler, _words(rung), _last_line(reason))
+                continue
+            made.chmod(PRIVATE)
+            made.replace(path)
+        _log.info("compiled the C++ kernels in %.1f s with %s: %s", time.monotonic() - start, _words(rung), path)
+        return
+    raise CompilerError(f"{compiler} could not compile the kernels:\n{reason}")
 
 
 def _compile(compiler: str, flags: tuple[str, ...], folder: Path, target: Path) -> None:
-    """All sources at once, then the library."""
+    """All sources at the same time, then the library."""
 
     def run(*words: str) -> None:
         command = [compiler, *flags, *words]
@@ -95,9 +129,29 @@ def _compile(compiler: str, flags: tuple[str, ...], folder: Path, target: Path) 
     run("-shared", *objects, "-o", str(target))
 
 
+def _reason(error: subprocess.CalledProcessError | subprocess.TimeoutExpired) -> str:
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it took more than {LONGEST_S} s"
+    return str(error.stderr).strip()[-2000:] or f"it ended with exit code {error.returncode}"
+
+
+def _words(rung: tuple[str, ...]) -> str:
+    return " ".join(rung) or "no further flags"
+
+
+def _last_line(text: str) -> str:
+    return text.splitlines()[-1]
+
+
 @cache
 def _sources() -> bytes:
     return b"".join(file.name.encode() + file.read_bytes() for file in sorted(SOURCES.iterdir()))
+
+
+@cache
+def _c_library() -> str:
+    """Name and version of the C library, to which a compiled library is bound."""
+    return " ".join(platform.libc_ver())
 
 
 @cache

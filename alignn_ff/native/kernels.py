@@ -1,11 +1,11 @@
 """The compiled kernels as Python sees them: tensors in, tensors out.
 
-Nothing is loaded or compiled by itself: a driver asks for :func:`find_kernels` (compiles if need be) or
+Nothing is loaded or compiled by itself: a driver asks for :func:`find_kernels` (compiles where necessary) or
 :func:`cached_kernels` (never compiles), and hands them to :func:`using`.
 """
 
 import ctypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -15,10 +15,14 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from alignn_ff.errors import CompilerError
+from alignn_ff.errors import AlignnError, CompilerError, KernelError, MemoryLimitError
 from alignn_ff.native import build
+from alignn_ff.native.arguments import DONE, LAYOUT, NO_MEMORY, REFUSED
+from alignn_ff.native.private import check_private
 
 DTYPES: Final[dict[torch.dtype, str]] = {torch.float32: "float32", torch.float64: "float64"}
+
+Argument = Tensor | int | float | ctypes.Structure
 
 
 class Kernels:
@@ -26,38 +30,68 @@ class Kernels:
 
     Attributes:
         path: of the library.
+
+    Raises:
+        CompilerError: it cannot be loaded, other users can write to it, or it was made for other structs.
     """
 
     def __init__(self, path: Path) -> None:
+        check_private(path.parent)
+        check_private(path)
         self.path = path
         try:
             self._library = ctypes.CDLL(str(path))
+            _check_layout(self._library, path)
         except OSError as error:
             raise CompilerError(f"the compiled kernels {path} cannot be loaded: {error}") from error
+        self._functions: dict[str, Callable[..., int]] = {}
 
-    def call(self, name: str, dtype: torch.dtype, *arguments: Tensor | int | float) -> None:
-        """Call one kernel.
+    def call(
+        self, name: str, dtype: torch.dtype, *arguments: Argument, refusal: Callable[[], AlignnError] | None = None
+    ) -> None:
+        """Call one kernel and check what it returns.
 
         Args:
             name: of the kernel, without its dtype.
             dtype: of its floating-point arrays.
-            arguments: contiguous CPU tensors of that dtype or int64, written where the kernel says so; numbers.
-        """
-        getattr(self._library, f"{name}_{DTYPES[dtype]}")(*map(_argument, arguments))
+            arguments: contiguous CPU tensors of that dtype or int64, which the kernel reads or writes; numbers;
+                or one struct, whose arrays must outlive the call.
+            refusal: makes the error to raise where the kernel refuses its input.
 
-    def call_with(self, name: str, dtype: torch.dtype, arguments: ctypes.Structure) -> int:
-        """Call one kernel that takes a struct and returns a number; what the struct points to must live on."""
-        function = getattr(self._library, f"{name}_{DTYPES[dtype]}")
-        function.restype = ctypes.c_int64
-        status: int = function(ctypes.byref(arguments))
-        return status
+        Raises:
+            MemoryLimitError: the kernel cannot get the memory that it works in.
+            KernelError: it failed, or refused its input.
+        """
+        status = self._function(f"{name}_{DTYPES[dtype]}")(*map(_argument, arguments))
+        if status == DONE:
+            return
+        if status == NO_MEMORY:
+            raise MemoryLimitError(
+                f"the compiled kernel {name} cannot get the memory that it works in; take a smaller structure or "
+                "batch, or end other programs"
+            )
+        if status == REFUSED and refusal is not None:
+            raise refusal()
+        raise KernelError(f"the compiled kernel {name} of {self.path} returned status {status}; take backend eager")
+
+    def count(self, name: str, dtype: torch.dtype, arguments: ctypes.Structure) -> int:
+        """Number that one kernel returns instead of a status."""
+        return self._function(f"{name}_{DTYPES[dtype]}")(ctypes.byref(arguments))
+
+    def _function(self, name: str) -> Callable[..., int]:
+        function = self._functions.get(name)
+        if function is None:
+            function = self._library[name]
+            function.restype = ctypes.c_int64
+            self._functions[name] = function
+        return function
 
 
 def find_kernels() -> Kernels:
     """The compiled kernels; compiles them if this machine has none yet, which takes some seconds.
 
     Raises:
-        CompilerError: there is no compiler, or it failed.
+        CompilerError: there is no compiler, it failed, or the library in the cache is not this user's own.
     """
     compiler = build.find_compiler()
     if compiler is None:
@@ -69,7 +103,11 @@ def find_kernels() -> Kernels:
 
 
 def cached_kernels() -> Kernels | None:
-    """The kernels if they are compiled already, else None; never compiles."""
+    """The kernels if they are compiled already, else None; never compiles.
+
+    Raises:
+        CompilerError: the library in the cache cannot be loaded, or is not this user's own.
+    """
     compiler = build.find_compiler()
     if compiler is None or not (path := build.library_path(compiler)).exists():
         return None
@@ -104,7 +142,27 @@ def _open(path: Path) -> Kernels:
     return Kernels(path)
 
 
-def _argument(value: Tensor | int | float) -> ctypes.c_void_p | ctypes.c_int64 | ctypes.c_double:
+def _check_layout(library: ctypes.CDLL, path: Path) -> None:
+    """Compare sizes of structs and constants on both sides."""
+    try:
+        layout = library.alignn_layout
+    except AttributeError:
+        raise CompilerError(f"{path} is not a library of kernels; remove it, and it is compiled anew") from None
+    layout.restype, layout.argtypes = ctypes.c_double, [ctypes.c_char_p]
+    compiled = {name: layout(name.encode()) for name in LAYOUT}
+    differing = [
+        f"{name} is {compiled[name]:g}, not {value:g}" for name, value in LAYOUT.items() if compiled[name] != value
+    ]
+    if differing:
+        raise CompilerError(
+            f"the compiled kernels {path} were made for other arguments than this version passes: "
+            f"{'; '.join(differing)}. Remove the file, and it is compiled anew"
+        )
+
+
+def _argument(value: Argument) -> object:
     if isinstance(value, Tensor):
         return ctypes.c_void_p(value.data_ptr())
+    if isinstance(value, ctypes.Structure):
+        return ctypes.byref(value)
     return ctypes.c_int64(value) if isinstance(value, int) else ctypes.c_double(value)

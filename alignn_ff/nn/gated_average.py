@@ -8,13 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from alignn_ff.native import kernels_for
+from alignn_ff.native.arguments import VANISHING
 from alignn_ff.nn.native_mean import NativeGatedMean
 from alignn_ff.nn.norm import NORMS, NormKind
 from alignn_ff.nn.normed_silu import normed_silu
 from alignn_ff.nn.segment import Edges, gather, segment_sum
-
-VANISHING = 1e-6
-"""Added to the sum of gates, so that a node without neighbours does not divide by zero."""
 
 
 def gated_mean(messages: Tensor, values: Tensor, edges: Edges) -> Tensor:

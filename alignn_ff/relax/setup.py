@@ -9,7 +9,6 @@ from ase.calculators.calculator import BaseCalculator
 from ase.optimize.optimize import Optimizer
 from numpy.typing import NDArray
 
-from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.graph import check_atoms
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.optimizers import OPTIMIZERS
@@ -34,7 +33,6 @@ class Relaxation:
     """
 
     def __init__(self, start: Atoms, calculator: BaseCalculator, config: RelaxConfig) -> None:
-        keep_freed_memory()
         check_atoms(start)
         self.start, self.config, self.calculator = start, config, calculator
         self.atoms: Atoms = start.copy()

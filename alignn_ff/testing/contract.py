@@ -109,7 +109,7 @@ class PotentialContract(GeometryLaws[Potential]):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.pt"
             checkpoint.save(file, potential.header, potential.model.state_dict())
-            again = load_potential(file, device="cpu", dtype="float64", backend=potential.backend)  # type: ignore[arg-type]
+            again = load_potential(file, device="cpu", dtype="float64", backend=potential.backend)
         assert again.header == potential.header
         for name in ("rattled bulk", "slab with a cell", "molecule", "free atom"):
             both = (each.predict([self.example(potential, name)])[0] for each in (potential, again))

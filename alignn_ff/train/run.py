@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.errors import StorageError
 from alignn_ff.io import write_json
 from alignn_ff.loading import select_device
@@ -112,7 +111,6 @@ def train_resolved(
     resolved: ResolvedConfig, *, observer: Observer, device: str = "auto", resume: bool = False, overwrite: bool = False
 ) -> TrainingResult | None:
     """Train a model by a config that is resolved already; arguments, result and errors as in :func:`train`."""
-    keep_freed_memory()
     config = resolved.config
     folder = Path(config.output_dir)
     resume = resume or (config.resume_checkpoint and (folder / STATE_FILE).exists())

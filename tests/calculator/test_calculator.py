@@ -60,7 +60,7 @@ def atoms() -> Atoms:
 
 @pytest.fixture
 def small_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A zoo of two models: silicon alone, and three elements."""
+    """A zoo of two models: only silicon, and three elements."""
     for name, elements, symbols in (("all", ELEMENTS, ["H", "O", "Si"]), ("si", (14,), ["Si"])):
         header = tiny_header(elements)
         checkpoint.save(tmp_path / name / "model.pt", header, tiny_model(header).state_dict())
@@ -92,6 +92,18 @@ def test_moved_atom_or_cell_is_evaluated_anew(atoms: Atoms, evaluations: list[in
     atoms.set_momenta(np.ones((8, 3)))
     atoms.get_forces()
     assert len(evaluations) == 5
+
+
+def test_a_tolerance_of_ase_holds_for_lengths_and_only_where_it_is_given(atoms: Atoms) -> None:
+    atoms.get_potential_energy()
+    moved = atoms.copy()
+    moved.positions[0, 0] += 1e-6
+    moved.cell[0, 0] += 1e-6
+    assert atoms.calc.check_state(moved) == ["positions", "cell"]
+    assert atoms.calc.check_state(moved, tol=1e-7) == ["positions", "cell"]
+    assert atoms.calc.check_state(moved, tol=1e-5) == []
+    moved.numbers[0], moved.pbc = 1 if moved.numbers[0] != 1 else 8, ~moved.pbc
+    assert atoms.calc.check_state(moved, tol=1e-5) == ["numbers", "pbc"]
 
 
 def test_calculator_reports_the_potential_in_units_of_ase(atoms: Atoms) -> None:
@@ -156,7 +168,7 @@ def test_structure_that_makes_no_sense_is_refused(atoms: Atoms) -> None:
 
 
 @pytest.mark.usefixtures("small_zoo")
-def test_auto_takes_the_smallest_model_that_knows_all_elements() -> None:
+def test_auto_takes_the_smallest_model_that_covers_all_elements() -> None:
     for numbers, expected in (((14,), "si"), ((8, 14), "all"), ((1,), "all")):
         atoms = structure("bulk", numbers)
         atoms.calc = AlignnCalculator(device="cpu")

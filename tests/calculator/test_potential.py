@@ -1,4 +1,4 @@
-"""A potential answers for any list of structures, and says what it cannot do."""
+"""A potential answers for any list of structures, and refuses what it cannot do."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_predictions_come_in_order_whatever_the_batch_size() -> None:
     assert potential.predict([]) == []
 
 
-def test_energy_alone_is_the_same_energy() -> None:
+def test_energy_without_derivatives_is_the_same_energy() -> None:
     potential = tiny_potential()
     structures = [structure(name, ELEMENTS) for name in NAMES]
     alone = potential.predict(structures, derivatives=False)
@@ -50,7 +50,7 @@ def test_energy_alone_is_the_same_energy() -> None:
         assert torch.equal(one.energy, other.energy)
 
 
-def test_prediction_repeats_to_the_bit_and_leaves_the_structure_alone() -> None:
+def test_prediction_repeats_to_the_bit_and_does_not_change_the_structure() -> None:
     potential, atoms = tiny_potential(dtype="float32"), structure("rattled bulk", ELEMENTS)
     before = atoms.copy()
     first, second = potential.predict([atoms])[0], potential.predict([atoms])[0]
@@ -71,7 +71,7 @@ def test_forces_do_not_vanish_where_the_caller_switched_gradients_off() -> None:
 
 
 def test_inference_mode_gives_an_error_not_zeros() -> None:
-    with torch.inference_mode(), pytest.raises(RuntimeError):
+    with torch.inference_mode(), pytest.raises(RuntimeError, match=r"does not require grad|inference"):
         tiny_potential().predict([structure("rattled bulk", ELEMENTS)])
 
 
@@ -157,10 +157,10 @@ def test_device_that_is_not_here_is_refused(model_folder: Path, device: str) -> 
 
 
 @pytest.mark.parametrize("backend", ["eager", "native", "blocked"])
-def test_what_cannot_be_differentiated_says_what_can(backend: str, kernels: object) -> None:
+def test_the_error_of_what_cannot_be_differentiated_names_what_can(backend: str, kernels: object) -> None:
     model_header = HEADERS["3 + 1 layers"] if backend == "blocked" else tiny_header()
     potential = tiny_potential(model_header)
-    potential._use(backend)
+    potential.executor.use(backend)
     system, graph = potential.prepare(structure("rattled bulk", ELEMENTS))
     for name in ("positions", "cell"):
         asking = system._replace(**{name: getattr(system, name).clone().requires_grad_()})

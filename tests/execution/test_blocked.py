@@ -11,7 +11,7 @@ from ase.io import write
 from alignn_ff import checkpoint
 from alignn_ff.cli.parsing import parse_limits
 from alignn_ff.errors import ConfigError, MemoryLimitError
-from alignn_ff.execution import BACKENDS, Limits, choose_backend
+from alignn_ff.execution import BACKENDS, Evaluate, Limits, choose_backend, why_not
 from alignn_ff.execution.published.evaluate import BlockedEvaluation, Resources
 from alignn_ff.execution.published.native_engine import NativeEngine
 from alignn_ff.execution.published.network import Keep
@@ -52,8 +52,12 @@ def evaluations(kernels: Kernels) -> Callable[[Potential], Evaluations]:
     return of
 
 
+def built(potential: Potential, backend: str) -> Evaluate:
+    return BACKENDS[backend].of(potential.header.model.name).build(potential.model, Limits())
+
+
 def eager(potential: Potential, batch: tuple[object, object]) -> Prediction:
-    return BACKENDS["eager"].build(potential.model, Limits())(*batch, derivatives=True)
+    return built(potential, "eager")(*batch, derivatives=True)
 
 
 def inputs(potential: Potential) -> tuple[object, object]:
@@ -91,7 +95,7 @@ def test_single_precision_is_as_close_to_double_as_eager_is(
 
 def test_number_of_threads_changes_no_bit(kernels: Kernels) -> None:
     potential = tiny_potential(HEADERS["3 + 2 layers"], dtype="float32")
-    evaluate = BACKENDS["native"].build(potential.model, Limits())
+    evaluate = built(potential, "native")
     batch = inputs(potential)
     before = torch.get_num_threads()
     try:
@@ -108,7 +112,7 @@ def test_evaluation_does_not_depend_on_those_before_it(backend: str, kernels: Ke
     potential = tiny_potential(HEADERS["3 + 2 layers"], dtype="float32")
     atoms = structure("rattled bulk", ELEMENTS)
     prepared = [potential.prepare(cells) for cells in (atoms, atoms * (3, 2, 1))]
-    evaluate, alone = BACKENDS[backend].build(potential.model, Limits()), []
+    evaluate, alone = built(potential, backend), []
     assert isinstance(evaluate, BlockedEvaluation)
     for system, graph in prepared:
         evaluate.workspaces = Workspaces()
@@ -137,19 +141,20 @@ def test_attention_variants_are_left_to_eager(kernels: Kernels) -> None:
         model = tiny_model(header(config))
         for name in ("blocked", "native"):
             with pytest.raises(ConfigError, match="attention variants"):
-                choose_backend(name, model)
-        assert choose_backend("auto", model) == "eager"
+                choose_backend(name, config.name, model)
+        assert choose_backend("auto", config.name, model) == "eager"
 
 
-def test_auto_takes_compiled_kernels_where_they_are_there(kernels: Kernels) -> None:
-    assert choose_backend("auto", tiny_model(HEADERS["wide"])) == "native"
+def test_auto_takes_compiled_kernels_where_they_exist(kernels: Kernels) -> None:
+    assert choose_backend("auto", HEADERS["wide"].model.name, tiny_model(HEADERS["wide"])) == "native"
 
 
 def test_width_that_vectors_do_not_divide_is_left_to_others(kernels: Kernels) -> None:
-    model = tiny_model(header(layers(1, 1, hidden_features=24)))
-    assert "multiples of 16" in str(BACKENDS["native"].refusal(model))
-    assert choose_backend("auto", model) == "eager"
-    assert choose_backend("auto", model, Limits(10**9)) == "blocked"
+    config = layers(1, 1, hidden_features=24)
+    model = tiny_model(header(config))
+    assert "multiples of 16" in str(why_not("native", config.name, model))
+    assert choose_backend("auto", config.name, model) == "eager"
+    assert choose_backend("auto", config.name, model, Limits(10**9)) == "blocked"
 
 
 # the limit of memory
@@ -171,9 +176,9 @@ def test_a_limit_that_cannot_be_kept_is_an_error_before_anything_is_computed() -
 
 def test_a_limit_is_refused_by_what_cannot_keep_it() -> None:
     with pytest.raises(ConfigError, match="memory_limit cannot be kept"):
-        choose_backend("auto", tiny_model(tiny_header()), Limits(10**9))
+        choose_backend("auto", "alignn_smooth", tiny_model(tiny_header()), Limits(10**9))
     with pytest.raises(ConfigError, match="keep to a memory_limit"):
-        choose_backend("eager", tiny_model(HEADERS["wide"]), Limits(10**9))
+        choose_backend("eager", HEADERS["wide"].model.name, tiny_model(HEADERS["wide"]), Limits(10**9))
 
 
 # the table
@@ -241,7 +246,7 @@ def test_memory_limit_without_sense_is_refused(text: str) -> None:
         parse_limits(text)
 
 
-def test_command_line_keeps_to_the_limit_or_says_what_is_needed(command_line: CommandLine, tmp_path: Path) -> None:
+def test_command_line_keeps_to_the_limit_or_prints_what_is_needed(command_line: CommandLine, tmp_path: Path) -> None:
     model_header = HEADERS["12 neighbours"]
     checkpoint.save(tmp_path / "model.pt", model_header, tiny_model(model_header).state_dict())
     write(tmp_path / "bulk.xyz", structure("rattled bulk", ELEMENTS))

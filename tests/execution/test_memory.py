@@ -1,9 +1,8 @@
-"""What will not fit is refused before it starts, and a GPU that ran out of memory goes on in smaller blocks."""
+"""What will not fit is refused before it starts."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,22 +10,18 @@ import torch
 from ase.build import bulk
 
 from alignn_ff.errors import MemoryLimitError
-from alignn_ff.execution import BACKENDS, Evaluate, Frugal, Limits, MemoryGate, admission, available
+from alignn_ff.execution import BACKENDS, Limits, MemoryGate, admission, available, why_not
 from alignn_ff.execution.admission import SAFETY
-from alignn_ff.execution.forecast import forecast_bytes, held_bytes
+from alignn_ff.execution.memory import forecast_bytes, held_bytes
 from alignn_ff.graph import (
-    AtomicGraph,
-    AtomicSystem,
     GraphRecipe,
     GraphSize,
-    Prediction,
     build_graph,
     expected_size,
     graph_size,
     system_from_atoms,
 )
 from alignn_ff.models import EnergyModel
-from alignn_ff.potential import Potential
 from alignn_ff.testing import NAMES, structure
 from tests.support.command_line import CommandLine
 from tests.support.published_headers import HEADERS as PUBLISHED
@@ -101,14 +96,12 @@ def test_forecast_is_within_30_percent_of_the_measured_peak(
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-def test_every_backend_has_a_forecast_for_what_it_runs_and_says_alike_whether_it_keeps_limits(name: str) -> None:
+def test_every_backend_has_a_forecast_for_what_it_runs(name: str) -> None:
     for header in (tiny_header(), *PUBLISHED.values()):
         model = tiny_model(header)
-        if not isinstance(model, EnergyModel) or BACKENDS[name].refusal(model) is not None:
+        if not isinstance(model, EnergyModel) or why_not(name, header.model.name, model) is not None:
             continue
-        known = {"limits": Limits(), "itemsize": 4}
-        assert forecast_bytes(name, header.model, SIZE, **known) is not None
-        assert (held_bytes(name, header.model, SIZE, **known) is not None) == BACKENDS[name].keeps_limits(model)
+        assert forecast_bytes(name, header.model, SIZE, limits=Limits(), itemsize=4) is not None
 
 
 @pytest.mark.parametrize("backend", ["blocked", "native"])
@@ -126,7 +119,7 @@ def test_a_limit_that_is_too_small_is_refused_before_the_graph_is_built(backend:
         limited(0.5 * least).admit(SIZE)
 
 
-def test_what_does_not_fit_is_told_the_backends_and_limits_that_would() -> None:
+def test_a_refusal_names_the_backends_and_limits_that_would_fit() -> None:
     config = PUBLISHED["atomwise"].model.model_copy(update={"alignn_layers": 4, "hidden_features": 128})
     whole, least = (
         forecast_bytes("native", config, ANGULAR, limits=Limits(memory_bytes=limit), itemsize=8) for limit in (None, 0)
@@ -180,7 +173,7 @@ def _needs(size: GraphSize) -> int:
     return forecast_bytes("eager", CONFIG, size, limits=Limits(), itemsize=4) or 0
 
 
-def test_a_run_that_was_let_through_is_not_looked_at_again() -> None:
+def test_a_run_that_was_let_through_is_not_judged_again() -> None:
     """Its own memory is no longer available once it runs."""
     offers = [GIB]
     looked = MemoryGate("eager", CONFIG, Limits(), dtype=torch.float32, device=CPU, available=lambda device: offers[0])
@@ -192,13 +185,16 @@ def test_a_run_that_was_let_through_is_not_looked_at_again() -> None:
 
 
 def test_nothing_is_refused_where_need_or_offer_is_unknown() -> None:
-    gate(offers=None).admit(larger(10**6))
-    gate(offers=1, backend="one without a law").admit(larger(10**6))
+    unknown_offer, unknown_need = gate(offers=None), gate(offers=1, backend="one without a law")
+    for judge in (unknown_offer, unknown_need):
+        judge.admit(larger(10**6))
+    assert unknown_offer.admitted_bytes == _needs(larger(10**6))
+    assert unknown_need.admitted_bytes == 0
 
 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A computer with one MiB to spare, where every structure is worth a look."""
+    """A computer with one MiB to spare, where every structure is judged."""
     (tmp_path / "meminfo").write_text("MemTotal: 999999 kB\nMemAvailable: 1024 kB\n")
     monkeypatch.setattr(available, "MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(admission, "WORTH_SAMPLING", 100)
@@ -224,7 +220,7 @@ def test_batch_is_refused_as_a_whole() -> None:
 
 
 @pytest.mark.usefixtures("little_memory")
-def test_command_line_says_before_a_run_that_it_will_not_fit(
+def test_command_line_refuses_a_run_that_will_not_fit_before_it_starts(
     si_model_file: Path, tmp_path: Path, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -248,92 +244,3 @@ def test_limit_of_a_container_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert available.available_bytes(CPU) == 800
     assert unlimited is None or unlimited > 800
     assert available.available_bytes(torch.device("meta")) is None
-
-
-# running out
-
-
-class Fake:
-    """A backend that needs some memory, and runs out where its limit is above that."""
-
-    def __init__(self, needs: int) -> None:
-        self.needs = needs
-        self.limits: list[int | None] = []
-
-    def build(self, model: EnergyModel, limits: Limits) -> Evaluate:
-        self.limits.append(limits.memory_bytes)
-
-        def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
-            if limits.memory_bytes is None or limits.memory_bytes > self.needs:
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore words")
-            return BACKENDS["eager"].build(model, limits)(system, graph, derivatives=derivatives)
-
-        return evaluate
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    backend = Fake(needs=3 * GIB)
-    keeping = BACKENDS["eager"]._replace(build=backend.build, keeps_limits=lambda model: True)
-    monkeypatch.setitem(BACKENDS, "fake", keeping)
-    return backend
-
-
-def test_evaluation_that_ran_out_of_memory_goes_on_in_smaller_blocks(
-    fake: Fake, caplog: pytest.LogCaptureFixture
-) -> None:
-    model, prepared = tiny_model(tiny_header()), tiny_potential(dtype="float32").prepare(structure("bulk", (14,)))
-    frugal = Frugal("fake", model, Limits(), device=CPU, available=lambda device: 20 * GIB)
-    prediction = frugal(*prepared, derivatives=True)
-    expected = BACKENDS["eager"].build(model, Limits())(*prepared, derivatives=True)
-    assert torch.equal(prediction.forces, expected.forces)
-    assert fake.limits == [None, 10 * GIB, 5 * GIB, 2.5 * GIB]
-    assert "going on in blocks of at most 2.5 GiB, which is slower" in caplog.text
-    frugal(*prepared, derivatives=True)
-    assert len(fake.limits) == 4
-
-
-def test_a_potential_says_the_limits_that_it_has_come_to(fake: Fake) -> None:
-    header = tiny_header()
-    limits = Limits(memory_bytes=4 * GIB)
-    potential = Potential(
-        "p",
-        header,
-        tiny_model(header),
-        device=CPU,
-        dtype=torch.float64,
-        backend="fake",
-        limits=limits,
-    )
-    assert potential.limits == limits
-    potential.predict([structure("bulk", (14,))])
-    assert potential.limits == Limits(memory_bytes=2 * GIB)
-
-
-def test_no_smaller_blocks_without_end(fake: Fake) -> None:
-    fake.needs = 0
-    prepared = tiny_potential().prepare(structure("bulk", (14,)))
-    frugal = Frugal("fake", tiny_model(tiny_header()), Limits(memory_bytes=GIB), device=CPU)
-    with pytest.raises(MemoryLimitError, match=r"cpu does not suffice for 8 atoms \(CUDA out of memory. Tried"):
-        frugal(*prepared, derivatives=True)
-    assert len(fake.limits) < 8
-
-
-def test_backend_without_blocks_gives_way_to_one_with_them(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    def always_out(model: EnergyModel, limits: Limits) -> Evaluate:
-        return Fake(needs=0).build(model, Limits())
-
-    monkeypatch.setitem(BACKENDS, "greedy", BACKENDS["eager"]._replace(build=always_out))
-    prepared = tiny_potential().prepare(structure("bulk", (14,)))
-    frugal = Frugal("greedy", tiny_model(tiny_header()), Limits(), device=CPU, available=lambda device: GIB)
-    frugal(*prepared, derivatives=True)
-    assert frugal.backend == "fake"
-    assert frugal.limits == Limits(memory_bytes=GIB // 2)
-
-
-def test_nothing_is_tried_again_where_no_backend_works_in_blocks(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BACKENDS, "fake", BACKENDS["fake"]._replace(keeps_limits=lambda model: False))
-    prepared = tiny_potential().prepare(structure("bulk", (14,)))
-    with pytest.raises(MemoryLimitError, match="take a smaller structure, a smaller batch"):
-        Frugal("fake", tiny_model(tiny_header()), Limits(), device=CPU)(*prepared, derivatives=True)
-    assert fake.limits == [None]

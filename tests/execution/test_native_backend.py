@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 
 from alignn_ff import AlignnCalculator
 from alignn_ff.errors import CompilerError, ConfigError, StructureError
-from alignn_ff.execution import choose_backend, pays_to_compile
+from alignn_ff.execution import Limits, choose_backend, worth_compiling
 from alignn_ff.graph import GraphRecipe, Prediction
 from alignn_ff.loading import DTYPES, Precision
 from alignn_ff.md import MDConfig, run_md
@@ -132,25 +132,25 @@ def assert_same(one: Prediction, other: Prediction, *, atol: float) -> None:
 
 def test_auto_takes_native_only_if_it_is_compiled_already(compiled_folder: Path, monkeypatch) -> None:
     model = tiny_model(tiny_header())
-    assert choose_backend("auto", model) == "eager"
+    assert choose_backend("auto", "alignn_smooth", model) == "eager"
     monkeypatch.setattr(build, "library_folder", lambda: compiled_folder)
-    assert choose_backend("auto", model) == "native"
+    assert choose_backend("auto", "alignn_smooth", model) == "native"
     published = tiny_model(HEADERS["atomwise"])
-    assert choose_backend("auto", published) == "eager"
+    assert choose_backend("auto", "alignn_atomwise", published) == "eager"
 
 
-def test_native_says_why_it_cannot_run_a_model() -> None:
+def test_the_error_of_native_names_why_it_cannot_run_a_model() -> None:
     with pytest.raises(ConfigError, match="multiples of 16 up to 512, and the model has 8; take auto or eager"):
-        choose_backend("native", tiny_model(HEADERS["atomwise"]))
+        choose_backend("native", "alignn_atomwise", tiny_model(HEADERS["atomwise"]))
     with pytest.raises(ConfigError, match="it is for the CPU, and the model is on meta"):
-        choose_backend("native", tiny_model(tiny_header()).to("meta"))
+        choose_backend("native", "alignn_smooth", tiny_model(tiny_header()).to("meta"))
     with pytest.raises(ConfigError, match=r"the model is in torch\.float16"):
-        choose_backend("native", tiny_model(tiny_header()).half())
+        choose_backend("native", "alignn_smooth", tiny_model(tiny_header()).half())
     bare = tiny_model(tiny_header(config=CONFIG.model_copy(update={"alignn_layers": 0, "gcn_layers": 0})))
     with pytest.raises(ConfigError, match="at least one layer"):
-        choose_backend("native", bare)
-    with pytest.raises(ConfigError, match="allowed are auto, eager, blocked, native, scatter"):
-        choose_backend("quick", tiny_model(tiny_header()))
+        choose_backend("native", "alignn_smooth", bare)
+    with pytest.raises(ConfigError, match=r"allowed are auto, native, eager, blocked$"):
+        choose_backend("quick", "alignn_smooth", tiny_model(tiny_header()))
 
 
 def test_without_a_compiler_native_is_an_error_and_auto_is_eager(monkeypatch) -> None:
@@ -163,15 +163,17 @@ def test_without_a_compiler_native_is_an_error_and_auto_is_eager(monkeypatch) ->
 def test_compiled_kernels_that_cannot_be_loaded_are_passed_over(tmp_path, monkeypatch, caplog) -> None:
     monkeypatch.setattr(build, "library_path", lambda compiler: tmp_path / "kernels.so")
     (tmp_path / "kernels.so").write_bytes(b"rubbish")
-    assert choose_backend("auto", tiny_model(tiny_header())) == "eager"
-    assert "passing over" in caplog.text
+    assert choose_backend("auto", "alignn_smooth", tiny_model(tiny_header())) == "eager"
+    assert "the backend native is left out" in caplog.text
 
 
 def test_only_runs_that_win_back_the_compile_time_compile() -> None:
-    model = tiny_model(tiny_header())
-    assert not pays_to_compile(model, n_evaluations=100, n_atoms=100)
-    assert pays_to_compile(model, n_evaluations=100_000, n_atoms=100)
-    assert not pays_to_compile(tiny_model(HEADERS["atomwise"]), n_evaluations=100_000, n_atoms=100)
+    smooth, published = tiny_model(tiny_header()), tiny_model(HEADERS["atomwise"])
+    assert worth_compiling("eager", "alignn_smooth", smooth, Limits(), n_atoms=10**4) is None
+    assert worth_compiling("eager", "alignn_smooth", smooth, Limits(), n_atoms=10**7) == "native"
+    assert worth_compiling("native", "alignn_smooth", smooth, Limits(), n_atoms=10**7) is None
+    assert worth_compiling("eager", "alignn_smooth", smooth, Limits(memory_bytes=2**30), n_atoms=10**7) is None
+    assert worth_compiling("eager", "alignn_atomwise", published, Limits(), n_atoms=10**7) is None
 
 
 def test_an_announced_run_switches_once_and_only_where_the_user_left_the_choice(compiled_folder, monkeypatch) -> None:
@@ -186,7 +188,7 @@ def test_an_announced_run_switches_once_and_only_where_the_user_left_the_choice(
     assert eager.potential.backend == "eager"
 
 
-def test_an_announced_run_without_a_compiler_stays_eager_and_says_so(monkeypatch, caplog) -> None:
+def test_an_announced_run_without_a_compiler_stays_eager_with_a_warning(monkeypatch, caplog) -> None:
     monkeypatch.setattr(build.shutil, "which", lambda name: None)
     potential = tiny_potential()
     with caplog.at_level(logging.WARNING):
@@ -227,7 +229,7 @@ def test_the_command_line_takes_a_backend_and_reports_it(command_line, kernels, 
     assert "eager" in refused.stderr
 
 
-def test_zero_cutoff_graphs_are_no_trouble(kernels) -> None:
+def test_a_graph_without_edges_is_evaluated(kernels) -> None:
     header = tiny_header(recipe=GraphRecipe(cutoff=0.5, three_body_cutoff=0.4))
     made = Potential(
         "short", header, tiny_model(header), device=torch.device("cpu"), dtype=torch.float64, backend="native"

@@ -7,7 +7,7 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from alignn_ff.errors import ConfigError
-from alignn_ff.execution import BACKENDS, choose_backend
+from alignn_ff.execution import choose_backend, why_not
 from alignn_ff.nn import gated_sum, gather, make_segments, segment_sum, summation, summing
 from alignn_ff.testing import NAMES, structure
 from alignn_ff.train.checks import check_choices
@@ -71,7 +71,7 @@ class TestParity:
         potential = tiny_potential(header)
         structures = [structure(name, header.elements) for name in NAMES]
         expected = potential.predict(structures)
-        potential._use("scatter")
+        potential.executor.use("scatter")
         for ours, reference in zip(potential.predict(structures), expected, strict=True):
             torch.testing.assert_close(tuple(ours), tuple(reference), rtol=1e-9, atol=1e-9, equal_nan=True)
 
@@ -100,15 +100,15 @@ def test_derivatives_are_summed_as_the_values_were_whatever_thread_takes_them(mo
 
 def test_nothing_takes_torch_scatter_by_itself(monkeypatch) -> None:
     monkeypatch.setitem(summation.AVAILABLE, "scatter", lambda: True)
-    assert choose_backend("auto", tiny_model(tiny_header())) == "eager"
+    assert choose_backend("auto", "alignn_smooth", tiny_model(tiny_header())) == "eager"
     assert summation.summation_in_use() is summation.by_torch
 
 
 def test_without_torch_scatter_it_is_refused_with_how_to_install_it(monkeypatch, tmp_path) -> None:
     monkeypatch.setitem(summation.AVAILABLE, "scatter", lambda: False)
     model = tiny_model(tiny_header())
-    assert "not installed" in str(BACKENDS["scatter"].refusal(model))
+    assert "not installed" in str(why_not("scatter", "alignn_smooth", model))
     with pytest.raises(ConfigError, match="--no-build-isolation"):
-        choose_backend("scatter", model)
+        choose_backend("scatter", "alignn_smooth", model)
     with pytest.raises(ConfigError, match=r"kernels is 'scatter', and torch-scatter is not installed"):
         check_choices(small_config(tmp_path, kernels="scatter"))

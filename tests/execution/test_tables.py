@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from alignn_ff.execution.published.scalars import FARTHEST_A, tabulate_angles, tabulate_lengths
+from alignn_ff.execution.published.scalars import TABLE_END_A, tabulate_angles, tabulate_lengths
 from alignn_ff.execution.published.table import Table, read, read_slope
 from alignn_ff.execution.published.weights import layers_of
 from alignn_ff.loading import cast_network
@@ -44,7 +44,7 @@ def at_ends(table: Table, order: int) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize(("name", "dtype"), CASES)
-def test_values_and_two_derivatives_go_on_at_every_knot(name: str, dtype: torch.dtype) -> None:
+def test_values_and_two_derivatives_are_continuous_at_every_knot(name: str, dtype: torch.dtype) -> None:
     allowed = {torch.float64: (1e-14, 1e-11, 1e-8), torch.float32: (2e-7, 1e-5, 1e-3)}[dtype]
     model = model_of(name, dtype)
     found = dict(tables_of(model))
@@ -69,11 +69,11 @@ def test_the_slope_that_forces_are_made_of_is_that_of_what_is_read(name: str, dt
         assert (read_slope(table, x) - differences).abs().max() < 1e-6 * (1 + differences.abs().max()), title
 
 
-def test_lengths_have_come_to_rest_where_their_table_ends() -> None:
+def test_lengths_are_constant_where_their_table_ends() -> None:
     """Beyond the last knot a length is read as the last one."""
     for title, table in tables_of(model_of("alignn_atomwise", torch.float32)):
         if "lengths" in title:
-            assert table.low + table.step * len(table.pieces) == pytest.approx(FARTHEST_A)
+            assert table.low + table.step * len(table.pieces) == pytest.approx(TABLE_END_A)
             for order in (1, 2):
                 _, end = at_ends(table, order)
                 assert end[-1].abs().max() < 1e-3 * end.abs().max(), title

@@ -4,7 +4,7 @@ from alignn_ff.execution.contract import Evaluate, Limits
 from alignn_ff.execution.published.contract import Engine
 from alignn_ff.execution.published.evaluate import BlockedEvaluation
 from alignn_ff.execution.published.memory import ROWS, beyond_limit, choose_keep
-from alignn_ff.execution.published.native_engine import CHANNELS, WIDEST, NativeEngine
+from alignn_ff.execution.published.native_engine import NativeEngine
 from alignn_ff.execution.published.network import Resources
 from alignn_ff.execution.published.torch_engine import TorchEngine
 from alignn_ff.execution.published.weights import refusal
@@ -12,10 +12,11 @@ from alignn_ff.graph import AtomicGraph, graph_size
 from alignn_ff.models import EnergyModel
 from alignn_ff.models.published_atomwise import AtomwiseEnergy
 from alignn_ff.native import DTYPES, find_kernels
+from alignn_ff.native.arguments import CHANNELS, WIDEST
 
 
 def native_refusal(model: EnergyModel) -> str | None:
-    """Why a model cannot run on the C++ engine, None where it can; says nothing about a compiler."""
+    """Why a model cannot run on the C++ engine, None where it can; whether there is a compiler is another question."""
     reason = refusal(model)
     if reason is not None:
         return reason

@@ -66,7 +66,7 @@ class Output(NamedTuple):
         nodes: (n_nodes, width), gets the new x.
         states: (n_edges, width), gets the new y; or None.
         gates: (n_edges, width), gets the p that the new y gives in layer ``following``; or None.
-        following: the convolution that reads them next; None: nobody reads them, and there is no update.
+        following: the convolution that reads them next; None: no layer reads them, and there is no update.
         read: (n_edges, width), gets the p that this layer read; or None. It may be the array of the old y.
     """
 
@@ -89,8 +89,8 @@ class Gradients(NamedTuple):
         nodes: (n_nodes, width) ∂E/∂(new x), becomes ∂E/∂x.
         states: (n_edges, width) holds ∂E/∂(new y) if ``states_read``, and gets ∂E/∂y, unless there are cosines;
             where it is not read, it may be the array of the gates that the layer read.
-        states_read: whether the new y was read by anybody.
-        cosines: (n_edges,) gets ∂E/∂cosine; None where the edges come from no angles.
+        states_read: whether a later layer read the new y.
+        cosines: (n_edges,) gets ∂E/∂cosine; None where the edges are not made of angles.
     """
 
     nodes: Tensor
@@ -99,27 +99,29 @@ class Gradients(NamedTuple):
     cosines: Tensor | None = None
 
 
+class GatedAverage(NamedTuple):
+    """One layer and what it reads, in both directions.
+
+    Attributes:
+        layer: weights.
+        topology: source and target of each edge.
+        nodes: (n_nodes, width) x.
+        edges: where p and y come from.
+        workspace: where an engine takes further arrays from.
+    """
+
+    layer: Convolution
+    topology: Topology
+    nodes: Tensor
+    edges: EdgeInput
+    workspace: Workspace
+
+
 class Engine(Protocol):
     """Both directions; tensors on one device, in one dtype."""
 
-    def convolve(
-        self,
-        layer: Convolution,
-        topology: Topology,
-        nodes: Tensor,
-        edges: EdgeInput,
-        output: Output,
-        workspace: Workspace,
-    ) -> None:
+    def convolve(self, average: GatedAverage, output: Output) -> None:
         """Writes ``output``."""
 
-    def pull_back(
-        self,
-        layer: Convolution,
-        topology: Topology,
-        nodes: Tensor,
-        edges: EdgeInput,
-        gradients: Gradients,
-        workspace: Workspace,
-    ) -> None:
+    def pull_back(self, average: GatedAverage, gradients: Gradients) -> None:
         """Writes ``gradients``."""

@@ -1,6 +1,6 @@
 """Energy, forces and stress of a published force field by the hand-organised passes.
 
-In: a model, and who runs it on what part of the memory. Out: an evaluation.
+In: a model, and for each graph an engine and what stays in memory. Out: an evaluation.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from torch import Tensor
 from alignn_ff.execution.published.contract import Angles
 from alignn_ff.execution.published.geometry import Geometry
 from alignn_ff.execution.published.network import Inputs, Resources, Run
-from alignn_ff.execution.published.scalars import FARTHEST_A, tabulate_angles, tabulate_lengths
+from alignn_ff.execution.published.scalars import TABLE_END_A, tabulate_angles, tabulate_lengths
 from alignn_ff.execution.published.topology import bond_topology, line_topology
 from alignn_ff.execution.published.weights import layers_of
 from alignn_ff.execution.published.workspace import Workspace, Workspaces
@@ -27,7 +27,7 @@ class BlockedEvaluation:
 
     Args:
         model: on its device, in its dtype; its weights are copied.
-        resources: says for a graph what may be used.
+        resources: graph → engine and what stays in memory.
     """
 
     def __init__(self, model: AtomwiseEnergy, resources: Callable[[AtomicGraph], Resources]) -> None:
@@ -79,7 +79,7 @@ class BlockedEvaluation:
             angles=Angles(geometry.cosines(line), *self.tables),
             atoms=network.atom_embedding(features),
             states=geometry.states,
-            lengths=None if self.lengths is None else Angles(geometry.length.clamp(max=FARTHEST_A), *self.lengths),
+            lengths=None if self.lengths is None else Angles(geometry.length.clamp(max=TABLE_END_A), *self.lengths),
         )
         return Run(self.layers, self.resources(graph), inputs, workspace)
 

@@ -1,6 +1,6 @@
 """What lies between edge vectors and the network: lengths, embedded bonds, cosines of angles, short-range terms.
 
-Few numbers an atom, so torch differentiates all but the cosines; bonds are embedded a block at a time.
+There are few numbers per atom, so torch differentiates all but the cosines; bonds are embedded one block at a time.
 """
 
 import torch
@@ -19,7 +19,7 @@ class Geometry:
     """Lengths and directions of the bonds of a graph.
 
     Args:
-        model: says how a length is embedded, and what is added to the energy at short range.
+        model: its embedding of lengths and its short-range terms are used.
         graph: of one structure or several.
         vectors: (n_edges, 3) float64, Å.
     """

@@ -1,4 +1,4 @@
-"""Arguments of the kernel ``gated_average``, mirrored field by field from ``native/source/gated_average.h``."""
+"""Arguments of the kernel ``gated_average`` (``native/source/gated_average.h``) from tensors."""
 
 import ctypes
 from collections.abc import Sequence
@@ -6,83 +6,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from alignn_ff.execution.published.contract import EdgeInput, Lower
+from alignn_ff.execution.published.contract import GatedAverage, Lower
 from alignn_ff.execution.published.table import Table
-from alignn_ff.execution.published.topology import Topology
 from alignn_ff.execution.published.weights import Convolution, Norm
+from alignn_ff.native.arguments import (
+    AverageArguments,
+    EdgeLayerArguments,
+    LowerArguments,
+    NodeLayerArguments,
+    NormArguments,
+    TableArguments,
+)
 
 
-def _pointers(*names: str) -> list[tuple[str, type]]:
-    return [(name, ctypes.c_void_p) for name in names]
-
-
-class TableArguments(ctypes.Structure):
-    """Mirror of the C++ struct ``Table``."""
-
-    _fields_ = [
-        ("low", ctypes.c_double),
-        ("step", ctypes.c_double),
-        ("n_pieces", ctypes.c_int64),
-        ("pieces", ctypes.c_void_p),
-    ]
-
-
-class NormArguments(ctypes.Structure):
-    """Mirror of ``Norm``."""
-
-    _fields_ = [*_pointers("weight", "bias"), ("eps", ctypes.c_double)]
-
-
-class EdgeLayerArguments(ctypes.Structure):
-    """Mirror of ``EdgeLayer``."""
-
-    _fields_ = _pointers("matrix", "bias")
-
-
-class NodeLayerArguments(ctypes.Structure):
-    """Mirror of ``NodeLayer``."""
-
-    _fields_ = _pointers("matrices", "bias", "back")
-
-
-class LowerArguments(ctypes.Structure):
-    """Mirror of ``LowerLayer``."""
-
-    _fields_ = [
-        ("nodes", ctypes.c_void_p),
-        ("projections", NodeLayerArguments),
-        ("edge_norm", NormArguments),
-        ("following", EdgeLayerArguments),
-    ]
-
-
-class AverageArguments(ctypes.Structure):
-    """One gated average, either way."""
-
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("n_nodes", "n_members", "n_groups", "n_lone", "width")),
-        *((name, ctypes.c_int64) for name in ("threads", "disjoint")),
-        *_pointers("members", "lone", "targets", "starts", "groups", "sources", "entering"),
-        *_pointers("leaving", "leaving_starts"),
-        ("node_norm", NormArguments),
-        ("edge_norm", NormArguments),
-        ("projections", NodeLayerArguments),
-        ("layer", EdgeLayerArguments),
-        *_pointers("layer_back", "nodes", "source_rows", "gates", "states", "cosines"),
-        ("gate_table", TableArguments),
-        ("state_table", TableArguments),
-        ("n_lower", ctypes.c_int64),
-        ("lower", ctypes.POINTER(LowerArguments)),
-        *_pointers("updated", "read", "new_states", "new_gates"),
-        ("following", EdgeLayerArguments),
-        *_pointers("d_nodes", "d_states"),
-        ("states_read", ctypes.c_int64),
-        *_pointers("d_cosines", "from_sources", "d_messages", "sent"),
-    ]
-
-
-def common_arguments(layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput) -> AverageArguments:
-    """What both directions need; what the result points to must live on."""
+def common_arguments(average: GatedAverage) -> AverageArguments:
+    """What both directions need; the arrays of ``average`` must outlive the result."""
+    layer, topology, nodes, edges, _ = average
     arguments = AverageArguments(
         n_nodes=nodes.shape[0],
         n_members=topology.members.shape[0],

@@ -1,6 +1,6 @@
 """The network of the published families, forwards and backwards, with a reverse pass organised by hand.
 
-Between layers only the states of atoms and bonds stay. Arrays of angles, 144 rows an atom where each has 12
+Between layers only the states of atoms and bonds stay. Arrays of angles, 144 rows per atom where each has 12
 neighbours, are the cost: with n layers of angles, n − 1 of them are kept (``Keep.GATES``), or one (``Keep.STATES``).
 The last one holds, in turn: the states of angles, what they add to the last gates, and the derivatives on the way down.
 """
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alignn_ff.execution.published.contract import Angles, EdgeInput, Engine, Gradients, Lower, Output
+from alignn_ff.execution.published.contract import Angles, EdgeInput, Engine, GatedAverage, Gradients, Lower, Output
 from alignn_ff.execution.published.topology import LineTopology, Topology
 from alignn_ff.execution.published.weights import Layers
 from alignn_ff.execution.published.workspace import Workspace
@@ -26,7 +26,7 @@ class Keep(Enum):
 
 
 class Resources(NamedTuple):
-    """Who runs an evaluation, and what stays between the passes."""
+    """The engine of an evaluation, and what stays between the passes."""
 
     engine: Engine
     keep: Keep
@@ -41,7 +41,7 @@ class Inputs(NamedTuple):
         angles: cosines and tables.
         atoms: (n_atoms, width) embedded elements.
         states: makes (n_bonds, width) embedded bonds.
-        lengths: of the bonds, and tables of what depends on them alone; None: ``states`` is asked.
+        lengths: of the bonds, and tables of what depends on them only; None: ``states`` makes it.
     """
 
     bonds: Topology
@@ -71,7 +71,7 @@ class Run:
 
     Args:
         layers: weights.
-        resources: who computes, and what is kept.
+        resources: the engine, and what is kept.
         inputs: what the network starts from.
         workspace: where arrays are taken from.
     """
@@ -111,7 +111,7 @@ class Run:
             edges = EdgeInput(angles=lengths) if gates is None else EdgeInput(gates=gates)
             gradients = Gradients(d_atoms, d_states, read, d_lengths if gates is None else None)
             layer, atoms = self.layers.bonds[index], self.atoms.pop()
-            self.engine.pull_back(layer, self.inputs.bonds, atoms, edges, gradients, self.workspace)
+            self.engine.pull_back(GatedAverage(layer, self.inputs.bonds, atoms, edges, self.workspace), gradients)
         if d_states is None:  # no layers at all
             return Outcome(None, None, None)
         return Outcome(None, d_lengths, d_cosines) if lengths is not None else Outcome(d_states, None, d_cosines)
@@ -127,7 +127,7 @@ class Run:
         edges = EdgeInput(angles=self.inputs.lengths) if states is None else EdgeInput(states=states)
         updated = self.workspace.array(f"atoms {index}", tuple(atoms.shape), atoms)
         output = Output(updated, states=messages, read=states)
-        self.engine.convolve(layer, bonds, atoms, edges, output, self.workspace)
+        self.engine.convolve(GatedAverage(layer, bonds, atoms, edges, self.workspace), output)
         return updated
 
     def _angles_forward(self, index: int, messages: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ class Run:
         layer, line = self.layers.angles[index], self.inputs.line.topology
         updated = self._bond_rows(f"bonds {index}")
         edges, output = self._edges(index, forward=True), self._output(index, updated)
-        self.engine.convolve(layer, line, messages, edges, output, self.workspace)
+        self.engine.convolve(GatedAverage(layer, line, messages, edges, self.workspace), output)
         return updated
 
     def _angles_backward(self, index: int, d_states: Tensor) -> Tensor | None:
@@ -146,7 +146,7 @@ class Run:
         gradients = Gradients(d_states, self.kept[-1], index < len(self.layers.angles) - 1, d_cosines)
         edges, messages = self._edges(index, forward=False), self.messages.pop()
         layer, line = self.layers.angles[index], self.inputs.line.topology
-        self.engine.pull_back(layer, line, messages, edges, gradients, self.workspace)
+        self.engine.pull_back(GatedAverage(layer, line, messages, edges, self.workspace), gradients)
         return d_cosines
 
     def _edges(self, index: int, *, forward: bool) -> EdgeInput:

@@ -1,4 +1,4 @@
-"""Tables of what depends on one number alone: embedded angles and bonds, and what they add to the first gates."""
+"""Tables of what depends on one number: embedded angles and bonds, and what they add to the first gates."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -13,7 +13,7 @@ from alignn_ff.models.published_atomwise import AtomwiseEnergy
 from alignn_ff.models.published_network import LONGEST_BOND_A
 from alignn_ff.nn import NormedLayer
 
-FARTHEST_A: Final = LONGEST_BOND_A + 4.0
+TABLE_END_A: Final = LONGEST_BOND_A + 4.0
 """Beyond it all Gaussians of the bond length have vanished, and its embedding is constant."""
 
 
@@ -40,7 +40,7 @@ def tabulate_lengths(model: AtomwiseEnergy, layers: Layers) -> ScalarTables | No
     if model.readout.weight.dtype != torch.float32 or model.config.shapes_bonds or not layers.bonds:
         return None
     embedded = _embedding(network.bond_basis, network.bond_embedding)
-    return _tables(embedded, layers.bonds[:1], (0.0, FARTHEST_A), model)
+    return _tables(embedded, layers.bonds[:1], (0.0, TABLE_END_A), model)
 
 
 def _tables(
@@ -60,7 +60,7 @@ def _tables(
 
 
 def _embedding(basis: nn.Module, layers: nn.Module) -> Callable[[Tensor], Tensor]:
-    """The embedding in float64, in elementary steps, which can be differentiated as often as need be."""
+    """The embedding in float64, in elementary steps, which can be differentiated any number of times."""
     basis, layers = (deepcopy(part).cpu().double() for part in (basis, layers))
 
     def embedded(x: Tensor) -> Tensor:

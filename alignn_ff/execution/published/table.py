@@ -1,7 +1,7 @@
 """A vector function of one number, tabulated: values and two derivatives at even knots, quintic between them (C²).
 
-The states of an angle before the first layer, and what they add to its gates, depend on the cosine alone. Reading them
-costs a few additions a channel in place of three matrix products. Derivatives are those of the table itself.
+The states of an angle before the first layer, and what they add to its gates, depend only on the cosine. Reading them
+costs a few additions per channel in place of three matrix products. Derivatives are those of the table.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ TOLERANCE: Final[dict[torch.dtype, float]] = {torch.float32: 1e-7, torch.float64
 
 
 def tabulate(function: Callable[[Tensor], Tensor], low: float, high: float, dtype: torch.dtype) -> Table:
-    """Tabulate in float64, on as many knots as the dtype's tolerance asks for.
+    """Tabulate in float64, on as many knots as the dtype's tolerance requires.
 
     Args:
         function: (n,) float64 → (n, width) float64, rows independent of each other.

@@ -1,7 +1,7 @@
-"""Who sends to whom, ordered so that a block of edges owns the sums of its targets.
+"""Sources and targets of edges, ordered so that a block of edges owns the sums of its targets.
 
 On the line graph the angles at an atom join its incoming bonds (sources) with its outgoing ones (targets): sorted by
-that atom, a block owns the sums over its sources too, and blocks share nothing.
+that atom, a block also owns the sums over its sources, and blocks share nothing.
 """
 
 from collections.abc import Iterator

@@ -6,17 +6,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alignn_ff.execution.published.contract import EdgeInput, Gradients, Lower, Output
+from alignn_ff.execution.published.contract import EdgeInput, GatedAverage, Gradients, Lower, Output
 from alignn_ff.execution.published.rows import update, update_pulled_back
 from alignn_ff.execution.published.table import read, read_slope
 from alignn_ff.execution.published.topology import Block, Topology, blocks
 from alignn_ff.execution.published.weights import Convolution
-from alignn_ff.execution.published.workspace import Workspace
-from alignn_ff.nn.gated_average import VANISHING
+from alignn_ff.native.arguments import VANISHING
 
 
 class _Gated(NamedTuple):
-    """A block half-way: who is whose, messages, gates, their sums, and the average."""
+    """A block half-way: sources and targets, messages, gates, their sums, and the average."""
 
     sources: Tensor
     targets: Tensor
@@ -33,16 +32,9 @@ class TorchEngine:
     def __init__(self, n_rows: int) -> None:
         self.n_rows = n_rows
 
-    def convolve(
-        self,
-        layer: Convolution,
-        topology: Topology,
-        nodes: Tensor,
-        edges: EdgeInput,
-        output: Output,
-        workspace: Workspace,  # noqa: ARG002 - torch has its own
-    ) -> None:
+    def convolve(self, average: GatedAverage, output: Output) -> None:
         """See :class:`~alignn_ff.execution.published.contract.Engine`."""
+        layer, topology, nodes, edges, _ = average
         members = _members(topology, nodes)
         projections = _projected(layer, members)
         new_members = torch.empty_like(members) if topology.partial else output.nodes
@@ -64,18 +56,11 @@ class TorchEngine:
         others = nodes[topology.lone]
         output.nodes[topology.lone] = others + update(_own(layer, others), layer.node_norm)
 
-    def pull_back(
-        self,
-        layer: Convolution,
-        topology: Topology,
-        nodes: Tensor,
-        edges: EdgeInput,
-        gradients: Gradients,
-        workspace: Workspace,  # noqa: ARG002 - torch has its own
-    ) -> None:
+    def pull_back(self, average: GatedAverage, gradients: Gradients) -> None:
         """See :class:`~alignn_ff.execution.published.contract.Engine`."""
+        layer, topology, nodes, _, _ = average
         d_members = _members(topology, gradients.nodes)
-        d_members.addmm_(self._pull_back_members(layer, topology, nodes, edges, gradients), layer.nodes)
+        d_members.addmm_(self._pull_back_members(average, gradients), layer.nodes)
         if not topology.partial:
             return
         gradients.nodes[topology.members] = d_members
@@ -83,10 +68,9 @@ class TorchEngine:
         d_inner = update_pulled_back(d_others, _own(layer, others), layer.node_norm)
         gradients.nodes[topology.lone] = d_others.addmm_(d_inner, layer.nodes.chunk(4)[3])
 
-    def _pull_back_members(
-        self, layer: Convolution, topology: Topology, nodes: Tensor, edges: EdgeInput, gradients: Gradients
-    ) -> Tensor:
+    def _pull_back_members(self, average: GatedAverage, gradients: Gradients) -> Tensor:
         """(n_members, 4·width) ∂E/∂projections; writes the derivatives of edges."""
+        layer, topology, nodes, edges, _ = average
         projections = _projected(layer, _members(topology, nodes))
         d_members = _members(topology, gradients.nodes)
         result = torch.zeros_like(projections)

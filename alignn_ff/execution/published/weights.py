@@ -46,33 +46,28 @@ class Convolution(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """What is executed, in order: bond graph and line graph in turns, then the bond graph alone.
+    """What is executed, in order: bond graph and line graph in turns, then only the bond graph.
 
     Attributes:
-        bonds: one convolution on the bond graph a layer.
-        angles: the convolutions on the line graph that anybody reads, after the first, second, … of ``bonds``.
+        bonds: one convolution on the bond graph per layer.
+        angles: the convolutions on the line graph whose result is read, after the first, second, … of ``bonds``.
     """
 
     bonds: tuple[Convolution, ...]
     angles: tuple[Convolution, ...]
 
 
-def is_published(model: EnergyModel) -> bool:
-    """Whether it is a published force field."""
-    return isinstance(model, AtomwiseEnergy)
-
-
 def refusal(model: EnergyModel) -> str | None:
     """Why a model cannot be executed in blocks, None where it can."""
     if not isinstance(model, AtomwiseEnergy):
-        return "it is no published force field"
+        return "it is for published force fields, and the model is not one"
     if any(type(convolution) is not GatedAverageConvolution for convolution in _convolutions(model)):
         return "its convolutions are attention variants (conv_type n_alignn or t_alignn)"
     return None
 
 
 def layers_of(model: AtomwiseEnergy) -> Layers:
-    """Copies of the weights; the angle update that the last layer of a network makes for nobody is left out."""
+    """Copies of the weights; the angle update of the last layer, which no other layer reads, is left out."""
     network = model.network
     blocks: list[Any] = list(network.angle_blocks)
     bonds = [block.bonds for block in blocks] + list(network.bond_blocks)

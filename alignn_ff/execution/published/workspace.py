@@ -1,7 +1,7 @@
 """Arrays that stay from one evaluation to the next.
 
-The system hands out a fresh array of gigabytes page by page, which took a quarter of an evaluation's time.
-So arrays are kept by the name of their role.
+A new array of gigabytes is paged in page by page, which took a quarter of an evaluation's time. So arrays are kept, by
+the name of their role.
 """
 
 import math
@@ -18,7 +18,7 @@ class Workspace:
         self._arrays: dict[str, Tensor] = {}
 
     def array(self, role: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """An array with any content, of the dtype and on the device of ``like``; the last one of this role is lost."""
+        """An array without initial values, in dtype and on device of ``like``; the last one of this role is lost."""
         n, array = math.prod(shape), self._arrays.get(role)
         if array is None or not n <= array.shape[0] <= 2 * n:
             self._arrays.pop(role, None)
@@ -29,7 +29,7 @@ class Workspace:
 
 
 class Workspaces:
-    """Lends a workspace to each evaluation, those that run at the same time their own."""
+    """Lends a workspace to each evaluation; those that run at the same time have one each."""
 
     def __init__(self) -> None:
         self._idle: list[Workspace] = []
@@ -39,7 +39,7 @@ class Workspaces:
         """A workspace until the end of the block."""
         try:
             workspace = self._idle.pop()
-        except IndexError:  # asked first, another thread could take the last one in between
+        except IndexError:  # another thread could take the last one between a test and the pop
             workspace = Workspace()
         yield workspace
         self._idle.append(workspace)

@@ -1,28 +1,27 @@
 """The native backend: ``alignn_smooth`` in C++ on the CPU, its derivatives written by hand.
 
-In: a model whose weights do not change any more. Out: the same energy as eager's, with the exact derivatives of it.
+In: a model whose weights no longer change. Out: the same energy as eager's, with the exact derivatives of it.
 The kernels give the readout of each atom and its gradient in the edge vectors; references, repulsion, forces and stress
 are made of them by the same functions as in the eager backend.
 """
 
-import ctypes
-
 import torch
 from torch import Tensor
 
-from alignn_ff.errors import StructureError
+from alignn_ff.errors import CompilerError, StructureError
 from alignn_ff.execution.contract import Evaluate, Limits
 from alignn_ff.execution.smooth.weights import PackedWeights, pack
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
 from alignn_ff.models import AlignnSmooth, EnergyModel, assemble
-from alignn_ff.native import DTYPES, find_kernels
+from alignn_ff.native import DTYPES, Kernels, find_kernels
+from alignn_ff.native.arguments import SmoothArguments
 from alignn_ff.nn import scatter_sum
 
 
 def native_refusal(model: EnergyModel) -> str | None:
-    """Why a model cannot run on C++ kernels, None where it can; says nothing about a compiler."""
+    """Why a model cannot run on C++ kernels, None where it can; whether there is a compiler is another question."""
     if not isinstance(model, AlignnSmooth):
-        return "it is for alignn_smooth alone"
+        return "it is for alignn_smooth only"
     weight = next(model.parameters())
     if weight.device.type != "cpu":
         return f"it is for the CPU, and the model is on {weight.device}"
@@ -35,11 +34,13 @@ def build_native(model: EnergyModel, limits: Limits) -> Evaluate:  # noqa: ARG00
     """Evaluate a smooth model on C++ kernels, compiling them if this machine has none yet.
 
     Raises:
-        CompilerError: there is no compiler, or it failed.
+        CompilerError: there is no compiler, it failed, or the library reads another number of weights.
     """
     assert isinstance(model, AlignnSmooth)
     kernels, weights = find_kernels(), pack(model)
     dtype = weights.values.dtype
+    sizes = _sizes(model, weights)
+    _check_packing(kernels, sizes, weights)
     free = model.free_atoms().detach().double() * float(model.exact_free_atoms)
 
     def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
@@ -48,9 +49,8 @@ def build_native(model: EnergyModel, limits: Limits) -> Evaluate:  # noqa: ARG00
         local = vectors.new_empty(rows.shape[0], dtype=dtype)
         distance = vectors.new_empty(vectors.shape[0])
         gradient = torch.empty_like(vectors) if derivatives else None
-        arguments = _arguments(model, weights, graph, rows, vectors, local, distance, gradient)
-        if kernels.call_with("smooth", dtype, arguments) != 0:
-            raise StructureError("the graph lacks the reverse of an edge, so it is no radius graph")
+        arguments = _arguments(sizes, weights, graph, rows, vectors, local, distance, gradient)
+        kernels.call("smooth", dtype, arguments, refusal=_no_radius_graph)
         energy = model.table.reference[rows] + model.scale * (local.double() - free[rows])
         if gradient is not None:
             gradient.mul_(model.scale)
@@ -80,22 +80,43 @@ def _add_repulsion(
     return energy + scatter_sum(pair.detach(), dst, z.shape[0])
 
 
-class SmoothArguments(ctypes.Structure):
-    """Mirror of the C++ struct of this name, field by field."""
+def _no_radius_graph() -> StructureError:
+    return StructureError("the graph lacks the reverse of an edge, so it is not a radius graph")
 
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("n_atoms", "n_edges", "n_line_nodes", "n_triplets")),
-        *((name, ctypes.c_int64) for name in ("features", "n_radial", "n_angular", "n_elements")),
-        *((name, ctypes.c_int64) for name in ("angle_layers", "atom_layers", "exponent", "threads")),
-        *((name, ctypes.c_int64) for name in ("moment_channels", "max_moment")),
-        *((name, ctypes.c_double) for name in ("cutoff", "line_cutoff")),
-        *((name, ctypes.c_void_p) for name in ("vectors", "src", "dst", "shift", "line_nodes", "line_src", "line_dst")),
-        *((name, ctypes.c_void_p) for name in ("rows", "weights", "local", "distance", "gradient")),
-    ]
+
+def _check_packing(kernels: Kernels, sizes: dict[str, float], weights: PackedWeights) -> None:
+    """Compare the number of packed weights with the number that the kernel reads.
+
+    Raises:
+        CompilerError: they differ.
+    """
+    expected = kernels.count("smooth_weights", weights.values.dtype, SmoothArguments(**sizes))
+    if expected != weights.values.numel():
+        raise CompilerError(
+            f"the compiled kernels read {expected} weights of this model, and {weights.values.numel()} are packed; "
+            f"remove {kernels.path}, and it is compiled anew"
+        )
+
+
+def _sizes(model: AlignnSmooth, weights: PackedWeights) -> dict[str, float]:
+    """What the arguments hold that depends on the model only."""
+    return {
+        "features": weights.features,
+        "n_radial": weights.n_radial,
+        "n_angular": weights.n_angular,
+        "n_elements": len(model.elements),
+        "angle_layers": len(model.angle_blocks),
+        "atom_layers": len(model.atom_blocks),
+        "exponent": model.config.exponent,
+        "moment_channels": weights.moment_channels,
+        "max_moment": model.config.max_moment,
+        "cutoff": model.recipe.cutoff,
+        "line_cutoff": model.recipe.line_cutoff,
+    }
 
 
 def _arguments(
-    model: AlignnSmooth,
+    sizes: dict[str, float],
     weights: PackedWeights,
     graph: AtomicGraph,
     rows: Tensor,
@@ -104,25 +125,27 @@ def _arguments(
     distance: Tensor,
     gradient: Tensor | None,
 ) -> SmoothArguments:
-    sizes = (graph.edge_src.shape[0], graph.line_nodes.shape[0], graph.line_src.shape[0])
-    arrays = (vectors, graph.edge_src, graph.edge_dst, graph.edge_shift, graph.line_nodes, graph.line_src)
-    pointers = (*arrays, graph.line_dst, rows, weights.values, local, distance)
-    assert all(tensor.is_contiguous() for tensor in pointers)
+    arrays = {
+        "vectors": vectors,
+        "src": graph.edge_src,
+        "dst": graph.edge_dst,
+        "shift": graph.edge_shift,
+        "line_nodes": graph.line_nodes,
+        "line_src": graph.line_src,
+        "line_dst": graph.line_dst,
+        "rows": rows,
+        "weights": weights.values,
+        "local": local,
+        "distance": distance,
+    }
+    assert all(tensor.is_contiguous() for tensor in arrays.values())
     return SmoothArguments(
-        rows.shape[0],
-        *sizes,
-        weights.features,
-        weights.n_radial,
-        weights.n_angular,
-        len(model.elements),
-        len(model.angle_blocks),
-        len(model.atom_blocks),
-        model.config.exponent,
-        torch.get_num_threads(),
-        weights.moment_channels,
-        model.config.max_moment,
-        model.recipe.cutoff,
-        model.recipe.line_cutoff,
-        *(tensor.data_ptr() for tensor in pointers),
-        None if gradient is None else gradient.data_ptr(),
+        n_atoms=rows.shape[0],
+        n_edges=graph.edge_src.shape[0],
+        n_line_nodes=graph.line_nodes.shape[0],
+        n_triplets=graph.line_src.shape[0],
+        threads=torch.get_num_threads(),
+        gradient=None if gradient is None else gradient.data_ptr(),
+        **sizes,
+        **{name: tensor.data_ptr() for name, tensor in arrays.items()},
     )

@@ -1,7 +1,7 @@
 """The weights of an ``alignn_smooth`` as one array, in the order that ``native/source/smooth.h`` reads them.
 
-Channels and basis functions are padded with zeros to multiples of 16, which changes nothing: a padded channel is zero
-in every state. A matrix W of y = W·x stands twice, as Wᵀ for the way forward and as W for the way back.
+Channels and basis functions are padded with zeros to multiples of ``CHANNELS``, which changes nothing: a padded channel
+is zero in every state. A matrix W of y = W·x stands twice, as Wᵀ for the way forward and as W for the way back.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from alignn_ff.models.alignn_smooth import AlignnSmooth, AngleBlock, AtomBlock
+from alignn_ff.native.arguments import CHANNELS
 from alignn_ff.nn import EdgeGatedConvolution
-
-MULTIPLE = 16
-"""Of channels and basis functions; a whole number of the widest vectors."""
 
 
 class PackedWeights(NamedTuple):
@@ -108,7 +106,7 @@ def _by_blocks(matrix: Tensor, size: int) -> Tensor:
 
 
 def _padded(size: int) -> int:
-    return -(-size // MULTIPLE) * MULTIPLE
+    return -(-size // CHANNELS) * CHANNELS
 
 
 def _square(matrix: Tensor) -> Tensor:

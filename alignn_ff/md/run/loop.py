@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.errors import AlignnError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 from alignn_ff.log import get_logger
@@ -54,7 +53,6 @@ class Run:
 
 def drive(run: Run, on_step: Observer | None) -> MDResult:
     """Make the steps that are left, and write what is due."""
-    keep_freed_memory()
     propagator, first_fs = run.propagator, run.propagator.snapshot().time_fs
     began = time.perf_counter()
     with ExitStack() as stack:

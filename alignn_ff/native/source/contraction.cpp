@@ -1,7 +1,10 @@
-// The three derivatives of Φ = Σ_e Σ_s Σ_c A[i(e), s, c]·q[e, group(s), c]·Y[e, s], where edges are sorted by their node i:
-// sums over the edges of a node (∂A), and what each edge receives from its node (∂q, ∂Y); nn/contraction.py. The three are
-// one another's derivatives. One thread makes a row in the order of the edges: bits do not depend on threads.
+// The three derivatives of Φ = Σ_e Σ_s Σ_c A[i(e), s, c]·q[e, group(s), c]·Y[e, s], where edges are sorted by their
+// node i: sums over the edges of a node (∂A), and what each edge receives from its node (∂q, ∂Y); nn/contraction.py.
+// The three are one another's derivatives. One thread makes a row in the order of the edges: bits do not depend on the
+// number of threads.
 #include <cstdint>
+
+#include "guarded.h"
 
 namespace alignn {
 
@@ -73,12 +76,12 @@ void to_columns(const Contraction& c, const T* A, const T* q, T* Y) {
 }  // namespace alignn
 
 #define EXPORT(NAME, T, suffix)                                                                                     \
-  extern "C" void contract_##NAME##_##suffix(const int64_t* starts, const int64_t* group, int64_t n_nodes,          \
-                                             int64_t n_edges, int64_t n_columns, int64_t n_groups,                  \
-                                             int64_t channels, int64_t threads, const T* first, const T* second,    \
-                                             T* out) {                                                              \
-    alignn::NAME(alignn::Contraction{starts, group, n_nodes, n_edges, n_columns, n_groups, channels, int(threads)}, \
-                 first, second, out);                                                                               \
+  extern "C" int64_t contract_##NAME##_##suffix(const int64_t* starts, const int64_t* group, int64_t n_nodes,       \
+                                                int64_t n_edges, int64_t n_columns, int64_t n_groups,               \
+                                                int64_t channels, int64_t threads, const T* first, const T* second, \
+                                                T* out) {                                                           \
+    const alignn::Contraction c{starts, group, n_nodes, n_edges, n_columns, n_groups, channels, int(threads)};      \
+    return alignn::guarded([&] { alignn::NAME(c, first, second, out); });                                           \
   }
 EXPORT(to_nodes, float, float32)
 EXPORT(to_edges, float, float32)

@@ -3,6 +3,7 @@
 
 #include "gated_backward.h"
 #include "gated_forward.h"
+#include "guarded.h"
 
 namespace alignn {
 
@@ -16,18 +17,20 @@ void run(const AverageArguments<T>& a) {
 
 template <class T>
 int64_t gated_average(const AverageArguments<T>& a) {
-  if (a.width > WIDEST) return 1;
+  if (a.width > WIDEST || a.width % CHANNELS != 0) return REFUSED;
   switch (a.width) {
     case 64: run<T, Channels<64>>(a); break;
     case 128: run<T, Channels<128>>(a); break;
     default: run<T, Channels<0>>(a);
   }
-  return 0;
+  return DONE;
 }
 
 }  // namespace alignn
 
-extern "C" int64_t gated_average_float32(const alignn::AverageArguments<float>* a) { return alignn::gated_average(*a); }
+extern "C" int64_t gated_average_float32(const alignn::AverageArguments<float>* a) {
+  return alignn::guarded([=] { return alignn::gated_average(*a); });
+}
 extern "C" int64_t gated_average_float64(const alignn::AverageArguments<double>* a) {
-  return alignn::gated_average(*a);
+  return alignn::guarded([=] { return alignn::gated_average(*a); });
 }

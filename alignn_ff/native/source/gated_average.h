@@ -1,5 +1,5 @@
 // One gated average of the published families as the kernels see it (execution/published/contract.py).
-// Mirrored field by field in execution/published/native_arguments.py; pointers that do not apply are null.
+// Mirrored field by field in native/arguments.py; pointers that do not apply are null.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // What both directions of a gated average share: units of work, projections of their nodes, edges as they come in.
 //
-// A unit is a run of groups of targets. Projections of its nodes live in the thread's buffers alone; edges are done a few
-// targets at a time. Each unit owns the rows that it writes, so bits do not depend on the number of threads.
+// A unit is a run of groups of targets. Projections of its nodes exist only in the buffers of the thread; edges are
+// done a few targets at a time. Each unit owns the rows that it writes, so bits do not depend on the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -9,15 +9,16 @@
 
 #include "buffer.h"
 #include "gated_average.h"
+#include "guarded.h"
 #include "multiply.h"
 
 namespace alignn {
 
 constexpr int64_t EDGES_AT_ONCE = 192;
 constexpr int64_t NODES_AT_ONCE = 48;  // so that matrices are read once for many rows
-constexpr int64_t UNITS_A_THREAD = 8;  // at least, so that threads end together
+constexpr int64_t UNITS_PER_THREAD = 8;  // at least, so that threads end together
 constexpr int64_t WIDEST = 512;         // channels
-constexpr double VANISHING = 1e-6;     // nn/gated_average.py
+constexpr double VANISHING = 1e-6;      // native/arguments.py
 
 template <int Fixed>
 struct Channels {
@@ -57,7 +58,7 @@ template <class T, class W>
 class Blocks {
  protected:
   explicit Blocks(const AverageArguments<T>& arguments) : a(arguments), width(arguments.width) {
-    const int64_t most = std::clamp<int64_t>(a.n_members / (UNITS_A_THREAD * a.threads), 1, NODES_AT_ONCE);
+    const int64_t most = std::clamp<int64_t>(a.n_members / (UNITS_PER_THREAD * a.threads), 1, NODES_AT_ONCE);
     for (int64_t begin = 0, end; begin < a.n_groups; begin = end) {
       for (end = begin + 1; end < a.n_groups && a.groups[end + 1] - a.groups[begin] <= most;) ++end;
       units.push_back({begin, end});
@@ -68,15 +69,17 @@ class Blocks {
   template <class Work, class Then>
   void each_unit(Work work, int64_t n, Then then) const {
     const int64_t n_units = int64_t(units.size()), n_runs = (n + NODES_AT_ONCE - 1) / NODES_AT_ONCE;
+    Caught caught;
 #pragma omp parallel num_threads(int(std::clamp<int64_t>(std::max(n_units, n_runs), 1, a.threads)))
     {
       Memory<T> memory;
 #pragma omp for schedule(dynamic, 1)
-      for (int64_t u = 0; u < n_units; ++u) work(units[u], memory);
+      for (int64_t u = 0; u < n_units; ++u) caught.run([&] { work(units[u], memory); });
 #pragma omp for schedule(dynamic, 1)
       for (int64_t r = 0; r < n_runs; ++r)
-        then(Range{r * NODES_AT_ONCE, std::min(n, (r + 1) * NODES_AT_ONCE)}, memory);
+        caught.run([&] { then(Range{r * NODES_AT_ONCE, std::min(n, (r + 1) * NODES_AT_ONCE)}, memory); });
     }
+    caught.rethrow();
   }
 
   // Calls work(targets) for runs of targets whose edges fit into cache.

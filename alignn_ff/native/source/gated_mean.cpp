@@ -2,6 +2,7 @@
 // first and second derivatives; formulas in nn/native_mean.py. Edges are sorted by dst; one thread sums a row in order.
 #include <cstdint>
 
+#include "guarded.h"
 #include "scalar.h"
 
 namespace alignn {
@@ -128,16 +129,17 @@ void mean_second(const MeanEdges& edges, const T* m, const T* v, const T* out, c
               const int64_t *by_src, int64_t n_nodes, int64_t n_edges, int64_t width, int64_t threads
 #define MAKE_EDGES alignn::MeanEdges{src, dst, by_dst, order, by_src, n_nodes, n_edges, width, int(threads)}
 #define EXPORT(T, suffix)                                                                                           \
-  extern "C" void gated_mean_##suffix(EDGES, double epsilon, const T* m, const T* v, T* out, T* inverse) {          \
-    alignn::mean_forward(MAKE_EDGES, T(epsilon), m, v, out, inverse);                                               \
+  extern "C" int64_t gated_mean_##suffix(EDGES, double epsilon, const T* m, const T* v, T* out, T* inverse) {       \
+    return alignn::guarded([&] { alignn::mean_forward(MAKE_EDGES, T(epsilon), m, v, out, inverse); });              \
   }                                                                                                                 \
-  extern "C" void gated_mean_first_##suffix(EDGES, const T* m, const T* v, const T* out, const T* inverse,          \
-                                            const T* G, T* dm, T* dv) {                                             \
-    alignn::mean_first(MAKE_EDGES, m, v, out, inverse, G, dm, dv);                                                  \
+  extern "C" int64_t gated_mean_first_##suffix(EDGES, const T* m, const T* v, const T* out, const T* inverse,       \
+                                               const T* G, T* dm, T* dv) {                                          \
+    return alignn::guarded([&] { alignn::mean_first(MAKE_EDGES, m, v, out, inverse, G, dm, dv); });                 \
   }                                                                                                                 \
-  extern "C" void gated_mean_second_##suffix(EDGES, const T* m, const T* v, const T* out, const T* inverse,         \
-                                             const T* G, const T* um, const T* uv, T* dG, T* dm, T* dv, T* tn) {    \
-    alignn::mean_second(MAKE_EDGES, m, v, out, inverse, G, um, uv, dG, dm, dv, tn);                                 \
+  extern "C" int64_t gated_mean_second_##suffix(EDGES, const T* m, const T* v, const T* out, const T* inverse,      \
+                                                const T* G, const T* um, const T* uv, T* dG, T* dm, T* dv,          \
+                                                T* tn) {                                                            \
+    return alignn::guarded([&] { alignn::mean_second(MAKE_EDGES, m, v, out, inverse, G, um, uv, dG, dm, dv, tn); }); \
   }
 EXPORT(float, float32)
 EXPORT(double, float64)

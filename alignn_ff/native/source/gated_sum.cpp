@@ -1,12 +1,14 @@
 // The gated sum over neighbours, out_i = Σ_{e: dst=i} w_e·S_e ⊙ v_src with S_e = σ(g_e + a_src + b_dst), its first and
 // its second derivatives; formulas in nn/gated_sum.py. Gates are recomputed wherever they are read, so that nothing of
 // size (n_edges, features) is kept. One thread sums a row in the order of the edges: bits do not depend on threads.
+#include "guarded.h"
 #include "scalar.h"
 
 namespace alignn {
 
-// Rows of the nodes' projections [a | b | v], of their cotangents and of their derivatives lie `stride` = 3·width apart. Edges are sorted by dst, `by_dst` says where each target's begin; `order` lists edges by source, `by_src` says where each
-// source's begin. Both have n_nodes entries; the last segment ends at n_edges.
+// Rows of the nodes' projections [a | b | v], of their cotangents and of their derivatives lie `stride` = 3·width
+// apart. Edges are sorted by dst: those into target i begin at by_dst[i]. `order` lists the edges sorted by source:
+// those from source j begin at by_src[j]. Both have n_nodes entries; the last segment ends at n_edges.
 struct Edges {
   const int64_t *src, *dst, *by_dst, *order, *by_src;
   int64_t n_nodes, n_edges, stride;
@@ -28,7 +30,8 @@ void forward(const Edges& edges, int64_t width, const Inputs<T>& in, T* out) {
     const T* const target = b + i * edges.stride;
     for (int64_t f = 0; f < width; ++f) sum[f] = T(0);
     for (int64_t e = edges.by_dst[i]; e < edges.end(edges.by_dst, i); ++e) {
-      const T *gate = g + e * width, *source = a + edges.src[e] * edges.stride, *value = v + edges.src[e] * edges.stride;
+      const int64_t from = edges.src[e] * edges.stride;
+      const T *gate = g + e * width, *source = a + from, *value = v + from;
       const T weight = w[e];
 #pragma omp simd
       for (int64_t f = 0; f < width; ++f) sum[f] += weight * value[f] * sigmoid(gate[f] + source[f] + target[f]);
@@ -53,7 +56,8 @@ void backward(const Edges& edges, int64_t width, const Inputs<T>& in, const Firs
       const T *target = b + i * edges.stride, *G = d.G + i * width;
       for (int64_t f = 0; f < width; ++f) sum[f] = T(0);
       for (int64_t e = edges.by_dst[i]; e < edges.end(edges.by_dst, i); ++e) {
-        const T *gate = g + e * width, *source = a + edges.src[e] * edges.stride, *value = v + edges.src[e] * edges.stride;
+        const int64_t from = edges.src[e] * edges.stride;
+        const T *gate = g + e * width, *source = a + from, *value = v + from;
         T* const out = d.g + e * width;
         const T weight = w[e];
         T along = T(0);
@@ -155,23 +159,28 @@ void second(const Edges& edges, int64_t width, const Inputs<T>& in, const Second
 #define EDGES const int64_t *src, const int64_t *dst, const int64_t *by_dst, const int64_t *order, \
               const int64_t *by_src, int64_t n_nodes, int64_t n_edges, int64_t width, int64_t threads
 #define MAKE_EDGES alignn::Edges{src, dst, by_dst, order, by_src, n_nodes, n_edges, 3 * width, int(threads)}
-#define EXPORT(T, suffix)                                                                                           \
-  extern "C" void gated_sum_##suffix(EDGES, const T* g, const T* p, const T* w, T* out) {                           \
-    const alignn::Inputs<T> in{g, p, p + width, p + 2 * width, w};                                                  \
-    alignn::forward(MAKE_EDGES, width, in, out);                                                                    \
+#define INPUTS alignn::Inputs<T> in{g, p, p + width, p + 2 * width, w}
+#define EXPORT(TYPE, suffix)                                                                                        \
+  extern "C" int64_t gated_sum_##suffix(EDGES, const TYPE* g, const TYPE* p, const TYPE* w, TYPE* out) {            \
+    using T = TYPE;                                                                                                 \
+    const INPUTS;                                                                                                   \
+    return alignn::guarded([&] { alignn::forward(MAKE_EDGES, width, in, out); });                                   \
   }                                                                                                                 \
-  extern "C" void gated_sum_first_##suffix(EDGES, const T* g, const T* p, const T* w, const T* G, T* dg, T* dp,     \
-                                           T* dw) {                                                                 \
-    const alignn::Inputs<T> in{g, p, p + width, p + 2 * width, w};                                                  \
+  extern "C" int64_t gated_sum_first_##suffix(EDGES, const TYPE* g, const TYPE* p, const TYPE* w, const TYPE* G,    \
+                                              TYPE* dg, TYPE* dp, TYPE* dw) {                                       \
+    using T = TYPE;                                                                                                 \
+    const INPUTS;                                                                                                   \
     const alignn::First<T> d{G, dg, dp, dp + width, dp + 2 * width, dw};                                            \
-    alignn::backward(MAKE_EDGES, width, in, d);                                                                     \
+    return alignn::guarded([&] { alignn::backward(MAKE_EDGES, width, in, d); });                                    \
   }                                                                                                                 \
-  extern "C" void gated_sum_second_##suffix(EDGES, const T* g, const T* p, const T* w, const T* G, const T* ug,     \
-                                            const T* up, const T* uw, T* dG, T* dg, T* dp, T* dw) {                 \
-    const alignn::Inputs<T> in{g, p, p + width, p + 2 * width, w};                                                  \
-    const alignn::Second<T> d{G,  ug, up, up + width, up + 2 * width, uw, dG, dg, dp, dp + width, dp + 2 * width,   \
-                              dw};                                                                                  \
-    alignn::second(MAKE_EDGES, width, in, d);                                                                       \
+  extern "C" int64_t gated_sum_second_##suffix(EDGES, const TYPE* g, const TYPE* p, const TYPE* w, const TYPE* G,   \
+                                               const TYPE* ug, const TYPE* up, const TYPE* uw, TYPE* dG, TYPE* dg,  \
+                                               TYPE* dp, TYPE* dw) {                                                \
+    using T = TYPE;                                                                                                 \
+    const INPUTS;                                                                                                   \
+    const alignn::Second<T> d{G,  ug, up, up + width, up + 2 * width, uw,                                           \
+                              dG, dg, dp, dp + width, dp + 2 * width, dw};                                          \
+    return alignn::guarded([&] { alignn::second(MAKE_EDGES, width, in, d); });                                      \
   }
 EXPORT(float, float32)
 EXPORT(double, float64)

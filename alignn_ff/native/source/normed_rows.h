@@ -14,12 +14,12 @@ struct Norm {
 };
 
 template <class T>
-struct Moments {
+struct Statistics {
   T mean, scale;
 };
 
 template <class T, class W>
-inline Moments<T> moments(W width, const T* x, double eps) {
+inline Statistics<T> statistics(W width, const T* x, double eps) {
   using V = typename Vector<T>::type;
   constexpr int L = Vector<T>::lanes;
   V sum{}, squares{};
@@ -36,7 +36,7 @@ inline Moments<T> moments(W width, const T* x, double eps) {
 template <class T, class W>
 inline void update_row(W width, const T* x, const Norm<T>& norm, const T* base, T* out) {
   using V = typename Vector<T>::type;
-  const Moments<T> m = moments(width, x, norm.eps);
+  const Statistics<T> m = statistics(width, x, norm.eps);
   for (int64_t f = 0; f < width; f += Vector<T>::lanes) {
     const V h = (load(x + f) - m.mean) * m.scale * load(norm.weight + f) + load(norm.bias + f);
     store(out + f, load(base + f) + h * sigmoid<T>(h));
@@ -48,7 +48,7 @@ template <bool add, class T, class W>
 inline void update_row_back(W width, const T* x, const Norm<T>& norm, const T* gradient, T* out) {
   using V = typename Vector<T>::type;
   constexpr int L = Vector<T>::lanes;
-  const Moments<T> m = moments(width, x, norm.eps);
+  const Statistics<T> m = statistics(width, x, norm.eps);
   alignas(64) T inner[W::largest];
   V sum{}, along{};
   for (int64_t f = 0; f < width; f += L) {

@@ -2,8 +2,9 @@
 // Only the input is kept. Sums over rows go block by block in order, so bits do not depend on the number of threads.
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
+#include "buffer.h"
+#include "guarded.h"
 #include "scalar.h"
 
 namespace alignn {
@@ -40,15 +41,20 @@ struct Sums {  // Σ a, Σ a·h of one row
 template <class T, class Work>
 void by_blocks(int64_t n, int64_t width, int threads, T* first, T* second, Work work) {
   const int64_t blocks = (n + ROWS - 1) / ROWS;
-  std::vector<T> partial(blocks * 2 * width, T(0));
+  const Buffer<T> partial(blocks * 2 * width);
+  std::fill_n(partial.get(), blocks * 2 * width, T(0));
+  Caught caught;
 #pragma omp parallel num_threads(threads)
   {
-    std::vector<T> scratch(5 * width);
+    Buffer<T> scratch;
 #pragma omp for schedule(static)
     for (int64_t b = 0; b < blocks; ++b)
-      for (int64_t i = b * ROWS; i < std::min(n, (b + 1) * ROWS); ++i)
-        work(i, scratch.data(), partial.data() + b * 2 * width);
+      caught.run([&] {
+        T* const rows = scratch.of(5 * width);
+        for (int64_t i = b * ROWS; i < std::min(n, (b + 1) * ROWS); ++i) work(i, rows, partial + b * 2 * width);
+      });
   }
+  caught.rethrow();
   if (!first) return;
   std::fill_n(first, width, T(0)), std::fill_n(second, width, T(0));
   for (int64_t b = 0; b < blocks; ++b)
@@ -132,16 +138,19 @@ void normed_silu_second(int64_t n, int64_t width, int threads, T epsilon, const 
 #define SIZES int64_t n, int64_t width, int64_t threads, double epsilon
 #define GIVEN n, width, int(threads)
 #define EXPORT(T, suffix)                                                                                           \
-  extern "C" void normed_silu_##suffix(SIZES, const T* x, const T* scale, const T* shift, T* out) {                 \
-    alignn::normed_silu<T>(GIVEN, T(epsilon), x, scale, shift, out);                                                \
+  extern "C" int64_t normed_silu_##suffix(SIZES, const T* x, const T* scale, const T* shift, T* out) {              \
+    return alignn::guarded([&] { alignn::normed_silu<T>(GIVEN, T(epsilon), x, scale, shift, out); });               \
   }                                                                                                                 \
-  extern "C" void normed_silu_first_##suffix(SIZES, const T* x, const T* scale, const T* shift, const T* G, T* dx,  \
-                                             T* dscale, T* dshift) {                                                \
-    alignn::normed_silu_first<T>(GIVEN, T(epsilon), x, scale, shift, G, dx, dscale, dshift);                        \
+  extern "C" int64_t normed_silu_first_##suffix(SIZES, const T* x, const T* scale, const T* shift, const T* G,      \
+                                                T* dx, T* dscale, T* dshift) {                                      \
+    return alignn::guarded(                                                                                         \
+        [&] { alignn::normed_silu_first<T>(GIVEN, T(epsilon), x, scale, shift, G, dx, dscale, dshift); });          \
   }                                                                                                                 \
-  extern "C" void normed_silu_second_##suffix(SIZES, const T* x, const T* scale, const T* shift, const T* G,        \
-                                              const T* u, T* dG, T* dx, T* dscale, T* dshift) {                     \
-    alignn::normed_silu_second<T>(GIVEN, T(epsilon), x, scale, shift, G, u, dG, dx, dscale, dshift);                \
+  extern "C" int64_t normed_silu_second_##suffix(SIZES, const T* x, const T* scale, const T* shift, const T* G,     \
+                                                 const T* u, T* dG, T* dx, T* dscale, T* dshift) {                  \
+    return alignn::guarded([&] {                                                                                    \
+      alignn::normed_silu_second<T>(GIVEN, T(epsilon), x, scale, shift, G, u, dG, dx, dscale, dshift);              \
+    });                                                                                                             \
   }
 EXPORT(float, float32)
 EXPORT(double, float64)

@@ -62,4 +62,15 @@ inline T sigmoid(T x) {
   return T(1) / (T(1) + exponential(-x));
 }
 
+template <class T>
+inline T silu(T x) {
+  return x * sigmoid(x);
+}
+
+template <class T>
+inline T silu_slope(T x) {
+  const T s = sigmoid(x);
+  return s * (T(1) + x * (T(1) - s));
+}
+
 }  // namespace alignn

@@ -2,15 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
+
+#include "buffer.h"
 
 namespace alignn {
 
-// Mirrored field by field in execution/smooth_arguments.py; T is float or double throughout.
+// Mirrored field by field in native/arguments.py; T is float or double throughout.
 struct SmoothArguments {
   int64_t n_atoms, n_edges, n_line_nodes, n_triplets;
-  int64_t features, n_radial, n_angular;  // padded with zero weights to multiples of 16
+  int64_t features, n_radial, n_angular;  // padded with zero weights to multiples of CHANNELS
   int64_t n_elements, angle_layers, atom_layers, exponent, threads;
   int64_t moment_channels, max_moment;  // padded likewise; no channels: no moments
   double cutoff, line_cutoff;
@@ -20,7 +21,7 @@ struct SmoothArguments {
   const int64_t* line_nodes;      // (n_line_nodes,) ascending edge ids
   const int64_t *line_src, *line_dst;  // (n_triplets,) edge ids, sorted by line_dst
   const int64_t* rows;            // (n_atoms,) element of each atom
-  const void* weights;            // packed as execution/smooth_weights.py does
+  const void* weights;            // packed as execution/smooth/weights.py does
   void* local;                    // (n_atoms,) T, readout of each atom
   double* distance;               // (n_edges,) Å
   double* gradient;               // (n_edges, 3) ∂(Σ local)/∂vectors, not wanted if null
@@ -65,12 +66,14 @@ struct Weights {
   std::vector<AtomLayer<T>> atom;
   const T *hidden, *hidden_bias, *out, *out_bias, *hidden_t;  // (F, F), (F,), (F,), (16,) of which one, (F, F)
 
+  int64_t count = 0;  // of numbers that are read; no array is needed to know it
+
   explicit Weights(const SmoothArguments& a) {
     const int64_t F = a.features, R = a.n_radial, A = a.n_angular;
-    const T* next = static_cast<const T*>(a.weights);
+    const T* const packed = static_cast<const T*>(a.weights);
     auto take = [&](int64_t n) {
-      const T* here = next;
-      next += n;
+      const T* here = packed == nullptr ? nullptr : packed + count;
+      count += n;
       return here;
     };
     auto convolution = [&](int64_t basis) {
@@ -111,19 +114,6 @@ struct Weights {
     }
     hidden = take(F * F), hidden_bias = take(F), out = take(F), out_bias = take(16), hidden_t = take(F * F);
   }
-};
-
-// Memory without initial values.
-template <class T>
-class Array {
- public:
-  explicit Array(int64_t n) : data_(new T[n > 0 ? n : 1]) {}
-  T* operator+(int64_t i) const { return data_.get() + i; }
-  T& operator[](int64_t i) const { return data_[i]; }
-  T* get() const { return data_.get(); }
-
- private:
-  std::unique_ptr<T[]> data_;
 };
 
 }  // namespace alignn

@@ -8,14 +8,14 @@ namespace alignn {
 // With r_rev = −r, an edge and its reverse have one length, and the triplets (s → t) and (rev t → rev s) one angle.
 // What belongs to a source is summed over the reverses of its incoming edges: no thread writes another's rows.
 struct Graph {
-  Array<int64_t> starts;         // (n_atoms + 1,) where the edges into each atom begin
-  Array<int64_t> line_starts;    // (n_atoms + 1,) likewise for line nodes
-  Array<int64_t> triplet_starts; // (n_line_nodes + 1,) where the triplets into each line node begin
-  Array<int64_t> reverse;        // (n_edges,) the edge back
-  Array<int64_t> line_of;        // (n_edges,) its line node, −1 if it has none
-  Array<int64_t> line_src;       // (n_line_nodes,) atom that a line node starts from
-  Array<int64_t> line_reverse;   // (n_line_nodes,)
-  Array<int64_t> source;         // (n_triplets,) line node that a triplet comes from
+  Buffer<int64_t> starts;          // (n_atoms + 1,) where the edges into each atom begin
+  Buffer<int64_t> line_starts;     // (n_atoms + 1,) likewise for line nodes
+  Buffer<int64_t> triplet_starts;  // (n_line_nodes + 1,) where the triplets into each line node begin
+  Buffer<int64_t> reverse;         // (n_edges,) the edge back
+  Buffer<int64_t> line_of;         // (n_edges,) its line node, −1 if it has none
+  Buffer<int64_t> line_src;        // (n_line_nodes,) atom that a line node starts from
+  Buffer<int64_t> line_reverse;    // (n_line_nodes,)
+  Buffer<int64_t> source;          // (n_triplets,) line node that a triplet comes from
   bool symmetric = true;
 
   explicit Graph(const SmoothArguments& a)
@@ -45,7 +45,7 @@ struct Graph {
   }
 
  private:
-  static void count(const int64_t* index, int64_t n, int64_t n_segments, const Array<int64_t>& starts) {
+  static void count(const int64_t* index, int64_t n, int64_t n_segments, const Buffer<int64_t>& starts) {
     for (int64_t i = 0; i <= n_segments; ++i) starts[i] = 0;
     for (int64_t k = 0; k < n; ++k) ++starts[index[k] + 1];
     for (int64_t i = 0; i < n_segments; ++i) starts[i + 1] += starts[i];

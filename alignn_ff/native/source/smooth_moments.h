@@ -1,8 +1,9 @@
 // The moments of the strictly smooth model (nn/moments.py): atom by atom forwards and back. Nothing of size (n_edges,
-// channels) is kept but what a layer's gates read of both ends of a bond; products with radial functions are made again.
+// channels) is kept but what a layer's gates read of both ends of a bond; products with radial functions are made
+// again.
 //
-// A derivative that belongs to the source of an edge is gathered at that atom from the reverses of its incoming edges, for
-// which R_lm(−r) = (−1)^l·R_lm(r).
+// A derivative that belongs to the source of an edge is gathered at that atom from the reverses of its incoming edges,
+// for which R_lm(−r) = (−1)^l·R_lm(r).
 #pragma once
 
 #include <algorithm>
@@ -22,7 +23,8 @@ class Moments {
  public:
   Moments(const SmoothArguments& arguments, const Graph& graph, const Weights<T>& weights, bool back)
       : S(arguments.max_moment * (arguments.max_moment + 2)), C(arguments.max_moment * arguments.moment_channels),
-        a(arguments), g(graph), w(weights), F(a.features), R(a.n_radial), K(a.moment_channels), L(a.max_moment), harmonics(a.n_edges * S), d_harmonics(back ? a.n_edges * S : 0) {
+        a(arguments), g(graph), w(weights), F(a.features), R(a.n_radial), K(a.moment_channels), L(a.max_moment),
+        harmonics(a.n_edges * S), d_harmonics(back ? a.n_edges * S : 0) {
     for (int64_t l = 0; l < a.atom_layers; ++l) {
       moments.emplace_back(a.n_atoms * S * K);
       values.emplace_back(a.n_atoms * C);
@@ -188,8 +190,8 @@ class Moments {
                    S * 2 * F}, n_atoms);
   }
 
-  // From the derivatives of one atom's gates, (n, 2F), its edges' own and those of their reverses, to directions, and to
-  // its row dP of what was handed out.
+  // From the derivatives of one atom's gates, (n, 2F), its edges' own and those of their reverses, to directions, and
+  // to its row dP of what was handed out.
   void gates_back(int64_t i, const T* d_gates, const T* P, T* dP, T* scratch) const {
     const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
     T *const columns = scratch, *const turned = columns + n * S, *const d_along = turned + 2 * F * WIDE;
@@ -283,8 +285,8 @@ class Moments {
   const Graph& g;
   const Weights<T>& w;
   const int64_t F, R, K, L;
-  Array<T> harmonics, d_harmonics;
-  std::vector<Array<T>> moments, values, ends, mixed, d_moments;
+  Buffer<T> harmonics, d_harmonics;
+  std::vector<Buffer<T>> moments, values, ends, mixed, d_moments;
 };
 
 }  // namespace alignn

@@ -18,6 +18,9 @@ constexpr int VECTOR_BYTES = 32;
 constexpr int VECTOR_BYTES = 16;
 #endif
 
+constexpr int64_t CHANNELS = 16;  // widths of the network are padded to multiples of it
+static_assert(CHANNELS * sizeof(float) % VECTOR_BYTES == 0, "a whole number of the widest vectors");
+
 template <class T>
 struct Integer;
 template <>
@@ -112,14 +115,19 @@ struct Power<float> {
   static constexpr float limit = 87.0f, inverse = 1.44269504088896341f, rest = 0.0f;  // rest·x is below an ulp
   static constexpr float rounder = 12582912.0f + 127.0f;
   static constexpr int mantissa = 23;
-  static constexpr float series[] = {1.3276471874e-3f, 9.6755413336e-3f, 5.5507132739e-2f, 0.24022119724f, 0.69314696706f, 1.0000000717f};
+  static constexpr float series[] = {1.3276471874e-3f, 9.6755413336e-3f, 5.5507132739e-2f,
+                                     0.24022119724f,   0.69314696706f,   1.0000000717f};
 };
 template <>
 struct Power<double> {
   static constexpr double limit = 700.0, inverse = 1.4426950408889634, rest = 2.0355273740931033e-17;
   static constexpr double rounder = 6755399441055744.0 + 1023.0;
   static constexpr int mantissa = 52;
-  static constexpr double series[] = {1.3691488853904124e-12, 2.5678435993488196e-11, 4.44553827187081e-10, 7.054911620801121e-09, 1.0178086009239696e-07, 1.3215486790144305e-06, 1.5252733804059838e-05, 0.00015403530393381606, 0.0013333558146428441, 0.009618129107628477, 0.055504108664821576, 0.2402265069591007, 0.6931471805599453, 1.0};
+  static constexpr double series[] = {1.3691488853904124e-12, 2.5678435993488196e-11, 4.44553827187081e-10,
+                                      7.054911620801121e-09,  1.0178086009239696e-07, 1.3215486790144305e-06,
+                                      1.5252733804059838e-05, 0.00015403530393381606, 0.0013333558146428441,
+                                      0.009618129107628477,   0.055504108664821576,   0.2402265069591007,
+                                      0.6931471805599453,     1.0};
 };
 
 // 1/(1 + e^-x), in float within 2-3 ulp; NaN stays NaN.

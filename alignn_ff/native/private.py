@@ -1,0 +1,50 @@
+"""Whether a file of the cache may be loaded: a library that others can write runs their code as this user.
+
+In: a path. Out: nothing, or an error that names the command that mends it.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from alignn_ff.errors import CompilerError
+
+PRIVATE: Final = 0o700
+OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder of this user, mode 0700; a folder that exists is only checked.
+
+    Raises:
+        CompilerError: the folder belongs to another user, or others can write to it.
+        OSError: it cannot be made.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=PRIVATE, exist_ok=True)
+    check_private(folder)
+
+
+def check_private(path: Path) -> None:
+    """Refuse what another user owns or can write to.
+
+    Raises:
+        CompilerError: with what to do.
+    """
+    if os.name != "posix":
+        return
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise CompilerError(f"{path} cannot be read: {error.strerror}") from error
+    if status.st_uid != os.geteuid():
+        raise CompilerError(
+            f"{path} belongs to user {status.st_uid}, and this process runs as user {os.geteuid()}; compiled code of "
+            "other users is not loaded. Remove it, and it is compiled anew"
+        )
+    if status.st_mode & OTHERS_WRITE:
+        raise CompilerError(
+            f"{path} can be written by other users (mode {stat.S_IMODE(status.st_mode):04o}), so it is not loaded. "
+            f"Remove it, and it is compiled anew; or run `chmod go-w {path}` if you trust what it holds"
+        )
