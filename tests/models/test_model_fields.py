@@ -168,6 +168,16 @@ def test_zbl_of_the_pure_family_ends_at_its_cutoff() -> None:
     assert far > 1e-3
 
 
+@pytest.mark.config_field("model.moment_channels", "model.max_moment")
+def test_moments_add_weights_by_their_channels_and_orders() -> None:
+    sizes = [
+        n_parameters("alignn_smooth", moment_channels=channels, max_moment=order)
+        for channels, order in ((0, 1), (0, 3), (4, 1), (4, 2), (4, 3), (8, 3))
+    ]
+    assert sizes[0] == sizes[1]
+    assert sizes[1:] == sorted(set(sizes[1:]))
+
+
 @pytest.mark.config_field("model.conv_type", "model.num_heads")
 def test_kinds_of_attention_differ_and_so_do_their_heads() -> None:
     mixed = silicon()
