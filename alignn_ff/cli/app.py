@@ -75,11 +75,13 @@ def _outline(name: str) -> Any:
 
 
 def _load(name: str) -> Any:
+    from alignn_ff.cli.schema import with_present_rows  # pydantic, which the list of commands does without
+
     module, command = import_module(f"alignn_ff.cli.commands.{name}"), COMMANDS[name]
     if command.function is None:
         return get_command(module.app)
     app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    function = getattr(module, command.function)
+    function = with_present_rows(getattr(module, command.function))
     app.command(name, cls=getattr(module, "COMMAND_CLASS", None), help=_paragraphs(function))(function)
     return get_command(app)
 

@@ -77,36 +77,53 @@ def options_of(
         defaults: field → words shown as its default, where None means something.
     """
     headings = {field: heading for heading, fields in (panels or {}).items() for field in fields}
-    schema = model.model_json_schema()
-    options = [
-        _option(
-            field,
-            info,
-            parameter=f"{argument}_{field}",
-            names=(names or {}).get(field, (option_name(field),)),
-            panel=headings.get(field, panel),
-            words=_words(schema, field),
-            shown=(defaults or {}).get(field),
-        )
-        for field, info in model.model_fields.items()
-        if field not in leave_out and (only is None or field in only)
-    ]
+
+    def options() -> list[OptionOf]:
+        schema = model.model_json_schema()
+        return [
+            _option(
+                field,
+                info,
+                parameter=f"{argument}_{field}",
+                names=(names or {}).get(field, (option_name(field),)),
+                panel=headings.get(field, panel),
+                words=_words(schema, field),
+                shown=(defaults or {}).get(field),
+            )
+            for field, info in model.model_fields.items()
+            if field not in leave_out and (only is None or field in only)
+        ]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @wraps(command)
-        def run(**values: Any) -> None:
-            taken = [(o, [values.pop(p.name) for p in o.parameters]) for o in options]
-            given = {o.field: _parsed(o, value) for o, found in taken for value in found if value is not None}
-            command(**values, **{argument: given})
-
-        kept = [p for p in inspect.signature(command).parameters.values() if p.name != argument]
-        parameters = [*kept, *(parameter for option in options for parameter in option.parameters)]
-        keywords = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-        run.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in keywords}
-        return run
+        return _with_options(command, argument, options)
 
     return decorate
+
+
+def with_present_rows(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with options as the tables are now; its module may have been imported before a row was added."""
+    rebuild: Callable[[], Callable[..., None]] | None = getattr(command, "rebuild", None)
+    return command if rebuild is None else rebuild()
+
+
+def _with_options(
+    command: Callable[..., None], argument: str, options: Callable[[], list[OptionOf]]
+) -> Callable[..., None]:
+    made = options()
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        taken = [(option, [values.pop(p.name) for p in option.parameters]) for option in made]
+        given = {o.field: _parsed(o, value) for o, found in taken for value in found if value is not None}
+        command(**values, **{argument: given})
+
+    kept = [p for p in inspect.signature(command).parameters.values() if p.name != argument]
+    parameters = [*kept, *(parameter for option in made for parameter in option.parameters)]
+    keywords = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    run.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in keywords}
+    run.rebuild = lambda: _with_options(with_present_rows(command), argument, options)  # type: ignore[attr-defined]
+    return run
 
 
 def _parsed(option: OptionOf, value: object) -> object:

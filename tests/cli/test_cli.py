@@ -226,7 +226,7 @@ def bad_inputs(structure: Path) -> Path:
         ("md si.vasp --stages none.json", "no such file of stages"),
         ("md", "--restart FILE"),
         ("md --restart none.restart", "no such restart file"),
-        ("md --restart si.vasp", "no restart file"),
+        ("md --restart si.vasp", "not a restart file"),
         ("md si.vasp --steps 1 --supercell 3,3", "supercell is '3,3'"),
         ("md si.vasp --steps 1 --keep-velocities", "--keep-velocities"),
         ("md pair.xyz --steps 1 --supercell 2,1,1", "not periodic"),
