@@ -1,5 +1,6 @@
 """The ASE calculator: ``atoms.calc = AlignnCalculator("si-smooth")``."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,10 +15,9 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import VerletSkin
 from alignn_ff.loading import Precision, select_device, select_dtype
-from alignn_ff.log import get_logger
 from alignn_ff.potential import Potential, load_potential
 
-log = get_logger("calculator")
+log = logging.getLogger(__name__)
 
 
 class AlignnCalculator(Calculator):

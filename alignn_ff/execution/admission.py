@@ -4,6 +4,7 @@ In: the size of an evaluation. Out: nothing, a warning in the log, or an error w
 what to change.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -16,10 +17,9 @@ from alignn_ff.execution.contract import Limits
 from alignn_ff.execution.memory import forecast_bytes, held_bytes
 from alignn_ff.execution.published.memory import beyond_limit
 from alignn_ff.graph import AtomicSystem, GraphRecipe, GraphSize, expected_size
-from alignn_ff.log import get_logger
 from alignn_ff.models import ModelConfig
 
-log = get_logger("execution")
+log = logging.getLogger(__name__)
 
 SAFETY: Final = 0.75
 """An evaluation is refused when this much of the forecast is more than there is; forecasts are right within 25 %."""

@@ -2,6 +2,7 @@
 
 ``eager`` is the reference: readable, for every family and device. Any other backend gives the same energy, with
 forces and stress that are the exact derivatives of what it reports, and passes the same physics contract. A backend
+import logging
 from outside the package is one more row of :data:`BACKENDS`; a family on a backend is one more row of its ``families``.
 """
 
@@ -15,11 +16,10 @@ from alignn_ff.execution.contract import Execution, Limits
 from alignn_ff.execution.eager import build_eager, build_scatter, scatter_refusal
 from alignn_ff.execution.forecast import ON_KERNELS, ON_TORCH, PUBLISHED, SMOOTH, SMOOTH_ON_KERNELS
 from alignn_ff.execution.smooth.native import build_native, native_refusal
-from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel
 from alignn_ff.native import cached_kernels
 
-log = get_logger("execution")
+log = logging.getLogger(__name__)
 
 BackendName = str
 """auto, or a key of :data:`BACKENDS`."""

@@ -4,6 +4,7 @@ In: a model and what the user asked for. Out: predictions. When a GPU runs out o
 smaller blocks, with a warning; from then on the gate judges by the law of the new backend and its limit.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -15,10 +16,9 @@ from alignn_ff.execution.available import available_bytes
 from alignn_ff.execution.backends import BACKENDS, choose_backend, keeps_limits, worth_compiling
 from alignn_ff.execution.contract import Evaluate, Limits
 from alignn_ff.graph import AtomicGraph, AtomicSystem, GraphRecipe, Prediction, graph_size
-from alignn_ff.log import get_logger
 from alignn_ff.models import EnergyModel, ModelConfig
 
-log = get_logger("execution")
+log = logging.getLogger(__name__)
 
 SMALLEST_BYTES: Final = 64 * 2**20
 """A limit below this is not tried: blocks hardly shrink any further."""

@@ -1,4 +1,4 @@
-"""What a user chooses for a dynamics run: one stage or several, the start, the outputs, the guards."""
+"""Settings of a dynamics run: one or several stages, the start, the outputs, the guards."""
 
 from typing import Annotated, Any, Final, Self
 
@@ -15,14 +15,14 @@ from alignn_ff.trajectory.quantities import QuantityName
 Repeats = Annotated[int, Field(ge=1)]
 
 INHERITED: Final = frozenset(Stage.model_fields) - {"name", "steps"}
-"""Fields that stages take from the run where they do not say themselves."""
+"""Fields that a stage takes from the run if it does not set them itself."""
 
 
 class MDConfig(Stage):
     """How a structure moves in time.
 
-    Without ``stages``, the fields of a stage describe the only one; with them, they are what a stage takes that
-    does not say otherwise, and ``steps`` is their sum.
+    Without ``stages``, the fields of a stage describe the only stage. With ``stages``, they are the defaults of every
+    stage, and ``steps`` is the sum over the stages.
     """
 
     supercell: tuple[Repeats, Repeats, Repeats] = Field((1, 1, 1), description="repeats along the lattice vectors")
@@ -37,13 +37,13 @@ class MDConfig(Stage):
         ("extxyz",), description="formats of the trajectory"
     )
     quantities: tuple[QuantityName, ...] = Field(
-        ("velocities", "forces", "stress"), description="what frames hold beside positions, cell and energy"
+        ("velocities", "forces", "stress"), description="contents of a frame in addition to positions, cell and energy"
     )
-    checkpoint_every: int = Field(1000, ge=1, description="most steps between restart files")
-    checkpoint_minutes: float = Field(10.0, gt=0, description="most minutes between restart files")
-    guards: GuardLimits = Field(GuardLimits(), description="when a run stops by itself")
+    checkpoint_every: int = Field(1000, ge=1, description="largest number of steps between restart files")
+    checkpoint_minutes: float = Field(10.0, gt=0, description="largest number of minutes between restart files")
+    guards: GuardLimits = Field(GuardLimits(), description="limits at which a run stops")
     stages: tuple[Stage, ...] = Field(
-        (), description="stages one after another; none: the fields above are the only one"
+        (), description="stages, run one after another; if empty, the fields above describe the only stage"
     )
 
     @model_validator(mode="before")
@@ -60,7 +60,7 @@ class MDConfig(Stage):
     def _guards_exist(self) -> Self:
         unknown = sorted(self.guards.further.keys() - GUARDS.keys())
         if unknown:
-            raise ConfigError(f"there is no guard {', '.join(unknown)}; allowed are {', '.join(GUARDS)}")
+            raise ConfigError(f"unknown guard {', '.join(unknown)}; allowed are {', '.join(GUARDS)}")
         return self
 
     @property
@@ -78,7 +78,7 @@ class MDConfig(Stage):
 
 
 def _stage(number: int, given: Any, shared: dict[str, Any]) -> Stage:
-    """A stage with what it takes from the run.
+    """A stage, completed with the fields that it takes from the run.
 
     Raises:
         ConfigError: naming the stage.
@@ -89,7 +89,7 @@ def _stage(number: int, given: Any, shared: dict[str, Any]) -> Stage:
         raise ConfigError(f"stage {number} is {given!r}; a stage is a table of {', '.join(Stage.model_fields)}")
     try:
         ensemble = Stage.model_validate({"steps": 0, **shared, **given}).ensemble
-        taken = {  # a pressure is only for stages with a barostat
+        taken = {  # a pressure applies only to stages with a barostat
             name: value
             for name, value in shared.items()
             if name not in special_settings() or name in ENSEMBLES[ensemble].reads

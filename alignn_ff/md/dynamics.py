@@ -1,9 +1,10 @@
 """Molecular dynamics: a structure, a calculator and a :class:`MDConfig` in, files and a :class:`MDResult` out.
 
-:func:`run_md` begins a run, :func:`resume_md` resumes one from its restart file, bit for bit as if it had never
-stopped.
+:func:`run_md` starts a run. :func:`resume_md` resumes one from its restart file and gives the same bits as an
+uninterrupted run.
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from ase.calculators.calculator import BaseCalculator
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.graph import check_atoms
-from alignn_ff.log import get_logger
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.ensembles.suitability import admit, warn_of_vacuum
 from alignn_ff.md.files import MDFiles
@@ -31,6 +31,8 @@ from alignn_ff.models import FAMILIES
 from alignn_ff.runs.model_record import ModelRecord, describe_model
 from alignn_ff.runs.saved_model import find_model, warn_of_differences
 
+log = logging.getLogger(__name__)
+
 
 def run_md(
     atoms: Atoms,
@@ -44,11 +46,11 @@ def run_md(
     """Run dynamics on a copy of a structure.
 
     Args:
-        atoms: start; not changed.
+        atoms: the start; not modified.
         calculator: any ASE calculator.
         config: stages, output intervals, guards, seed.
-        files: where to write, what is there being replaced (``claim`` refuses that); None writes nothing.
-        on_step: called after every step, and for the start.
+        files: output files; existing ones are replaced (``claim`` refuses that); None writes nothing.
+        on_step: called at the start and after every step.
         command: how the run was started, for the summary.
 
     Raises:
@@ -65,7 +67,7 @@ def run_md(
     if isinstance(calculator, AlignnCalculator):
         calculator.expect(config.steps, start)
     start.calc = calculator
-    start.get_forces()  # what is wrong with the input shows here, before a file is opened
+    start.get_forces()  # errors in the input are raised here, before a file is opened
     _warn_of_kinks(calculator, config)
     hottest = max(stage.hottest_K for stage in config.schedule)
     compared_with = baseline(start, hottest_K=hottest, shortest_A=_shortest_distances(calculator))
@@ -95,16 +97,16 @@ def resume_md(
 
     Args:
         restart: the file.
-        content: of the file, where it has been read already.
-        calculator: None finds the model of the run again; others than ours have to be given.
-        model: name or path where the model is now, if it was moved.
-        steps: of the whole run, in order to prolong its last stage; None as it was planned.
-        guards: other limits; None as they were.
+        content: of the file, if it has been read already.
+        calculator: None loads the model of the run; a calculator of another package must be given.
+        model: name or path of the model, if it was moved.
+        steps: of the whole run; changes the length of the last stage; None keeps the planned length.
+        guards: new limits; None keeps the old ones.
         on_step: called after every step.
 
     Raises:
         CheckpointError: the restart file is damaged, or the model is gone or changed.
-        ConfigError: the run cannot be prolonged so.
+        ConfigError: the run cannot have this length.
         SimulationError, OutputError: as :func:`run_md`.
     """
     content = read_restart(restart) if content is None else content
@@ -126,7 +128,7 @@ def _resume(
     if guards is not None:
         config = config.model_copy(update={"guards": guards})
     atoms.calc = find_model(head.model, elsewhere=model) if calculator is None else calculator
-    atoms.get_forces()  # afterwards a calculator knows its model
+    atoms.get_forces()  # loads the model of the calculator
     _check_same_model(head, describe_model(atoms.calc))
     rng = np.random.default_rng()
     rng.bit_generator.state = head.rng
@@ -151,20 +153,21 @@ def _check_same_model(head: MDHead, now: ModelRecord) -> None:
     then = head.model
     if (now.sha256 or now.name) != (then.sha256 or then.name):
         raise CheckpointError(
-            f"the run was made with {then.name} ({then.sha256}), and now the calculator is {now.name} ({now.sha256})"
+            f"the run was made with the model {then.name} ({then.sha256}), but the calculator has {now.name} "
+            f"({now.sha256})"
         )
     warn_of_differences(then, now, head.versions)
 
 
 def _prolonged(config: MDConfig, steps: int | None, *, done: int) -> MDConfig:
-    """The config with its last stage as long as the whole run asks for."""
+    """The config with its last stage changed so that the whole run has ``steps`` steps."""
     if steps is None or steps == config.steps:
         return config
     last = config.schedule[-1]
     if last.ramps:
-        raise ConfigError(f"the last stage leads {', '.join(last.ramps)} along a ramp, so it cannot be prolonged")
+        raise ConfigError(f"the last stage ramps {', '.join(last.ramps)}, so its length cannot be changed")
     if steps < done:
-        raise ConfigError(f"the run has done {done} steps already, more than {steps}")
+        raise ConfigError(f"the run has already done {done} steps, more than {steps}")
     length = last.steps + steps - config.steps
     if length < 0:
         raise ConfigError(f"{steps} steps end before the last stage begins; earlier stages cannot be shortened")
@@ -181,15 +184,16 @@ def _shortest_distances(calculator: BaseCalculator) -> Mapping[str, float]:
 
 
 def _warn_of_kinks(calculator: BaseCalculator, config: MDConfig) -> None:
-    """Say before constant-energy dynamics that a model's energy is not smooth in the positions."""
+    """Warn before constant-energy dynamics if the model's energy is not smooth in the positions."""
     if not isinstance(calculator, AlignnCalculator):
         return
     conserving = [stage.ensemble for stage in config.schedule if stage.ensemble in ("nve", "nph")]
     potential = calculator.potential
     if conserving and not FAMILIES[potential.header.model.name].smooth:
-        get_logger("md").warning(
-            "the energy of model %s (%s) is not smooth in the positions: it jumps when neighbours come and go, so %s "
-            "will not conserve energy; watch the drift, or take a thermostat or a model of the family alignn_smooth",
+        log.warning(
+            "the energy of model %s (%s) is not smooth in the positions: it jumps when neighbours enter or leave the "
+            "cutoff, so %s does not conserve energy; check the drift, or use a thermostat or a model of the family "
+            "alignn_smooth",
             potential.name,
             potential.header.model.name,
             conserving[0],

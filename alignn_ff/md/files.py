@@ -1,4 +1,4 @@
-"""The files of a dynamics run: where they go, and the ones that grow while it is under way."""
+"""The files of a dynamics run: their paths, and the writers of trajectories and log during the run."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -20,7 +20,7 @@ from alignn_ff.trajectory.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class MDFiles:
-    """Files of a dynamics run, their names beginning with ``prefix``."""
+    """Files of a dynamics run; their names begin with ``prefix``."""
 
     prefix: Path
     formats: tuple[FormatName, ...] = ("extxyz",)
@@ -52,7 +52,7 @@ class MDFiles:
 
     @property
     def restart(self) -> Path:
-        """What a run goes on from."""
+        """The file from which a run resumes."""
         return self._named(".restart")
 
     @property
@@ -67,7 +67,7 @@ class MDFiles:
 
     @property
     def all(self) -> tuple[Path, ...]:
-        """Every file that a run writes that ends as it should."""
+        """Every file that a complete run writes."""
         return (*self.frames.values(), self.log, self.final, self.summary, self.restart)
 
     def _named(self, ending: str) -> Path:
@@ -75,17 +75,17 @@ class MDFiles:
 
 
 def md_files(source: Path, *, prefix: Path | None = None, formats: tuple[FormatName, ...] = ("extxyz",)) -> MDFiles:
-    """Where a dynamics run of ``source`` goes: names begin with ``prefix``, or "<stem>-md" in the current directory."""
+    """Files of a dynamics run of ``source``; names begin with ``prefix``, or "<stem>-md" in the current directory."""
     return MDFiles(Path(f"{source.stem}-md") if prefix is None else prefix, formats)
 
 
 class Outputs:
-    """Trajectories and log of a run under way, as a context that closes them.
+    """Trajectories and log of a run in progress, as a context that closes them.
 
     Args:
-        files: where they go.
-        config: what is written how often.
-        kept: where each file stood at the restart file that the run goes on from; None begins them anew.
+        files: their paths.
+        config: what is written, and how often.
+        kept: length of each file when the restart file was written, to which it is truncated; None starts new files.
     """
 
     def __init__(self, files: MDFiles, config: MDConfig, *, kept: Mapping[str, int] | None = None) -> None:
@@ -108,7 +108,7 @@ class Outputs:
             self._stack = stack.pop_all()
 
     def write(self, snapshot: Snapshot) -> None:
-        """Write what is due at a step."""
+        """Write the frame and the row of a step, if they are due."""
         if snapshot.step % self._config.write_every == 0:
             for frames in self._frames.values():
                 frames.write(snapshot)
@@ -116,7 +116,7 @@ class Outputs:
             self._log.write(snapshot)
 
     def sync(self) -> dict[str, int]:
-        """Put everything on the disk; returns where each file stands."""
+        """Flush everything to the disk; returns the length of each file, in bytes or frames."""
         return {"log": self._log.sync(), **{name: frames.sync() for name, frames in self._frames.items()}}
 
     def __enter__(self) -> Self:
@@ -129,14 +129,14 @@ class Outputs:
             self._stack.close()
         except (OSError, OutputError):
             if error is None:
-                raise  # otherwise what went wrong first is what people should read
+                raise  # otherwise the first error is the one to report
 
 
 def _check_lengths(files: MDFiles, kept: Mapping[str, int]) -> None:
-    """Make sure that the files are there and hold at least what they held at the restart file.
+    """Check that the files exist and are at least as long as when the restart file was written.
 
     Raises:
-        OutputError: one is missing or shorter.
+        OutputError: a file is missing or shorter.
     """
     paths: dict[str, Path] = {"log": files.log} | {str(name): path for name, path in files.frames.items()}
     for name, path in paths.items():
@@ -146,13 +146,13 @@ def _check_lengths(files: MDFiles, kept: Mapping[str, int]) -> None:
         if size < (kept[name] if in_bytes else 1) and not empty:
             found = "is missing" if size < 0 else f"holds {size} bytes"
             raise OutputError(
-                f"the output {path} {found}, but the restart file goes on after "
-                f"{kept[name]} {'bytes' if in_bytes else 'frames'} of it; put the file back where it was"
+                f"the output {path} {found}, but the restart file continues after "
+                f"{kept[name]} {'bytes' if in_bytes else 'frames'} of it; restore that file"
             )
 
 
 def write_md_end(files: MDFiles, result: MDResult) -> None:
-    """Write the last structure, momenta included, and the JSON summary, each whole or not at all."""
+    """Write the last structure with momenta and the JSON summary, each atomically."""
     try:
         with atomic_write(files.final) as temporary:
             text = frame_text(result.atoms, step=result.config.steps, time_fs=result.simulated_time_fs)
@@ -163,5 +163,5 @@ def write_md_end(files: MDFiles, result: MDResult) -> None:
 
 
 def previous(path: Path) -> Path:
-    """Where the restart file before the last one is kept."""
+    """Path of the restart file before the last one."""
     return path.with_name(f"{path.stem}-previous{path.suffix}")

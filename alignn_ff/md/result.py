@@ -1,4 +1,4 @@
-"""What a dynamics run gives back: frozen, and as JSON with units in the names."""
+"""The result of a dynamics run: frozen, and as JSON with units in the names."""
 
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -9,7 +9,7 @@ from alignn_ff.md.config import MDConfig
 from alignn_ff.runs.model_record import ModelRecord, software_versions
 
 REPRODUCIBLE: Final = (
-    "going on from a restart file gives the same bits as a run in one go on the same machine, with the same "
+    "resuming from a restart file gives the same bits as an uninterrupted run on the same machine, with the same "
     "software, number of threads and execution backend"
 )
 
@@ -19,14 +19,14 @@ class StageResult:
     """A stage of a run.
 
     Attributes:
-        name: of the stage, where it has one.
-        ensemble: what was kept constant.
-        n_steps: done in this stage.
-        time_fs: simulated in this stage.
+        name: of the stage; empty without one.
+        ensemble: name of the ensemble.
+        n_steps: steps done in this stage.
+        time_fs: time simulated in this stage.
         conserved_quantity: what exact dynamics would keep constant, in words.
-        drift_meV_per_atom_per_ps: slope of that quantity (of the total energy where there is none), least squares.
+        drift_meV_per_atom_per_ps: least-squares slope of that quantity (of the total energy if there is none).
         drift_stderr_meV_per_atom_per_ps: its standard error from block means.
-        mean_temperature_K, mean_pressure_GPa, mean_volume_A3: over all steps; None where there is no such quantity.
+        mean_temperature_K, mean_pressure_GPa, mean_volume_A3: over all steps; None if there is no such quantity.
         final_temperature_K: of the last step.
     """
 
@@ -49,14 +49,14 @@ class MDResult:
 
     Attributes:
         atoms: the last structure, with momenta, energy and forces.
-        config: how it was run.
-        stages: what happened in each stage.
+        config: its settings.
+        stages: one result per stage.
         total_energy_first_eV, total_energy_last_eV: potential + kinetic energy.
         wall_time_s: of the steps, over all sessions.
         session_time_fs, session_wall_time_s: of the steps since the last restart.
-        restarts: steps at which the run went on from a restart file.
+        restarts: steps at which the run was resumed from a restart file.
         model: the model used.
-        command: how the run was started, where it was by a command.
+        command: the command that started the run, if any.
     """
 
     atoms: Atoms
@@ -112,7 +112,7 @@ class MDResult:
         return nanoseconds_per_day(self.session_time_fs, self.session_wall_time_s) if self.session_time_fs else None
 
     def to_json(self) -> dict[str, object]:
-        """JSON-ready content, the structure itself left out; drift and means are those of the last stage."""
+        """JSON-ready content without the structure; drift and means are those of the last stage."""
         return {
             "n_steps": self.config.steps,
             "simulated_time_fs": self.simulated_time_fs,

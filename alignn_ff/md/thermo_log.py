@@ -20,19 +20,19 @@ COLUMNS: Final = (
     "pressure_GPa",
     "volume_A3",
 )
-"""Names of the columns, each an attribute of :class:`Snapshot`; nan where there is no such quantity."""
+"""Names of the columns, each an attribute of :class:`Snapshot`; nan if there is no such quantity."""
 
 HEADER: Final = ",".join(COLUMNS) + "\n"
 
 
 def row(snapshot: Snapshot) -> str:
-    """One line of the log; every number is written so that it reads back exactly."""
+    """One line of the log; numbers are written with all digits."""
     values = (getattr(snapshot, column) for column in COLUMNS)
     return ",".join("nan" if value is None else repr(value) for value in values) + "\n"
 
 
 class ThermoFile:
-    """The log as a file that grows by rows and can go on after a crash."""
+    """The log as a file to which rows are appended, also after a crash."""
 
     def __init__(self, path: Path, *, keep: int | None = None) -> None:
         self._file = RecordFile(path, keep=keep)
@@ -44,7 +44,7 @@ class ThermoFile:
         self._file.write(row(snapshot))
 
     def sync(self) -> int:
-        """Put everything on the disk; returns bytes."""
+        """Flush everything to the disk; returns the length in bytes."""
         return self._file.sync()
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ The mean over atoms, times their number, times a linear readout, is a sum over a
 have atomic energies. Penalty and ZBL belong to the energy of their own structure, once.
 """
 
+import logging
 import math
 from collections.abc import Callable
 from functools import cache
@@ -14,13 +15,12 @@ from torch import Tensor, nn
 
 from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.graph import AtomicGraph, GraphRecipe
-from alignn_ff.log import get_logger
 from alignn_ff.models.base import EnergyModel, Heads, ModelStatistics, PropertyModel
 from alignn_ff.models.published_config import Activation, ArchitectureConfig
 from alignn_ff.models.published_network import Bonds, NetworkParts, PublishedNetwork
 from alignn_ff.nn import NormedLayer, scatter_sum
 
-log = get_logger("models")
+log = logging.getLogger(__name__)
 
 TYPICAL_POSITIVE = 0.7
 """Where an output behind exp() starts, as published (an average band gap in eV)."""

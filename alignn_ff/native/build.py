@@ -5,6 +5,7 @@ holds a digest of sources, compiler, CPU and C library, so that machines that sh
 """
 
 import hashlib
+import logging
 import platform
 import shutil
 import subprocess
@@ -19,7 +20,6 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from alignn_ff.errors import CompilerError
-from alignn_ff.log import get_logger
 from alignn_ff.native.private import PRIVATE, make_private_folder
 
 SOURCES: Final = Path(__file__).with_name("source")
@@ -51,7 +51,7 @@ LONGEST_S: Final = 300
 LONGEST_WAIT_S: Final = 900
 """For another process that compiles."""
 
-_log = get_logger("native")
+log = logging.getLogger(__name__)
 
 
 def library_folder() -> Path:
@@ -106,11 +106,11 @@ def _build(path: Path, compiler: str) -> None:
                 _compile(compiler, FLAGS + rung, Path(folder), made)
             except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
                 reason = _reason(error)
-                _log.warning("%s did not compile the kernels with %s: %s", compiler, _words(rung), _last_line(reason))
+                log.warning("%s did not compile the kernels with %s: %s", compiler, _words(rung), _last_line(reason))
                 continue
             made.chmod(PRIVATE)
             made.replace(path)
-        _log.info("compiled the C++ kernels in %.1f s with %s: %s", time.monotonic() - start, _words(rung), path)
+        log.info("compiled the C++ kernels in %.1f s with %s: %s", time.monotonic() - start, _words(rung), path)
         return
     raise CompilerError(f"{compiler} could not compile the kernels:\n{reason}")
 

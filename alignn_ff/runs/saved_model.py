@@ -1,5 +1,6 @@
 """The model of a run that is resumed: found again by name or place, and recognised by the hash of its file."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -7,9 +8,10 @@ from alignn_ff import zoo
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import AlignnError, CheckpointError
 from alignn_ff.execution import Limits
-from alignn_ff.log import get_logger
 from alignn_ff.potential import Potential, load_potential
 from alignn_ff.runs.model_record import ModelRecord, file_digest, software_versions
+
+log = logging.getLogger(__name__)
 
 
 def find_model(record: ModelRecord, *, elsewhere: str | None = None) -> AlignnCalculator:
@@ -56,7 +58,7 @@ def warn_of_differences(then: ModelRecord, now: ModelRecord, versions: Mapping[s
     )
     differing = [f"{name} {before[name]} → {after[name]}" for name in before if before[name] != after.get(name)]
     if differing:
-        get_logger("md").warning(
+        log.warning(
             "the run resumes under other conditions (%s), so its numbers will differ in the last bits",
             ", ".join(differing),
         )

@@ -17,7 +17,7 @@ def modules_after(code: str) -> set[str]:
     return set(json.loads(finished.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("module", ["alignn_ff", "alignn_ff.errors", "alignn_ff.units", "alignn_ff.log"])
+@pytest.mark.parametrize("module", ["alignn_ff", "alignn_ff.errors", "alignn_ff.units"])
 def test_import_loads_nothing_heavy(module: str) -> None:
     loaded = modules_after(f"import {module}")
     assert "alignn_ff" in loaded

@@ -339,7 +339,7 @@ def test_a_restart_needs_its_outputs(tmp_path: Path) -> None:
     files = md_files(Path("x"), prefix=tmp_path / "run")
     run_md(morse_crystal(2), Morse(), config=MDConfig(steps=4), files=files)
     files.log.write_text("")
-    with pytest.raises(OutputError, match=r"run.csv holds 0 bytes.*put the file back"):
+    with pytest.raises(OutputError, match=r"run.csv holds 0 bytes.*restore that file"):
         resume_md(files.restart, calculator=Morse(), steps=6)
     with pytest.raises(CheckpointError, match="no such restart file"):
         resume_md(tmp_path / "none.restart")

@@ -1,4 +1,4 @@
-"""The ensembles: what is held, which integrator does it, what it conserves, and which structures it suits."""
+"""The ensembles: what each keeps constant, its integrator, its conserved quantity, and the structures it accepts."""
 
 from typing import TYPE_CHECKING
 

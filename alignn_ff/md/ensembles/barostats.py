@@ -1,7 +1,7 @@
-"""Integrators with a moving cell: ASE's, set up so that they count the degrees of freedom that there are.
+"""Integrators with a moving cell: those of ASE, set up to count the actual degrees of freedom.
 
-Both kinds of barostat have masses of the same relation, W = (n_dof + 3)·k_B·T·τ² for the volume and a third of it
-for each element of the cell, T being the hottest temperature of the stage.
+The mass of both kinds of barostat is W = (n_dof + 3)·k_B·T·τ² for the volume, and a third of it for each element of
+the cell. T is the highest temperature of the stage.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from alignn_ff.md.ensembles.thermostats import aim_berendsen
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
 COLD_K = 300.0
-"""Temperature for the mass of a barostat that has none of its own."""
+"""Temperature that sets the mass of a barostat in a stage at 0 K."""
 
 
 def mtk(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> IsotropicMTKNPT | MTKNPT:
@@ -37,14 +37,14 @@ def mtk(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> IsotropicMTKN
     elif stage.cell_motion == "full":
         integrator = MTKNPT(atoms, **settings)
     else:
-        mask: Any = np.array(moving_axes(atoms, stage))  # a tuple of bools, as annotated, chooses no elements
+        mask: Any = np.array(moving_axes(atoms, stage))  # a tuple of bools, as annotated, selects no elements
         integrator = MaskedMTKNPT(atoms, mask=mask, **settings)
     ase_private.count_freedom_of_mtk(integrator, coupling.n_dof, barostat_mass=barostat_mass(stage, coupling))
     return integrator
 
 
 def moving_axes(atoms: Atoms, stage: StageSettings) -> tuple[bool, bool, bool]:
-    """The axes of the cell whose lengths move: those asked for, or the periodic ones."""
+    """The axes of the cell whose lengths change: those requested, or the periodic ones."""
     first, second, third = (
         bool(periodic) if stage.cell_axes is None else name in stage.cell_axes
         for name, periodic in zip("abc", atoms.pbc, strict=True)
@@ -61,7 +61,7 @@ def langevin_barostat(atoms: Atoms, stage: StageSettings, coupling: Coupling) ->
 
 
 def constant_enthalpy(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> CountingLangevin:
-    """Constant enthalpy and pressure: the same equations without thermostats."""
+    """Constant enthalpy and pressure: the equations of :func:`langevin_barostat` without thermostats."""
     return _langevin(atoms, stage, coupling, temperature_K=None)
 
 
@@ -92,7 +92,7 @@ def barostat_mass(stage: StageSettings, coupling: Coupling) -> float:
 
 
 def berendsen_barostat(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> NPTBerendsen:  # noqa: ARG001
-    """Towards a temperature and a pressure, but no ensemble: weak coupling."""
+    """Weak coupling to a temperature and a pressure; it samples no ensemble."""
     return NPTBerendsen(
         atoms,
         timestep=stage.timestep_fs * units.fs,
@@ -118,7 +118,7 @@ def aim_langevin_barostat(integrator: MolecularDynamics, targets: Targets, coupl
 
 
 def aim_enthalpy(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:  # noqa: ARG001
-    """Set the pressure alone; the force on the cell, kept from the last step, follows."""
+    """Set only the pressure, and update the force on the cell kept from the last step."""
     assert isinstance(integrator, CountingLangevin)
     before: Any = integrator.externalstress
     stress = -targets.pressure_GPa / GPA_PER_EV_PER_A3

@@ -6,17 +6,18 @@ from ase.md.verlet import VelocityVerlet
 
 
 class CollidingVerlet(VelocityVerlet):
-    """Velocities of randomly chosen atoms are drawn anew, then a step of velocity Verlet follows.
+    """Redraws the velocities of randomly chosen atoms, then makes a step of velocity Verlet.
 
     Andersen, J. Chem. Phys. 72, 2384 (1980). ASE's own integrator draws between the half kick and the motion, so the
-    atoms drawn lose half a kick: measured with 2 fs and a vibration of 110 fs, potential energies were 2.6 % too hot.
-    Here momenta are drawn where positions and momenta are independent, and positions are hot by (ω·Δt)²/4 alone.
+    atoms drawn lose half a kick: with a step of 2 fs and a vibration of 110 fs, potential energies were measured 2.6 %
+    too high. Here momenta are drawn where positions and momenta are independent, and the potential energy is too high
+    only by the factor 1 + (ω·Δt)²/4.
 
-    Potential + kinetic energy − heat is what the collisions leave alone.
+    The collisions do not change potential + kinetic energy − heat.
 
     Attributes:
-        kT_eV: k·T of what is drawn.
-        heat_eV: kinetic energy that the collisions gave so far.
+        kT_eV: k·T of the drawn velocities.
+        heat_eV: kinetic energy added by the collisions so far.
     """
 
     heat_eV: float = 0.0
@@ -36,9 +37,10 @@ class CollidingVerlet(VelocityVerlet):
         Args:
             atoms: with momenta and calculator.
             timestep: in ASE's units.
-            kT_eV: k·T of what is drawn.
-            probability: that an atom collides in a step.
-            conserves_momentum: the total momentum stays zero, so 3N − 3 degrees of freedom have the temperature.
+            kT_eV: k·T of the drawn velocities.
+            probability: probability that an atom collides in a step.
+            conserves_momentum: whether the total momentum stays zero, so that the temperature is that of 3N − 3
+                degrees of freedom.
             rng: source of the random numbers.
         """
         super().__init__(atoms, timestep)
@@ -54,7 +56,7 @@ class CollidingVerlet(VelocityVerlet):
         return moved
 
     def _collide(self) -> None:
-        """Draw in the frame of a random centre of mass, and leave that frame again: exact for 3N − 3 of 3N."""
+        """Draw in the frame of a random centre of mass, then remove its motion: exact for 3N − 3 of 3N."""
         masses = self.atoms.get_masses()[:, None]
         share = masses / masses.sum()
         momenta = self.atoms.get_momenta()

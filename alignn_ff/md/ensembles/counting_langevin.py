@@ -1,4 +1,4 @@
-"""Langevin dynamics that keeps account of the heat of its thermostats."""
+"""Langevin dynamics that sums the heat of its thermostats."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from scipy.linalg import expm
 
 
 class CountingLangevin(LangevinBAOAB):
-    """ASE's BAOAB Langevin integrator, adding up the kinetic energy that its thermostats give and take.
+    """ASE's BAOAB Langevin integrator, with the sum of the kinetic energy that its thermostats add and remove.
 
-    Potential + kinetic energy − heat, with a barostat also + its kinetic energy + pressure · volume, is what the
-    thermostats leave alone: its drift is the error of the time step alone (the shadow work of Sivak, Chodera and
-    Crooks, Phys. Rev. X 3, 011007, 2013), as the drift of the total energy is in the NVE ensemble.
+    The thermostats do not change potential + kinetic energy − heat (with a barostat also + its kinetic energy
+    + pressure · volume). The drift of this quantity is only the error of the time step (the shadow work of Sivak,
+    Chodera and Crooks, Phys. Rev. X 3, 011007, 2013), like the drift of the total energy in the NVE ensemble.
 
-    Positions are sampled exactly for harmonic motion; momenta are cold by a factor 1 − (ω·Δt)²/4 (0.1 % for
-    silicon at 1 fs).
+    Positions are sampled exactly for harmonic motion; the temperature of the momenta is too low by a factor
+    1 − (ω·Δt)²/4 (0.1 % for silicon at 1 fs).
 
     Attributes:
         heat_eV: taken from the thermostats of atoms and cell so far.
@@ -24,7 +24,7 @@ class CountingLangevin(LangevinBAOAB):
     heat_eV: float = 0.0
 
     def _BAOAB_OU(self, drag_gamma_mod: Any = 0.0) -> None:  # noqa: N802 - the name is ASE's
-        """Heat is what is left of the change when the barostat's drag, which commutes with the rest, came first."""
+        """Add the change of kinetic energy after the barostat's drag, which commutes with the rest, to the heat."""
         if self.gamma == 0:
             LangevinBAOAB._BAOAB_OU(self, drag_gamma_mod)
             return
@@ -43,7 +43,7 @@ class CountingLangevin(LangevinBAOAB):
         self.heat_eV += self.cell_kinetic_eV - before
 
     def _barostat_BAOAB_OU_gamma_mod(self) -> Any:  # noqa: N802 - the name is ASE's
-        """Drag of the moving cell; ASE 3.29 adds the trace to all nine elements, the equations to the diagonal."""
+        """Drag of the moving cell; ASE 3.29 adds the trace to all nine elements, the equations only to the diagonal."""
         if self.hydrostatic:
             return LangevinBAOAB._barostat_BAOAB_OU_gamma_mod(self)
         return (self.p_eps + np.trace(self.p_eps) / self.Ndof * np.identity(3)) / self.barostat_mass

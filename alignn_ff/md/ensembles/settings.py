@@ -1,4 +1,4 @@
-"""What ensembles are set up with: targets, couplings, motions of a cell."""
+"""Inputs of the ensembles: targets, couplings, motions of a cell."""
 
 from typing import Literal, NamedTuple, Protocol
 
@@ -8,14 +8,14 @@ CellMotion = Literal["isotropic", "full", "axes"]
 
 
 class Targets(NamedTuple):
-    """Temperature and pressure that thermostat and barostat aim at during one step."""
+    """Target temperature and pressure of thermostat and barostat for one step."""
 
     temperature_K: float
     pressure_GPa: float
 
 
 class Coupling(NamedTuple):
-    """What an integrator needs beside atoms and stage.
+    """Inputs of an integrator in addition to atoms and stage.
 
     Attributes:
         n_dof: degrees of freedom that share the energy.
@@ -27,7 +27,7 @@ class Coupling(NamedTuple):
 
 
 class StageSettings(Protocol):
-    """What ensembles read of a stage, with the names and units of its fields."""
+    """The fields of a stage that ensembles read, with the same names and units."""
 
     @property
     def timestep_fs(self) -> float: ...  # noqa: D102

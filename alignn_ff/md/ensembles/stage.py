@@ -1,4 +1,4 @@
-"""A stage: a stretch of a run in one ensemble, with temperature and pressure held or led along straight lines."""
+"""A stage: a part of a run in one ensemble, with temperature and pressure constant or on linear ramps."""
 
 from typing import Annotated
 
@@ -16,27 +16,27 @@ Pressures = Annotated[tuple[float, ...], Field(min_length=1)]
 
 
 class Stage(RunConfig):
-    """A stretch of a run. Several points of a temperature or pressure are corners of equally long straight lines."""
+    """A part of a run. Several values of a temperature or pressure are the ends of linear ramps of equal length."""
 
-    name: str = Field("", description="what the stage is called in the summary")
+    name: str = Field("", description="name of the stage in the summary")
     steps: int = Field(ge=0, description="number of time steps")
     ensemble: EnsembleName = Field("nve", description="ensemble and integrator")
     timestep_fs: float = Field(1.0, gt=0, description="length of a time step, fs")
     temperature_K: Temperature | Temperatures = Field(
-        300.0, description="of thermostat and starting velocities, K; several points make ramps"
+        300.0, description="of thermostat and starting velocities, K; several values make linear ramps"
     )
-    pressure_GPa: float | Pressures = Field(0.0, description="of the barostat, GPa; several points make ramps")
+    pressure_GPa: float | Pressures = Field(0.0, description="of the barostat, GPa; several values make linear ramps")
     thermostat_time_fs: float = Field(100.0, gt=0, description="relaxation time of the thermostat, fs")
     barostat_time_fs: float = Field(1000.0, gt=0, description="relaxation time of the barostat, fs")
     cell_motion: CellMotion = Field(
         "isotropic",
-        description="how a barostat moves the cell: its volume, all of it, or the lengths of its periodic axes (slabs)",
+        description="what a barostat changes: the volume, the full cell, or the lengths of the periodic axes (slabs)",
     )
     cell_axes: str | None = Field(
         None,
         pattern="^a?b?c?$",
         min_length=1,
-        description="axes that cell_motion axes moves, such as ab; None: periodic",
+        description="axes whose lengths cell_motion axes changes, such as ab; None: the periodic ones",
     )
     compressibility_per_GPa: float = Field(0.01, gt=0, description="assumed by a Berendsen barostat, 1/GPa")
 
@@ -47,12 +47,12 @@ class Stage(RunConfig):
 
     @property
     def ramps(self) -> tuple[str, ...]:
-        """Names of the fields that change on the way."""
+        """Names of the fields that change during the stage."""
         fields = {"temperature_K": self.temperature_K, "pressure_GPa": self.pressure_GPa}
         return tuple(name for name, value in fields.items() if isinstance(value, tuple) and len(set(value)) > 1)
 
     def targets(self, step: int) -> Targets:
-        """What the step that ends at ``step`` of this stage aims at; the last one aims at the last points."""
+        """Targets of the step that ends at ``step`` of this stage; the last step has the last values as targets."""
         return Targets(
             along(self.temperature_K, step, self.steps),
             along(self.pressure_GPa, step, self.steps),
@@ -60,12 +60,12 @@ class Stage(RunConfig):
 
     @property
     def hottest_K(self) -> float:  # noqa: N802 - the unit's letter
-        """The highest temperature aimed at."""
+        """The highest target temperature."""
         return max(self.temperature_K) if isinstance(self.temperature_K, tuple) else self.temperature_K
 
 
 def along(points: float | tuple[float, ...], step: int, steps: int) -> float:
-    """Value after ``step`` of ``steps`` on straight lines of equal length between points."""
+    """Value after ``step`` of ``steps`` on linear ramps of equal length between points."""
     if not isinstance(points, tuple):
         return points
     if len(points) == 1 or steps == 0:

@@ -1,4 +1,4 @@
-"""What an integrator keeps between two steps beside its atoms: taken out and put back bit for bit."""
+"""State of an integrator between two steps in addition to its atoms: read and restored bit for bit."""
 
 from collections.abc import Mapping
 
@@ -17,6 +17,6 @@ def take_state(ensemble: Ensemble, integrator: MolecularDynamics) -> dict[str, N
 
 
 def put_state(integrator: MolecularDynamics, state: Mapping[str, NDArray[np.float64]]) -> None:
-    """Give an integrator the state that :func:`take_state` found."""
+    """Set the state of an integrator to what :func:`take_state` returned."""
     copies = {name: value.copy(order="K") if value.ndim else np.float64(value) for name, value in state.items()}
     object_state.put(integrator, copies)

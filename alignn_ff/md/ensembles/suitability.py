@@ -1,5 +1,6 @@
-"""Which ensembles fit which structures: a stage that would give wrong results is refused, naming those that work."""
+"""Which ensembles are valid for which structures; an ensemble that would give wrong results is an error."""
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -8,20 +9,21 @@ from ase import Atoms
 
 from alignn_ff.cells import ADD_VACUUM, VACUUM_A, gaps_A, volume_A3
 from alignn_ff.errors import ConfigError
-from alignn_ff.log import get_logger
 from alignn_ff.md.ensembles.barostats import moving_axes
 from alignn_ff.md.ensembles.stage import Stage
 from alignn_ff.md.ensembles.table import ENSEMBLES, Ensemble, special_settings
+
+log = logging.getLogger(__name__)
 
 Refusal = str | None
 
 
 def admit(stages: Iterable[Stage], atoms: Atoms) -> None:
-    """Make sure that every stage can run on a structure.
+    """Check that every stage can run on a structure.
 
     Raises:
-        ConfigError: a stage sets what its ensemble does not read, or its ensemble is wrong for constraints,
-            periodicity, cell or temperature.
+        ConfigError: a stage sets a field that its ensemble does not read, or its ensemble is not valid for the
+            constraints, periodicity, cell or temperature.
     """
     stages = tuple(stages)
     for number, stage in enumerate(stages, start=1):
@@ -32,7 +34,7 @@ def admit(stages: Iterable[Stage], atoms: Atoms) -> None:
 
 
 def warn_of_vacuum(stages: Iterable[Stage], atoms: Atoms) -> None:
-    """Say that a barostat would move a vacuum, as in a slab whose file says that it is periodic in all directions."""
+    """Warn if a barostat would change a vacuum, as in a slab whose file has periodicity in all directions."""
     for stage in stages:
         if not ENSEMBLES[stage.ensemble].motions:
             continue
@@ -42,29 +44,29 @@ def warn_of_vacuum(stages: Iterable[Stage], atoms: Atoms) -> None:
         ]
         if empty:
             solid = "".join(name for name in "abc" if name not in empty)
-            get_logger("md").warning(
-                "the cell is empty over more than %g Å along %s, and the ensemble %r will move that vacuum; %s",
+            log.warning(
+                "the cell is empty over more than %g Å along %s, and the ensemble %r changes that vacuum; %s",
                 VACUUM_A,
                 " and ".join(empty),
                 stage.ensemble,
-                f"to hold it, take npt_mtk with cell_motion axes and cell_axes {solid}" if solid else "take nvt_bussi",
+                f"to keep it, use npt_mtk with cell_motion axes and cell_axes {solid}" if solid else "use nvt_bussi",
             )
             return
 
 
 def unread_settings(stage: Stage) -> Refusal:
-    """What a stage says that its ensemble has no use for."""
+    """The message if a stage sets fields that its ensemble does not read, else None."""
     unread = stage.model_fields_set & (special_settings() - ENSEMBLES[stage.ensemble].reads)
     if not unread:
         return None
     readers = ", ".join(name for name, ensemble in ENSEMBLES.items() if unread <= ensemble.reads)
-    return f"the ensemble {stage.ensemble!r} has no use for {', '.join(sorted(unread))}; leave it out" + (
+    return f"the ensemble {stage.ensemble!r} does not read {', '.join(sorted(unread))}; leave it out" + (
         f", or choose {readers}" if readers else ""
     )
 
 
 def refusal(stage: Stage, atoms: Atoms) -> Refusal:
-    """Why a stage is wrong for a structure and which ensembles are right, or None."""
+    """Why a stage is not valid for a structure and which ensembles are, or None."""
     for check in CHECKS:
         reason = check(stage, ENSEMBLES[stage.ensemble], atoms)
         if reason is not None:
@@ -78,7 +80,7 @@ def _what_works(stage: Stage, atoms: Atoms) -> str:
         return all(check(other, ENSEMBLES[other.ensemble], atoms) is None for check in CHECKS)
 
     fitting = [name for name in ENSEMBLES if works(name)]
-    return f"those that work here: {', '.join(fitting)}" if fitting else "no ensemble works here; mend this first"
+    return f"valid here: {', '.join(fitting)}" if fitting else "no ensemble is valid here; correct this first"
 
 
 def _constraints(stage: Stage, ensemble: Ensemble, atoms: Atoms) -> Refusal:  # noqa: ARG001
@@ -87,12 +89,14 @@ def _constraints(stage: Stage, ensemble: Ensemble, atoms: Atoms) -> Refusal:  # 
     given = {type(constraint).__name__ for constraint in atoms.constraints}
     foreign = given - ensemble.constraints
     if foreign and ensemble.motions:
-        return f"moves all atoms with the cell, so it cannot hold those of {', '.join(sorted(foreign))}"
+        return f"moves all atoms with the cell, so it cannot keep the constraint(s) {', '.join(sorted(foreign))}"
     if foreign:
         obeyed = ", ".join(sorted(ensemble.constraints))
-        return f"cannot obey the constraint(s) {', '.join(sorted(foreign))}, only {obeyed}"
+        return f"cannot keep the constraint(s) {', '.join(sorted(foreign))}, only {obeyed}"
     if "FixScaled" in given and not _rectangular(atoms):
-        return "cannot hold fractional coordinates (FixScaled, selective dynamics) in a cell that is not rectangular"
+        return (
+            "cannot keep fractional coordinates fixed (FixScaled, selective dynamics) in a cell that is not rectangular"
+        )
     return None
 
 
@@ -105,7 +109,7 @@ def _freedom(stage: Stage, ensemble: Ensemble, atoms: Atoms) -> Refusal:  # noqa
 def _temperature(stage: Stage, ensemble: Ensemble, atoms: Atoms) -> Refusal:  # noqa: ARG001
     points = stage.temperature_K if isinstance(stage.temperature_K, tuple) else (stage.temperature_K,)
     if not ensemble.thermostat and "temperature_K" in stage.ramps:
-        return "has no thermostat, so its temperature cannot be led along a ramp"
+        return "has no thermostat, so its temperature cannot be a ramp"
     if not ensemble.cold and min(points) <= 0:
         return f"needs temperatures above 0 K, not {min(points):g}"
     return None
@@ -115,10 +119,10 @@ def _cell(stage: Stage, ensemble: Ensemble, atoms: Atoms) -> Refusal:
     if not ensemble.motions:
         return None
     if stage.cell_motion not in ensemble.motions:
-        return f"moves the cell as {' or '.join(ensemble.motions)}, not {stage.cell_motion}"
+        return f"accepts cell_motion {' or '.join(ensemble.motions)}, not {stage.cell_motion}"
     if stage.cell_motion != "axes":
         if stage.cell_axes is not None:
-            return f"reads cell_axes with cell_motion axes, not {stage.cell_motion}"
+            return f"reads cell_axes only with cell_motion axes, not with {stage.cell_motion}"
         if not atoms.pbc.all():
             return (
                 f"with cell_motion {stage.cell_motion} needs a structure that is periodic in all directions, not pbc "
@@ -134,21 +138,21 @@ def _axes(stage: Stage, atoms: Atoms) -> Refusal:
     if not moving.any():
         return "has no periodic axis to move"
     if (moving & ~atoms.pbc).any():
-        return f"would move an axis without period (cell_axes {stage.cell_axes}, pbc {atoms.pbc.tolist()})"
+        return f"would change an axis that is not periodic (cell_axes {stage.cell_axes}, pbc {atoms.pbc.tolist()})"
     if not _rectangular(atoms):
         return (
-            "moves axes of rectangular cells alone, and this cell has angles "
+            "changes the axes of rectangular cells only, and this cell has angles "
             f"{', '.join(f'{angle:.1f}' for angle in atoms.cell.angles())}°; make a rectangular supercell "
             "(ASE: make_supercell)"
         )
     points = stage.pressure_GPa if isinstance(stage.pressure_GPa, tuple) else (stage.pressure_GPa,)
     if not atoms.pbc.all() and any(points):
-        return "knows no pressure on a slab or wire, whose cell has vacuum in it; leave pressure_GPa at 0"
+        return "cannot apply a pressure to a slab or wire, whose cell contains vacuum; set pressure_GPa to 0"
     return None
 
 
 def _rectangular(atoms: Atoms) -> bool:
-    """Whether the lattice vectors that there are stand at right angles."""
+    """Whether all lattice vectors that are not zero are at right angles."""
     gram = atoms.cell.array @ atoms.cell.array.T
     lengths = np.sqrt(np.diag(gram))
     off = np.abs(gram - np.diag(np.diag(gram)))

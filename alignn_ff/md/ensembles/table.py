@@ -1,7 +1,7 @@
-"""The ensembles: one table, from a name to an integrator and to what that integrator conserves.
+"""The ensembles: one table, from a name to an integrator and its conserved quantity.
 
-Integrators are ASE's. A new ensemble is a new row: names in configs, in the help and in the docs, the settings that are
-allowed, the content of restart files and the checks of structures follow from it.
+Integrators are those of ASE. A new ensemble is a new row. Names in configs, help and docs, the allowed settings, the
+content of restart files and the checks of structures are derived from the row.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from alignn_ff.md.ensembles import barostats, thermostats
 from alignn_ff.md.ensembles.settings import CellMotion, Coupling, StageSettings, Targets
 
 STRAIGHT_CONSTRAINTS: Final = frozenset({"FixAtoms", "FixCartesian", "FixedLine", "FixedPlane", "FixCom", "FixScaled"})
-"""Constraints that hold positions as soon as they hold the momenta; FixScaled in rectangular cells alone."""
+"""Constraints that fix positions if they fix the momenta; FixScaled only in rectangular cells."""
 
 
 def remembers(*names: str) -> Callable[[MolecularDynamics], tuple[str, ...]]:
-    """The state of an integrator that always keeps the same attributes."""
+    """The state of an integrator whose attributes are always the same."""
     return lambda _integrator: names
 
 
@@ -31,19 +31,19 @@ class Ensemble:
 
     Attributes:
         build: (atoms with momenta and calculator, stage, coupling) → integrator.
-        aim: sets temperature and pressure of the next step on an integrator.
-        state: names of the attributes of an integrator that change from step to step, those of its parts with a dot;
-            a restart file holds them.
+        aim: sets the target temperature and pressure of the next step.
+        state: names of the attributes of an integrator that change from step to step, such as ``part.attribute``; they
+            are saved in restart files.
         conserved: (integrator, potential + kinetic energy in eV) → conserved quantity in eV.
         conserved_quantity: the same in words.
         is_conserved: whether exact dynamics keeps that quantity constant.
-        conserves_momentum: whether the centre of mass keeps its velocity, and so has no temperature.
+        conserves_momentum: whether the velocity of the centre of mass is constant, so that it has no temperature.
         conserves_rotation: the same for the rotation of molecules and wires.
-        thermostat: whether there is a temperature to aim at.
-        cold: whether that may be 0 K.
-        motions: how the cell can move; none: not at all.
-        constraints: names of the ASE constraints that the integrator obeys; None for all.
-        help: what a user should know before choosing it.
+        thermostat: whether there is a target temperature.
+        cold: whether the temperature may be 0 K.
+        motions: how the cell can change; empty: it is fixed.
+        constraints: names of the ASE constraints that the integrator supports; None means all.
+        help: short description for users.
         reads: fields of a stage that this ensemble reads and some others do not, such as pressure_GPa.
     """
 
@@ -63,7 +63,7 @@ class Ensemble:
     constraints: frozenset[str] | None = STRAIGHT_CONSTRAINTS
 
     def freedom(self, atoms: Atoms) -> Freedom:
-        """What counts as temperature in this ensemble."""
+        """The degrees of freedom that have the temperature in this ensemble."""
         return freedom(atoms, conserves_momentum=self.conserves_momentum, conserves_rotation=self.conserves_rotation)
 
 
@@ -86,7 +86,7 @@ ENSEMBLES: Final[dict[str, Ensemble]] = {
         aim=thermostats.aim_langevin,
         conserved=thermostats.less_heat,
         conserved_quantity="potential + kinetic energy − heat taken from the thermostat",
-        help="constant temperature: Langevin (BAOAB); robust, disturbs the dynamics",
+        help="constant temperature: Langevin (BAOAB); robust, but changes the dynamics",
         conserves_momentum=False,
         conserves_rotation=False,
         cold=True,
@@ -97,8 +97,8 @@ ENSEMBLES: Final[dict[str, Ensemble]] = {
         build=thermostats.bussi,
         aim=thermostats.aim_bussi,
         conserved=thermostats.less_transfer,
-        conserved_quantity="potential + kinetic energy − energy that the rescaling put in",
-        help="constant temperature: stochastic velocity rescaling (Bussi); hardly disturbs the dynamics",
+        conserved_quantity="potential + kinetic energy − energy added by the rescaling",
+        help="constant temperature: stochastic velocity rescaling (Bussi); changes the dynamics very little",
         state=remembers("transferred_energy"),
         reads=THERMOSTAT,
     ),
@@ -107,7 +107,7 @@ ENSEMBLES: Final[dict[str, Ensemble]] = {
         aim=thermostats.aim_nose_hoover,
         conserved=thermostats.with_chain,
         conserved_quantity="potential + kinetic energy + energy of the thermostat chain",
-        help="constant temperature: Nosé–Hoover chain; deterministic, not for nearly harmonic crystals",
+        help="constant temperature: Nosé–Hoover chain; deterministic; not for nearly harmonic crystals",
         state=remembers(*ase_private.CHAIN),
         reads=THERMOSTAT,
     ),
@@ -128,7 +128,7 @@ ENSEMBLES: Final[dict[str, Ensemble]] = {
         conserved=barostats.enthalpy_of_mtk,
         conserved_quantity="potential + kinetic energy + thermostat and barostat chains + kinetic energy of the cell "
         "+ pressure · volume",
-        help="constant temperature and pressure: Martyna–Tobias–Klein; volume, whole cell, or axes (slabs)",
+        help="constant temperature and pressure: Martyna–Tobias–Klein; moves the volume, full cell, or axes (slabs)",
         motions=("isotropic", "full", "axes"),
         constraints=frozenset(),
         state=ase_private.mtk_state,
@@ -166,7 +166,7 @@ ENSEMBLES: Final[dict[str, Ensemble]] = {
         aim=thermostats.aim_berendsen,
         conserved=thermostats.energy_alone,
         conserved_quantity="none; the potential + kinetic energy is logged instead",
-        help="equilibration only, samples no ensemble: weak coupling to a temperature",
+        help="equilibration only (samples no ensemble): weak coupling to a temperature",
         is_conserved=False,
         reads=THERMOSTAT,
     ),
@@ -175,7 +175,7 @@ ENSEMBLES: Final[dict[str, Ensemble]] = {
         aim=barostats.aim_berendsen_barostat,
         conserved=thermostats.energy_alone,
         conserved_quantity="none; the potential + kinetic energy is logged instead",
-        help="equilibration only, samples no ensemble: weak coupling to a temperature and a pressure",
+        help="equilibration only (samples no ensemble): weak coupling to a temperature and a pressure",
         is_conserved=False,
         motions=("isotropic",),
         constraints=frozenset(),

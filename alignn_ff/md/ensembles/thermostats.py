@@ -1,7 +1,7 @@
-"""Integrators of constant volume: ASE's, set up so that they count the degrees of freedom that there are.
+"""Integrators of constant volume: those of ASE, set up to count the actual degrees of freedom.
 
-ASE's thermostats count 3N degrees of freedom where 3N − 3 share the energy, so each is corrected here. Masses of
-thermostats are those of the hottest temperature of a stage; only the targets change on a ramp.
+ASE's thermostats count 3N degrees of freedom also if only 3N − 3 share the energy, so each is corrected here. The mass
+of a thermostat is set by the highest temperature of a stage; on a ramp only the targets change.
 """
 
 import math
@@ -27,8 +27,8 @@ def velocity_verlet(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> V
 def langevin(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> CountingLangevin:
     """Constant temperature: Langevin dynamics in the BAOAB splitting.
 
-    Leimkuhler and Matthews, J. Chem. Phys. 138, 174102 (2013). The centre of mass is thermostatted like
-    everything else and diffuses, so all 3N degrees of freedom have the temperature.
+    Leimkuhler and Matthews, J. Chem. Phys. 138, 174102 (2013). The centre of mass is
+    thermostatted too and diffuses, so all 3N degrees of freedom have the temperature.
     """
     return CountingLangevin(  # type: ignore[no-untyped-call]
         atoms,
@@ -65,7 +65,7 @@ def nose_hoover(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> NoseH
 
 
 def andersen(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> CollidingVerlet:
-    """Constant temperature: velocities drawn anew at random times. Andersen, J. Chem. Phys. 72, 2384 (1980)."""
+    """Constant temperature: velocities redrawn at random times. Andersen, J. Chem. Phys. 72, 2384 (1980)."""
     return CollidingVerlet(
         atoms,
         stage.timestep_fs * units.fs,
@@ -77,7 +77,7 @@ def andersen(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> Collidin
 
 
 def berendsen(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> NVTBerendsen:  # noqa: ARG001
-    """Towards a temperature, but no ensemble: weak coupling. Berendsen et al., J. Chem. Phys. 81, 3684 (1984)."""
+    """Weak coupling to a temperature; it samples no ensemble. Berendsen et al., J. Chem. Phys. 81, 3684 (1984)."""
     return NVTBerendsen(
         atoms,
         timestep=stage.timestep_fs * units.fs,
@@ -88,7 +88,7 @@ def berendsen(atoms: Atoms, stage: StageSettings, coupling: Coupling) -> NVTBere
 
 
 def aim_nowhere(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:
-    """Constant energy has no target."""
+    """Do nothing: constant energy has no target."""
 
 
 def aim_langevin(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:  # noqa: ARG001
@@ -117,7 +117,7 @@ def aim_andersen(integrator: MolecularDynamics, targets: Targets, coupling: Coup
 
 
 def aim_berendsen(integrator: MolecularDynamics, targets: Targets, coupling: Coupling) -> None:
-    """Set the temperature of weak coupling, in the measure of ASE, which counts the centre of mass."""
+    """Set the temperature of weak coupling, converted to that of ASE, which counts the centre of mass."""
     assert isinstance(integrator, NVTBerendsen)
     counted = integrator.atoms.get_number_of_degrees_of_freedom()
     integrator.set_temperature(temperature_K=targets.temperature_K * coupling.n_dof / counted)
@@ -135,7 +135,7 @@ def less_heat(integrator: MolecularDynamics, total_eV: float) -> float:
 
 
 def less_transfer(integrator: MolecularDynamics, total_eV: float) -> float:
-    """Potential + kinetic energy − energy that the rescaling put in."""
+    """Potential + kinetic energy − energy added by the rescaling."""
     assert isinstance(integrator, Bussi)
     return total_eV - float(integrator.transferred_energy)
 

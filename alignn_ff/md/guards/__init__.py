@@ -1,4 +1,4 @@
-"""The guards: reasons to stop a run because going on would give wrong results."""
+"""The guards: checks that stop a run before it gives wrong results."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What the guards look for: one function each, a snapshot, the limits and a baseline in, a violation or None out."""
+"""The checks of the guards, one function each: a snapshot, the limits and a baseline in, a violation or None out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,22 +15,22 @@ from alignn_ff.trajectory.snapshot import Snapshot
 from alignn_ff.units import MEV_PER_EV
 
 HOTTER: Final = 10.0
-"""A run may be this many times hotter than its hottest target, if the limit is lower."""
+"""A run may be this many times hotter than its highest target temperature, even if the limit is lower."""
 
 GRACE_FS: Final = 1_000.0
-"""A drift is taken as if at least this time had passed."""
+"""Shortest time by which the change of the conserved quantity is divided."""
 
 NAMED_ATOMS: Final = 5
 
 
 class Violation(NamedTuple):
-    """What is wrong with a snapshot.
+    """A problem found in a snapshot.
 
     Attributes:
-        message: for people.
-        limit: which field of the limits was crossed, None where there is no choice.
-        value: what was found, in the unit of the limit.
-        atoms: indices of the atoms concerned.
+        message: for the user.
+        limit: field of the limits that was exceeded; None if the check has no limit.
+        value: the value found, in the unit of the limit.
+        atoms: indices of the affected atoms.
     """
 
     message: str
@@ -41,15 +41,15 @@ class Violation(NamedTuple):
 
 @dataclass(frozen=True)
 class Baseline:
-    """What snapshots are compared with.
+    """Reference values with which snapshots are compared.
 
     Attributes:
         hottest_K: highest temperature of the schedule.
         extent_A: lowest and highest coordinates along x, y, z relative to the centre of mass at the start.
-        volume_A3: of the cell at the start, None without one.
+        volume_A3: of the cell at the start; None without a volume.
         heights_A: of the cell at the start.
         shortest_A: shortest distance of each pair of elements in the training data, "Si-Si" → Å.
-        window_start_fs, window_value_eV, window_stage: where the drift is measured from.
+        window_start_fs, window_value_eV, window_stage: start of the window over which the drift is measured.
     """
 
     hottest_K: float
@@ -67,27 +67,27 @@ class Baseline:
 
 
 def baseline(atoms: Atoms, *, hottest_K: float, shortest_A: Mapping[str, float]) -> Baseline:
-    """What the snapshots of a run that starts from ``atoms`` are compared with."""
+    """The reference values of a run that starts from ``atoms``."""
     relative = atoms.positions - atoms.get_center_of_mass()
     low, high = relative.min(axis=0).tolist(), relative.max(axis=0).tolist()
     return Baseline(hottest_K, (tuple(low), tuple(high)), volume_A3(atoms), heights_A(atoms), dict(shortest_A))
 
 
 def finite(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:  # noqa: ARG001
-    """Positions, momenta, forces and energies must be numbers."""
+    """Positions, momenta, forces and energies must be finite numbers."""
     broken = broken_atoms(snapshot.atoms, snapshot.forces_eV_per_A)
     if broken.size:
         return Violation(
-            f"forces or positions are no finite numbers on {in_words(snapshot.atoms, broken)}", atoms=_few(broken)
+            f"forces or positions are not finite numbers on {in_words(snapshot.atoms, broken)}", atoms=_few(broken)
         )
     if not np.isfinite([snapshot.potential_eV, snapshot.kinetic_eV]).all():
         energies = f"potential {snapshot.potential_eV}, kinetic {snapshot.kinetic_eV} eV"
-        return Violation(f"the energy is no finite number ({energies})")
+        return Violation(f"the energy is not a finite number ({energies})")
     return None
 
 
 def temperature(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
-    """The temperature must stay below anything that was asked for."""
+    """The temperature must stay below the limit."""
     if limits.max_temperature_K is None:
         return None
     highest = max(limits.max_temperature_K, HOTTER * start.hottest_K)
@@ -105,7 +105,7 @@ def temperature(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Vio
 
 
 def drift(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
-    """What exact dynamics conserves must be conserved."""
+    """The quantity that exact dynamics conserves must not drift."""
     if limits.max_drift_meV_per_atom_per_ps is None or start.window_value_eV is None or not snapshot.is_conserved:
         return None
     passed_ps = max(snapshot.time_fs - start.window_start_fs, GRACE_FS) * 1e-3
@@ -125,7 +125,7 @@ def drift(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation
 
 
 def distance(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
-    """No two atoms may come closer than the training data knows, or than the user allows."""
+    """No two atoms may be closer than in the training data, or than the user allows."""
     if snapshot.step % limits.distances_every:
         return None
     pair = too_close(snapshot.atoms, limits, start.shortest_A)
@@ -133,7 +133,7 @@ def distance(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violat
         return None
     first, second, found, allowed = pair
     closest = start.shortest_A.get(_pair_name(snapshot.atoms, first, second))
-    known = "" if closest is None else f"; the training data comes down to {closest:.3f} Å"
+    known = "" if closest is None else f"; the shortest distance in the training data is {closest:.3f} Å"
     return Violation(
         f"{in_words(snapshot.atoms, np.array([first, second]))} are {found:.3f} Å apart (limit {allowed:.3f} Å{known})",
         "min_distance_A" if limits.min_distance_A == allowed else "min_distance_fraction",
@@ -143,7 +143,7 @@ def distance(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violat
 
 
 def escape(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
-    """No atom may fly away along a direction without period."""
+    """No atom may leave the structure along a direction that is not periodic."""
     atoms = snapshot.atoms
     if limits.max_escape_A is None or atoms.pbc.all():
         return None
@@ -155,7 +155,7 @@ def escape(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violatio
     if not gone.size:
         return None
     return Violation(
-        f"{in_words(atoms, gone)} left the structure: {farthest.max():.2f} Å beyond where it began "
+        f"{in_words(atoms, gone)} left the structure: {farthest.max():.2f} Å beyond its initial extent "
         f"(limit {limits.max_escape_A:g} Å)",
         "max_escape_A",
         float(farthest.max()),
@@ -164,7 +164,7 @@ def escape(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violatio
 
 
 def cell(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
-    """The cell may not collapse or blow up."""
+    """Volume and heights of the cell must stay within the limits."""
     if limits.max_cell_ratio is None or start.volume_A3 is None:
         return None
     now = np.array([volume_A3(snapshot.atoms) or 0.0, *heights_A(snapshot.atoms)])
@@ -174,7 +174,7 @@ def cell(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation 
         return None
     what = ("volume", "height along a", "height along b", "height along c")[worst]
     return Violation(
-        f"the {what} of the cell is {ratios[worst]:.3f} of what it was at the start "
+        f"the {what} of the cell is {ratios[worst]:.3f} of its initial value "
         f"(limits {1.0 / limits.max_cell_ratio:.3g} and {limits.max_cell_ratio:g})",
         "max_cell_ratio",
         float(ratios[worst]),
@@ -182,7 +182,7 @@ def cell(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation 
 
 
 def broken_atoms(atoms: Atoms, *more: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Atoms whose positions, momenta or further rows are no finite numbers."""
+    """Atoms whose positions, momenta or further rows are not finite numbers."""
     rows = np.hstack([atoms.positions, atoms.get_momenta(), *more])
     return np.flatnonzero(~np.isfinite(rows).all(axis=1))
 
@@ -190,13 +190,13 @@ def broken_atoms(atoms: Atoms, *more: NDArray[np.float64]) -> NDArray[np.intp]:
 def too_close(
     atoms: Atoms, limits: GuardLimits, shortest_A: Mapping[str, float]
 ) -> tuple[int, int, float, float] | None:
-    """The pair that is closest relative to what is allowed: two atoms, their distance and the limit, Å."""
+    """The pair with the smallest ratio of distance to limit: two atoms, their distance and the limit, Å."""
     fraction = limits.min_distance_fraction or 0.0
     allowed = {name: max(fraction * length, limits.min_distance_A or 0.0) for name, length in shortest_A.items()}
     reach = max([limits.min_distance_A or 0.0, *allowed.values()])
     if reach <= 0.0:
         return None
-    from alignn_ff.graph.neighbors import radius_pairs  # torch, which the help of a command does without
+    from alignn_ff.graph.neighbors import radius_pairs  # imports torch, which a command's help does not need
 
     pairs = radius_pairs(atoms.positions, atoms.cell.array, atoms.pbc, reach)
     if not pairs.src.size:
@@ -230,7 +230,7 @@ def _pair_name(atoms: Atoms, first: int, second: int) -> str:
 
 
 def _open_directions(atoms: Atoms) -> NDArray[np.float64]:
-    """(3,) 1 for Cartesian directions that no periodic lattice vector has a part in, 0 for the others."""
+    """(3,) 1 for Cartesian directions in which no periodic lattice vector has a component, 0 for the others."""
     periodic = atoms.cell.array[atoms.pbc]
     open_ones: NDArray[np.float64] = (np.abs(periodic) < 1e-6).all(axis=0).astype(np.float64)
     return open_ones

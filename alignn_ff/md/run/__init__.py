@@ -1,1 +1,1 @@
-"""A dynamics run under way: its start, the loop, what it records, how it ends."""
+"""A dynamics run in progress: its start, the loop, its record, its end."""

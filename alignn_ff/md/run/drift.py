@@ -1,4 +1,4 @@
-"""How fast a quantity that should be constant drifts, and how well that is known."""
+"""Drift of a quantity that should be constant, with its standard error."""
 
 from typing import Final, NamedTuple
 
@@ -9,7 +9,7 @@ MAX_BLOCKS: Final = 32
 
 
 class SeriesState(BaseModel):
-    """A series of block means as a restart file holds it."""
+    """A series of block means in a restart file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,11 +38,11 @@ class Trend(NamedTuple):
 
 
 class BlockMeans:
-    """A time series kept as at most 32 means of equally long blocks, in constant memory.
+    """A time series stored as at most 32 means of equally long blocks, in constant memory.
 
-    When there are 32 blocks they are joined in pairs, so that a long series has 16 to 32 blocks, each much
-    longer than an atomic vibration; a series shorter than 32 samples is kept as it is. Values are kept
-    relative to the first one, which saves digits where a small drift sits on a large energy.
+    When there are 32 blocks they are joined in pairs, so a long series has 16 to 32 blocks, each much longer than an
+    atomic vibration. A series shorter than 32 samples is stored unchanged. Values are stored relative to the first
+    one, so that a small drift of a large energy keeps its digits.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class BlockMeans:
             self._join_pairs()
 
     def trend(self) -> Trend:
-        """Least-squares line through the block means; its error is that of independent blocks."""
+        """Least-squares line through the block means; its error assumes independent blocks."""
         assert self._first is not None, "a trend needs samples"
         mean = self._first + self._sum / self._n_samples
         if len(self._blocks) < 2:
@@ -82,16 +82,16 @@ class BlockMeans:
 
     @property
     def n_samples(self) -> int:
-        """How many samples there were."""
+        """Number of samples."""
         return self._n_samples
 
     def state(self) -> SeriesState:
-        """For a restart file, exact."""
+        """The exact state, for a restart file."""
         return SeriesState(**{name: getattr(self, f"_{name}") for name in SeriesState.model_fields})
 
     @classmethod
     def from_state(cls, state: SeriesState) -> "BlockMeans":
-        """The series that :meth:`state` described."""
+        """The series whose :meth:`state` this is."""
         series = cls()
         for name in SeriesState.model_fields:
             setattr(series, f"_{name}", getattr(state, name))

@@ -1,5 +1,6 @@
 """The loop of a dynamics run: step, guards, record, outputs, restart files, the end."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -9,7 +10,6 @@ import numpy as np
 
 from alignn_ff.errors import AlignnError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
-from alignn_ff.log import get_logger
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.files import MDFiles, Outputs, write_md_end
 from alignn_ff.md.guards.checks import Violation, broken_atoms
@@ -23,22 +23,24 @@ from alignn_ff.runs.model_record import ModelRecord, software_versions
 from alignn_ff.trajectory.frame_copy import bare_copy
 from alignn_ff.trajectory.snapshot import Snapshot
 
+log = logging.getLogger(__name__)
+
 Observer = Callable[[Snapshot], None]
 
 
 @dataclass
 class Run:
-    """A run under way: everything that :func:`drive` moves on.
+    """A run in progress: everything that :func:`drive` advances.
 
     Attributes:
-        config: how it is run.
+        config: its settings.
         propagator: moves the atoms.
         monitor: calls the guards.
-        record: gathers what the summary needs.
-        model: behind the forces.
-        files: where it writes; None: nowhere.
-        kept: where the files stood at the restart file; None for a new run.
-        command: how it was started.
+        record: collects the data of the summary.
+        model: that gives the forces.
+        files: its outputs; None writes nothing.
+        kept: lengths of the files when the restart file was written; None for a new run.
+        command: that started it.
     """
 
     config: MDConfig
@@ -52,7 +54,7 @@ class Run:
 
 
 def drive(run: Run, on_step: Observer | None) -> MDResult:
-    """Make the steps that are left, and write what is due."""
+    """Make the remaining steps, and write the outputs."""
     propagator, first_fs = run.propagator, run.propagator.snapshot().time_fs
     began = time.perf_counter()
     with ExitStack() as stack:
@@ -75,7 +77,7 @@ def drive(run: Run, on_step: Observer | None) -> MDResult:
         result = _result(run, wall_time_s=wall_time_s, first_fs=first_fs)
         if run.files is not None:
             write_md_end(run.files, result)
-    get_logger("md").info("%d steps in %.1f s", run.config.steps, result.wall_time_s)
+    log.info("%d steps in %.1f s", run.config.steps, result.wall_time_s)
     return result
 
 
@@ -91,7 +93,7 @@ def _observe(snapshot: Snapshot, run: Run, outputs: Outputs | None, on_step: Obs
 
 
 def _advance(run: Run) -> Snapshot:
-    """One step; a structure that stops making sense on the way is a failed simulation."""
+    """One step; a structure that becomes invalid during the step is a failed simulation."""
     try:
         return run.propagator.advance()
     except (AlignnError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
@@ -103,7 +105,7 @@ def _advance(run: Run) -> Snapshot:
 
 
 def _wreck(propagator: Propagator) -> Snapshot:
-    """The instant at which a step broke off: the structure as far as it came, and nothing computed of it."""
+    """The snapshot of a step that failed: the structure at that point, and NaN for all computed values."""
     unknown, atoms = float("nan"), propagator.atoms
     return Snapshot(
         step=propagator.progress.step + 1,
@@ -119,20 +121,20 @@ def _wreck(propagator: Propagator) -> Snapshot:
 
 
 class Checkpointer:
-    """Writes restart files when they are due: after so many steps or minutes."""
+    """Writes restart files when they are due: after a number of steps or minutes."""
 
     def __init__(self, run: Run, outputs: Outputs | None, began: float) -> None:
         self._run, self._outputs, self._began = run, outputs, began
         self._saved_at, self._versions = time.monotonic(), software_versions()
 
     def is_due(self) -> bool:
-        """Whether it is time."""
+        """Whether a restart file is due."""
         config, step = self._run.config, self._run.propagator.progress.step
         late = time.monotonic() - self._saved_at > 60.0 * config.checkpoint_minutes
         return step % config.checkpoint_every == 0 or late
 
     def save(self) -> None:
-        """Put all outputs on the disk, then the restart file that knows where they stand."""
+        """Flush all outputs to the disk, then write the restart file with their lengths."""
         run, propagator = self._run, self._run.propagator
         if run.files is None or self._outputs is None:
             return

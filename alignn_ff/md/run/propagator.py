@@ -1,7 +1,7 @@
 """The propagator: moves atoms through the stages of a run, one step at a time.
 
-In: a structure with momenta and calculator, stages, random numbers, and a place to begin. Out: snapshots, and
-the state from which another propagator goes on bit for bit.
+In: a structure with momenta and calculator, stages, random numbers, and the progress so far. Out: snapshots, and the
+state from which another propagator continues bit for bit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,14 +24,14 @@ from alignn_ff.trajectory.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class StageProgress:
-    """Where in a schedule a run stands.
+    """Position of a run in its schedule.
 
     Attributes:
         stage: number of the stage, from 0.
-        stage_step: steps done in it.
-        step: steps done in all.
-        offset_eV: what is added to the conserved quantity of the stage, so that it goes on across ramps and stages.
-        freedom: what counts as temperature in the stage; None before it began.
+        stage_step: steps done in this stage.
+        step: steps done in total.
+        offset_eV: added to the conserved quantity of the stage, so that it is continuous across ramps and stages.
+        freedom: degrees of freedom that have the temperature; None before the stage began.
     """
 
     stage: int = 0
@@ -42,14 +42,14 @@ class StageProgress:
 
 
 class Propagator:
-    """Atoms on their way through a schedule.
+    """Atoms and their progress through a schedule.
 
     Args:
-        atoms: with momenta and calculator; moved in progress.
-        stages: one after another.
+        atoms: with momenta and calculator; modified in place.
+        stages: run one after another.
         rng: source of all random numbers.
-        progress: where to begin.
-        state: of the integrator there, as :meth:`state` gave it; None at the start.
+        progress: where to start; None for a new run.
+        state: of the integrator, from :meth:`state`; None for a new run.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Propagator:
         return done + self.progress.stage_step * self._stage.timestep_fs
 
     def state(self) -> dict[str, NDArray[np.float64]]:
-        """What the integrator remembers beside its atoms."""
+        """State of the integrator in addition to its atoms."""
         return take_state(ENSEMBLES[self._stage.ensemble], self._integrator)
 
     def advance(self) -> Snapshot:
@@ -95,7 +95,7 @@ class Propagator:
         return self.snapshot()
 
     def snapshot(self) -> Snapshot:
-        """The present instant."""
+        """The snapshot of the current step."""
         progress, atoms, stage = self.progress, self.atoms, self._stage
         ensemble, targets = ENSEMBLES[stage.ensemble], stage.targets(progress.stage_step)
         assert progress.freedom is not None
@@ -127,7 +127,7 @@ class Propagator:
         return Coupling(self.progress.freedom.n_dof, self.rng)
 
     def _enter(self) -> MolecularDynamics:
-        """The integrator of the present stage, aiming at what its last step aimed at."""
+        """The integrator of the current stage, with the targets of its last step."""
         stage, ensemble = self._stage, ENSEMBLES[self._stage.ensemble]
         if self.progress.freedom is None:
             counted = ensemble.freedom(self.atoms)
@@ -145,7 +145,7 @@ class Propagator:
         self.progress = replace(self.progress, offset_eV=before - self._conserved())
 
     def _retarget(self) -> None:
-        """Aim at what the next step should reach; the work of that is no error of the dynamics."""
+        """Set the targets of the next step; the energy change this causes is not counted as drift."""
         if not self._stage.ramps:
             return
         before = self._conserved()
@@ -159,16 +159,16 @@ class Propagator:
 
 
 def _stress_at_hand(atoms: Atoms) -> NDArray[np.float64] | None:
-    """The stress that the calculator has computed with the forces; None where it has not."""
+    """The stress that the calculator computed with the forces; None if it did not."""
     stress: NDArray[np.float64] | None = getattr(atoms.calc, "results", {}).get("stress")
     return stress
 
 
 def _stop_rigid_motion(atoms: Atoms, counted: Freedom, ensemble: Ensemble) -> None:
-    """A thermostat of all velocities would feed a drift or rotation that it cannot see, so none may be there."""
+    """Remove a drift or rotation that is not part of the temperature; a thermostat would amplify it."""
     if ensemble.thermostat and counted.translation:
         stop_translation(atoms)
     if ensemble.thermostat and counted.rotation:
         stop_rotation(atoms)
     if not ensemble.cold and atoms.get_kinetic_energy() <= 0.0:
-        raise ConfigError("this thermostat scales velocities, and all are zero; draw them above 0 K")
+        raise ConfigError("this thermostat scales velocities, but all are zero; draw them at a temperature above 0 K")

@@ -1,4 +1,4 @@
-"""What the summary of a run needs, gathered step by step in constant memory, across restarts."""
+"""Data of the summary of a run, collected step by step in constant memory, across restarts."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,11 +15,11 @@ SERIES = {
     "pressure": "pressure_GPa",
     "volume": "volume_A3",
 }
-"""Series that are kept of each stage → attribute of a snapshot."""
+"""Series recorded per stage → attribute of a snapshot."""
 
 
 class StageRecordState(BaseModel):
-    """A stage record as a restart file holds it."""
+    """A stage record in a restart file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +29,7 @@ class StageRecordState(BaseModel):
 
 
 class RunRecordState(BaseModel):
-    """A run record as a restart file holds it."""
+    """A run record in a restart file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +41,7 @@ class RunRecordState(BaseModel):
 
 
 class StageRecord:
-    """The series of one stage, and where it ended so far."""
+    """The series of one stage, and its last temperature."""
 
     def __init__(self) -> None:
         self.series = {name: BlockMeans() for name in SERIES}
@@ -49,7 +49,7 @@ class StageRecord:
         self.n_steps = 0
 
     def add(self, snapshot: Snapshot, *, is_step: bool) -> None:
-        """Take note of a step, or of the start."""
+        """Add a step, or the start."""
         for name, attribute in SERIES.items():
             value = getattr(snapshot, attribute)
             if value is not None:
@@ -63,7 +63,7 @@ class StageRecord:
 
 
 class RunRecord:
-    """The stages of a run so far, the energies at its ends, and the time it took."""
+    """The stages of a run so far, its first and last energies, and its wall time."""
 
     def __init__(self, config: MDConfig, n_atoms: int) -> None:
         self._config, self._n_atoms = config, n_atoms
@@ -74,7 +74,7 @@ class RunRecord:
         self.restarts: list[int] = []
 
     def add(self, snapshot: Snapshot) -> None:
-        """Take note of a step."""
+        """Add a step."""
         if self.first_total_eV is None:
             self.first_total_eV = snapshot.total_eV
         self.last_total_eV = snapshot.total_eV
@@ -85,7 +85,7 @@ class RunRecord:
         return tuple(self._result(number) for number in range(len(self.stages)))
 
     def state(self, *, wall_time_s: float) -> RunRecordState:
-        """For a restart file; ``wall_time_s`` is that of this session."""
+        """The state, for a restart file; ``wall_time_s`` is that of this session."""
         return RunRecordState(
             first_total_eV=self.first_total_eV,
             last_total_eV=self.last_total_eV,
@@ -102,7 +102,7 @@ class RunRecord:
         )
 
     def restore(self, state: RunRecordState) -> None:
-        """Continue from what :meth:`state` gave, in place."""
+        """Continue from the result of :meth:`state`, in place."""
         self.first_total_eV, self.last_total_eV = state.first_total_eV, state.last_total_eV
         self.earlier_wall_time_s, self.restarts = state.wall_time_s, list(state.restarts)
         for stage, kept in zip(self.stages, state.stages, strict=True):

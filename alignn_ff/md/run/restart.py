@@ -1,6 +1,6 @@
-"""Restart files of dynamics: everything that a run needs to resume bit for bit, in one file, numbers in binary.
+"""Restart files of dynamics: the complete state of a run in one file, with numbers in binary form.
 
-In and out: a typed head and named arrays. A NumPy archive holds both; nothing in it is executed.
+In and out: a typed head and named arrays, both in one NumPy archive. Nothing in the file is executed.
 """
 
 import json
@@ -29,7 +29,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def _from_version_1(content: Content) -> Content:
-    """Version 1 called the progress "place", and wrote private names of the series of a run."""
+    """Version 1 stored the progress as "place", and the series of a run under private names."""
     stages = [
         {**stage, "series": {name: _public_names(series) for name, series in stage["series"].items()}}
         for stage in content["record"]["stages"]
@@ -47,13 +47,13 @@ class MDHead(RestartHead):
 
     Attributes:
         config: of the run.
-        progress: where in its schedule it is.
+        progress: its position in the schedule.
         rng: state of the random numbers.
-        baseline: what the guards compare with.
-        record: what the summary needs of the steps so far.
-        outputs: output file → where it ended, in bytes or frames.
-        prefix: of the names of the output files.
-        constraints: as ASE describes them.
+        baseline: reference values of the guards.
+        record: data of the summary so far.
+        outputs: output file → its length, in bytes or frames.
+        prefix: first part of the names of the output files.
+        constraints: in the JSON form of ASE.
     """
 
     FORMAT: ClassVar[str] = "alignn-ff restart"
@@ -71,12 +71,12 @@ class MDHead(RestartHead):
 
 
 class RestartContent(NamedTuple):
-    """What a restart file holds.
+    """Content of a restart file.
 
     Attributes:
-        head: typed, JSON-ready.
+        head: typed and JSON-ready.
         atoms: with momenta, constraints and all arrays.
-        integrator: what the integrator keeps between steps.
+        integrator: its state between two steps.
     """
 
     head: MDHead
@@ -85,10 +85,10 @@ class RestartContent(NamedTuple):
 
 
 def write_restart(path: Path, content: RestartContent) -> None:
-    """Write a restart file atomically; the one that was there stays as ``previous(path)``.
+    """Write a restart file atomically; an existing one is kept as ``previous(path)``.
 
     Raises:
-        OutputError: the disk is full or failing; the file that was there is untouched.
+        OutputError: the disk is full or failing; an existing file is unchanged.
     """
     atoms = content.atoms
     arrays = {
@@ -112,7 +112,7 @@ def read_restart(path: Path) -> RestartContent:
     """The content of a restart file.
 
     Raises:
-        CheckpointError: the file is missing, damaged, something else, or of a newer version.
+        CheckpointError: the file is missing, damaged, not a restart file, or of a newer version.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -135,10 +135,10 @@ def read_restart(path: Path) -> RestartContent:
 
 
 def constraints_to_json(atoms: Atoms) -> list[dict[str, Any]]:
-    """Constraints as ASE describes them.
+    """Constraints in the JSON form of ASE.
 
     Raises:
-        ConfigError: one that cannot be described, so that no restart could obey it.
+        ConfigError: a constraint has no such form, so a restart could not restore it.
     """
     described = []
     for constraint in atoms.constraints:
@@ -146,8 +146,8 @@ def constraints_to_json(atoms: Atoms) -> list[dict[str, Any]]:
             described.append(json.loads(json.dumps(constraint.todict(), default=_plain)))
         except (AttributeError, NotImplementedError, TypeError) as error:
             raise ConfigError(
-                f"the constraint {type(constraint).__name__} cannot be kept in a restart file; remove it, or run "
-                "without files"
+                f"the constraint {type(constraint).__name__} cannot be saved in a restart file; remove it, or run "
+                "without output files"
             ) from error
     return described
 

@@ -1,4 +1,4 @@
-"""The first instant of a run: the supercell and its velocities."""
+"""The start of a run: the supercell and its velocities."""
 
 import numpy as np
 from ase import Atoms
@@ -11,10 +11,10 @@ from alignn_ff.md.ensembles.table import ENSEMBLES
 
 
 def starting_atoms(atoms: Atoms, config: MDConfig, rng: np.random.Generator) -> Atoms:
-    """A new structure: repeated and with momenta, ready for an integrator.
+    """A new structure, repeated and with momenta.
 
     Raises:
-        StructureError: repeated along an axis that is not periodic.
+        StructureError: the structure would be repeated along an axis that is not periodic.
         ConfigError: the velocities of the structure are to be kept, but there are none.
     """
     start = repeated(atoms, config.supercell)
@@ -33,7 +33,7 @@ def starting_atoms(atoms: Atoms, config: MDConfig, rng: np.random.Generator) -> 
 
 
 def repeated(atoms: Atoms, repeats: tuple[int, int, int]) -> Atoms:
-    """Copy of a structure, repeated along its lattice vectors; constraints and momenta are repeated too."""
+    """Copy of a structure, repeated along its lattice vectors, with constraints and momenta."""
     for axis, (count, periodic) in enumerate(zip(repeats, atoms.pbc, strict=True)):
         if count > 1 and not periodic:
             raise StructureError(
@@ -48,7 +48,7 @@ def repeated(atoms: Atoms, repeats: tuple[int, int, int]) -> Atoms:
         names = sorted({type(constraint).__name__ for constraint in atoms.constraints})
         raise StructureError(
             f"a structure with the constraint(s) {', '.join(names)} cannot be repeated; make the supercell first, then "
-            "constrain it"
+            "add the constraints"
         ) from None
 
 
@@ -60,9 +60,9 @@ def _without_calculator(atoms: Atoms) -> Atoms:
 def draw_velocities(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> None:
     """Draw momenta from the Maxwell–Boltzmann distribution, in place.
 
-    Without total momentum and, for molecules and wires, without the angular momentum that nothing would change.
-    The kinetic energy is not rescaled: it fluctuates as it does in the canonical ensemble. Constrained atoms
-    get what their constraints allow; the total momentum then is not conserved anyway and stays as drawn.
+    The total momentum is removed and, for molecules and wires, the angular momentum that the dynamics would conserve.
+    The kinetic energy is not rescaled: it fluctuates as in the canonical ensemble. The momenta obey the constraints.
+    With constraints the total momentum is not conserved, so it is not removed.
     """
     thermalize_momenta(atoms, temperature_K, rng=rng)
     conserved = freedom(atoms, conserves_momentum=True, conserves_rotation=True)
@@ -73,10 +73,10 @@ def draw_velocities(atoms: Atoms, temperature_K: float, rng: np.random.Generator
 
 
 def rescale_velocities(atoms: Atoms, temperature_K: float, counted: Freedom) -> None:
-    """Give the velocities exactly a temperature, in place.
+    """Rescale the velocities to exactly a temperature, in place.
 
     Raises:
-        ConfigError: nothing moves that could be rescaled.
+        ConfigError: all velocities are zero.
     """
     present = temperature(atoms, counted)
     if temperature_K > 0 and present == 0:

@@ -1,4 +1,4 @@
-"""What happens when a guard stops a run or a signal does: a report, an error for people, the last good restart kept."""
+"""The end of a run that a guard or a signal stops: a report and an error; the last restart file is kept."""
 
 import signal
 from collections.abc import Mapping
@@ -12,24 +12,24 @@ from alignn_ff.md.files import MDFiles
 from alignn_ff.md.guards.checks import Violation
 from alignn_ff.trajectory.snapshot import Snapshot
 
-ADVICE = "Relax the structure first, take a shorter time step, or train the model on such structures"
+ADVICE = "Relax the structure first, use a shorter time step, or train the model on such structures"
 
 
 class MDInterruptedError(SimulationError):
-    """A signal stopped the run; its state is on the disk."""
+    """A signal stopped the run; its state is saved."""
 
     def __init__(self, number: int, step: int, files: MDFiles) -> None:
         self.exit_code = 128 + number
         super().__init__(
             f"stopped by {signal.Signals(number).name} after step {step}; everything is saved, and "
-            f"`alignn-ff md --restart {files.restart}` goes on from there"
+            f"`alignn-ff md --restart {files.restart}` resumes there"
         )
 
 
 def guard_error(
     snapshot: Snapshot, guard: str, violation: Violation, *, config: MDConfig, files: MDFiles | None
 ) -> SimulationError:
-    """The error of a run that a guard stopped; its report is written, as far as the disk allows."""
+    """The error of a run that a guard stopped; also writes its report."""
     words = f"stopped at step {snapshot.step} ({snapshot.time_fs:g} fs) by the guard {guard!r}: {violation.message}. "
     if violation.limit is not None:
         words += f"The limit is {violation.limit}. "
@@ -41,7 +41,7 @@ def guard_error(
 
 
 def write_report(snapshot: Snapshot, guard: str, violation: Violation, *, config: MDConfig, files: MDFiles) -> str:
-    """Write why a run was stopped, and the structure on which it was, where that is made of numbers."""
+    """Write the reason of the stop, and the structure if its positions and cell are finite."""
     atoms = snapshot.atoms
     whole = bool(np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all())
     report: dict[str, object] = {
@@ -76,5 +76,5 @@ def _atom(snapshot: Snapshot, index: int) -> Mapping[str, object]:
 
 
 def _number(value: float | None) -> float | None:
-    """A number that JSON knows."""
+    """The number if it is finite, else None, for JSON."""
     return float(value) if value is not None and np.isfinite(value) else None
