@@ -2,10 +2,10 @@
 
 ``eager`` is the reference: readable, for every family and device. Any other backend gives the same energy, with
 forces and stress that are the exact derivatives of what it reports, and passes the same physics contract. A backend
-import logging
 from outside the package is one more row of :data:`BACKENDS`; a family on a backend is one more row of its ``families``.
 """
 
+import logging
 from collections.abc import Callable
 from functools import cache
 from typing import Final, NamedTuple
