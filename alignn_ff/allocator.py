@@ -1,7 +1,7 @@
 """Keep freed memory in the process, so that large buffers are not paged in again at every step.
 
 glibc returns large blocks to the system as soon as they are freed, and each new one is paged in again. The setting
-holds for the whole process until it ends. So the library never changes it: the command line does, for its own process,
+holds for the whole process until it ends, so the library never changes it. The command line does, for its own process,
 and a script that makes many evaluations may call :func:`keep_freed_memory` once.
 """
 
@@ -17,10 +17,10 @@ _KEEP_BYTES: Final = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Set glibc to reuse freed buffers, for this process and for good; elsewhere do nothing.
+    """Set glibc to reuse freed buffers until the process ends; do nothing on other systems.
 
     Returns:
-        Whether the allocator took the setting.
+        Whether the allocator accepted the setting.
     """
     if not sys.platform.startswith("linux"):
         return False

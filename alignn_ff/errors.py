@@ -1,4 +1,4 @@
-"""Errors for users: what was given, what is allowed, what to do.
+"""Errors for users. Each message has what was given, what is allowed and what to do.
 
 Every error raised on bad input derives from :class:`AlignnError`; the command line prints its
 message without a traceback and exits with its ``exit_code``.
@@ -12,7 +12,7 @@ class AlignnError(Exception):
 
 
 class StructureError(AlignnError):
-    """A structure cannot be read or makes no physical sense."""
+    """A structure cannot be read or is not physically valid."""
 
 
 class ElementNotCoveredError(AlignnError):
@@ -20,19 +20,19 @@ class ElementNotCoveredError(AlignnError):
 
 
 class ModelNotFoundError(AlignnError):
-    """No model has this name, or the path holds none."""
+    """No model has this name, or there is none at the path."""
 
 
 class CheckpointError(AlignnError):
-    """A model folder is broken, foreign or of an unknown version."""
+    """A file or folder is damaged, of another kind or of an unknown version."""
 
 
 class PropertyModelError(AlignnError):
-    """A model of properties was asked for energies and forces."""
+    """Energies and forces were requested of a property model."""
 
 
 class DownloadError(AlignnError):
-    """A file could not be downloaded, or is not the one expected."""
+    """A file could not be downloaded, or is not the expected one."""
 
 
 class MemoryLimitError(AlignnError):
@@ -40,7 +40,7 @@ class MemoryLimitError(AlignnError):
 
 
 class DifferentiationError(AlignnError):
-    """A result without history was to be differentiated."""
+    """Derivatives of a result without autograd history were requested."""
 
 
 class ConfigError(AlignnError):
@@ -62,7 +62,7 @@ class SimulationError(AlignnError):
 
 
 class OutputError(AlignnError):
-    """The files of a run cannot be written, or are not those that it left."""
+    """The files of a run cannot be written, or were changed since it stopped."""
 
     exit_code = 5
 

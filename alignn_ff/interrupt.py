@@ -1,4 +1,4 @@
-"""Stopping a long run on purpose: SIGINT and SIGTERM become a request that the run reads between two steps."""
+"""Stop a long run by a signal: SIGINT and SIGTERM become a request that the run checks between two steps."""
 
 import signal
 import threading
@@ -9,11 +9,11 @@ from types import FrameType
 from typing import Final
 
 ECHO_S: Final = 1.0
-"""Within this time after the first, a signal is the same one again: launchers pass on what the terminal sent too."""
+"""A second signal within this time counts as the first one, because launchers forward what the terminal also sent."""
 
 
 class StopRequest:
-    """Whether a signal asked to stop, and which."""
+    """Whether a signal requested a stop, and which signal."""
 
     signal: int | None = None
 
@@ -23,21 +23,21 @@ class StopRequest:
 
     @property
     def name(self) -> str | None:
-        """Of the signal: "SIGINT"."""
+        """Name of the signal, such as "SIGINT"."""
         return None if self.signal is None else signal.Signals(self.signal).name
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a program that a signal ended."""
+        """Exit code of a program that was ended by the signal."""
         return 128 + (self.signal or 0)
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into a request to stop, for a while.
+    """A context in which SIGINT and SIGTERM become a request to stop.
 
-    A second Ctrl-C, a second later, ends what hangs between two steps: it raises KeyboardInterrupt.
-    Outside the main thread, where Python takes no signals, the request never comes.
+    A second Ctrl-C, at least a second later, raises KeyboardInterrupt, also within a step.
+    Outside the main thread Python receives no signals, so there the request is never set.
     """
     request = StopRequest()
     first_at = 0.0

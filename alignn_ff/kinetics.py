@@ -1,9 +1,8 @@
-"""Temperature, kinetic pressure, and the motions that have them: one definition for dynamics and analysis.
+"""Temperature, kinetic pressure and degrees of freedom: one definition for dynamics and analysis.
 
-A temperature belongs to the degrees of freedom of a structure without those that the dynamics conserves.
-
-The total momentum is conserved where nothing holds an atom, and so is the angular momentum of a molecule
-(three axes) and of a wire (its own axis). What is conserved takes no part in the exchange of energy.
+The temperature is that of the degrees of freedom of a structure, without the conserved ones, which do not exchange
+energy. Without constraints the total momentum is conserved, and so is the angular momentum of a molecule (three axes)
+and of a wire (its own axis).
 """
 
 from typing import Final, NamedTuple
@@ -16,20 +15,20 @@ from alignn_ff.cells import volume_A3
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
 SMALLEST_INERTIA: Final = 1e-6
-"""Moments of inertia below this fraction of the largest belong to the axis of a linear molecule."""
+"""A moment of inertia below this fraction of the largest one is that of the axis of a linear molecule."""
 
 
 RESTING: Final = 1e-6
-"""A total momentum below this part of the sum of all momenta is zero."""
+"""A total momentum below this fraction of the sum of all momenta counts as zero."""
 
 
 class Freedom(NamedTuple):
-    """What counts as temperature.
+    """Degrees of freedom that have the temperature.
 
     Attributes:
-        n_dof: degrees of freedom that share the energy.
-        translation: whether the total momentum is conserved and so does not count.
-        rotation: whether the angular momentum is conserved (that about the axis, for a wire) and so does not count.
+        n_dof: number of degrees of freedom that share the energy.
+        translation: whether the total momentum is conserved, and therefore not counted.
+        rotation: whether the angular momentum is conserved (for a wire, about its axis), and therefore not counted.
     """
 
     n_dof: int
@@ -38,7 +37,7 @@ class Freedom(NamedTuple):
 
 
 def freedom(atoms: Atoms, *, conserves_momentum: bool, conserves_rotation: bool) -> Freedom:
-    """Degrees of freedom of a structure under dynamics that conserves these, where nothing holds an atom."""
+    """Degrees of freedom of a structure; momentum and rotation are conserved only without constraints."""
     n_dof = int(atoms.get_number_of_degrees_of_freedom())
     translation = conserves_momentum and not atoms.constraints
     rotation = conserves_rotation and not atoms.constraints and len(atoms) > 1 and int(atoms.pbc.sum()) < 2
@@ -48,11 +47,11 @@ def freedom(atoms: Atoms, *, conserves_momentum: bool, conserves_rotation: bool)
 
 
 def temperature(atoms: Atoms, counted: Freedom) -> float:
-    """Temperature in K of the kinetic energy that counts, 2K/(n_dof·k_B); 0 where nothing can move.
+    """Temperature in K, 2K/(n_dof·k_B), K without the conserved motions; 0 without degrees of freedom.
 
     Args:
         atoms: with momenta.
-        counted: what counts.
+        counted: the counted degrees of freedom.
     """
     if counted.n_dof == 0:
         return 0.0
@@ -67,9 +66,9 @@ def temperature(atoms: Atoms, counted: Freedom) -> float:
 
 
 def observed_freedom(atoms: Atoms) -> Freedom:
-    """What counts in a frame whose ensemble is not known: motions that are absent from it are taken as conserved.
+    """Degrees of freedom of a frame whose ensemble is unknown: a motion that is absent counts as conserved.
 
-    A structure at rest as a whole has kept its momentum, one that does not rotate has kept its angular momentum.
+    Without total momentum, the momentum counts as conserved; without rotation, the angular momentum.
     """
     momenta = atoms.get_momenta()
     scale = np.linalg.norm(momenta, axis=1).sum()
@@ -98,20 +97,20 @@ def pressure_GPa(atoms: Atoms, stress_eV_per_A3: NDArray[np.float64] | None) -> 
 
 
 def stop_translation(atoms: Atoms) -> None:
-    """Take the velocity of the centre of mass from every atom, in place."""
+    """Subtract the velocity of the centre of mass from every atom, in place."""
     masses, momenta = atoms.get_masses(), atoms.get_momenta()
     atoms.set_momenta(momenta - masses[:, None] * (momenta.sum(axis=0) / masses.sum()))
 
 
 def stop_rotation(atoms: Atoms) -> None:
-    """Take the rotation about the axes that :func:`rotation_axes` names from every atom, in place."""
+    """Subtract the rotation about the axes of :func:`rotation_axes` from every atom, in place."""
     arms = atoms.positions - atoms.get_center_of_mass()
     momenta = atoms.get_momenta()
     atoms.set_momenta(momenta - atoms.get_masses()[:, None] * np.cross(angular_velocity(atoms), arms))
 
 
 def angular_velocity(atoms: Atoms) -> NDArray[np.float64]:
-    """(3,) rigid rotation that carries the conserved part of the angular momentum, 1/ASE time."""
+    """(3,) angular velocity of the rigid rotation with the conserved angular momentum, 1/ASE time."""
     axes = rotation_axes(atoms)
     if not len(axes):
         return np.zeros(3)
@@ -122,7 +121,7 @@ def angular_velocity(atoms: Atoms) -> NDArray[np.float64]:
 
 
 def rotation_axes(atoms: Atoms) -> NDArray[np.float64]:
-    """(n, 3) orthonormal axes about which a structure can turn freely: 3 or 2 for molecules, 1 or 0 for wires."""
+    """(n, 3) orthonormal axes about which a structure can rotate freely: 3 or 2 for molecules, 1 or 0 for wires."""
     moments, directions = np.linalg.eigh(inertia(atoms))
     if moments[-1] <= 0.0 or atoms.pbc.sum() > 1:
         return np.zeros((0, 3))

@@ -1,6 +1,6 @@
-"""Potential = model + graph recipe + device + dtype + execution backend: the energy that everything above shares.
+"""Potential = model + graph recipe + device + dtype + execution backend.
 
-In: structures. Out: predictions. The calculator, dynamics, evaluation and training all come through here.
+In: structures. Out: predictions. The calculator, dynamics and evaluation use it.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,15 +38,15 @@ from alignn_ff.models import EnergyModel
 
 
 class Potential:
-    """A model that is ready to be evaluated.
+    """A model, loaded for evaluation.
 
     Attributes:
         name: of the model, for messages and provenance.
         header: config, graph recipe, elements, training domain, provenance.
         model: the network on ``device``, its parameters in ``dtype``.
-        device: where it runs.
-        dtype: of the network; geometry and energy sums are float64 always.
-        executor: owns backend, limits and what memory allows.
+        device: of the network.
+        dtype: of the network; geometry and energy sums are always float64.
+        executor: holds the backend and the memory limits.
     """
 
     def __init__(
@@ -69,22 +69,22 @@ class Potential:
 
     @property
     def limits(self) -> Limits:
-        """What an evaluation may use now: what was asked for, or less after memory ran out."""
+        """Limits of an evaluation: those requested, or lower ones after memory ran out."""
         return self.executor.limits
 
     @property
     def backend(self) -> str:
-        """How the model is executed, a name of ``execution.BACKENDS``."""
+        """Name of the backend, a key of ``execution.BACKENDS``."""
         return self.executor.backend
 
     def expect(self, n_evaluations: int, *, n_atoms: int) -> None:
-        """Announce a long run: compiles a faster backend if that pays and none was asked for by name.
+        """Announce a long run: compiles a faster backend if that saves time and no backend was requested by name.
 
-        What was announced decides, not a timing, so a run that is repeated takes the same backend again.
+        The choice depends only on these arguments, not on timings, so a repeated run uses the same backend.
 
         Args:
-            n_evaluations: how many are to come.
-            n_atoms: of the structure.
+            n_evaluations: number of evaluations to come.
+            n_atoms: number of atoms of the structure.
         """
         self.executor.expect(n_evaluations, n_atoms=n_atoms)
 
@@ -102,7 +102,7 @@ class Potential:
             One prediction per structure, on the CPU, in the given order.
 
         Raises:
-            StructureError: a structure makes no sense.
+            StructureError: a structure is not valid.
             ElementNotCoveredError: an element that the model does not cover.
         """
         predictions: list[Prediction] = []
@@ -120,8 +120,8 @@ class Potential:
         """Prediction for prepared input on this potential's device: numbers, without autograd history.
 
         Raises:
-            MemoryLimitError: it cannot fit.
-            DifferentiationError: positions or cell require gradients, which no backend returns.
+            MemoryLimitError: it does not fit into memory.
+            DifferentiationError: positions or cell require gradients, which no backend supports.
         """
         self._refuse_gradients(system)
         return self.executor.evaluate(system, graph, derivatives=derivatives)
@@ -129,9 +129,9 @@ class Potential:
     def _refuse_gradients(self, system: AtomicSystem) -> None:
         if torch.is_grad_enabled() and (system.positions.requires_grad or system.cell.requires_grad):
             raise DifferentiationError(
-                f"the positions or the cell require gradients, but the backend {self.backend!r} gives numbers without "
-                "history. Forces and stress are the derivatives of its energy already; to differentiate them again "
-                "(Hessians, training), take the eager alignn_ff.models.predict(potential.model, system, graph, "
+                f"the positions or the cell require gradients, but the backend {self.backend!r} returns numbers "
+                "without history. Forces and stress already are the derivatives of its energy; to differentiate them "
+                "again (Hessians, training), use the eager alignn_ff.models.predict(potential.model, system, graph, "
                 "create_graph=True)"
             )
 
@@ -140,12 +140,12 @@ class Potential:
 
         Args:
             atoms: the structure.
-            skin: one for the steps of a run makes this several times cheaper; the result does not depend on it.
+            skin: reused for all steps of a run, it makes this several times faster; the result does not depend on it.
 
         Raises:
-            StructureError: the structure makes no sense.
+            StructureError: the structure is not valid.
             ElementNotCoveredError: an element that the model does not cover.
-            MemoryLimitError: its evaluation cannot fit.
+            MemoryLimitError: its evaluation does not fit into memory.
         """
         return prepare_structure(
             atoms, self.header, name=self.name, device=self.device, skin=skin, admit=self.executor.admit_structure
@@ -153,7 +153,7 @@ class Potential:
 
 
 class Prepared(NamedTuple):
-    """A structure as the network reads it."""
+    """The input of the network for a structure."""
 
     system: AtomicSystem
     graph: AtomicGraph
@@ -168,18 +168,18 @@ def prepare_structure(
     skin: VerletSkin | None = None,
     admit: Callable[[AtomicSystem, GraphRecipe], None] | None = None,
 ) -> Prepared:
-    """Check a structure against what a model covers, and build its graph.
+    """Check that a model covers a structure, and build its graph.
 
     Args:
-        atoms: the structure; an array ``extra_features`` goes along.
+        atoms: the structure; its array ``extra_features`` is passed on.
         header: of the model.
         name: of the model, for messages.
         device: where the model runs.
-        skin: serves the steps of a run.
-        admit: raises where the evaluation cannot fit, before the graph is built.
+        skin: reused for all steps of a run.
+        admit: raises if the evaluation does not fit into memory, before the graph is built.
 
     Raises:
-        StructureError: the structure makes no sense.
+        StructureError: the structure is not valid.
         ElementNotCoveredError: an element that the model does not cover.
     """
     system = system_from_atoms(atoms)
@@ -208,13 +208,13 @@ def load_potential(
     """Load a model by zoo name, file or folder.
 
     Args:
-        name_or_path: a name of the zoo, a model file, a training output folder; "auto" takes the shipped
-            model that fits ``for_atoms``.
+        name_or_path: a name of the zoo, a model file, a training output folder; "auto" selects a shipped
+            model that covers ``for_atoms``.
         device: "auto" (GPU if there is one), "cpu", "cuda", "cuda:1", …
         dtype: of the network.
-        backend: how the model is executed; "auto" takes the fastest one that starts at once.
-        limits: what an evaluation may use; None means no limit.
-        for_atoms: structure that "auto" chooses a model for.
+        backend: how the model is executed; "auto" selects the fastest one that starts without compiling.
+        limits: memory that an evaluation may use; None means no limit.
+        for_atoms: structure for which "auto" selects a model.
 
     Raises:
         ModelNotFoundError, CheckpointError, PropertyModelError, ElementNotCoveredError, ConfigError
@@ -223,8 +223,8 @@ def load_potential(
     name, header, model = opened.name, opened.header, opened.model
     if not isinstance(model, EnergyModel):
         raise PropertyModelError(
-            f"{name} is a property model ({header.model.name}): its output is not an energy that forces derive from; "
-            f"predict with it by `alignn-ff predict {name} STRUCTURES`"
+            f"{name} is a property model ({header.model.name}): its output is not an energy with forces; "
+            f"use `alignn-ff predict {name} STRUCTURES`"
         )
     return Potential(name, header, model, device=opened.device, dtype=opened.dtype, backend=backend, limits=limits)
 

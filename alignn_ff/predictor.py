@@ -1,6 +1,6 @@
 """Predictor: all outputs of a model for structures, whether a force field or a property model.
 
-In: structures. Out: scalars, vectors, classes with probabilities, values of atoms. Energies of a force field come from
+In: structures. Out: scalars, vectors, classes with probabilities, values per atom. Energies of a force field come from
 the same potential as in its calculator.
 """
 
@@ -26,15 +26,15 @@ FloatArray = NDArray[np.float64]
 
 
 class Predicted(NamedTuple):
-    """Outputs of a model for one structure; None where it has none.
+    """Outputs of a model for one structure; None for outputs that it does not have.
 
     Attributes:
         energy_eV: total energy of a force field.
         values: (n_outputs,) outputs of a property model, in the unit of its training data.
         probabilities: (n_classes,) of a classification.
         predicted_class: the most probable class, from 0.
-        atomwise: (n_atoms, n) outputs of each atom.
-        additional: (n,) further outputs of the structure.
+        atomwise: (n_atoms, n) outputs per atom.
+        additional: (n,) further outputs per structure.
     """
 
     energy_eV: float | None = None
@@ -51,17 +51,17 @@ class Predicted(NamedTuple):
 
 
 class Predictor:
-    """A model of any kind, ready to be evaluated.
+    """A model of any kind, loaded for evaluation.
 
     Attributes:
         name: of the model, for messages.
         header: config, graph recipe, elements, provenance.
         model: on ``device``, its parameters in ``dtype``.
-        device, dtype: where and how the network runs.
-        potential: of a force field; None of a property model.
+        device, dtype: of the network.
+        potential: of a force field; None for a property model.
 
     Raises:
-        ConfigError: a property model is asked to run on a backend, or within limits.
+        ConfigError: a backend or limits are given for a property model.
     """
 
     def __init__(
@@ -82,15 +82,15 @@ class Predictor:
             self.potential = Potential(name, header, model, device=device, dtype=dtype, backend=backend, limits=limits)
         elif backend not in ("auto", "eager") or limits is not None:
             raise ConfigError(
-                f"{name} is a property model ({header.model.name}), which has one way to run: a backend or a "
-                "memory_limit is for force fields; leave them out"
+                f"{name} is a property model ({header.model.name}), which has only one backend and no "
+                "memory limit; leave out both options"
             )
 
     def predict(self, structures: Sequence[Atoms], *, batch_size: int = 32) -> list[Predicted]:
         """Outputs of each structure, in the given order.
 
         Raises:
-            StructureError: a structure makes no sense.
+            StructureError: a structure is not valid.
             ElementNotCoveredError: an element that the model does not cover.
         """
         outputs: list[Predicted] = []
@@ -106,13 +106,13 @@ class Predictor:
         return [head._replace(energy_eV=float(each.energy[0])) for head, each in zip(heads, predictions, strict=True)]
 
     def _has_heads(self) -> bool:
-        """Whether a force field gives more than an energy."""
+        """Whether a force field has outputs in addition to the energy."""
         outputs = self.header.model.outputs
         return outputs.n_atomwise > 0 or outputs.n_additional > 0
 
     @torch.no_grad()
     def _by_model(self, structures: Sequence[Atoms]) -> list[Predicted]:
-        """Outputs besides an energy, evaluated without a backend."""
+        """Outputs in addition to an energy, evaluated without a backend."""
         prepared = [prepare_structure(a, self.header, name=self.name, device=self.device) for a in structures]
         graph = batch_graphs([item.graph for item in prepared])
         vectors = edge_vectors(batch_systems([item.system for item in prepared]), graph)
@@ -145,8 +145,8 @@ def load_predictor(
         name_or_path: a name of the zoo, a model file, a folder with one, or a folder of the published package.
         device: "auto" (GPU if there is one), "cpu", "cuda", …
         dtype: of the network.
-        backend: how a force field is executed; "auto" takes the fastest one that starts at once.
-        limits: what an evaluation of a force field may use; None means no limit.
+        backend: how a force field is executed; "auto" selects the fastest one that starts without compiling.
+        limits: memory that an evaluation of a force field may use; None means no limit.
 
     Raises:
         ModelNotFoundError, CheckpointError, ConfigError, CompilerError

@@ -1,4 +1,4 @@
-"""ASE's view of a potential."""
+"""The ASE calculator of a potential."""
 
 from alignn_ff.calculator.ase import AlignnCalculator
 

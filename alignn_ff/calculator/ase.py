@@ -23,24 +23,24 @@ log = logging.getLogger(__name__)
 class AlignnCalculator(Calculator):
     """Energy, forces and stress of an ALIGNN force field.
 
-    One evaluation gives all properties, and ASE's cache reuses it until the atoms change. A neighbour search serves as
-    many steps as it safely can; results do not depend on what was calculated before. Units are ASE's:
+    One evaluation gives all properties, and ASE's cache reuses it until the atoms change. A neighbour list is
+    reused for as many steps as it is valid; results do not depend on earlier calculations. Units are ASE's:
     eV, eV/Å, eV/Å³ (Voigt order xx yy zz yz xz xy, tension positive).
 
     Args:
-        model: zoo name, model file, folder, or a loaded :class:`Potential`; "auto" takes the shipped model
-            that covers the first structure's elements.
+        model: zoo name, model file, folder, or a loaded :class:`Potential`; "auto" selects a shipped model
+            that covers the elements of the first structure.
         device: "auto" (the default), "cpu", "cuda", …
-        dtype: "float32" (the default) or "float64" network; geometry and sums are float64 always.
-        backend: how the network is executed; "auto" (the default) takes the fastest one that starts at once.
-        limits: what an evaluation may use; None means no limit.
+        dtype: "float32" (the default) or "float64" network; geometry and sums are always float64.
+        backend: how the network is executed; "auto" (the default) selects the fastest one that needs no compiling.
+        limits: memory that an evaluation may use; None means no limit.
 
-    A loaded potential has its device, dtype, backend and limits; others given beside it are refused.
+    A loaded potential already has a device, dtype, backend and limits; different values here are an error.
 
     Raises:
-        ModelNotFoundError, CheckpointError, PropertyModelError, ConfigError: at construction.
-        StructureError, ElementNotCoveredError: at the first evaluation of a structure.
-        PropertyNotImplementedError: stress of a structure without a volume.
+        ModelNotFoundError, CheckpointError, PropertyModelError, ConfigError: raised by the constructor.
+        StructureError, ElementNotCoveredError: raised by the first evaluation of a structure.
+        PropertyNotImplementedError: the stress of a structure without a volume was requested.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012 - as ASE declares it
@@ -68,18 +68,18 @@ class AlignnCalculator(Calculator):
 
     @property
     def potential(self) -> Potential:
-        """The potential behind this calculator."""
+        """The potential of this calculator."""
         return self._load(self.atoms)
 
     def expect(self, n_evaluations: int, atoms: Atoms) -> None:
-        """Announce a long run of a structure, so that a faster backend is compiled where that pays.
+        """Announce a long run of a structure, so that a faster backend is compiled if that saves time.
 
         Args:
-            n_evaluations: how many are to come.
-            atoms: the structure, as it starts.
+            n_evaluations: number of evaluations to come.
+            atoms: the structure at the start.
 
         Raises:
-            ModelNotFoundError, CheckpointError, ElementNotCoveredError: as at the first evaluation.
+            ModelNotFoundError, CheckpointError, ElementNotCoveredError: as for the first evaluation.
         """
         potential = self._load(atoms)
         before = potential.backend
@@ -114,18 +114,18 @@ class AlignnCalculator(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
         elif "stress" in properties:
             raise PropertyNotImplementedError(
-                "stress needs a volume, and this cell has none: "
+                "stress needs a volume, but this cell has none: "
                 f"{self.atoms.cell.array.tolist()}; give the structure a cell with three vectors"
             )
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
-        """Names of what differs from the structure that the results belong to; called by ASE several times per step.
+        """Names of the properties that differ from the structure of the results; called by ASE several times per step.
 
-        Only what the energy depends on is compared, which takes a tenth of the time of ASE's own comparison.
+        Only properties that the energy depends on are compared, which takes a tenth of the time of ASE's comparison.
 
         Args:
-            atoms: the structure that results are asked for.
-            tol: Å, differences of positions and cell vectors up to this do not count.
+            atoms: the structure for which results are requested.
+            tol: Å, largest difference of positions and cell vectors that is ignored.
         """
         known = self.atoms
         if not isinstance(known, Atoms):
@@ -150,7 +150,7 @@ class AlignnCalculator(Calculator):
 
 
 def _differ(one: NDArray[np.generic], other: NDArray[np.generic], tol: float) -> bool:
-    """Whether two arrays differ by more than a tolerance; whole numbers and switches by anything."""
+    """Whether two arrays differ by more than a tolerance; integers and booleans must be equal."""
     if tol > 0 and one.dtype.kind == "f" and one.shape == other.shape:
         return not np.allclose(one, other, rtol=0, atol=tol)
     return not np.array_equal(one, other)
@@ -162,7 +162,7 @@ DECISIVE: Final[dict[str, Callable[[Atoms], NDArray[np.generic]]]] = {
     "numbers": lambda atoms: atoms.numbers,
     "pbc": lambda atoms: atoms.pbc,
 }
-"""What an energy depends on, by ASE's names."""
+"""Properties that an energy depends on, by their names in ASE."""
 
 
 def _refuse_contradictions(
@@ -173,10 +173,10 @@ def _refuse_contradictions(
     backend: BackendName | None,
     limits: Limits | None,
 ) -> None:
-    """A loaded potential cannot be moved, cast or built anew from here.
+    """Check that no argument differs from the loaded potential, which cannot be moved, cast or rebuilt here.
 
     Raises:
-        ConfigError: what was asked for is not what it has.
+        ConfigError: an argument differs from the potential.
     """
     own = {
         "device": potential.device,
@@ -192,9 +192,9 @@ def _refuse_contradictions(
     }
     differing = [name for name, wanted in asked.items() if wanted not in (None, own[name])]
     if differing:
-        told = "; ".join(f"{name} {asked[name]} was asked for, and it has {own[name]}" for name in differing)
+        told = "; ".join(f"{name} {asked[name]} was requested, but it has {own[name]}" for name in differing)
         raise ConfigError(
-            f"the potential {potential.name} is loaded already: {told}. Leave these out, or give them to load_potential"
+            f"the potential {potential.name} is already loaded: {told}. Leave these out, or pass them to load_potential"
         )
 
 
@@ -202,7 +202,7 @@ def _warn_of_differences(potential: Potential) -> None:
     differences = potential.header.model.training_differences
     if differences:
         log.warning(
-            "model %s was trained with %s; forces and stress here are the exact derivatives of its energy",
+            "model %s was trained with %s; here, forces and stress are the exact derivatives of its energy",
             potential.name,
             "; ".join(differences),
         )

@@ -1,16 +1,16 @@
 """Structs and constants of the C++ kernels, mirrored field by field from ``native/source/``.
 
-``LAYOUT`` is compared with the library when it is loaded, so that a mirror that no longer fits is an error and not a
-wrong number.
+``LAYOUT`` is compared with the library when it is loaded, so that a mirror that does not match is an error and does not
+give wrong numbers.
 """
 
 import ctypes
 from typing import Final
 
 CHANNELS: Final = 16
-"""Widths of the network are padded to multiples of it: a whole number of the widest vectors."""
+"""Widths of the network are padded to multiples of this, which is a multiple of the widest vector."""
 WIDEST: Final = 512
-"""Most channels of a published network."""
+"""Largest number of channels of a published network."""
 MOST_HARMONICS: Final = 15
 """Components of the moments of all orders, 3 + 5 + 7."""
 VANISHING: Final = 1e-6
@@ -20,7 +20,7 @@ DONE: Final = 0
 NO_MEMORY: Final = 1
 FAILED: Final = 2
 REFUSED: Final = 3
-"""What a kernel returns."""
+"""Status codes of the kernels."""
 
 
 def _pointers(*names: str) -> list[tuple[str, type]]:
@@ -68,7 +68,7 @@ class LowerArguments(ctypes.Structure):
 
 
 class AverageArguments(ctypes.Structure):
-    """One gated average, either way."""
+    """One gated average, forward or backward."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("n_nodes", "n_members", "n_groups", "n_lone", "width")),

@@ -1,7 +1,8 @@
-"""Compile the C++ kernels on this machine, once, into the user's cache.
+"""Compile the C++ kernels, once per machine, into the user's cache.
 
-In: the sources beside this file and the system's C++ compiler. Out: a shared library, private to its owner, whose name
-holds a digest of sources, compiler, CPU and C library, so that machines that share a home do not share a wrong library.
+In: the sources in ``source/`` and the system's C++ compiler. Out: a shared library, private to its owner. Its name
+contains a digest of sources, compiler, CPU and C library, so that machines with the same home folder do not use a
+wrong library.
 """
 
 import hashlib
@@ -36,7 +37,7 @@ FLAGS: Final = (
 )
 """No -ffast-math: NaN stays NaN, and sums keep their order."""
 THREADS: Final = "-fopenmp"
-"""The runtime of torch itself where it is GNU's; some compilers do not have it."""
+"""OpenMP; some compilers do not have it. A GNU OpenMP is the runtime of torch as well."""
 LADDER: Final[tuple[tuple[str, ...], ...]] = (
     ("-march=native", THREADS),
     ("-mcpu=native", THREADS),
@@ -45,11 +46,11 @@ LADDER: Final[tuple[tuple[str, ...], ...]] = (
     ("-mcpu=native",),
     (),
 )
-"""Further flags, the fastest first; the first that the compiler accepts are taken."""
+"""Further flags, the fastest first; the first that the compiler accepts are used."""
 LONGEST_S: Final = 300
-"""Of one call of the compiler."""
+"""Time limit of one call of the compiler."""
 LONGEST_WAIT_S: Final = 900
-"""For another process that compiles."""
+"""Longest wait for another process that compiles."""
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def library_path(compiler: str) -> Path:
 
 
 def build(path: Path, compiler: str) -> None:
-    """Compile to ``path``, unless another process has done so in the meantime: one compiles, the others wait.
+    """Compile to ``path``, unless the file exists; only one process compiles, the others wait.
 
     Raises:
         CompilerError: the compiler failed, the cache cannot be written, or it is not private to this user.
@@ -96,7 +97,7 @@ def build(path: Path, compiler: str) -> None:
 
 
 def _build(path: Path, compiler: str) -> None:
-    """The first rung of the ladder that the compiler accepts, by way of a folder that only this user can enter."""
+    """Compile with the first flags of ``LADDER`` that the compiler accepts, in a private temporary folder."""
     start = time.monotonic()
     reason = ""
     for rung in LADDER:
@@ -116,7 +117,7 @@ def _build(path: Path, compiler: str) -> None:
 
 
 def _compile(compiler: str, flags: tuple[str, ...], folder: Path, target: Path) -> None:
-    """All sources at the same time, then the library."""
+    """Compile all sources in parallel, then link the library."""
 
     def run(*words: str) -> None:
         command = [compiler, *flags, *words]
@@ -150,13 +151,13 @@ def _sources() -> bytes:
 
 @cache
 def _c_library() -> str:
-    """Name and version of the C library, to which a compiled library is bound."""
+    """Name and version of the C library; a compiled library depends on it."""
     return " ".join(platform.libc_ver())
 
 
 @cache
 def _cpu() -> str:
-    """What -march=native depends on: model and features of the processor."""
+    """Model and features of the processor, on which -march=native depends."""
     information = Path("/proc/cpuinfo")
     if not information.exists():
         return f"{platform.machine()} {platform.processor()}"

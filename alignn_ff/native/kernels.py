@@ -1,7 +1,7 @@
-"""The compiled kernels as Python sees them: tensors in, tensors out.
+"""The Python interface of the compiled kernels: tensors in, tensors out.
 
-Nothing is loaded or compiled by itself: a driver asks for :func:`find_kernels` (compiles where necessary) or
-:func:`cached_kernels` (never compiles), and hands them to :func:`using`.
+Nothing is loaded or compiled automatically: a driver calls :func:`find_kernels` (compiles if necessary) or
+:func:`cached_kernels` (never compiles), and passes the result to :func:`using`.
 """
 
 import ctypes
@@ -56,10 +56,10 @@ class Kernels:
             dtype: of its floating-point arrays.
             arguments: contiguous CPU tensors of that dtype or int64, which the kernel reads or writes; numbers;
                 or one struct, whose arrays must outlive the call.
-            refusal: makes the error to raise where the kernel refuses its input.
+            refusal: makes the error to raise if the kernel refuses its input.
 
         Raises:
-            MemoryLimitError: the kernel cannot get the memory that it works in.
+            MemoryLimitError: the kernel cannot allocate its work memory.
             KernelError: it failed, or refused its input.
         """
         status = self._function(f"{name}_{DTYPES[dtype]}")(*map(_argument, arguments))
@@ -67,15 +67,15 @@ class Kernels:
             return
         if status == NO_MEMORY:
             raise MemoryLimitError(
-                f"the compiled kernel {name} cannot get the memory that it works in; take a smaller structure or "
-                "batch, or end other programs"
+                f"the compiled kernel {name} cannot allocate its work memory; use a smaller structure or batch, "
+                "or end other programs"
             )
         if status == REFUSED and refusal is not None:
             raise refusal()
-        raise KernelError(f"the compiled kernel {name} of {self.path} returned status {status}; take backend eager")
+        raise KernelError(f"the compiled kernel {name} of {self.path} returned status {status}; use backend eager")
 
     def count(self, name: str, dtype: torch.dtype, arguments: ctypes.Structure) -> int:
-        """Number that one kernel returns instead of a status."""
+        """Call a kernel that returns a number instead of a status."""
         return self._function(f"{name}_{DTYPES[dtype]}")(ctypes.byref(arguments))
 
     def _function(self, name: str) -> Callable[..., int]:
@@ -88,10 +88,10 @@ class Kernels:
 
 
 def find_kernels() -> Kernels:
-    """The compiled kernels; compiles them if this machine has none yet, which takes some seconds.
+    """The compiled kernels; compiles them if they are not in the cache yet, which takes some seconds.
 
     Raises:
-        CompilerError: there is no compiler, it failed, or the library in the cache is not this user's own.
+        CompilerError: there is no compiler, it failed, or the library in the cache does not belong to this user.
     """
     compiler = build.find_compiler()
     if compiler is None:
@@ -103,10 +103,10 @@ def find_kernels() -> Kernels:
 
 
 def cached_kernels() -> Kernels | None:
-    """The kernels if they are compiled already, else None; never compiles.
+    """The kernels if they are already compiled, else None; never compiles.
 
     Raises:
-        CompilerError: the library in the cache cannot be loaded, or is not this user's own.
+        CompilerError: the library in the cache cannot be loaded, or does not belong to this user.
     """
     compiler = build.find_compiler()
     if compiler is None or not (path := build.library_path(compiler)).exists():
@@ -116,7 +116,7 @@ def cached_kernels() -> Kernels | None:
 
 @contextmanager
 def using(kernels: Kernels | None) -> Iterator[None]:
-    """Sums over neighbours inside run on these kernels; None is torch."""
+    """A context in which sums over neighbours use these kernels; None means torch."""
     token = _IN_USE.set(kernels)
     try:
         yield
@@ -143,11 +143,11 @@ def _open(path: Path) -> Kernels:
 
 
 def _check_layout(library: ctypes.CDLL, path: Path) -> None:
-    """Compare sizes of structs and constants on both sides."""
+    """Compare sizes of structs and constants of Python and C++."""
     try:
         layout = library.alignn_layout
     except AttributeError:
-        raise CompilerError(f"{path} is not a library of kernels; remove it, and it is compiled anew") from None
+        raise CompilerError(f"{path} is not a library of kernels; remove it, and it is compiled again") from None
     layout.restype, layout.argtypes = ctypes.c_double, [ctypes.c_char_p]
     compiled = {name: layout(name.encode()) for name in LAYOUT}
     differing = [
@@ -156,7 +156,7 @@ def _check_layout(library: ctypes.CDLL, path: Path) -> None:
     if differing:
         raise CompilerError(
             f"the compiled kernels {path} were made for other arguments than this version passes: "
-            f"{'; '.join(differing)}. Remove the file, and it is compiled anew"
+            f"{'; '.join(differing)}. Remove the file, and it is compiled again"
         )
 
 

@@ -1,6 +1,6 @@
-"""Whether a file of the cache may be loaded: a library that others can write runs their code as this user.
+"""Whether a file of the cache may be loaded. A library that other users can write could run their code as this user.
 
-In: a path. Out: nothing, or an error that names the command that mends it.
+In: a path. Out: nothing, or an error with the command that corrects it.
 """
 
 import os
@@ -27,10 +27,10 @@ def make_private_folder(folder: Path) -> None:
 
 
 def check_private(path: Path) -> None:
-    """Refuse what another user owns or can write to.
+    """Check that no other user owns a path or can write to it.
 
     Raises:
-        CompilerError: with what to do.
+        CompilerError: another user owns it or can write to it.
     """
     if os.name != "posix":
         return
@@ -40,11 +40,11 @@ def check_private(path: Path) -> None:
         raise CompilerError(f"{path} cannot be read: {error.strerror}") from error
     if status.st_uid != os.geteuid():
         raise CompilerError(
-            f"{path} belongs to user {status.st_uid}, and this process runs as user {os.geteuid()}; compiled code of "
-            "other users is not loaded. Remove it, and it is compiled anew"
+            f"{path} belongs to user {status.st_uid}, but this process runs as user {os.geteuid()}; compiled code of "
+            "other users is not loaded. Remove it, and it is compiled again"
         )
     if status.st_mode & OTHERS_WRITE:
         raise CompilerError(
             f"{path} can be written by other users (mode {stat.S_IMODE(status.st_mode):04o}), so it is not loaded. "
-            f"Remove it, and it is compiled anew; or run `chmod go-w {path}` if you trust what it holds"
+            f"Remove it, and it is compiled again; or run `chmod go-w {path}` if you trust its content"
         )

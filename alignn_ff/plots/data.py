@@ -86,7 +86,7 @@ def _distances(shortest: Mapping[str, Mapping[str, float]], n_shown: int = 30) -
 
 
 def _measured(sets: Sets, measure: Callable[[Record], Array | None]) -> dict[str, Array]:
-    """Set → all numbers of a kind; sets without are left out."""
+    """Set → all numbers of a kind; sets without such numbers are left out."""
     found = {name: [v for v in map(measure, records) if v is not None] for name, records in sets.items()}
     return {name: np.concatenate(values) for name, values in found.items() if values}
 

@@ -1,4 +1,4 @@
-"""The style of all figures: column width of a journal, readable letters, colours for all kinds of colour vision."""
+"""The style of all figures: column width of a journal, readable text, colours for all kinds of colour vision."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -44,14 +44,14 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
 
 
 def check_figure(path: Path) -> None:
-    """Make sure that a figure can be written under this name, before any work is done.
+    """Check that a figure can be written under this name, before any work is done.
 
     Raises:
         ConfigError: matplotlib does not have this format.
     """
     known = FigureCanvasAgg(Figure()).get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
-        raise ConfigError(f"no format for a figure: {path}; the name may end in {', '.join(sorted(known))}")
+        raise ConfigError(f"{path} is not a supported figure format; the name may end in {', '.join(sorted(known))}")
 
 
 def save_figure(figure: Figure, path: Path) -> None:

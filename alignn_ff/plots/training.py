@@ -47,10 +47,10 @@ def _make_logarithmic(axes: Axes) -> None:
 
 
 def parity_figures(comparisons: Mapping[str, Sequence[Comparison]]) -> dict[str, Figure]:
-    """One figure for each kind of number that is labelled and predicted; none for classes.
+    """One figure per kind of label that has numbers; none for classes.
 
     Args:
-        comparisons: split ("train", "val", …) → labels beside predictions.
+        comparisons: split ("train", "val", …) → labels and predictions.
 
     Returns:
         kind of label ("energy", "forces", …) → figure.

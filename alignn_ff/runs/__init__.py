@@ -1,4 +1,4 @@
-"""What every run shares: its configuration, the record of its model, its restart file."""
+"""Common parts of all runs: configuration, record of the model, restart file."""
 
 from typing import TYPE_CHECKING
 

@@ -1,6 +1,6 @@
-"""The base of all configs here: frozen, closed, each field with its unit.
+"""The base of all configs: frozen, closed, each field with its unit.
 
-A value that is not allowed raises :class:`ConfigError`, wherever the config is made.
+A value that is not allowed raises :class:`ConfigError`.
 """
 
 from typing import Any, Self
@@ -12,7 +12,7 @@ from alignn_ff.errors import ConfigError
 
 
 class RunConfig(BaseModel):
-    """Base of the configs: frozen, closed, finite numbers only, errors for people."""
+    """Base of the configs: frozen, closed, with finite numbers only and readable errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -28,7 +28,7 @@ class RunConfig(BaseModel):
 def _in_words(config: type[BaseModel], problem: ErrorDetails) -> str:
     field = str(problem["loc"][0]) if problem["loc"] else config.__name__
     if field not in config.model_fields:
-        return f"{field} is no setting; allowed are {', '.join(config.model_fields)}"
+        return f"{field} is not a setting; allowed are {', '.join(config.model_fields)}"
     if problem["type"] == "missing":
         return f"{field} is missing ({config.model_fields[field].description})"
     reason = problem["msg"].replace("Input should", "it should")
@@ -36,6 +36,6 @@ def _in_words(config: type[BaseModel], problem: ErrorDetails) -> str:
 
 
 def _place(problem: ErrorDetails) -> str:
-    """The field, and the element of it where it has several: "formats.0"."""
+    """The field, with the index of the element in a sequence: "formats.0"."""
     field, *inside = problem["loc"]
     return ".".join([str(field), *(str(step) for step in inside if isinstance(step, int))])

@@ -1,4 +1,4 @@
-"""Energy, forces and stress of one structure as it is."""
+"""Energy, forces and stress of one structure, without relaxing it."""
 
 from dataclasses import asdict, dataclass
 
@@ -47,8 +47,8 @@ def single_point(atoms: Atoms, calculator: BaseCalculator) -> SinglePoint:
     """Evaluate a structure once.
 
     Raises:
-        StructureError, ElementNotCoveredError: the structure makes no sense, or not for this model.
-        SimulationError: energy or forces are no finite numbers.
+        StructureError, ElementNotCoveredError: the structure is not valid, or the model does not cover it.
+        SimulationError: energy or forces are not finite numbers.
     """
     check_atoms(atoms)
     work = atoms.copy()
@@ -57,7 +57,7 @@ def single_point(atoms: Atoms, calculator: BaseCalculator) -> SinglePoint:
     forces = work.get_forces(apply_constraint=False)
     if not (np.isfinite(energy) and np.isfinite(forces).all()):
         raise SimulationError(
-            f"the energy ({energy} eV) or forces are no finite numbers; are some atoms very close to each other?"
+            f"the energy ({energy} eV) or forces are not finite numbers; are some atoms very close to each other?"
         )
     try:
         stress = work.get_stress(apply_constraint=False)

@@ -1,4 +1,4 @@
-"""Which model and which software made a result."""
+"""Model and software that produced a result."""
 
 import hashlib
 import platform
@@ -20,17 +20,17 @@ PACKAGES: Final = ("torch", "ase", "numpy", "vesin")
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """The model behind a result.
+    """The model that produced a result.
 
     Attributes:
-        name: zoo name, path, or the class of a calculator that is not ours.
+        name: zoo name, path, or the class of a calculator of another package.
         sha256: of the model file; None if there is no file.
-        elements: chemical symbols that the model knows.
+        elements: chemical symbols that the model covers.
         dtype, device: of the network.
         backend: how the model is executed.
-        threads: how many the processor's kernels use.
+        threads: number of CPU threads.
         path: of the model file, absolute.
-        memory_limit_bytes: what an evaluation may use; None is no bound.
+        memory_limit_bytes: memory that an evaluation may use; None means no limit.
     """
 
     name: str
@@ -64,7 +64,7 @@ def describe_model(calculator: BaseCalculator) -> ModelRecord:
 
 
 def software_versions() -> dict[str, str]:
-    """Versions of this package, of Python, and of the packages that decide the numbers."""
+    """Versions of this package, of Python, and of the packages that affect the numbers."""
     return {
         "alignn-ff": __version__,
         "python": platform.python_version(),

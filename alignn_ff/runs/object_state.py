@@ -1,4 +1,4 @@
-"""Attributes of objects of other packages, taken out and put back by name, for restart files."""
+"""Attributes of objects of other packages, read and restored by name, for restart files."""
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
@@ -9,14 +9,14 @@ def take(owner: object, names: Iterable[str]) -> dict[str, object]:
 
     Args:
         owner: an integrator, an optimiser, …
-        names: of attributes; those of a part of the owner with a dot, such as ``state.rho``. A part that does not exist
-            yet gives None.
+        names: of attributes; an attribute of a part has a dot, such as ``state.rho``. The value is None if the part
+            does not exist yet.
     """
     return {name: reduce(_attribute, name.split("."), owner) for name in names}
 
 
 def put(owner: object, state: Mapping[str, object]) -> None:
-    """Set attributes to the values that :func:`take` gave, in place."""
+    """Set attributes to the values that :func:`take` returned, in place."""
     for name, value in state.items():
         *parts, attribute = name.split(".")
         setattr(reduce(getattr, parts, owner), attribute, value)

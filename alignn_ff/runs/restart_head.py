@@ -1,7 +1,7 @@
-"""The head of a restart file: what a run needs beside its arrays, typed and versioned, for every kind of run.
+"""The head of a restart file: all state except the arrays, typed and versioned, for every kind of run.
 
-A kind of run declares its own head, its version, and one function per older version that brings a head one version
-further. A file of a newer version, of another kind, or with a missing or wrong entry is an error that names it.
+A kind of run declares its head, its version, and one function per older version that upgrades a head by one version.
+A newer version, another kind, or a missing or wrong entry is an error that names it.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,15 +18,15 @@ Upgrade = Callable[[Content], Content]
 
 
 class RestartHead(BaseModel):
-    """What every restart file holds.
+    """Entries of every restart file.
 
     Attributes:
-        FORMAT: of the file.
-        VERSION: that this package writes.
+        FORMAT: name of the file format.
+        VERSION: the version that this package writes.
         UPGRADES: version → function from a head of that version to the next one.
-        model: behind the forces.
+        model: that gives the forces.
         versions: of the software that wrote the file.
-        command: how the run was started; None where it was not by a command.
+        command: the command that started the run; None if there was none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -48,11 +48,11 @@ Head = TypeVar("Head", bound=RestartHead)
 
 
 def read_head(path: Path, content: object, head: type[Head]) -> Head:
-    """The head of a restart file, brought up to the present version.
+    """The head of a restart file, upgraded to the current version.
 
     Args:
         path: of the file, for messages.
-        content: as :meth:`RestartHead.content` gave it.
+        content: result of :meth:`RestartHead.content`.
         head: kind of the run.
 
     Raises:

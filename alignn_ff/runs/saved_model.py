@@ -1,4 +1,4 @@
-"""The model of a run that is resumed: found again by name or place, and recognised by the hash of its file."""
+"""The model of a run that is resumed: found by name or path, and verified by the hash of its file."""
 
 import logging
 from collections.abc import Mapping
@@ -18,16 +18,16 @@ def find_model(record: ModelRecord, *, elsewhere: str | None = None) -> AlignnCa
     """The calculator of a run that is resumed.
 
     Args:
-        record: of the model that the run began with.
-        elsewhere: name or path where the user says that the model is now.
+        record: of the model with which the run began.
+        elsewhere: name or path of the model, if the user gave one.
 
     Raises:
-        CheckpointError: the model is gone or changed, or the run was not made with a model of this package.
+        CheckpointError: the model is missing or changed, or the run was not made with a model of this package.
     """
     if record.sha256 is None:
         raise CheckpointError(
-            f"the run was made with the calculator {record.name}, which no file describes; in Python, "
-            "resume_md(…, calculator=…) takes it"
+            f"the run was made with the calculator {record.name}, which is not a model file; in Python, "
+            "pass it to resume_md(…, calculator=…)"
         )
     places = [elsewhere] if elsewhere is not None else [place for place in (record.name, record.path) if place]
     found: dict[str, str] = {}
@@ -40,32 +40,32 @@ def find_model(record: ModelRecord, *, elsewhere: str | None = None) -> AlignnCa
             return AlignnCalculator(_load(place, record))
     if not found:
         raise CheckpointError(
-            f"the model of this run is gone: looked for {' and '.join(places)}, sha256 {record.sha256}; say where it "
-            "is with --model"
+            f"the model of this run was not found: looked for {' and '.join(places)}, sha256 {record.sha256}; "
+            "give its path with --model"
         )
     changed = ", ".join(f"{place} (sha256 {digest[:12]}…)" for place, digest in found.items())
     raise CheckpointError(
         f"the model has changed since the run began: {changed}, but the run was made with sha256 "
-        f"{record.sha256[:12]}…; put that model back or say where it is with --model, or begin anew "
-        "from the last frame"
+        f"{record.sha256[:12]}…; restore that model, give its path with --model, or start a new "
+        "run from the last frame"
     )
 
 
 def warn_of_differences(then: ModelRecord, now: ModelRecord, versions: Mapping[str, str]) -> None:
-    """Warn where the numbers may not be the same bits as in a run in one go."""
+    """Warn if the numbers may differ in their last bits from those of an uninterrupted run."""
     before, after = (
         {**circumstances(record), **known} for record, known in ((then, versions), (now, software_versions()))
     )
     differing = [f"{name} {before[name]} → {after[name]}" for name in before if before[name] != after.get(name)]
     if differing:
         log.warning(
-            "the run resumes under other conditions (%s), so its numbers will differ in the last bits",
+            "the run resumes with different settings (%s), so its numbers will differ in the last bits",
             ", ".join(differing),
         )
 
 
 def circumstances(record: ModelRecord) -> dict[str, str]:
-    """What decides the bits of a model's numbers beside its weights."""
+    """Settings that affect the bits of a model's numbers, in addition to its weights."""
     return {
         name: str(getattr(record, name)) for name in ("dtype", "device", "backend", "threads", "memory_limit_bytes")
     }

@@ -1,4 +1,4 @@
-"""Models by name: shipped, the user's own, downloaded; and the file that a name stands for."""
+"""Models by name: shipped, added by the user, or downloaded; and the file of each name."""
 
 from alignn_ff.zoo.add import add, remove
 from alignn_ff.zoo.cards import ModelCard, cards, cards_in, shipped_cards

@@ -1,4 +1,4 @@
-"""Adds a model to the user's own zoo: read, checked, written in the format of this package, with a card."""
+"""Add a model to the user's zoo: read, check, and write it in the format of this package, with a card."""
 
 import datetime as dt
 import shutil
@@ -25,14 +25,14 @@ def add(
     zoo: Path | None = None,
     overwrite: bool = False,
 ) -> ModelCard:
-    """Add a model to a zoo, so that its name finds it.
+    """Add a model to a zoo, so that it can be used by name.
 
     Args:
         model: a model file, a training output folder, a published folder, or a name.
-        name: its name there; None takes the name of the folder (or of the file).
+        name: its name in the zoo; None means the name of the folder (or file).
         summary: one sentence for the card.
-        zoo: folder of the zoo; None takes the user's.
-        overwrite: replace a model of that name.
+        zoo: folder of the zoo; None means the user's zoo.
+        overwrite: replace an existing model of that name.
 
     Raises:
         ModelNotFoundError, CheckpointError: there is no such model, or it cannot be read.
@@ -71,7 +71,7 @@ def remove(name: str, *, zoo: Path | None = None) -> Path:
     """Remove a model from a zoo.
 
     Raises:
-        ConfigError: no model of that name is there.
+        ConfigError: the zoo has no model of that name.
     """
     folder = (zoo or places.user_zoo()) / valid_name(name)
     if not (folder / CARD_NAME).is_file():
@@ -82,6 +82,6 @@ def remove(name: str, *, zoo: Path | None = None) -> Path:
 
 def _check_free(name: str, zoo: Path, *, overwrite: bool) -> None:
     if name in {card.name for card in shipped_cards()}:
-        raise ConfigError(f"{name!r} is the name of a shipped model; give another with --name")
+        raise ConfigError(f"{name!r} is the name of a shipped model; give another one with --name")
     if (zoo / name).exists() and not overwrite:
-        raise ConfigError(f"the zoo {zoo} already has a model {name!r}; give another --name, or --overwrite")
+        raise ConfigError(f"the zoo {zoo} already has a model {name!r}; give another --name, or use --overwrite")

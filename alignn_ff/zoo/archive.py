@@ -1,6 +1,6 @@
-"""From a downloaded file to a folder that holds a model: one file of ours, or a zip of a published folder.
+"""Unpack a downloaded file into a model folder: a model file of this package, or a zip of a published folder.
 
-Nothing in the file decides where anything is written: members are found by their base names and get fixed ones.
+The paths in the file are not used: members are found by their base names and written under fixed names.
 """
 
 import re
@@ -18,7 +18,7 @@ LARGEST_BYTES: Final = 4 << 30
 
 
 def unpack_model(file: Path, folder: Path) -> list[Path]:
-    """Write the model in a downloaded file to ``folder``, by the names that readers look for.
+    """Write the model in a downloaded file to ``folder``, under the standard names.
 
     Returns:
         The files: ``model.pt``; or ``config.json`` and ``best_model.pt`` of a published folder.
@@ -50,7 +50,7 @@ def unpack_model(file: Path, folder: Path) -> list[Path]:
 
 
 WEIGHTS: Final = [r"best_model\.pt", r"checkpoint_\d+\.pt"]
-"""Base names of weights in published zips, the best first; of several checkpoints the last is taken."""
+"""Base names of weights in published zips, the best first; of several checkpoints the last is used."""
 
 
 def _member(archive: zipfile.ZipFile, patterns: list[str]) -> zipfile.ZipInfo | None:
@@ -63,7 +63,7 @@ def _member(archive: zipfile.ZipFile, patterns: list[str]) -> zipfile.ZipInfo | 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> Path:
     if member.file_size > LARGEST_BYTES:
-        raise DownloadError(f"{member.filename} would be {member.file_size} bytes large; that is not a model")
+        raise DownloadError(f"{member.filename} would have {member.file_size} bytes; that is too large for a model")
     with archive.open(member) as source, disk_errors(target), target.open("wb") as sink:
         shutil.copyfileobj(source, sink)
     return target

@@ -1,4 +1,4 @@
-"""Model cards: what each model of a zoo is, its training data and its errors."""
+"""Model cards: description, training data and errors of each model of a zoo."""
 
 import json
 import tomllib
@@ -18,18 +18,18 @@ class ModelCard(BaseModel):
     """One model of a zoo, read from its ``card.toml``.
 
     Attributes:
-        name: what ``--model`` takes.
+        name: value of ``--model``.
         summary: one sentence.
         elements: chemical symbols of the elements that it covers.
         family: family of the model.
-        data, data_licence, data_reference: what it was trained on.
+        data, data_licence, data_reference: training data.
         level_of_theory: of the training data.
         licence: of the weights.
         n_parameters: trainable parameters.
         cutoff_A, three_body_cutoff_A: graph recipe.
-        metrics: named figures with their unit in the name.
+        metrics: errors, with the unit in the name.
         sha256: of the model file.
-        folder: where the card is (not part of the card).
+        folder: that contains the card (not part of the card).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,12 +62,12 @@ class ModelCard(BaseModel):
 
 
 def cards() -> list[ModelCard]:
-    """Cards of all shipped models by name, then those of the user's own."""
+    """Cards of all shipped models by name, then those of the user's models."""
     return [*shipped_cards(), *cards_in(places.user_zoo())]
 
 
 def shipped_cards() -> list[ModelCard]:
-    """Cards of the models that ship, by name."""
+    """Cards of the shipped models, by name."""
     return cards_in(zoo_folder())
 
 
@@ -97,7 +97,7 @@ def read_card(path: Path) -> ModelCard:
 
 
 def card_text(card: ModelCard) -> str:
-    """A card as TOML that :func:`read_card` reads back."""
+    """A card as TOML, in the form that :func:`read_card` reads."""
     fields = card.model_dump(mode="json", exclude={"folder", "metrics"}, exclude_none=True)
     lines = [f"{name} = {_toml(value)}" for name, value in fields.items()]
     metrics = [f"{_toml(name)} = {_toml(value)}" for name, value in card.metrics.items()]

@@ -1,4 +1,4 @@
-"""One file over HTTP: complete or absent, resumed where it broke off, checked against its SHA-256."""
+"""Download one file over HTTP: atomic, resumable, checked against its SHA-256."""
 
 import hashlib
 import os
@@ -23,21 +23,21 @@ BLOCK: Final = 1 << 18
 def download(
     url: str, target: Path, *, sha256: str | None = None, progress: Progress | None = None, timeout_s: float = 60.0
 ) -> None:
-    """Download a file; ``target`` appears in one step when everything is there and right.
+    """Download a file; ``target`` is created in one step when the file is complete and correct.
 
-    What arrives is kept in ``target.part``. A later call resumes there, if the server can do so and its ETag or
-    Last-Modified shows that the file is still the same; otherwise it starts again.
+    Received bytes are kept in ``target.part``. A later call resumes there if the server supports this and its ETag or
+    Last-Modified shows that the file is unchanged; otherwise it starts again.
 
     Args:
         url: http or https.
         target: file to write.
-        sha256: what the file must have, hexadecimal; None skips the check.
+        sha256: expected SHA-256, hexadecimal; None skips the check.
         progress: called with the number of bytes.
         timeout_s: longest wait for the server, s.
 
     Raises:
-        DownloadError: no connection, an answer that is not a file, an end too soon, or a wrong checksum.
-        StorageError: the disk is full, over quota or failing; what arrived is kept.
+        DownloadError: no connection, an HTTP error, an incomplete file, or a wrong checksum.
+        StorageError: the disk is full, over quota or failing; received bytes are kept.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise DownloadError(f"cannot download {url!r}; an address begins with https:// or http://")
@@ -54,14 +54,14 @@ def download(
             raise storage_error(target, error) from error
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         raise DownloadError(
-            f"the download of {url} failed: {reason}. What arrived is kept; the same command resumes there"
+            f"the download of {url} failed: {reason}. The received bytes are kept; run the same command to resume"
         ) from error
     found = sha256_of(part.file)
     if sha256 is not None and found != sha256.lower():
         part.discard()
         raise DownloadError(
             f"{url} has the SHA-256 {found}, but {sha256.lower()} is expected; the file was deleted. "
-            "Either it was damaged on the way, then try again, or it is another file than you think"
+            "If it was damaged on the way, try again; otherwise it is not the expected file"
         )
     with disk_errors(target):
         part.file.replace(target)
@@ -75,10 +75,10 @@ def sha256_of(path: Path) -> str:
 
 
 class _Part(NamedTuple):
-    """What has arrived.
+    """The received part of a file.
 
     Attributes:
-        file: the bytes.
+        file: holds the bytes.
         validator: holds the ETag or Last-Modified of the file that they belong to.
     """
 
@@ -86,20 +86,20 @@ class _Part(NamedTuple):
     validator: Path
 
     def resumable(self) -> tuple[int, str] | None:
-        """Bytes there, and of which version of the file; None if there is nothing to resume."""
+        """Number of bytes, and the version of the file; None if there is nothing to resume."""
         if not self.file.is_file() or not self.validator.is_file():
             return None
         size, version = self.file.stat().st_size, self.validator.read_text(encoding="utf-8")
         return (size, version) if size and version else None
 
     def discard(self) -> None:
-        """Delete what has arrived."""
+        """Delete the received part."""
         self.file.unlink(missing_ok=True)
         self.validator.unlink(missing_ok=True)
 
 
 def _receive(url: str, part: _Part, progress: Progress, timeout_s: float) -> None:
-    """Fill the part file up to its end."""
+    """Download the rest of the file into the part file."""
     begun = part.resumable()
     headers = {"User-Agent": "alignn-ff", "Accept-Encoding": "identity"}
     if begun is not None:
@@ -112,7 +112,7 @@ def _receive(url: str, part: _Part, progress: Progress, timeout_s: float) -> Non
         if error.code != RANGE_NOT_SATISFIABLE or begun is None:
             raise
         error.close()
-        part.discard()  # longer than the file: not from it
+        part.discard()  # longer than the file, so it is not a part of it
         _receive(url, part, progress, timeout_s)
 
 
@@ -124,7 +124,7 @@ def _append(response: HTTPResponse, part: _Part, progress: Progress) -> None:
     done = part.file.stat().st_size if response.status == PARTIAL_CONTENT else 0
     if done and not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
         part.discard()
-        raise HTTPException("the server sent another part than the one asked for, so it was deleted")
+        raise HTTPException("the server sent a different part than requested, so it was deleted")
     length = response.headers.get("Content-Length")
     total = None if length is None else done + int(length)
     if not done:
@@ -142,6 +142,6 @@ def _append(response: HTTPResponse, part: _Part, progress: Progress) -> None:
 
 
 def _version(response: HTTPResponse) -> str:
-    """Identifies this version of the file; empty if the server gives none."""
+    """Identifier of this version of the file; empty if the server gives none."""
     etag = response.headers.get("ETag", "")
     return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")

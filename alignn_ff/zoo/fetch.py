@@ -1,4 +1,4 @@
-"""Downloaded models: fetched once, checked, and available offline afterwards.
+"""Downloaded models: downloaded once, checked, and then available offline.
 
 Each has a folder ``<cache>/<name>/`` with ``source.json``, which holds the address and the hashes of its files.
 """
@@ -25,7 +25,7 @@ SOURCE_NAME: Final = "source.json"
 
 
 class Source(BaseModel):
-    """Where a downloaded model is from.
+    """Origin of a downloaded model.
 
     Attributes:
         url: the address.
@@ -55,15 +55,15 @@ def fetch(
     Args:
         name_or_url: a model that the published package lists, or an http(s) address of a model file or of a zip
             of a published folder.
-        name: name in the cache; None takes the name, or the last part of the address.
-        sha256: what the downloaded file must have. The published package lists none.
-        cache: folder of downloaded models; None takes the user's.
+        name: name in the cache; None means the listed name, or the last part of the address.
+        sha256: expected SHA-256 of the downloaded file. The published package lists none.
+        cache: folder of downloaded models; None means the user's cache.
         progress: called with the number of bytes.
 
     Raises:
         ModelNotFoundError: no listed model has this name.
-        DownloadError: see :func:`download`; or the name already stands for another address.
-        CheckpointError: the files were changed since, or the download is not a model.
+        DownloadError: see :func:`download`; or the name is already used for another address.
+        CheckpointError: the files were changed after the download, or the download is not a model.
     """
     url = _address(name_or_url)
     name = valid_name(name or (name_or_url if name_or_url != url else Path(urlsplit(url).path).stem))
@@ -96,10 +96,10 @@ def fetch(
 
 
 def read_source(folder: Path) -> Source:
-    """Where a downloaded model is from, after a check that its files are those that were downloaded.
+    """Origin of a downloaded model, after a check that its files are unchanged.
 
     Raises:
-        CheckpointError: they are not, or the record cannot be read.
+        CheckpointError: they are changed, or the record cannot be read.
     """
     try:
         source = Source.model_validate_json((folder / SOURCE_NAME).read_text(encoding="utf-8"))
@@ -107,12 +107,14 @@ def read_source(folder: Path) -> Source:
         raise CheckpointError(f"{folder / SOURCE_NAME} cannot be read; remove {folder} and fetch it again") from error
     for name, expected in source.files.items():
         if not (folder / name).is_file() or sha256_of(folder / name) != expected:
-            raise CheckpointError(f"{folder / name} is not the file that was downloaded; remove {folder}, fetch again")
+            raise CheckpointError(
+                f"{folder / name} is not the file that was downloaded; remove {folder} and fetch it again"
+            )
     return source
 
 
 def valid_name(name: str) -> str:
-    """A name that a folder can have and that is not a path.
+    """Check that a name is valid as the name of a folder, and return it.
 
     Raises:
         ConfigError: the name is not valid.
@@ -120,7 +122,7 @@ def valid_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name == "auto":
         raise ConfigError(
             f"{name!r} cannot be the name of a model: letters, digits, '.', '_' and '-', beginning with a letter or "
-            "digit, and not 'auto'; give another with --name"
+            "digit, and not 'auto'; give another one with --name"
         )
     return name
 
@@ -143,7 +145,7 @@ def _already_here(folder: Path, url: str, sha256: str | None) -> Path:
         raise DownloadError(f"{folder.name!r} is from {source.url}, not from {url}; give another name with --name")
     if sha256 is not None and source.sha256 != sha256.lower():
         raise DownloadError(
-            f"{folder.name!r} is in the cache, but was downloaded with the SHA-256 {source.sha256}, and "
+            f"{folder.name!r} is in the cache, but was downloaded with the SHA-256 {source.sha256}, but "
             f"{sha256.lower()} is expected; remove {folder} to fetch it again"
         )
     return folder

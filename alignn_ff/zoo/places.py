@@ -1,4 +1,4 @@
-"""Folders of the user's models: those that were added, and those that were downloaded."""
+"""Folders of the models that the user added or downloaded."""
 
 from pathlib import Path
 from typing import Final

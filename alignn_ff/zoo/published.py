@@ -1,4 +1,4 @@
-"""The models of the published package: names and addresses from its list. None of them was verified."""
+"""The models of the published package: names and addresses from its list, which are not verified."""
 
 import json
 from functools import cache
@@ -13,7 +13,7 @@ class PublishedModel(BaseModel):
     Attributes:
         url: of a zip file with ``config.json`` and weights.
         kind: its category in the published package.
-        target, unit: of its output, where that package states them.
+        target, unit: of its output, if that package states them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

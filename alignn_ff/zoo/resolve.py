@@ -1,4 +1,4 @@
-"""From a name, a path or a set of elements to a model file."""
+"""Find a model file by a name, a path or a set of elements."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -62,7 +62,7 @@ def downloaded() -> list[str]:
 
 
 def choose(atomic_numbers: Iterable[int]) -> ModelCard:
-    """The shipped model for a structure: the one with the fewest elements that covers all of these.
+    """The shipped model for a structure: the one with the fewest elements that covers all of its elements.
 
     Models that a user added or downloaded are never chosen; they are used by name only.
 
@@ -97,7 +97,7 @@ def _not_found(name: str) -> str:
     available = ", ".join([*(card.name for card in cards()), *downloaded()]) or "no models"
     if name in published_models():
         return (
-            f"the model {name!r} of the published package is not downloaded yet; `alignn-ff zoo fetch {name}` does it. "
+            f"the model {name!r} of the published package is not downloaded yet; use `alignn-ff zoo fetch {name}`. "
             f"Available: {available}"
         )
     return f"no model {name!r}: no such file or folder, and the zoo has {available}; `alignn-ff zoo list` shows them"

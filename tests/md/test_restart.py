@@ -275,7 +275,7 @@ def test_a_restart_finds_its_model_again_and_refuses_another(
     model.rename(tmp_path / "moved.pt")
     gone = command_line("md", "--restart", "run.restart", "--steps", 8)
     assert gone.code == 2
-    assert "is gone" in gone.stderr
+    assert "was not found" in gone.stderr
     assert "--model" in gone.stderr
     assert command_line("md", "--restart", "run.restart", "--steps", 8, "-m", tmp_path / "moved.pt").code == 0
     from alignn_ff import checkpoint

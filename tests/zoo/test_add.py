@@ -74,7 +74,7 @@ def test_a_zoo_elsewhere_is_used_by_path(training_output: Path, tmp_path: Path) 
 
 def test_a_name_is_replaced_only_when_told_so(training_output: Path) -> None:
     first = add(training_output)
-    with pytest.raises(ConfigError, match="or --overwrite"):
+    with pytest.raises(ConfigError, match="or use --overwrite"):
         add(training_output)
     assert add(training_output, summary="new", overwrite=True).summary == "new"
     assert sorted(p.name for p in first.folder.parent.iterdir()) == ["my-silicon"]
