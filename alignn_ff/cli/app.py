@@ -1,7 +1,7 @@
-"""The ``alignn-ff`` program: its commands, and what happens when one fails.
+"""The ``alignn-ff`` program: its commands and their error handling.
 
-A command's module is imported when it is called or its help is shown, so that ``alignn-ff --help`` answers at once.
-Heavy imports (torch) happen inside the commands.
+A command's module is imported when the command is called or its help is shown, so that ``alignn-ff --help`` is fast.
+Heavy imports (torch) are inside the commands.
 """
 
 import inspect
@@ -25,7 +25,7 @@ class Command(NamedTuple):
 
     Attributes:
         help: shown in the list of commands.
-        function: in the command's module; None where the module holds an ``app`` of subcommands.
+        function: name in the command's module; None if the module has an ``app`` of subcommands.
     """
 
     help: str
@@ -33,18 +33,18 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "energy": Command("Energy, forces and stress of a structure as it is.", "energy"),
+    "energy": Command("Energy, forces and stress of a structure, without relaxing it.", "energy"),
     "predict": Command("Properties of structures by a model of any kind.", "predict"),
-    "relax": Command("Relax a structure, and its cell if asked.", "relax"),
+    "relax": Command("Relax a structure, and optionally its cell.", "relax"),
     "md": Command("Molecular dynamics.", "md"),
     "analyze": Command("Structure, thermodynamics, diffusion and vibrations of a trajectory.", "analyze"),
     "train": Command("Train a model on DFT data.", "train"),
     "eval": Command("Compare a model with labels.", "evaluate"),
     "config": Command("Training configs: complete, check and explain them."),
     "data": Command("Labelled data: describe, convert, split."),
-    "zoo": Command("Models by name: those that ship, your own, those to download."),
+    "zoo": Command("Models by name: shipped, your own, and those to download."),
 }
-"""Name → command, in the order of the help; the module ``commands/NAME.py`` holds it."""
+"""Name → command, in the order of the help; implemented in the module ``commands/NAME.py``."""
 
 
 class LazyGroup(TyperGroup):
@@ -55,7 +55,7 @@ class LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A command; only its name and its help while the list of commands is shown."""
+        """A command; while the list of commands is shown, only its name and help."""
         if cmd_name not in COMMANDS:
             return None
         if getattr(ctx, "shows_list", False):
@@ -75,7 +75,7 @@ def _outline(name: str) -> Any:
 
 
 def _load(name: str) -> Any:
-    from alignn_ff.cli.schema import with_present_rows  # pydantic, which the list of commands does without
+    from alignn_ff.cli.schema import with_present_rows  # imports pydantic, which the list of commands does not need
 
     module, command = import_module(f"alignn_ff.cli.commands.{name}"), COMMANDS[name]
     if command.function is None:
@@ -87,7 +87,7 @@ def _load(name: str) -> Any:
 
 
 def _paragraphs(function: Any) -> str:
-    """A docstring with each paragraph on one line, for the width of the terminal to break."""
+    """A docstring with each paragraph on one line, which the terminal wraps."""
     return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(function.__doc__).split("\n\n"))
 
 
@@ -118,10 +118,10 @@ def _program(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and exit; an error that a user can mend is one message and an exit code, no traceback.
+    """Run the program and exit. A user error is one message and an exit code, without a traceback.
 
     Args:
-        arguments: of the command line, without the program's name; None takes the process's own.
+        arguments: of the command line, without the program's name; None means those of the process.
     """
     keep_freed_memory()
     try:

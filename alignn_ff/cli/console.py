@@ -1,4 +1,4 @@
-"""Where the command line prints: results to stdout, everything else to stderr."""
+"""Output of the command line: results to stdout, everything else to stderr."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ INTERRUPTED = 130
 
 
 def complain(message: str) -> None:
-    """Print an error as one message that is not cut into lines."""
+    """Print an error as one message without line breaks."""
     errors.print("error: ", style="bold red", end="")
     errors.print(message, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def stoppable(what_stays: str) -> Iterator[None]:
-    """End the program with one sentence when Ctrl-C stops what runs inside."""
+    """A context in which Ctrl-C ends the program with one message."""
     try:
         yield
     except KeyboardInterrupt:

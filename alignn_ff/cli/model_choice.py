@@ -1,4 +1,4 @@
-"""Which model a command runs, where and how: the options that every command with a model takes."""
+"""The model of a command and its execution: the options of every command with a model."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,26 +13,29 @@ if TYPE_CHECKING:
     from alignn_ff.execution import Limits
 
 BACKEND_HELP = (
-    "how the network is executed; auto: the fastest that starts at once; native: C++ kernels on the CPU; eager: the "
-    "reference; blocked: published models within a memory limit"
+    "how the network is executed; auto: the fastest that needs no compiling; native: C++ kernels on the CPU; eager: "
+    "the reference; blocked: published models within a memory limit"
 )
 
 
 class ModelChoice(RunConfig):
     """A model and how it is executed."""
 
-    model: str = Field("auto", description="zoo name, model file or folder; auto takes the one that fits the elements")
+    model: str = Field(
+        "auto", description="zoo name, model file or folder; auto selects a shipped one that covers the elements"
+    )
     device: str = Field("auto", description="where the network runs: auto (a GPU if there is one), cpu, cuda or cuda:N")
     dtype: str = Field(
         "float32", description="precision of the network, float32 or float64; geometry and energy sums are float64"
     )
     backend: str = Field("auto", description=BACKEND_HELP)
     memory_limit: str | None = Field(
-        None, description="most that an evaluation of a published model may hold, such as 4GB; a tight limit is slower"
+        None,
+        description="largest memory of an evaluation of a published model, such as 4GB; a low limit is slower",
     )
 
     def limits(self) -> "Limits | None":
-        """What one evaluation may use.
+        """Limits of one evaluation.
 
         Raises:
             ConfigError: ``memory_limit`` is not a size.
@@ -58,7 +61,7 @@ class ModelChoice(RunConfig):
 
 
 class PreciseModelChoice(ModelChoice):
-    """The same with a network in float64, so that small forces are reached."""
+    """The same options, with float64 as the default, so that small forces can be reached."""
 
     dtype: str = Field(
         "float64", description="precision of the network; float64 reaches smaller forces, float32 is faster"

@@ -1,4 +1,4 @@
-"""Options that several commands take, each written once."""
+"""Options that several commands have in common."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -6,21 +6,21 @@ from typing import Annotated, Final
 import typer
 
 MODEL_NAMES: Final = {"model": ("--model", "-m")}
-"""Names of the options of a model that do not follow from its fields."""
+"""Options of a model that are not named after their fields."""
 
 StructureArgument = Annotated[
     Path,
     typer.Argument(
         metavar="STRUCTURE",
         help="Structure file in any format that ASE reads: POSCAR, .vasp, .cif, .xyz, .extxyz, …; "
-        "of several structures the last.",
+        "if it has several structures, the last is used.",
         show_default=False,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print only the result, as JSON, to stdout.")]
 OverwriteOption = Annotated[
     bool,
-    typer.Option("--overwrite", help="Replace output files that exist already.", rich_help_panel="Output"),
+    typer.Option("--overwrite", help="Replace existing output files.", rich_help_panel="Output"),
 ]
 
 DATA_KEYS: Final = {
@@ -34,7 +34,7 @@ DATA_KEYS: Final = {
 """Fields of the training config that name labels, and their options."""
 
 USUAL: Final = dict.fromkeys(DATA_KEYS, "the usual names")
-"""Default of each where no training config names it."""
+"""Default of each without a training config."""
 
 SetOption = Annotated[
     list[str] | None,

@@ -1,4 +1,4 @@
-"""From what a user typed to objects of the library."""
+"""Convert command-line input to objects of the library."""
 
 import json
 import re
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def parse_limits(memory_limit: str | None) -> "Limits | None":
-    """What an evaluation may use: "4GB", "500 MB", "2GiB"; None means no limit.
+    """Limits of an evaluation: "4GB", "500 MB", "2GiB"; None means no limit.
 
     Raises:
         ConfigError: anything else.
@@ -50,19 +50,21 @@ def parse_elements(text: str) -> frozenset[str]:
     """Chemical symbols: "Si,Ge" or "Si Ge".
 
     Raises:
-        ConfigError: a word that is no element.
+        ConfigError: a word is not an element.
     """
     from ase.data import atomic_numbers
 
     symbols = frozenset(re.split(r"[\s,]+", text.strip()))
     unknown = sorted(symbols - atomic_numbers.keys() | symbols & {"X", ""})
     if unknown:
-        raise ConfigError(f"no chemical element: {', '.join(map(repr, unknown))}; --elements takes symbols like Si,Ge")
+        raise ConfigError(
+            f"not a chemical element: {', '.join(map(repr, unknown))}; --elements takes symbols like Si,Ge"
+        )
     return symbols
 
 
 def parse_points(text: str) -> float | tuple[float, ...]:
-    """A number, or the corners of a ramp: "300", "300:2000:300".
+    """A number, or the end points of linear ramps: "300", "300:2000:300".
 
     Raises:
         ConfigError: anything else.
@@ -71,7 +73,7 @@ def parse_points(text: str) -> float | tuple[float, ...]:
         points = tuple(float(part) for part in text.split(":"))
     except ValueError:
         raise ConfigError(
-            f"{text!r} is not a value or a ramp; give a number such as 300, or corners of ramps such as 300:2000:300"
+            f"{text!r} is not a value or a ramp; give a number such as 300, or end points of ramps such as 300:2000:300"
         ) from None
     return points[0] if len(points) == 1 else points
 
@@ -88,7 +90,7 @@ def guard_fields() -> "dict[str, FieldInfo]":
 def parse_guards(words: "Sequence[str]", *, off: bool) -> "dict[str, object]":
     """Limits of guards: "max_temperature_K=5000", "max_escape_A=off"; ``off`` switches the others off.
 
-    A guard that was added to the table is named itself: "my_guard=3".
+    A guard that was added to the table is given by its name: "my_guard=3".
 
     Raises:
         ConfigError: there is no such limit, or the value is not a number.
@@ -118,7 +120,7 @@ def read_stages(path: "Path") -> "list[object]":
     """The stages in a JSON file: a list of tables, or {"stages": [...]}.
 
     Raises:
-        ConfigError: the file is missing, no JSON, or something else.
+        ConfigError: the file is missing, is not JSON, or does not contain stages.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -129,16 +131,16 @@ def read_stages(path: "Path") -> "list[object]":
     stages = content.get("stages") if isinstance(content, dict) and set(content) == {"stages"} else content
     if not isinstance(stages, list) or not stages:
         raise ConfigError(
-            f'{path} holds no stages; write a list such as [{{"steps": 1000, "temperature_K": [300, 600]}}]'
+            f'{path} contains no stages; write a list such as [{{"steps": 1000, "temperature_K": [300, 600]}}]'
         )
     return stages
 
 
 def parse_changes(words: list[str]) -> dict[str, object]:
-    """Fields and values: "epochs=10", "model.link=log"; a value that is no JSON is a text.
+    """Fields and values: "epochs=10", "model.link=log"; a value that is not JSON is a string.
 
     Raises:
-        ConfigError: a word without "=".
+        ConfigError: a word has no "=".
     """
     changes: dict[str, object] = {}
     for word in words:
@@ -153,7 +155,7 @@ def parse_changes(words: list[str]) -> dict[str, object]:
 
 
 def data_keys(given: "Mapping[str, str]") -> "DataKeys":
-    """The names of labels: those that were given, by field of the training config, and otherwise the usual ones."""
+    """The names of labels: those given, by field of the training config, and the usual ones for the rest."""
     from alignn_ff.train import DataKeys
 
     usual = DataKeys(

@@ -1,11 +1,11 @@
-"""Options from config models: names, types, defaults and help of a command follow from the fields of its config.
+"""Options from config models: names, types, defaults and help of a command are derived from the fields of its config.
 
     @options_of(MDConfig, "settings", panels={"ensemble": "Ensemble"})
     def md(structure: …, *, settings: Mapping[str, object]) -> None: ...
 
-``settings`` holds only what was given on the command line, so defaults stand only in the config models. A field
-``timestep_fs`` is the option ``--timestep``, its unit shown in the help. Words that are allowed come from the JSON
-Schema of the model, so a row that is added to a table is allowed at once.
+``settings`` contains only the options given on the command line; defaults are only in the config models. A field
+``timestep_fs`` becomes the option ``--timestep``, with its unit in the help. The allowed words come from the JSON
+Schema of the model, so they include rows that were added to a table.
 """
 
 import inspect
@@ -31,7 +31,7 @@ UNITS: Final[dict[str, str]] = {
     "_K": "K",
     "_A": "Å",
 }
-"""Ending of a field's name → the unit that its help shows."""
+"""Ending of a field's name → its unit in the help."""
 
 GIVEN: Final = "COMMANDLINE"
 
@@ -42,8 +42,8 @@ class OptionOf(NamedTuple):
     Attributes:
         field: of the config.
         name: of the option, such as "--timestep".
-        parse: from what click gives to what the config takes.
-        parameters: of the command's signature: the option, and its further names, which the help does not show.
+        parse: converts the value from click to the value of the field.
+        parameters: of the command's signature: the option, and its aliases, which are hidden in the help.
     """
 
     field: str
@@ -67,14 +67,14 @@ def options_of(
 
     Args:
         model: the config.
-        argument: of the command, which receives {field: value} of the options that were given.
+        argument: of the command; receives {field: value} of the options that were given.
         panel: heading of the options in the help.
-        panels: heading → fields, for those that stand under another one.
-        names: field → names of its option where they do not follow from the field; the help shows the first, and
+        panels: heading → fields, for those with another heading.
+        names: field → names of its option, if it is not named after the field; the help shows the first name and
             short ones such as "-m".
-        leave_out: fields that are no options.
-        only: the fields that are options; None: all.
-        defaults: field → words shown as its default, where None means something.
+        leave_out: fields that are not options.
+        only: the fields that are options; None means all.
+        defaults: field → words shown as its default, for fields whose default is None.
     """
     headings = {field: heading for heading, fields in (panels or {}).items() for field in fields}
 
@@ -101,7 +101,7 @@ def options_of(
 
 
 def with_present_rows(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with options as the tables are now; its module may have been imported before a row was added."""
+    """A command with options from the current tables; its module may have been imported before a row was added."""
     rebuild: Callable[[], Callable[..., None]] | None = getattr(command, "rebuild", None)
     return command if rebuild is None else rebuild()
 
@@ -139,28 +139,28 @@ def option_name(field: str) -> str:
 
 
 def refuse_given(ctx: typer.Context, *, allowed: Sequence[str], reason: str) -> None:
-    """Refuse what would have no effect.
+    """Check that no option without effect was given.
 
     Args:
         ctx: of the command.
         allowed: options that can be given together with ``reason``.
-        reason: the option that makes the others useless, such as "--restart".
+        reason: the option that makes the others ineffective, such as "--restart".
 
     Raises:
-        ConfigError: naming them.
+        ConfigError: such options were given; the message lists them.
     """
     shown = {parameter.name: _shown(parameter) for parameter in ctx.command.params}
     given = [shown[name] for name in ctx.params if str(ctx.get_parameter_source(name)).endswith(GIVEN)]
     useless = [name for name in given if name not in (*allowed, reason)]
     if useless:
         raise ConfigError(
-            f"{', '.join(useless)} cannot be given with {reason}: the file holds it; "
-            f"{reason} goes with {', '.join(allowed)} only"
+            f"{', '.join(useless)} cannot be given with {reason}, which reads them from the file; "
+            f"{reason} accepts only {', '.join(allowed)}"
         )
 
 
 def _shown(parameter: Any) -> str:
-    """How messages call a parameter: --supercell, STRUCTURE."""
+    """Name of a parameter in messages: --supercell, STRUCTURE."""
     if parameter.param_type_name == "argument":
         return str(parameter.metavar or parameter.name).strip("[]")
     return str(max(parameter.opts, key=len))
@@ -195,7 +195,7 @@ def _keyword(name: str, kind: Any, option: Any) -> inspect.Parameter:
 
 
 def _help(field: str, info: FieldInfo, words: Mapping[str, str], shown: str | None) -> str:
-    """What the help prints: the field's description, unit, allowed words, default."""
+    """Help text: the field's description, unit, allowed words, default."""
     text = re.sub(r" ?\((ours|published code)\)|; --[a-z-]+ overrides", "", info.description or "").rstrip(". ")
     unit = next((unit for end, unit in UNITS.items() if field.endswith(end)), None)
     if unit and unit not in text:
@@ -214,7 +214,7 @@ def with_default(words: str) -> str:
 
 
 def _kind(info: FieldInfo) -> tuple[Any, Callable[[Any], object], str | None]:
-    """Type for click, parser of what it gives, metavar."""
+    """Type for click, parser of its value, metavar."""
     inner = _members(info.annotation)
     tuples = [member for member in inner if getattr(member, "__origin__", None) is tuple]
     if bool in inner:
@@ -233,7 +233,7 @@ def _kind(info: FieldInfo) -> tuple[Any, Callable[[Any], object], str | None]:
 
 
 def _members(annotation: Any) -> list[Any]:
-    """The types of a union, without what is annotated to them."""
+    """The types of a union, without annotations."""
     if hasattr(annotation, "__metadata__"):
         return _members(get_args(annotation)[0])
     if getattr(annotation, "__origin__", None) in (tuple, list):
@@ -251,7 +251,7 @@ def _separated(text: str) -> tuple[str, ...]:
 
 
 def _default(info: FieldInfo) -> str:
-    """The default as the help shows it; empty where there is none or the description explains None."""
+    """The default in the form of the help; empty if there is none or the description explains None."""
     value = None if info.is_required() else info.get_default(call_default_factory=True)
     if value is None or value is False:
         return ""
@@ -261,7 +261,7 @@ def _default(info: FieldInfo) -> str:
 
 
 def _words(schema: dict[str, Any], field: str) -> dict[str, str]:
-    """Words that a field allows, as the JSON Schema of its model lists them → what each is, if it is given."""
+    """Allowed words of a field in the JSON Schema of its model → their descriptions, if given."""
 
     def walk(node: Any) -> dict[str, str]:
         if not isinstance(node, dict):

@@ -14,7 +14,7 @@ from alignn_ff.cli.schema import options_of, with_default
 from alignn_ff.errors import ConfigError
 
 NAMES: Final = {"observables": ("--only",), "bin_A": ("--bin",), "n_blocks": ("--blocks",)}
-"""Options whose names do not follow from their fields."""
+"""Options that are not named after their fields."""
 
 
 @options_of(
@@ -23,14 +23,14 @@ NAMES: Final = {"observables": ("--only",), "bin_A": ("--bin",), "n_blocks": ("-
     panel="Observables",
     panels={"Frames": ("from_fs", "to_fs", "every", "frame_time_fs")},
     names=NAMES,
-    defaults={"observables": "all that is possible"},
+    defaults={"observables": "all that are possible"},
 )
 def analyze(
     trajectory: Annotated[
         Path,
         typer.Argument(
             metavar="TRAJ",
-            help="Trajectory: extended XYZ, .traj, H5MD, or any that ASE reads (XDATCAR, LAMMPS dump, …).",
+            help="Trajectory: extended XYZ, .traj, H5MD, or another format that ASE reads (XDATCAR, LAMMPS dump, …).",
             show_default=False,
         ),
     ],
@@ -90,7 +90,7 @@ def analyze(
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr over the frames."""
+    """A progress bar of the frames on stderr."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

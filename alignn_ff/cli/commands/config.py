@@ -1,4 +1,4 @@
-"""``alignn-ff config``: training configs, looked at before they are run."""
+"""``alignn-ff config``: complete, check and explain training configs."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG.json", help="Tra
 
 @app.command("show")
 def show(config: ConfigArgument, changes: SetOption = None) -> None:
-    """Print a config with everything that it leaves out filled in."""
+    """Print a config with all defaults filled in."""
     from alignn_ff.train import load_config
 
     typer.echo(json.dumps(load_config(config, parse_changes(changes or [])).model_dump(mode="json"), indent=2))
@@ -27,7 +27,7 @@ def show(config: ConfigArgument, changes: SetOption = None) -> None:
 def validate(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG.json", help="Training configs.", show_default=False)],
 ) -> None:
-    """Check configs: all problems at once (exit code 2), or what they ask for that one may not expect."""
+    """Check configs: print all problems (exit code 2), or advice for a valid config."""
     from alignn_ff.train import load_config
     from alignn_ff.train.config.advice import advice, unused_advice
 
@@ -42,7 +42,8 @@ def validate(
 @app.command("reference")
 def reference(
     field: Annotated[
-        str | None, typer.Argument(help="A field, such as cutoff or model.exponent; none: all, as Markdown.")
+        str | None,
+        typer.Argument(help="A field, such as cutoff or model.exponent; without one, all fields as Markdown."),
     ] = None,
 ) -> None:
     """Explain one field, or print the whole reference."""
@@ -61,7 +62,7 @@ def reference(
 
 @app.command("schema")
 def schema() -> None:
-    """Print the JSON Schema, for editors that complete and check configs."""
+    """Print the JSON Schema, for completion and checks in editors."""
     from alignn_ff.train.config.reference import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))

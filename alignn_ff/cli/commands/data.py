@@ -1,4 +1,4 @@
-"""``alignn-ff data``: labelled data described, converted, split."""
+"""``alignn-ff data``: describe, convert and split labelled data."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Labelled data: describe, convert, split.", no_args_is_help=True)
 
-DATA_HELP = "extended XYZ or anything that ASE reads, ASE database, id_prop.json, or a folder with id_prop.json or .csv"
+DATA_HELP = (
+    "extended XYZ or another format that ASE reads, ASE database, id_prop.json, or a folder with id_prop.json or .csv"
+)
 
 BASIC_KEYS: Final = ("id_tag", "target", "forces_key", "stress_key")
 
@@ -33,7 +35,7 @@ def describe(
     *,
     keys: Mapping[str, str],
 ) -> None:
-    """What is in the data, and what looks wrong: units, signs, outliers, duplicates, leaks between the sets."""
+    """Contents and possible errors of data: units, signs, outliers, duplicates, leaks between the sets."""
     from alignn_ff.data_checks import describe as survey
     from alignn_ff.train import read_records
 
@@ -57,11 +59,11 @@ def describe(
 def convert(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="SOURCE…", help=f"{DATA_HELP.capitalize()}; several are joined.", show_default=False),
+        typer.Argument(metavar="SOURCE…", help=f"{DATA_HELP.capitalize()}; several are combined.", show_default=False),
     ],
     target: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help="What to write: .extxyz, .json (id_prop.json) or .db."),
+        typer.Option("--output", "-o", metavar="FILE", help="File to write: .extxyz, .json (id_prop.json) or .db."),
     ],
     overwrite: OverwriteOption = False,
     *,
@@ -84,22 +86,27 @@ def convert(
 @options_of(SplitFields, "splitting", panel="Options", names={"random_seed": ("--seed",)}, only=("random_seed",))
 def split(
     data: Annotated[Path, typer.Argument(metavar="DATA", help=f"Data set: {DATA_HELP}.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the parts are written.")],
-    ratios: Annotated[str, typer.Option(help="Of training, validation and test.")] = "0.8,0.1,0.1",
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the parts.")],
+    ratios: Annotated[str, typer.Option(help="Fractions of training, validation and test.")] = "0.8,0.1,0.1",
     keep_together: Annotated[
         str | None,
-        typer.Option("--keep-together", metavar="KEY", help="formula, config_type or a key: a value is in one part."),
+        typer.Option(
+            "--keep-together",
+            metavar="KEY",
+            help="formula, config_type or a key: structures with the same value are in one part.",
+        ),
     ] = None,
     stratify_by: Annotated[
-        str | None, typer.Option("--stratify-by", metavar="KEY", help="Spread the values of a key over the parts.")
+        str | None,
+        typer.Option("--stratify-by", metavar="KEY", help="Distribute the values of a key equally over the parts."),
     ] = None,
-    suffix: Annotated[str, typer.Option("--format", help="Of the parts: extxyz, json or db.")] = "extxyz",
+    suffix: Annotated[str, typer.Option("--format", help="Format of the parts: extxyz, json or db.")] = "extxyz",
     overwrite: OverwriteOption = False,
     *,
     keys: Mapping[str, str],
     splitting: Mapping[str, int],
 ) -> None:
-    """Split data without leaks: equal structures, whatever their orientation or supercell, are in one part."""
+    """Split data without leaks: equal structures, also rotated or as supercells, are in the same part."""
     from alignn_ff.data_checks import split_without_leaks
     from alignn_ff.io import claim, write_json
     from alignn_ff.train import read_records
@@ -123,7 +130,7 @@ def split(
 
 
 def _names(paths: list[Path]) -> dict[str, Path]:
-    """A name for each data set: its file name, or the whole path where two files share it."""
+    """A name per data set: its file name, or its path if several files have the same name."""
     short = [path.name or str(path) for path in paths]
     return {str(path) if short.count(name) > 1 else name: path for name, path in zip(short, paths, strict=True)}
 
@@ -136,7 +143,7 @@ def _ratios(text: str) -> tuple[float, float, float]:
     except ValueError as error:
         raise ConfigError(f"--ratios is {text!r}; it takes three numbers, such as 0.8,0.1,0.1") from error
     if min(train, val, test) < 0 or not 0 < train + val + test <= 1 + 1e-9:
-        raise ConfigError(f"--ratios is {text!r}; they must not be negative, and sum to 1 at most")
+        raise ConfigError(f"--ratios is {text!r}; they must not be negative, and their sum must be at most 1")
     return train, val, test
 
 
@@ -153,7 +160,7 @@ def _print_description(found: "Description") -> None:
             results.print("  groups: " + ", ".join(f"{g} {n}" for g, n in contents.groups.items()), markup=False)
         rows = [
             (quantity, f"{r.lowest:.4g}", f"{r.mean:.4g}", f"{r.highest:.4g}", f"{r.rms:.4g}")
-            for quantity, r in {"atoms of a structure": contents.sizes, **contents.ranges}.items()
+            for quantity, r in {"atoms per structure": contents.sizes, **contents.ranges}.items()
         ]
         results.print(summary_table(rows, header=("", "lowest", "mean", "highest", "RMS")))
         nearest = sorted(contents.shortest_distance_A.items(), key=lambda item: item[1])[:8]
@@ -162,13 +169,13 @@ def _print_description(found: "Description") -> None:
         if consistency.explained is not None:
             results.print(
                 f"  energies of {consistency.n_pairs} close pairs ({consistency.n_strained} of them strained): "
-                f"forces and stresses explain {100 * consistency.explained:.1f} % of how they differ"
+                f"forces and stresses explain {100 * consistency.explained:.1f} % of their differences"
             )
         results.print()
     for pair, n in found.shared_formulas.items():
-        results.print(f"{pair}: {n} structures of the second have a formula that the first has too", markup=False)
+        results.print(f"{pair}: {n} structures of the second have a formula that is also in the first", markup=False)
     if not found.findings:
-        results.print("nothing looks wrong")
+        results.print("no problems found")
     for finding in found.findings:
         results.print(f"{finding.kind}: ", style="bold yellow", end="")
         results.print(finding.sentence, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""``alignn-ff energy``: energy, forces and stress of a structure as it is."""
+"""``alignn-ff energy``: energy, forces and stress of a structure, without relaxing it."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ SHOWN_FORCES = 20
 
 @options_of(ModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
 def energy(structure: StructureArgument, as_json: JsonOption = False, *, model_options: Mapping[str, Any]) -> None:
-    """Energy, forces and stress of a structure as it is."""
+    """Energy, forces and stress of a structure, without relaxing it."""
     import json
 
     from alignn_ff.io import read_structure

@@ -1,4 +1,4 @@
-"""``alignn-ff eval``: how good a model is on labelled data."""
+"""``alignn-ff eval``: errors of a model on labelled data."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def evaluate(
     keys: Mapping[str, str],
     model_options: Mapping[str, Any],
 ) -> None:
-    """Compare a model of any kind with labels, in all and by config_type."""
+    """Compare a model of any kind with labels, in total and per config_type."""
     from alignn_ff.train import evaluate_file, records_for, summarise
 
     choice = ModelChoice.model_validate(model_options)

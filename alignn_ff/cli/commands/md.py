@@ -1,4 +1,4 @@
-"""``alignn-ff md``: molecular dynamics of a structure, and resuming it."""
+"""``alignn-ff md``: run and resume molecular dynamics."""
 
 import shlex
 import sys
@@ -44,7 +44,7 @@ def _guard_help() -> str:
         f"{name} ({'off' if (default := field.get_default()) is None else f'{default:g}'})"
         for name, field in guard_fields().items()
     )
-    return f"Limit of a guard, or off: {limits}. Several: one --guard each."
+    return f"Limit of a guard, or off: {limits}. Repeat the option for several limits."
 
 
 @options_of(ModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
@@ -62,7 +62,8 @@ def md(
         Path | None,
         typer.Argument(
             metavar="STRUCTURE",
-            help="Structure file in any format that ASE reads; of several structures the last. Not with --restart.",
+            help="Structure file in any format that ASE reads; if it has several structures, the last is used. "
+            "Not with --restart.",
             show_default=False,
         ),
     ] = None,
@@ -70,7 +71,7 @@ def md(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Resume a run from its restart file; --steps is then the length of the whole run, to prolong it.",
+            help="Resume a run from its restart file; --steps is then the length of the whole run.",
             show_default=False,
             rich_help_panel="Run",
         ),
@@ -79,8 +80,8 @@ def md(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="JSON list of stages, each with steps, ensemble, temperature_K, pressure_GPa, …; what a stage leaves "
-            "out is taken from the options here.",
+            help="JSON list of stages, each with steps, ensemble, temperature_K, pressure_GPa, …; the options are the "
+            "defaults of every stage.",
             show_default=False,
             rich_help_panel="Run",
         ),
@@ -103,7 +104,8 @@ def md(
         typer.Option(metavar="LIMIT=VALUE", help=_guard_help(), show_default=False, rich_help_panel="Guards"),
     ] = None,
     no_guards: Annotated[
-        bool, typer.Option("--no-guards", help="All guards off except the one against NaN.", rich_help_panel="Guards")
+        bool,
+        typer.Option("--no-guards", help="Switch off all guards except the one against NaN.", rich_help_panel="Guards"),
     ] = False,
     *,
     settings: Mapping[str, Any],
@@ -111,8 +113,8 @@ def md(
 ) -> None:
     """Molecular dynamics: frames, a log of energies, the last structure, and a summary with the energy drift.
 
-    A guard that stops the run exits with 4, a full disk with 5, a signal with 128 + its number. The restart file
-    stays, and --restart resumes from it bit for bit (same machine, threads and backend).
+    The exit code is 4 if a guard stops the run, 5 if the disk is full, and 128 + its number for a signal. The restart
+    file is kept, and --restart resumes from it bit for bit (same machine, threads and backend).
     """
     from alignn_ff.cli.parsing import parse_guards, read_stages
 
@@ -124,7 +126,7 @@ def md(
     if structure is None:
         raise ConfigError("give the STRUCTURE to start from, or --restart FILE to resume a run")
     if ("steps" in settings) == (stages is not None):
-        raise ConfigError("give either the number of time steps by --steps, or a file of stages by --stages")
+        raise ConfigError("give either the number of time steps with --steps, or a file of stages with --stages")
     chosen = {**settings, "guards": GuardLimits.model_validate(limits)}
     if stages is not None:
         chosen["stages"] = read_stages(stages)
@@ -141,7 +143,7 @@ def _run(structure: Path, config: MDConfig, choice: ModelChoice, output: Path | 
     claim(files.all, source=structure, overwrite=overwrite)
     calculator = choice.calculator(atoms)
     command = shlex.join(["alignn-ff", *sys.argv[1:]])
-    with stoppable(f"{files.trajectory} and {files.log} hold what was done so far"), _progress(config.steps) as show:
+    with stoppable(f"{files.trajectory} and {files.log} contain the steps so far"), _progress(config.steps) as show:
         result = run_md(atoms, calculator, config=config, files=files, on_step=show, command=command)
     print_md(result, files)
 
@@ -156,7 +158,7 @@ def _resume(restart: Path, *, steps: int | None, limits: dict[str, object], mode
     guards = GuardLimits.model_validate({**config.guards.model_dump(), **limits}) if limits else None
     files = MDFiles(restart.parent / content.head.prefix, config.formats)
     with (
-        stoppable(f"{files.trajectory} and {files.log} hold what was done so far"),
+        stoppable(f"{files.trajectory} and {files.log} contain the steps so far"),
         _progress(steps or config.steps) as show,
     ):
         result = resume_md(restart, content=content, model=model, steps=steps, guards=guards, on_step=show)
@@ -165,7 +167,7 @@ def _resume(restart: Path, *, steps: int | None, limits: dict[str, object], mode
 
 @contextmanager
 def _progress(total_steps: int) -> Iterator[Callable[["Snapshot"], None]]:
-    """A bar on stderr with steps, temperature, speed and the time that is left."""
+    """A progress bar on stderr with steps, temperature, speed and remaining time."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from alignn_ff.md import nanoseconds_per_day

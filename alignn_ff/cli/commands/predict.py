@@ -27,7 +27,8 @@ def predict(
     structures: Annotated[
         list[Path],
         typer.Argument(
-            metavar="STRUCTURES", help="Structure files in any format that ASE reads; all structures of each."
+            metavar="STRUCTURES",
+            help="Structure files in any format that ASE reads; all structures of each file are used.",
         ),
     ],
     csv_file: Annotated[
@@ -88,7 +89,7 @@ def _print(model: str, named: "list[tuple[str, Atoms]]", outputs: "list[Predicte
 
 
 def _csv(named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> str:
-    """One row per structure; values of atoms as one column each, separated by spaces."""
+    """One row per structure; values per atom are one column each, separated by spaces."""
     rows: list[dict[str, str]] = []
     for (name, atoms), output in zip(named, outputs, strict=True):
         row = {"structure": name, "formula": atoms.get_chemical_formula(), **_columns(output, exact=True)}
@@ -104,7 +105,7 @@ def _csv(named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> str:
 
 
 def _columns(output: "Predicted", *, exact: bool = False) -> dict[str, str]:
-    """Column → number, of all outputs of the structure itself."""
+    """Column → number, for all outputs per structure."""
 
     def shown(number: float) -> str:
         return repr(float(number)) if exact else f"{number:.6g}"

@@ -1,4 +1,4 @@
-"""``alignn-ff relax``: move atoms, and the cell if asked, until the forces vanish."""
+"""``alignn-ff relax``: relax atoms, and optionally the cell."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from alignn_ff.relax import RelaxFiles, RelaxRecords, RelaxResult, RelaxStep
 
 NOT_CONVERGED: Final = 3
-"""Exit code of a relaxation that ran out of steps; its files are written all the same."""
+"""Exit code of a relaxation that did not converge; its files are written."""
 
 NAMES: Final = {
     "max_steps": ("--steps",),
@@ -29,14 +29,14 @@ NAMES: Final = {
     "keep_symmetry": ("--symmetry",),
     "symmetry_tolerance_A": ("--symprec",),
 }
-"""Options whose names do not follow from their fields."""
+"""Options that are not named after their fields."""
 
 
 class RelaxCommand(TyperCommand):
-    """The command, with a ``--cell`` that may stand alone: click would take the word after it for its value."""
+    """The command, with a ``--cell`` that needs no value: click would use the next word as its value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Write out what ``--cell`` and ``--no-cell`` are short for; called by click."""
+        """Replace ``--cell`` and ``--no-cell`` by their full forms; called by click."""
         written: list[str] = []
         for word, following in zip(args, [*args[1:], ""], strict=True):
             other = following.startswith("-") or not following or Path(following).exists()
@@ -56,8 +56,9 @@ def relax(
         Path | None,
         typer.Argument(
             metavar="STRUCTURE",
-            help="Structure file in any format that ASE reads: POSCAR, .vasp, .cif, .xyz, .extxyz, …; of several "
-            "structures the last. Its constraints (selective dynamics) are obeyed. Left out with --restart.",
+            help="Structure file in any format that ASE reads: POSCAR, .vasp, .cif, .xyz, .extxyz, …; if it "
+            "has several structures, the last is used. Its constraints (selective dynamics) are kept. Not with "
+            "--restart.",
             show_default=False,
         ),
     ] = None,
@@ -65,8 +66,8 @@ def relax(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Resume a relaxation that was stopped or ran out of steps from its restart file, exactly as if it had "
-            "not stopped; --steps is then the length of the whole relaxation.",
+            help="Resume a relaxation that was stopped or ran out of steps from its restart file, as if it had not "
+            "stopped; --steps is then the length of the whole relaxation.",
             show_default=False,
             rich_help_panel="Relaxation",
         ),
@@ -77,7 +78,7 @@ def relax(
             "--output",
             "-o",
             metavar="FILE",
-            help="Relaxed structure; the JSON result goes beside it." + with_default("<stem>-relaxed.*"),
+            help="Relaxed structure; the JSON result is written to the same folder." + with_default("<stem>-relaxed.*"),
             show_default=False,
             rich_help_panel="Output",
         ),
@@ -97,9 +98,9 @@ def relax(
     settings: Mapping[str, Any],
     model_options: Mapping[str, Any],
 ) -> None:
-    """Relax a structure; exits with 3 if it did not converge, the files written all the same.
+    """Relax a structure; the exit code is 3 if it did not converge, and the files are written in any case.
 
-    Ctrl-C or SIGTERM ends it after the current step, with everything written and marked.
+    Ctrl-C or SIGTERM stops it after the current step; the files are written and marked as not converged.
     """
     if restart is not None:
         refuse_given(ctx, allowed=("--steps", "--model"), reason="--restart")
@@ -158,7 +159,7 @@ def _resume(state_file: Path, settings: Mapping[str, Any], model_options: Mappin
 
 
 def _records(files: "RelaxFiles", run: dict[str, Any]) -> "RelaxRecords":
-    """What is written on the way; all that a restart needs to know stands in its file."""
+    """The files written during the run; the restart file contains all that is needed to resume."""
     from dataclasses import asdict
 
     from alignn_ff.relax import RelaxRecords
@@ -169,10 +170,10 @@ def _records(files: "RelaxFiles", run: dict[str, Any]) -> "RelaxRecords":
 
 @contextmanager
 def _running(files: "RelaxFiles", max_steps: int) -> Iterator[tuple[Callable[["RelaxStep"], None], StopRequest]]:
-    """A line on stderr that shows the latest step, and a way to stop."""
+    """A line on stderr that shows the latest step, and the request to stop."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    kept = "" if files.trajectory is None else f" but {files.trajectory}"
+    kept = "" if files.trajectory is None else f" except {files.trajectory}"
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with (
         stoppable(f"nothing was written{kept}"),
@@ -192,7 +193,7 @@ def _running(files: "RelaxFiles", max_steps: int) -> Iterator[tuple[Callable[["R
 
 
 def _finish(result: "RelaxResult", files: "RelaxFiles", stop: StopRequest) -> None:
-    """Write, print, and exit as it ended."""
+    """Write the files, print the summary, and exit with the code of the result."""
     from alignn_ff.cli.summaries.relax import print_relaxation
     from alignn_ff.relax import write_relaxation
 

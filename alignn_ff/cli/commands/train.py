@@ -29,11 +29,11 @@ SHOWN: Mapping[str, str] = {
     "val_accuracy": "val accuracy {:.3f}",
     "val_atomwise_MAE": "atomwise MAE {:.4g}",
 }
-"""Columns of the history that are shown while a run goes on."""
+"""Columns of the history that are shown during a run."""
 
 
 FROM_CONFIG: Final = dict.fromkeys(("output_dir", "id_tag", "target"), "as in the config")
-"""Defaults that the help shows for fields that a config always holds."""
+"""Defaults shown in the help for fields that a config always contains."""
 
 
 @options_of(ModelChoice, "model_options", panel="Run", only=("device",))
@@ -62,7 +62,7 @@ def train(
         bool, typer.Option("--resume", help="Resume exactly where a stopped run ended.", rich_help_panel="Run")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.", rich_help_panel="Run")
+        bool, typer.Option("--overwrite", help="Replace the run in the output folder.", rich_help_panel="Run")
     ] = False,
     changes: SetOption = None,
     *,
@@ -87,7 +87,7 @@ def train(
 
 
 class ProgressDisplay:
-    """A bar with losses and the time left, on stderr."""
+    """A progress bar on stderr with losses and remaining time."""
 
     def __init__(self, config: "TrainingConfig") -> None:
         from rich.progress import (
@@ -138,7 +138,7 @@ class ProgressDisplay:
         self._bar.update(self._task, completed=progress.step, state=self._described(progress.epoch))
 
     def on_epoch(self, row: dict[str, float]) -> None:
-        """Show the newest errors; on a terminal that is no terminal, a line every epoch."""
+        """Show the latest errors; if stderr is not a terminal, print a line per epoch."""
         parts = [f"loss {row['train_total_loss']:.4g}"]
         parts += [shown.format(row[name]) for name, shown in SHOWN.items() if name in row]
         self._state = " · ".join(parts)
@@ -165,7 +165,7 @@ def _summarise(result: "TrainingResult") -> None:
     for split, metrics in result.metrics.items():
         results.print(error_table(f"{split} (best model, epoch {result.best_epoch})", metrics))
     results.print(f"model: {result.model_file}", soft_wrap=True)
-    results.print(f"everything else: {result.folder.resolve()}", soft_wrap=True)
+    results.print(f"other files: {result.folder.resolve()}", soft_wrap=True)
     file = shlex.quote(str(result.model_file))
     is_force_field = any("energy_MAE_meV_per_atom" in metrics["all"] for metrics in result.metrics.values())
     use = f"relax STRUCTURE --model {file}" if is_force_field else f"predict {file} STRUCTURES"

@@ -1,4 +1,4 @@
-"""``alignn-ff zoo``: the models that ship, the user's own, and those of the published package."""
+"""``alignn-ff zoo``: the shipped models, the user's models, and those of the published package."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from alignn_ff.zoo import ModelCard
     from alignn_ff.zoo.download import Progress
 
-app = typer.Typer(help="Models by name: those that ship, your own, those to download.", no_args_is_help=True)
+app = typer.Typer(help="Models by name: shipped, your own, and those to download.", no_args_is_help=True)
 
 ZooOption = Annotated[
     Path | None,
-    typer.Option("--zoo", metavar="FOLDER", help="A zoo elsewhere than in your data folder.", show_default=False),
+    typer.Option(
+        "--zoo", metavar="FOLDER", help="Folder of the zoo, instead of the one in your data folder.", show_default=False
+    ),
 ]
-NameOption = Annotated[
-    str | None, typer.Option("--name", help="What the model is called from now on.", show_default=False)
-]
+NameOption = Annotated[str | None, typer.Option("--name", help="Name of the model.", show_default=False)]
 
 
 @app.command("list")
 def list_models(
-    elements: Annotated[str | None, typer.Option(help="Only models that know all of these, such as Si,Ge.")] = None,
+    elements: Annotated[str | None, typer.Option(help="Only models that cover all of these, such as Si,Ge.")] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Names that the published package offers for download.")
     ] = False,
     zoo: ZooOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the models that ship and your own."""
+    """List the shipped models and your own."""
     import json
 
     from alignn_ff.cli.parsing import parse_elements
@@ -59,10 +59,10 @@ def _nothing_found(known: "list[ModelCard]", wanted: frozenset[str], zoo: Path |
     if not known:
         there = "" if zoo is None or zoo.is_dir() else ", and there is no such folder"
         options = "" if zoo is None else f" --zoo {zoo}"
-        return f"{where} has no models{there}; `alignn-ff zoo add FOLDER{options}` takes one in"
+        return f"{where} has no models{there}; `alignn-ff zoo add FOLDER{options}` adds one"
     there = ", ".join(f"{card.name} ({' '.join(card.elements)})" for card in known)
     return (
-        f"No model covers {', '.join(sorted(wanted))}. {where} has: {there}. Bring your own with --model PATH, or "
+        f"No model covers {', '.join(sorted(wanted))}. {where} has: {there}. Use your own with --model PATH, or "
         "train one: alignn-ff train config.json --data your.extxyz"
     )
 
@@ -99,12 +99,14 @@ def add_model(
         ),
     ],
     name: NameOption = None,
-    summary: Annotated[str | None, typer.Option(help="One sentence for its card.", show_default=False)] = None,
+    summary: Annotated[
+        str | None, typer.Option(help="One sentence that describes the model.", show_default=False)
+    ] = None,
     zoo: ZooOption = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a model into your own zoo, so that --model finds it by name."""
+    """Add a model to your own zoo, so that --model finds it by name."""
     import json
 
     from alignn_ff.zoo import add
@@ -121,7 +123,7 @@ def add_model(
 def remove_model(
     name: Annotated[str, typer.Argument(help="A name of your own zoo.", show_default=False)], zoo: ZooOption = None
 ) -> None:
-    """Take a model out of your own zoo."""
+    """Remove a model from your own zoo."""
     from alignn_ff.zoo import remove
 
     results.print(f"removed {remove(name, zoo=zoo)}", markup=False, soft_wrap=True)
@@ -137,15 +139,17 @@ def fetch_model(
     ],
     name: NameOption = None,
     sha256: Annotated[
-        str | None, typer.Option(help="What the downloaded file must hash to.", show_default=False)
+        str | None, typer.Option(help="Expected SHA-256 of the downloaded file.", show_default=False)
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Download elsewhere than into your cache folder.", show_default=False),
+        typer.Option(
+            metavar="FOLDER", help="Folder of the download, instead of your cache folder.", show_default=False
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Download a model once; an interrupted download goes on where it stopped."""
+    """Download a model once; an interrupted download is resumed."""
     import json
 
     from alignn_ff.zoo import fetch, read_source
@@ -159,7 +163,7 @@ def fetch_model(
     how = folder.name if cache is None else str(folder)
     results.print(f"{folder}\nSHA-256 {origin.sha256}\nuse it with --model {how}", markup=False, soft_wrap=True)
     if sha256 is None:
-        errors.print("nothing vouches for this file: no --sha256 was given to compare with", markup=False)
+        errors.print("this file is not verified: no --sha256 was given", markup=False)
 
 
 @contextmanager
@@ -189,7 +193,7 @@ def _print_published(*, as_json: bool) -> None:
     for name, model in models.items():
         table.add_row(name, model.kind, model.target, model.unit, "downloaded" if name in here else "")
     results.print(table)
-    errors.print("as the published package lists them; addresses and files are unverified", markup=False)
+    errors.print("from the list of the published package; addresses and files are not verified", markup=False)
 
 
 def _print_list(found: "list[ModelCard]") -> None:

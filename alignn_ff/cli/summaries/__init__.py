@@ -1,1 +1,1 @@
-"""How results look on the screen."""
+"""The printed summaries of results."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def print_analysis(analysis: "Analysis", written: Sequence[Path]) -> None:
-    """The main numbers, what was left out and why, and the files that were written."""
+    """Print the main numbers, the omitted observables with the reason, and the files."""
     from alignn_ff.analysis import OBSERVABLES
 
     clock, n_atoms = analysis.clock, len(analysis.atoms)

@@ -1,4 +1,4 @@
-"""How the end of a dynamics run looks on the screen."""
+"""The printed summary of a dynamics run."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def print_md(result: "MDResult", files: "MDFiles") -> None:
-    """Title, a table of each stage, how fast it was, the files."""
+    """Print the title, a table per stage, the speed and the files."""
     ensembles = " → ".join(dict.fromkeys(stage.ensemble for stage in result.stages))
     print_title(f"{result.atoms.get_chemical_formula()}, {count(len(result.atoms), 'atom')}, {ensembles}", result.model)
     for number, stage in enumerate(result.stages, start=1):

@@ -1,4 +1,4 @@
-"""How the end of a relaxation looks."""
+"""The printed summary of a relaxation."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 Row = tuple[str, str, str]
 
 RISEN: Final = (
-    "The energy ROSE: the model's energy is not smooth here, or the forces do not belong to it. Look at the structure."
+    "The energy ROSE: the model's energy is not smooth here, or the forces are not its derivatives. Check the "
+    "structure."
 )
 
 
 def print_relaxation(result: "RelaxResult", files: "RelaxFiles") -> None:
-    """A table of before and after, how it ended, and where things are."""
+    """Print a table of before and after, the convergence, and the files."""
     n_atoms = len(result.atoms)
     print_title(f"{result.atoms.get_chemical_formula()}, {count(n_atoms, 'atom')}", result.model)
     results.print(summary_table(_rows(result), header=("", "before", "after")))
@@ -31,7 +32,7 @@ def print_relaxation(result: "RelaxResult", files: "RelaxFiles") -> None:
     if _has_risen(result):
         results.print(RISEN, style="bold red", soft_wrap=True)
     if result.held_strains:
-        results.print(f"strains that were held: {', '.join(result.held_strains)}", soft_wrap=True)
+        results.print(f"strains that were kept constant: {', '.join(result.held_strains)}", soft_wrap=True)
     _print_places(result, files)
 
 
@@ -42,7 +43,7 @@ def _print_places(result: "RelaxResult", files: "RelaxFiles") -> None:
     print_files(places)
     if not result.after.converged:
         results.print(
-            f"To go on: alignn-ff relax --restart {files.restart}   (or try another --optimizer on the structure)",
+            f"To resume: alignn-ff relax --restart {files.restart}   (or try another --optimizer on the structure)",
             markup=False,
             soft_wrap=True,
         )

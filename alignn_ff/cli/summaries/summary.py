@@ -1,4 +1,4 @@
-"""How the end of a run looks: what was computed, a table of quantities, the files that were written."""
+"""Parts of the printed summaries: the title, a table of quantities, the files."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def summary_table(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> Table:
-    """A table whose first column names a quantity and whose others hold numbers."""
+    """A table with quantities in the first column and numbers in the others."""
     cells = [tuple(row) for row in rows]
     table = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 2, 0, 0))
     for column in range(max(len(row) for row in cells)):
@@ -24,16 +24,16 @@ def summary_table(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) 
 
 
 def count(number: int, noun: str) -> str:
-    """A number of things: "1 atom", "2 atoms"."""
+    """A number with its noun: "1 atom", "2 atoms"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def print_title(title: str, model: "ModelRecord") -> None:
-    """What was computed, with which model."""
+    """Print the title and the model."""
     results.print(f"{title} · model {model.name} ({model.dtype}, {model.device})", markup=False, soft_wrap=True)
 
 
 def print_files(files: Iterable[tuple[str, Path]]) -> None:
-    """Where things were written, a line each."""
+    """Print the files, one line each."""
     for what, path in files:
         results.print(f"{what:<12} {path}", markup=False, soft_wrap=True)

@@ -23,7 +23,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
 
 
 def error_table(title: str, metrics: Mapping[str, Mapping[str, float]]) -> Table:
-    """Errors of all structures and of each group, one row each."""
+    """Errors of all structures and per group, one row each."""
     shown = [name for name in COLUMNS if any(name in row for row in metrics.values())]
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("config_type")
