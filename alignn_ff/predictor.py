@@ -82,8 +82,8 @@ class Predictor:
             self.potential = Potential(name, header, model, device=device, dtype=dtype, backend=backend, limits=limits)
         elif backend not in ("auto", "eager") or limits is not None:
             raise ConfigError(
-                f"{name} is a property model ({header.model.name}), which has only one backend and no "
-                "memory limit; leave out both options"
+                f"{name} is a property model ({header.model.name}), to which backend and "
+                "memory_limit do not apply; leave them out"
             )
 
     def predict(self, structures: Sequence[Atoms], *, batch_size: int = 32) -> list[Predicted]:

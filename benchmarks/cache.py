@@ -1,10 +1,10 @@
-"""The graph cache: memory and time of building and training with many structures, and what is worth storing.
+"""The graph cache: memory and time of building and training with many structures, and the cost of its entries.
 
     python benchmarks/cache.py --json docs/figures/cache.json --figure docs/figures/cache.png
 
-Synthetic structures of two atoms, made one by one when they are asked for, so that the memory seen is that of the
-package. Each number of structures runs in a process of its own; memory is the largest anonymous resident memory that
-/proc shows (what is read through LMDB lies in the kernel's page cache, which gives it back when others need it).
+Synthetic structures of two atoms are made one by one on access, so that the measured memory is that of the package.
+Each number of structures runs in its own process. Memory is the largest anonymous resident memory in /proc (data read
+through LMDB is in the kernel's page cache, which is freed when other processes need memory).
 """
 
 import argparse
@@ -46,7 +46,7 @@ CONFIG = {
     "model": {"hidden_features": 16, "alignn_layers": 1, "gcn_layers": 1},
 }
 MOST_STEPS = 400
-"""Steps of an epoch that are taken at most; the loader goes through all batches."""
+"""Largest number of steps of an epoch; the loader reads all batches."""
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 class Synthetic(Sequence[Record]):
-    """Records that are made when they are asked for."""
+    """Records that are made on access."""
 
     def __init__(self, n_records: int) -> None:
         self.n_records = n_records
@@ -88,7 +88,7 @@ class Synthetic(Sequence[Record]):
 
 
 class Memory(threading.Thread):
-    """Watches the anonymous memory of this process, MiB."""
+    """Measures the anonymous memory of this process, MiB."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -96,7 +96,7 @@ class Memory(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Look, again and again."""
+        """Measure repeatedly."""
         while True:
             self.largest = max(self.largest, anonymous())
             time.sleep(0.02)
@@ -113,7 +113,7 @@ def anonymous() -> float:
 
 
 def measure(n_structures: int, *, in_memory: bool, workers: int) -> dict[str, object]:
-    """One run: build, survey, one epoch."""
+    """One run: build, statistics, one epoch."""
     keep_freed_memory()
     memory, watch = Memory(), Stopwatch()
     row: dict[str, object] = {"n_structures": n_structures, "in_memory": in_memory, "MiB_at_start": memory.take()}
@@ -151,7 +151,7 @@ class Stopwatch:
 
 
 class Nobody:
-    """Looks away."""
+    """An observer that does nothing."""
 
     def on_step(self, progress: object, n_steps: int) -> None:
         """Do nothing."""
@@ -175,7 +175,7 @@ def child(n_structures: int, in_memory: bool, workers: int) -> dict[str, object]
 
 
 def entries() -> list[dict[str, object]]:
-    """What reading a part of an entry costs beside making it anew, µs."""
+    """Time to read a part of an entry, and to compute it, µs."""
     rows = []
     for repeat in (1, 2, 3):
         atoms = bulk("Si", cubic=True).repeat(repeat)
@@ -211,7 +211,7 @@ def entries() -> list[dict[str, object]]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Least time of many rounds, each so short that nobody interrupts some of them, µs."""
+    """Shortest time of many rounds, each short enough that some are not interrupted, µs."""
     rounds = []
     for _ in range(100):
         started = time.perf_counter()

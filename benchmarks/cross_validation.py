@@ -1,6 +1,6 @@
-"""Held-out errors of a cross-validation: every structure predicted by the run that did not see it.
+"""Held-out errors of a cross-validation: every structure is predicted by the run that was not trained on it.
 
-Train each fold with `cross_validation` set to it in the config, then gather the folders:
+Train each fold with `cross_validation` set in the config, then evaluate the folders:
 
     for k in 0 1 2 3 4; do alignn-ff train fold$k.json --data Si_train.extxyz --output fold$k; done
     python benchmarks/cross_validation.py fold0 fold1 fold2 fold3 fold4 --json cv.json --figures cv
@@ -28,7 +28,9 @@ def main() -> None:
     folds = [held_out(folder) for folder in arguments.folders]
     everything = [item for fold in folds for item in fold]
     if len({item.identifier for item in everything}) != len(everything):
-        parser.error("a structure is held out by several of these folders: they are no folds of one cross-validation")
+        parser.error(
+            "a structure is held out by several of these folders, so they are not folds of one cross-validation"
+        )
     tables = {
         f"fold {folder.name}": summarise(fold)["all"] for folder, fold in zip(arguments.folders, folds, strict=True)
     }
@@ -43,7 +45,7 @@ def main() -> None:
 
 
 def held_out(folder: Path) -> list[Comparison]:
-    """Labels beside predictions of the validation records of one run."""
+    """Labels and predictions of the validation records of one run."""
     rows = json.loads((folder / "predictions.json").read_text())["val"]
     return [
         Comparison(

@@ -1,4 +1,4 @@
-"""Figures of the benchmarks: structures beside the literature, energy conservation, cost per atom."""
+"""Figures of the benchmarks: structures and the literature, energy conservation, cost per atom."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

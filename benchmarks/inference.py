@@ -1,9 +1,9 @@
-"""Time of one evaluation, energy + forces + stress, beside other packages.
+"""Time of one evaluation (energy, forces and stress), compared with other packages.
 
     python benchmarks/inference.py --case si-smooth --peer-python PYTHON --json docs/figures/inference.json
 
-Silicon rattled by 0.05 Å. All sides run in one session and take turns (``sides.py``). Peers are measured where
-PYTHON (an interpreter that has chgnet, mace-torch, alignn; this one by default) can prepare them.
+Silicon rattled by 0.05 Å. All sides run in one session and take turns (``sides.py``). Peers are measured if PYTHON
+(an interpreter with chgnet, mace-torch, alignn; by default this one) can import them.
 """
 
 import argparse
@@ -16,12 +16,12 @@ from sides import Side, alternate, machine, report
 
 
 class Case(NamedTuple):
-    """A table: who is compared, and who the others are measured against.
+    """A table: the sides that are compared, and the reference.
 
     Attributes:
         title: of the table.
         ours: name of the side that ratios refer to.
-        sides: made for a number of cubic cells along each axis and the Python that has the peers.
+        sides: function of the number of cubic cells along each axis and the Python with the peers.
         cells: cubic cells of 8 atoms along each axis, one table each.
     """
 
@@ -45,7 +45,7 @@ def si_smooth(cells: int, peer_python: str | None) -> list[Side]:
 
 
 def published(config: str) -> Callable[[int, str | None], list[Side]]:
-    """A published network: ours, ours within 150 KiB an atom, and the published package."""
+    """A published network: this package, this package within 150 KiB per atom, and the published package."""
 
     def sides(cells: int, peer_python: str | None) -> list[Side]:
         ours = {"cells": cells, "config": config}
@@ -67,16 +67,16 @@ CASES: Final[dict[str, Case]] = {
     ),
     "published 2+2": Case("2 + 2 layers of 128, cutoff 5 Å, angles 3.5 Å, float32", "native", published("2+2"), (3, 5)),
 }
-"""Name → what is compared."""
+"""Name → table."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time of one evaluation beside other packages.")
+    parser = argparse.ArgumentParser(description="Time of one evaluation, compared with other packages.")
     parser.add_argument("--case", choices=CASES, action="append", help="default: all")
     parser.add_argument("--cells", type=int, action="append", help="cubic cells along each axis (default: per case)")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--peer-python", help="interpreter that has the peers (default: this one)")
+    parser.add_argument("--peer-python", help="interpreter with the peers (default: this one)")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     results = []

@@ -1,4 +1,4 @@
-"""Liquid and amorphous silicon: analyse two stretches of a run, print the numbers of docs/analysis.md, draw its figure.
+"""Liquid and amorphous silicon: analyse two parts of a run, print the numbers of docs/analysis.md, draw its figure.
 
     python benchmarks/liquid_and_amorphous.py run.extxyz --liquid 20000:105000 --amorphous 126000:130000 docs/figures
 
@@ -25,9 +25,9 @@ def main() -> None:
     """Analyse both, print, draw."""
     parser = argparse.ArgumentParser(description="Liquid and amorphous silicon of one run.")
     parser.add_argument("run", type=Path, help="trajectory")
-    parser.add_argument("--liquid", required=True, help="its stretch, FROM:TO in fs")
-    parser.add_argument("--amorphous", required=True, help="its stretch, FROM:TO in fs")
-    parser.add_argument("folder", type=Path, help="where the figure goes")
+    parser.add_argument("--liquid", required=True, help="its part of the run, FROM:TO in fs")
+    parser.add_argument("--amorphous", required=True, help="its part of the run, FROM:TO in fs")
+    parser.add_argument("folder", type=Path, help="folder of the figure")
     arguments = parser.parse_args()
     found = {name: measure(arguments.run, getattr(arguments, name), name) for name in BOND_A}
     for name, analysis in found.items():
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def measure(path: Path, stretch: str, name: str) -> Analysis:
-    """All observables except the vibrations, which need more frames than these runs write."""
+    """All observables except the vibrations, which need more frames than these runs have."""
     observables = ("thermo", "rdf", "coordination", "angles", "msd")
     start, end = (float(time) for time in stretch.split(":"))
     config = AnalysisConfig(observables=observables, from_fs=start, to_fs=end, bond_A=BOND_A[name], n_blocks=3)
@@ -45,7 +45,7 @@ def measure(path: Path, stretch: str, name: str) -> Analysis:
 
 
 def curves(name: str, analysis: Analysis) -> StructureCurves:
-    """What the figure shows of one run."""
+    """Curves of one run in the figure."""
     tables = [analysis.results[kind].tables[kind] for kind in ("rdf", "angles", "coordination")]
     return StructureCurves(*tables, *LITERATURE[name])
 

@@ -1,10 +1,10 @@
-"""What a step of dynamics costs beside the evaluation: the list of neighbours, the calculator, ASE, guards, files.
+"""Cost of a step of dynamics in addition to the evaluation: neighbour list, calculator, ASE, guards, files.
 
     python benchmarks/md.py --json docs/figures/md.json
 
-NVE dynamics of 1000 silicon atoms with the shipped model, files and log at their default intervals. Stretches of
-dynamics take turns with bare evaluations of a prepared graph; inside a run, the time of evaluations and of graphs is
-taken apart from the rest.
+NVE dynamics of 1000 silicon atoms with the shipped model, files and log at their default intervals. Short runs
+of dynamics take turns with bare evaluations of a prepared graph. Inside a run, the times of evaluations and graphs are
+measured separately.
 """
 
 import argparse
@@ -38,9 +38,9 @@ def main() -> None:
     for name in stretches[0]:
         one = timing([part[name] for part in stretches])
         share = 100 * one.median / bare
-        print(f"  {name:40s} {1e3 * one.median:8.2f} ± {1e3 * one.spread:5.2f} ms a step {share:7.1f} %")
+        print(f"  {name:40s} {1e3 * one.median:8.2f} ± {1e3 * one.spread:5.2f} ms per step {share:7.1f} %")
         rows.append({"part": name, "n_atoms": len(atoms), "backend": potential.backend, **one._asdict()})
-    # inside one run, so that a slow minute falls on both
+    # inside one run, so that a slow minute affects both
     beside = timing([100 * part["everything else, in the run"] / part["evaluation, in the run"] for part in stretches])
     print(f"  everything else over the evaluation: {beside.median:.1f} ± {beside.spread:.1f} %")
     rows.append({"part": "everything else, % of the evaluation", "n_atoms": len(atoms), **beside._asdict()})
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def stretch(potential: Potential, atoms: Atoms, arguments: argparse.Namespace) -> dict[str, float]:
-    """Seconds a step of one run, and of as many bare evaluations after it."""
+    """Seconds per step of one run, and of the same number of bare evaluations after it."""
     clock, ends = CLOCKS[arguments.clock], list[float]()
 
     def note(snapshot: Snapshot) -> None:  # noqa: ARG001 - an observer
@@ -81,7 +81,7 @@ def stretch(potential: Potential, atoms: Atoms, arguments: argparse.Namespace) -
 
 @contextmanager
 def timed(potential: Potential, method: str, clock: Callable[[], float]) -> Iterator[list[float]]:
-    """The seconds of every call of a method."""
+    """A context that collects the seconds of every call of a method."""
     plain: Callable[..., Any] = getattr(potential, method)
     seconds: list[float] = []
 
@@ -99,12 +99,12 @@ def timed(potential: Potential, method: str, clock: Callable[[], float]) -> Iter
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Cost of a step of dynamics beside the evaluation.")
+    parser = argparse.ArgumentParser(description="Cost of a step of dynamics in addition to the evaluation.")
     parser.add_argument("--model", default="si-smooth")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--cells", type=int, default=5, help="cubic cells of 8 atoms along each axis")
     parser.add_argument("--temperature-K", type=float, default=600.0, help="at the start")
-    parser.add_argument("--steps", type=int, default=50, help="of each stretch")
+    parser.add_argument("--steps", type=int, default=50, help="of each short run")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")

@@ -1,10 +1,10 @@
-"""What an evaluation holds at its peak, for models and graphs of several sizes, and the law of forecasts.
+"""Peak memory of an evaluation, for models and graphs of several sizes, and the law of forecasts.
 
     python benchmarks/memory.py --family alignn_smooth --backend eager --json memory.json
 
-Each case runs in a process of its own (Linux), whose peak of resident memory is set back before the evaluation. The
-law, alignn_ff/execution/forecast.py, is fitted to the peaks by least squares of relative errors, no coefficient below
-zero.
+Each case runs in its own process (Linux), whose peak of resident memory is reset before the evaluation. The law,
+alignn_ff/execution/forecast.py, is fitted to the peaks by least squares of relative errors, with non-negative
+coefficients.
 """
 
 import argparse
@@ -91,17 +91,17 @@ def main() -> None:
 
 
 def peak(family: str, backend: str, dtype: str, case: dict[str, object]) -> dict[str, object]:
-    """Peak of one evaluation beside its input, the sizes behind it and what is forecast."""
+    """Peak of one evaluation without its input, with the sizes and the forecast."""
     torch.set_num_threads(1)
     potential = random_potential(family, backend, dtype, case)
     small = bulk("Si", cubic=True)
-    potential.evaluate(*potential.prepare(small))  # what the first evaluation loads
+    potential.evaluate(*potential.prepare(small))  # loads what the first evaluation needs
     atoms = bulk("Si", cubic=True, a=5.43).repeat(case["repeat"])
     atoms.rattle(0.05, seed=1)
     system, graph = potential.prepare(atoms)
-    ctypes.CDLL(None).malloc_trim(0)  # what was freed on the way here would serve the evaluation unseen
+    ctypes.CDLL(None).malloc_trim(0)  # otherwise the evaluation would reuse freed memory unnoticed
     before = resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     potential.evaluate(system, graph)
     size, config = graph_size(graph), potential.header.model
     itemsize = potential.dtype.itemsize

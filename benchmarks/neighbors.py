@@ -1,10 +1,10 @@
-"""What neighbours cost: a graph from scratch, from a Verlet skin, and the search alone beside other packages.
+"""Cost of neighbours: a graph from scratch, a graph from a Verlet skin, and the search compared with other packages.
 
     python benchmarks/neighbors.py --json docs/figures/neighbors.json
 
 Silicon rattled by 0.05 Å, graph of the shipped model (cutoff 5.0 Å, angles below 3.5 Å). All sides share a process and
-take turns. Then the choice of the skin: NVE dynamics of 1000 atoms with the shipped model at several temperatures, its
-positions recorded and played through lists of several skins.
+take turns. For the choice of the skin, the positions of NVE dynamics of 1000 atoms with the shipped model at several
+temperatures are recorded and replayed with several skins.
 """
 
 import argparse
@@ -48,7 +48,8 @@ def main() -> None:
             seconds, searches = replay(frames, skin, CLOCKS[arguments.clock])
             steps_each = len(frames) / searches
             print(
-                f"  skin {skin:.1f} Å: {_micro(seconds, frames[0]):6.2f} µs/atom a step, a search in {steps_each:.0f}"
+                f"  skin {skin:.1f} Å: {_micro(seconds, frames[0]):6.2f} µs/atom per step, "
+                f"one search per {steps_each:.0f} steps"
             )
             rows.append(
                 {"side": f"skin {skin}", "start_K": temperature, "seconds": seconds, "steps_a_search": steps_each}
@@ -63,7 +64,7 @@ def silicon(cells: int) -> Atoms:
 
 
 def sides(atoms: Atoms) -> dict[str, Callable[[], object]]:
-    """What is timed: ours, and the searches of others, which give unordered pairs and no angles."""
+    """The timed calls: graphs of this package, and searches of others, which give unordered pairs and no angles."""
     system = system_from_atoms(atoms)
     served = VerletSkin()
     chosen: dict[str, Callable[[], object]] = {
@@ -102,7 +103,7 @@ PEERS: dict[str, Callable[[Atoms], Callable[[], object] | None]] = {
 
 
 def dynamics(model: str, temperature_K: float, steps: int) -> list[Atoms]:
-    """Every step of a short run from perfect sites: half of the temperature is left once it has shared its energy."""
+    """Every step of a short run from perfect sites, where half of the kinetic energy becomes potential energy."""
     frames: list[Atoms] = []
     atoms = bulk("Si", a=5.469, cubic=True).repeat(5)
 
@@ -117,7 +118,7 @@ def dynamics(model: str, temperature_K: float, steps: int) -> list[Atoms]:
 
 
 def replay(frames: list[Atoms], skin_A: float, clock: Callable[[], float]) -> tuple[float, int]:
-    """Mean seconds of a graph, and how many searches that took."""
+    """Mean seconds per graph, and the number of searches."""
     skin = VerletSkin(skin_A)
     seconds: NDArray[np.float64] = np.zeros(len(frames))
     for step, atoms in enumerate(frames):

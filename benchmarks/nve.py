@@ -2,8 +2,8 @@
 
     python benchmarks/nve.py --model si-smooth --json docs/figures/nve.json --figure docs/figures/nve.png
 
-Silicon, started at 2000 K on perfect lattice sites, so at about 1000 K once half of the kinetic energy has
-become potential energy.
+Silicon, started at 2000 K on perfect lattice sites. Half of the kinetic energy becomes potential energy, so the
+temperature of the run is about 1000 K.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""What one evaluation and its graph cost from 8 to 100,000 atoms.
+"""Cost of one evaluation and its graph from 8 to 100,000 atoms.
 
     python benchmarks/scaling.py --json docs/figures/scaling.json --figure docs/figures/scaling.png
 
-Silicon rattled by 0.05 Å; energy, forces and stress of the shipped model. All sides share a process and take turns. A
-size whose evaluation is forecast to take more than --memory-GiB is left out.
+Silicon rattled by 0.05 Å; energy, forces and stress of the shipped model. All sides share a process and take turns.
+Evaluations whose forecast exceeds --memory-GiB are left out.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Sides of a benchmark: processes that prepare one thing and time it whenever they are told to.
+"""Sides of a benchmark: processes that prepare one evaluation and time it on request.
 
-Each side is `worker.py` under a Python of its choice, since peers pin other versions of shared packages. Sides take
-turns, one measurement each per round, so that a slow minute of the machine falls on all of them.
+Each side is `worker.py` under its own Python, because peers pin other versions of shared packages. Sides take turns,
+one measurement each per round, so that a slow minute of the machine affects all of them.
 """
 
 import json
@@ -19,14 +19,14 @@ WORKER = Path(__file__).with_name("worker.py")
 
 
 class Side(NamedTuple):
-    """What a worker prepares.
+    """Task of a worker.
 
     Attributes:
         name: for the table.
         kind: a name of the table ``KINDS`` in worker.py.
         options: of that kind; structures are described, not sent.
-        python: interpreter that has the packages; None is this one.
-        repeats: evaluations in a row at each turn, of which the fastest counts.
+        python: interpreter with the packages; None means this one.
+        repeats: evaluations per turn, of which the fastest counts.
     """
 
     name: str
@@ -37,9 +37,9 @@ class Side(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What was measured of one side; seconds are medians over rounds, the spread half their interquartile range.
+    """Result of one side; seconds are medians over rounds, the spread is half their interquartile range.
 
-    CPU time, summed over threads, tells less of other processes on the machine; waiting threads count too.
+    CPU time, summed over threads, depends less on other processes on the machine; it includes waiting threads.
     """
 
     side: str
@@ -67,7 +67,7 @@ def alternate(sides: Sequence[Side], *, rounds: int, threads: int) -> list[Row]:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """The machine of the measurements."""
     model = next(
         (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor(),
@@ -76,7 +76,7 @@ def machine() -> dict[str, Any]:
 
 
 def report(title: str, rows: Sequence[Row], *, ours: str) -> None:
-    """Print a table with µs per atom, and how many times slower than ``ours`` each side is."""
+    """Print a table with µs per atom, and the ratio of each side to ``ours``."""
     reference = next((row.seconds for row in rows if row.side == ours), None)
     print(
         f"\n{title}\n{'side':34s} {'µs/atom':>10s} {'±':>8s} {'ratio':>7s} {'CPU':>10s} {'peak MiB':>9s} "
@@ -132,7 +132,7 @@ def _start(side: Side, threads: int) -> _Worker | None:
 def _read(process: "subprocess.Popen[str]") -> dict[str, Any] | None:
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("#json "):  # peers print all kinds of things
+        if line.startswith("#json "):  # peers print other lines too
             answer: dict[str, Any] = json.loads(line[6:])
             return answer
     return None

@@ -1,4 +1,4 @@
-"""Crystal, elastic constants and vacancy of silicon from a model, beside DFT.
+"""Crystal, elastic constants and vacancy of silicon from a model, compared with DFT.
 
     python benchmarks/silicon.py --model si-smooth --json docs/figures/silicon.json
 
@@ -57,7 +57,7 @@ def elastic_constants(crystal: Atoms, calculator: AlignnCalculator) -> dict[str,
 
 
 def vacancy(crystal: Atoms, calculator: AlignnCalculator, repeat: int) -> dict[str, float]:
-    """Formation energy before and after relaxation, eV, and how far the neighbours move, Å."""
+    """Formation energy before and after relaxation, eV, and distances of the neighbours, Å."""
     perfect = crystal.repeat(repeat)
     perfect.calc = calculator
     energy_per_atom = perfect.get_potential_energy() / len(perfect)

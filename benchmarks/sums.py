@@ -2,8 +2,8 @@
 
     python benchmarks/sums.py --threads 1
 
-Milliseconds of process time, least of several rounds, all ways in turns. "by target": rows lie in the order of their
-segments; "by source": they do not, and what needs an order gathers them first.
+Milliseconds of process time, the shortest of several rounds; all methods take turns. "by target": rows are in the order
+of their segments. "by source": they are not, and methods that need the order gather them first.
 """
 
 import argparse
@@ -21,7 +21,7 @@ CASES = ((140_000, 12_000, 128), (28_000, 1_000, 64), (12_000, 1_000, 128), (5_6
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Sums of rows over neighbours, each way.")
+    parser = argparse.ArgumentParser(description="Sums of rows over neighbours by several methods.")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()

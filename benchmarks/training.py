@@ -1,9 +1,9 @@
-"""Time of training steps (energy, forces, stress) beside the published package.
+"""Time of training steps (energy, forces, stress), compared with the published package.
 
     python benchmarks/training.py --data Si_train.extxyz --peer-python PYTHON --json docs/figures/training.json
 
 Same config, same frames in the same batches, random weights, float32. An evaluation is one pass over the batches; the
-table gives µs per atom and step. PYTHON is an interpreter that has `alignn` (this one by default).
+table gives µs per atom and step. PYTHON is an interpreter with `alignn` (by default this one).
 """
 
 import argparse
@@ -38,13 +38,13 @@ GRAPH: Final[dict[str, Any]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time of training steps beside the published package.")
+    parser = argparse.ArgumentParser(description="Time of training steps, compared with the published package.")
     parser.add_argument("--data", type=Path, required=True, help="extended XYZ file with energy, forces and stress")
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--batch-size", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--peer-python", help="interpreter that has alignn (default: this one)")
+    parser.add_argument("--peer-python", help="interpreter with alignn (default: this one)")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     options = {

@@ -1,4 +1,4 @@
-"""Sides of a benchmark that share a process and take turns, so that a slow minute of the machine falls on all."""
+"""Sides of a benchmark that share a process and take turns, so that a slow minute of the machine affects all."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Timing(NamedTuple):
-    """Seconds of one call: the median over rounds, half the distance of the quartiles, the fastest."""
+    """Seconds of one call: the median over rounds, half the interquartile range, the fastest."""
 
     median: float
     spread: float
@@ -20,13 +20,13 @@ class Timing(NamedTuple):
 
 
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
-"""Clocks: "cpu" sums the threads of this process, for one thread on a machine that others use too."""
+"""Clocks; "cpu" sums the threads of this process, and is for one thread on a shared machine."""
 
 
 def take_turns(
     sides: Mapping[str, Callable[[], object]], *, rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, Timing]:
-    """Time every side once a round, after one call that is not counted."""
+    """Time every side once per round, after one call that is not counted."""
     for call in sides.values():
         call()
     seconds: dict[str, list[float]] = {name: [] for name in sides}
@@ -39,13 +39,13 @@ def take_turns(
 
 
 def timing(values: list[float]) -> Timing:
-    """What is reported of several measurements."""
+    """Statistics of several measurements."""
     low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
     return Timing(middle, (high - low) / 2, min(values))
 
 
 def write_report(path: Path | None, rows: list[dict[str, object]], *, unit: str) -> None:
-    """Write rows with the machine, the command and the date beside them."""
+    """Write rows with the machine, the command and the date."""
     if path is None:
         return
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []

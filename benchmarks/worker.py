@@ -1,9 +1,9 @@
-"""One side of a benchmark in a process of its own; started by ``sides.py``.
+"""One side of a benchmark in its own process; started by ``sides.py``.
 
-Prepares what its argument describes, warms up, answers ``#json {"n_atoms": …}``; then measures once for each line on
-stdin and answers with seconds, their parts, and the peak of resident memory. A kind is a function that returns
+Prepares the evaluation that its argument describes, warms up and prints ``#json {"n_atoms": …}``. Then it measures once
+per line on stdin and prints seconds, their parts, and the peak of resident memory. A kind is a function that returns
 (n_atoms, evaluate, notes); ``evaluate()`` returns the parts of one evaluation in seconds, which add up to it.
-Imports are inside the kinds: each side's Python has its own packages only.
+Imports are inside the kinds, because each side's Python has only its own packages.
 """
 
 import json
@@ -47,7 +47,7 @@ def alignn_ff(*, cells: int, model: str, backend: str = "auto", dtype: str = "fl
 
 
 def published_fields(config: str) -> dict[str, Any]:
-    """A published training config with random weights: its documented force field, or its smallest."""
+    """A published training config: the documented force field, or the smallest one."""
     layers, cutoff, three_body = {"3+3": (3, 6.0, 6.0), "2+2": (2, 5.0, 3.5)}[config]
     model = {
         "name": "alignn_atomwise_pure",
@@ -97,7 +97,7 @@ def published_alignn_ff(*, cells: int, config: str, backend: str = "auto", memor
 
 
 def published_alignn(*, cells: int, config: str) -> Any:
-    """The published package itself, its own calculator."""
+    """The published package with its own calculator."""
     import torch
     from alignn.ff.calculators import AlignnAtomwiseCalculator
     from alignn.models.alignn_atomwise_pure import ALIGNNAtomWisePure, ALIGNNAtomWisePureConfig
@@ -134,7 +134,7 @@ def mace(*, cells: int, channels: int = 64, max_L: int = 0, r_max: float = 5.0) 
     import numpy as np
     import torch
 
-    torch.serialization.add_safe_globals([slice])  # in a data file of e3nn, which torch else refuses
+    torch.serialization.add_safe_globals([slice])  # torch otherwise refuses a data file of e3nn
     from e3nn import o3
     from mace import modules
     from mace.calculators import MACECalculator

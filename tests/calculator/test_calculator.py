@@ -210,10 +210,10 @@ def test_results_survive_a_trajectory_file(atoms: Atoms, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"dtype": "float32"}, r"dtype torch.float32 was asked for, and it has torch.float64"),
-        ({"device": "cpu:0"}, r"device cpu:0 was asked for, and it has cpu"),
-        ({"backend": "blocked"}, r"backend blocked was asked for, and it has eager"),
-        ({"limits": Limits(10**9)}, r"limits Limits\(memory_bytes=1000000000\) was asked for"),
+        ({"dtype": "float32"}, r"dtype torch.float32 was requested, but it has torch.float64"),
+        ({"device": "cpu:0"}, r"device cpu:0 was requested, but it has cpu"),
+        ({"backend": "blocked"}, r"backend blocked was requested, but it has eager"),
+        ({"limits": Limits(10**9)}, r"limits Limits\(memory_bytes=1000000000\) was requested"),
     ],
 )
 def test_what_contradicts_a_loaded_potential_is_refused(asked: dict[str, Any], told: str) -> None:

@@ -164,7 +164,9 @@ def test_the_error_of_what_cannot_be_differentiated_names_what_can(backend: str,
     system, graph = potential.prepare(structure("rattled bulk", ELEMENTS))
     for name in ("positions", "cell"):
         asking = system._replace(**{name: getattr(system, name).clone().requires_grad_()})
-        with pytest.raises(DifferentiationError, match=rf"backend '{backend}' gives numbers without history.*predict"):
+        with pytest.raises(
+            DifferentiationError, match=rf"backend '{backend}' returns numbers without history.*predict"
+        ):
             potential.evaluate(asking, graph)
         with torch.no_grad():
             assert not potential.evaluate(asking, graph).forces.requires_grad

@@ -134,4 +134,4 @@ def test_property_model_says_that_backends_and_limits_are_not_for_it(command_lin
     for words in (("--backend", "blocked"), ("--memory-limit", "1GB")):
         refused = command_line("predict", FOLDERS / "alignn-log", ethanol, *words)
         assert refused.code == 2
-        assert "is a property model (alignn), which has one way to run" in refused.stderr
+        assert "is a property model (alignn), to which backend and memory_limit do not apply" in refused.stderr

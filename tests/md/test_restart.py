@@ -169,7 +169,7 @@ def test_a_run_can_be_prolonged(tmp_path: Path) -> None:
     run_md(morse_crystal(2), Morse(), config=short, files=grown)
     assert_same_bits(result.atoms, resume_md(grown.restart, calculator=Morse(), steps=12).atoms)
     assert_same_files(whole, grown)
-    with pytest.raises(ConfigError, match="12 steps already"):
+    with pytest.raises(ConfigError, match="already done 12 steps"):
         resume_md(grown.restart, calculator=Morse(), steps=5)
 
 
@@ -343,7 +343,7 @@ def test_a_restart_needs_its_outputs(tmp_path: Path) -> None:
         resume_md(files.restart, calculator=Morse(), steps=6)
     with pytest.raises(CheckpointError, match="no such restart file"):
         resume_md(tmp_path / "none.restart")
-    with pytest.raises(CheckpointError, match="the calculator Morse, which no file describes"):
+    with pytest.raises(CheckpointError, match="the calculator Morse, which is not a model file"):
         resume_md(files.restart)
 
 

@@ -83,7 +83,7 @@ def test_flags_that_a_compiler_refuses_are_left_out_one_by_one_and_logged(tmp_pa
     path = build.library_path(compiler)
     with caplog.at_level(logging.INFO):
         build.build(path, compiler)
-    messages = [record.getMessage() for record in caplog.records if record.name.endswith("native")]
+    messages = [record.getMessage() for record in caplog.records if record.name.endswith("native.build")]
     assert [message.split(" with ")[1].split(":")[0] for message in messages] == [
         "-march=native -fopenmp",
         "-mcpu=native -fopenmp",
@@ -144,7 +144,7 @@ def foreign(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (writable_library, r"kernels-\w+\.so can be written by other users \(mode 0720\).*chmod go-w"),
         (writable_folder, r"kernels can be written by other users \(mode 0702\).*chmod go-w"),
-        (foreign, r"belongs to user \d+, and this process runs as user \d+.*Remove it"),
+        (foreign, r"belongs to user \d+, but this process runs as user \d+.*Remove it"),
     ],
 )
 def test_a_library_that_others_can_write_is_not_loaded_and_auto_is_eager(

@@ -45,7 +45,7 @@ def entering() -> "ctypes.Array[ctypes.c_int64]":
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_memory_that_a_kernel_cannot_get_before_its_threads_start_is_an_error(kernels, dtype) -> None:
-    with pytest.raises(MemoryLimitError, match=r"kernel smooth cannot get the memory .*smaller structure"):
+    with pytest.raises(MemoryLimitError, match=r"kernel smooth cannot allocate its work memory.*smaller structure"):
         kernels.call("smooth", dtype, SmoothArguments(n_atoms=ENDLESS, threads=1))
 
 
@@ -61,18 +61,18 @@ def test_memory_that_a_thread_cannot_get_is_an_error(kernels, dtype, threads) ->
         groups=ctypes.addressof(groups),
         entering=ctypes.addressof(rows),
     )
-    with pytest.raises(MemoryLimitError, match="kernel gated_average cannot get the memory"):
+    with pytest.raises(MemoryLimitError, match="kernel gated_average cannot allocate"):
         kernels.call("gated_average", dtype, arguments)
 
 
 def test_memory_that_a_kernel_of_a_training_cannot_get_is_an_error(kernels) -> None:
     empty = torch.zeros(0)
-    with pytest.raises(MemoryLimitError, match="kernel normed_silu cannot get the memory"):
+    with pytest.raises(MemoryLimitError, match="kernel normed_silu cannot allocate"):
         kernels.call("normed_silu", torch.float32, 1, ENDLESS // 2, 1, 1e-5, empty, empty, empty, empty)
 
 
 def test_an_input_that_a_kernel_refuses_is_an_error_even_if_the_caller_expects_none(kernels) -> None:
-    with pytest.raises(KernelError, match=r"gated_average .* returned status 3; take backend eager"):
+    with pytest.raises(KernelError, match=r"gated_average .* returned status 3; use backend eager"):
         kernels.call("gated_average", torch.float32, AverageArguments(width=24, threads=1))
     with pytest.raises(StructureError, match=r"^as the caller puts it$"):
         kernels.call(

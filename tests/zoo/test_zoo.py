@@ -107,7 +107,7 @@ def test_an_empty_zoo_says_how_to_fill_it(command_line: CommandLine, tmp_path: P
     listed = command_line("zoo", "list", "--zoo", tmp_path)
     assert listed.code == 0
     assert listed.stdout.strip() == (
-        f"The zoo {tmp_path} has no models; `alignn-ff zoo add FOLDER --zoo {tmp_path}` takes one in"
+        f"The zoo {tmp_path} has no models; `alignn-ff zoo add FOLDER --zoo {tmp_path}` adds one"
     )
     assert "has no models, and there is no such folder;" in command_line("zoo", "list", "--zoo", tmp_path / "no").stdout
     assert json.loads(command_line("zoo", "list", "--zoo", tmp_path, "--json").stdout) == []
