@@ -1,4 +1,4 @@
-"""What several test files share: tiny models on disk, and the command line run in this process."""
+"""Fixtures of several test files: tiny models on disk, and the command line run in this process."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ torch.set_num_threads(1)  # the models here are too small for more
 
 @pytest.fixture(scope="session")
 def si_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file with random weights that knows silicon alone."""
+    """A model file with random weights that covers only silicon."""
     path = tmp_path_factory.mktemp("models") / "tiny-si.pt"
     header = tiny_header((14,))
     checkpoint.save(path, header, tiny_model(header).state_dict())
@@ -25,7 +25,7 @@ def si_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where this session has compiled the C++ kernels, once, if there is a compiler."""
+    """Folder of the C++ kernels, compiled once per session if there is a compiler."""
     if build.find_compiler() is None:
         pytest.skip("no C++ compiler")
     folder = tmp_path_factory.mktemp("kernels")
@@ -37,14 +37,14 @@ def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def kernels(compiled_folder: Path, _own_folders: None, monkeypatch: pytest.MonkeyPatch) -> Kernels:
-    """The compiled kernels; with this fixture the package finds them too."""
+    """The compiled kernels; with this fixture the package also finds them."""
     monkeypatch.setattr(build, "library_folder", lambda: compiled_folder)
     return find_kernels()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_folders_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What modules and classes prepare sees no models and compiled kernels of the user who runs the tests."""
+    """Fixtures of modules and classes do not use models or compiled kernels of the user who runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         _move_folders(tmp_path_factory.mktemp("session"), patch)
         yield
@@ -52,7 +52,7 @@ def _no_folders_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees those of another."""
+    """Each test has its own."""
     _move_folders(tmp_path_factory.mktemp("home"), monkeypatch)
 
 
@@ -66,7 +66,7 @@ def _move_folders(home: Path, patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """Run ``alignn-ff`` with the given words, in this process and the current folder."""
+    """Run ``alignn-ff`` with the given arguments, in this process and the current folder."""
     from alignn_ff.cli import main
 
     def run(*words: object, columns: int = 200) -> CliResult:

@@ -37,7 +37,7 @@ def test_planes_of_elements_are_closer_than_a_vacuum(symbol: str) -> None:
     assert max(gaps_A(bulk(symbol))) < VACUUM_A
 
 
-def test_a_projector_spans_the_chosen_vectors_and_nothing_else() -> None:
+def test_a_projector_spans_only_the_chosen_vectors() -> None:
     cell = np.array([[3.0, 1.0, 0.0], [0.0, 4.0, 1.0], [2.0, 0.0, 5.0]])
     for chosen in np.array(np.meshgrid(*[[False, True]] * 3)).T.reshape(-1, 3):
         projector = span_projector(cell, chosen)

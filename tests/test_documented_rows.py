@@ -1,4 +1,4 @@
-"""The rows that docs/analysis.md and docs/relaxation.md add as examples work as they are printed."""
+"""The example rows of docs/analysis.md and docs/relaxation.md work unchanged."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One temperature for dynamics and analysis, whatever is free to move; private names of ASE exist."""
+"""One temperature for dynamics and analysis, for any degrees of freedom; private names of ASE exist."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_a_drifting_crystal_counts_its_drift():
 
 
 def test_private_names_of_ase_exist():
-    """What a change of ASE would break silently: a state that is not saved, a method that is never called."""
+    """A change of ASE could break these silently: a state that is not saved, a method that is never called."""
     for owner, names in ase_private.OVERRIDDEN.items():
         assert all(hasattr(owner, name) for name in names)
     from ase.md import nose_hoover_chain, velocitydistribution

@@ -87,7 +87,7 @@ def test_names_needs_and_schema_follow_from_the_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("toy")
-def test_a_row_that_does_not_declare_what_it_gives_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_without_declared_results_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OBSERVABLES, "toy", Observable("mean height", Height, needs=(regular_times,)))
     with pytest.raises(TypeError, match="'toy' gives height, a structure"):
         analyze(trajectory(tmp_path), config=AnalysisConfig(observables=("toy",)))

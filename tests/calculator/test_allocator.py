@@ -1,4 +1,4 @@
-"""How a process allocates memory is a setting of the process: only its command line changes it."""
+"""Memory allocation is a setting of the process: only the command line changes it."""
 
 import ast
 import sys

@@ -1,4 +1,4 @@
-"""The ASE calculator: one evaluation for everything, ASE's units and words."""
+"""The ASE calculator: one evaluation for all properties, in the units and with the names of ASE."""
 
 import importlib
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_one_evaluation_gives_all_properties(atoms: Atoms, evaluations: list[int
     assert evaluations == [8]
 
 
-def test_moved_atom_or_cell_is_evaluated_anew(atoms: Atoms, evaluations: list[int]) -> None:
+def test_moved_atom_or_cell_is_evaluated_again(atoms: Atoms, evaluations: list[int]) -> None:
     energies = [atoms.get_potential_energy()]
     atoms.positions[0, 0] += 0.1
     energies.append(atoms.get_potential_energy())
@@ -189,7 +189,7 @@ def test_auto_names_the_models_when_none_fits() -> None:
 
 
 @pytest.mark.usefixtures("small_zoo")
-def test_model_is_taken_by_name_in_the_precision_asked_for() -> None:
+def test_model_is_loaded_by_name_in_the_requested_precision() -> None:
     import torch
 
     calculator = AlignnCalculator("si", device="cpu", dtype="float64")

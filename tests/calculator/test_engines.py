@@ -1,4 +1,4 @@
-"""The examples of ``docs/engines.md`` run as they stand: i-PI's path integrals, and a workflow of Dask."""
+"""The examples of ``docs/engines.md`` run unchanged: path integrals of i-PI, and a workflow of Dask."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_a_workflow_of_dask_finds_the_bulk_modulus(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_task_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
+def test_a_task_that_fails_does_not_affect_the_others(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     run("workflow/pressure_curve.py", "--model", "nope", "--pressures", 0, 1, folder=tmp_path)
     results = json.loads((tmp_path / "pressure_curve.json").read_text())

@@ -1,4 +1,4 @@
-"""A potential answers for any list of structures, and refuses what it cannot do."""
+"""A potential evaluates any list of structures, and refuses unsupported requests."""
 
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def test_double_precision_casts_weights_only_up() -> None:
     assert buffers["scale"].dtype == buffers["table.reference"].dtype == torch.float64
 
 
-def test_unknown_element_is_named_beside_what_the_model_knows() -> None:
+def test_the_error_of_an_unknown_element_lists_those_of_the_model() -> None:
     atoms = Atoms("CSiGe", np.diag([0.0, 2.0, 4.0]))
     with pytest.raises(
         ElementNotCoveredError, match=r"model 'tiny' covers H, O, Si, but the structure has C, Ge; .*zoo"

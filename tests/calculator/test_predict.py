@@ -1,4 +1,4 @@
-"""``alignn-ff predict`` and the predictor: every kind of output, as the published models gave it."""
+"""``alignn-ff predict`` and the predictor: every kind of output, with the numbers of the published models."""
 
 import csv
 import json
@@ -117,9 +117,7 @@ def test_fingerprints_of_atoms_are_read_and_their_absence_is_named(tmp_path: Pat
     assert np.abs(predictor.predict(atoms[1:])[0].values - alone[0].values).max() > 1e-6
 
 
-def test_energy_comes_from_the_backend_that_is_asked_for_within_its_limit(
-    command_line: CommandLine, ethanol: Path
-) -> None:
+def test_energy_comes_from_the_requested_backend_within_its_limit(command_line: CommandLine, ethanol: Path) -> None:
     folder = FOLDERS / "atomwise-charges"
     (reference,) = predictions(command_line, folder, ethanol, "--backend", "eager")
     (row,) = predictions(command_line, folder, ethanol, "--backend", "blocked", "--memory-limit", "1GB")
@@ -130,7 +128,7 @@ def test_energy_comes_from_the_backend_that_is_asked_for_within_its_limit(
     assert "memory_limit is 0.00 GB; allow more" in refused.stderr
 
 
-def test_property_model_says_that_backends_and_limits_are_not_for_it(command_line: CommandLine, ethanol: Path) -> None:
+def test_property_model_refuses_backends_and_limits(command_line: CommandLine, ethanol: Path) -> None:
     for words in (("--backend", "blocked"), ("--memory-limit", "1GB")):
         refused = command_line("predict", FOLDERS / "alignn-log", ethanol, *words)
         assert refused.code == 2

@@ -90,7 +90,7 @@ def test_calculator_refuses_a_property_model_and_names_the_command_for_it(case: 
         AlignnCalculator(FOLDERS / case, device="cpu")
 
 
-def test_calculator_says_once_that_forces_are_exact_where_training_had_others(
+def test_calculator_warns_once_that_forces_are_exact_if_training_had_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="alignn_ff"):

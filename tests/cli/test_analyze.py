@@ -1,4 +1,4 @@
-"""``alignn-ff analyze`` as it is typed: after ``md``, what it writes, and what is refused."""
+"""The command ``alignn-ff analyze``: after ``md``, its files, and refused input."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.command_line import CommandLine
 
 @pytest.fixture
 def trajectory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Forty frames of copper that jiggles, 5 fs apart, in the current folder."""
+    """Forty frames of vibrating copper, 5 fs apart, in the current folder."""
     monkeypatch.chdir(tmp_path)
     crystal, rng, frames = bulk("Cu", cubic=True) * 2, np.random.default_rng(0), []
     for number in range(40):
@@ -43,7 +43,7 @@ def test_what_md_writes_analyze_reads(
     assert all(word in result.stdout for word in ("g(r) Si-Si", "coordination Si", "THz", "temperature", " K"))
 
 
-def test_json_alone_goes_to_stdout(trajectory: Path, command_line: CommandLine) -> None:
+def test_only_json_goes_to_stdout(trajectory: Path, command_line: CommandLine) -> None:
     result = command_line("analyze", trajectory, "--only", "rdf,thermo", "--json", "--figures", "none", "-o", "out/a")
     content = json.loads(result.stdout)
     assert content["rdf"]["Cu-Cu"]["first_peak_A"] == pytest.approx(2.553, abs=0.08)

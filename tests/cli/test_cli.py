@@ -25,7 +25,7 @@ PROGRAM = [sys.executable, "-c", "from alignn_ff.cli import main; main()"]
 
 @pytest.fixture
 def structure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Silicon, slightly displaced, in a folder that is the current one."""
+    """Silicon, slightly displaced, in the current folder."""
     monkeypatch.chdir(tmp_path)
     atoms = bulk("Si", cubic=True)
     atoms.rattle(0.03, seed=0)
@@ -37,7 +37,7 @@ def structure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # energy
 
 
-def test_energy_as_json_is_what_the_calculator_says(
+def test_energy_as_json_is_that_of_the_calculator(
     structure: Path, si_model_file: Path, command_line: CommandLine
 ) -> None:
     result = command_line("energy", structure, "-m", si_model_file, "--json", "--dtype", "float64")
@@ -109,7 +109,9 @@ def test_md_writes_its_four_files(structure: Path, si_model_file: Path, command_
     assert ase.io.read("out/run-final.extxyz").has("momenta")
 
 
-def test_md_goes_on_from_its_last_frame(structure: Path, si_model_file: Path, command_line: CommandLine) -> None:
+def test_md_starts_from_the_last_frame_of_a_run(
+    structure: Path, si_model_file: Path, command_line: CommandLine
+) -> None:
     model = ("-m", si_model_file, "--dtype", "float64", "--temperature", 300)
     command_line("md", structure, *model, "--steps", 10, "-o", "whole")
     command_line("md", structure, *model, "--steps", 4, "-o", "first")
@@ -168,7 +170,7 @@ def test_a_killed_run_leaves_readable_files(structure: Path, si_model_file: Path
 
 @pytest.fixture
 def bad_inputs(structure: Path) -> Path:
-    """A folder full of input that cannot work."""
+    """A folder of invalid input files."""
     folder = structure.parent
     lattice = 'Lattice="5 0 0 0 5 0 0 0 5"'
     (folder / "junk.vasp").write_text("junk")
@@ -213,7 +215,7 @@ def bad_inputs(structure: Path) -> Path:
         ("md si.vasp --steps 1 --pressure 1", "npt_mtk"),
         ("md si.vasp --steps 1 --ensemble npt_mtk --cell-motion sideways", "'isotropic', 'full' or 'axes'"),
         ("md si.vasp --steps 1 --ensemble npt_mtk --cell-motion axes --cell-axes ba", "cell_axes is 'ba'"),
-        ("md pair.xyz --steps 1 --ensemble npt_mtk", "those that work here: nve"),
+        ("md pair.xyz --steps 1 --ensemble npt_mtk", "valid here: nve"),
         ("md si.vasp --steps 1 --guard hot=3", "allowed are max_temperature_K"),
         ("md si.vasp --steps 1 --guard max_temperature_K=warm", "neither a number nor off"),
         ("md si.vasp --steps 1 --guard max_temperature_K=-1", "max_temperature_K is -1.0"),
@@ -274,7 +276,7 @@ def test_the_command_line_starts_without_heavy_imports() -> None:
 # the example
 
 
-def test_the_example_is_a_silicon_vacancy_that_wants_to_relax() -> None:
+def test_the_example_is_a_silicon_vacancy_that_is_not_relaxed() -> None:
     atoms = ase.io.read(Path(__file__).parents[2] / "examples" / "si_vacancy.vasp")
     assert isinstance(atoms, Atoms)
     assert atoms.get_chemical_formula() == "Si63"

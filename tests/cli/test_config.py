@@ -1,4 +1,4 @@
-"""``alignn-ff config``, and what is said of a config before it is run."""
+"""``alignn-ff config``, and the advice on a config before it is run."""
 
 import json
 import logging
@@ -91,13 +91,13 @@ def test_a_bad_change_is_refused(tmp_path: Path, command_line: CommandLine, word
         ({"model": {"name": "ealignn_atomwise", "exponent": 7}}, "model.exponent = 7 is accepted, but not used"),
     ],
 )
-def test_what_one_may_not_expect_is_said(content: dict, said: str) -> None:
+def test_unexpected_effects_of_a_config_are_printed(content: dict, said: str) -> None:
     config = validate_config(content)
     assert said in " ".join(advice(config) + unused_advice(config))
 
 
 @pytest.mark.parametrize("content", [{}, {"model": ATOMWISE}, {"model": {"name": "alignn"}}])
-def test_nothing_is_said_of_an_ordinary_config(content: dict) -> None:
+def test_an_ordinary_config_has_no_advice(content: dict) -> None:
     config = validate_config(content)
     assert advice(config) + unused_advice(config) == ()
 

@@ -1,4 +1,4 @@
-"""``alignn-ff data`` as a user meets it."""
+"""The commands of ``alignn-ff data``."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def assert_same_records(found: list[Record], expected: list[Record]) -> None:
                 assert_allclose(getattr(one, name), label, atol=1e-6)
 
 
-def test_describe_tells_contents_and_findings_in_words_json_and_figures(
+def test_describe_reports_contents_and_findings_as_text_json_and_figures(
     tmp_path, data, command_line: CommandLine
 ) -> None:
     frames = copper_frames(12)

@@ -1,4 +1,4 @@
-"""What docs/migration.md says is true."""
+"""The statements of docs/migration.md."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""``alignn-ff relax`` as it is typed: cell modes, stopping by a signal, going on, figures, and what is refused."""
+"""The command ``alignn-ff relax``: cell modes, stopping by a signal, resuming, figures, and refused input."""
 
 import errno
 import json
@@ -27,7 +27,7 @@ PROGRAM = [sys.executable, "-c", "from alignn_ff.cli import main; main()"]
 
 @pytest.fixture
 def structure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Silicon, slightly displaced, with a fixed atom, in a folder that is the current one."""
+    """Silicon, slightly displaced, with a fixed atom, in the current folder."""
     monkeypatch.chdir(tmp_path)
     atoms = bulk("Si", cubic=True)
     atoms.rattle(0.03, seed=0)
@@ -49,7 +49,7 @@ def structure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("{}", "none"),
     ],
 )
-def test_cell_may_stand_alone_or_name_a_mode(
+def test_cell_needs_no_value_or_names_a_mode(
     words: str, mode: str, structure: Path, si_model_file: Path, command_line: CommandLine
 ) -> None:
     result = command_line(
@@ -70,7 +70,7 @@ def test_selective_dynamics_of_a_poscar_is_obeyed_and_kept(
     assert after.constraints[0].index.tolist() == [2]
 
 
-def test_a_relaxation_out_of_steps_goes_on_by_its_restart_file(
+def test_a_relaxation_out_of_steps_resumes_from_its_restart_file(
     structure: Path, si_model_file: Path, command_line: CommandLine
 ) -> None:
     words = ("relax", structure, "-m", si_model_file, "--cell", "--fmax", 1e-9, "--trajectory", "t.extxyz")
@@ -97,7 +97,7 @@ def test_a_restart_with_another_model_is_refused(
     assert "different model" in result.stderr
 
 
-def test_a_signal_leaves_everything_written_and_marked(structure: Path, si_model_file: Path) -> None:
+def test_after_a_signal_all_files_are_written_and_marked(structure: Path, si_model_file: Path) -> None:
     words = [
         "relax",
         "POSCAR",
@@ -131,7 +131,7 @@ def test_a_signal_leaves_everything_written_and_marked(structure: Path, si_model
     assert read_state(Path("POSCAR-relaxed-restart.json")).steps[-1].step == content["n_steps"] == len(frames) - 1
 
 
-def test_a_figure_is_drawn_when_asked_for(structure: Path, si_model_file: Path, command_line: CommandLine) -> None:
+def test_a_figure_is_drawn_on_request(structure: Path, si_model_file: Path, command_line: CommandLine) -> None:
     result = command_line("relax", structure, "-m", si_model_file, "--cell", "--steps", 3, "--plot", "c.png")
     assert "c.png" in result.stdout
     assert Path("c.png").read_bytes().startswith(b"\x89PNG")

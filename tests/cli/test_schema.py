@@ -1,4 +1,4 @@
-"""Options follow from the config models: names, defaults, help and allowed words; nothing is written twice."""
+"""Options are derived from the config models: names, defaults, help and allowed words."""
 
 import ast
 import re
@@ -25,7 +25,7 @@ CONFIGS = {
     "energy": (ModelChoice,),
 }
 OTHERWISE = {"md": {"name", "stages", "guards"}}
-"""Fields that are given in another way than by an option of their own."""
+"""Fields that have no option of their own."""
 
 
 def subcommands(command: click.Command, name: str) -> list[tuple[str, click.Command]]:

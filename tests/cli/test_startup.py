@@ -1,4 +1,4 @@
-"""Importing the package costs nothing that is not used; each law in a fresh interpreter."""
+"""Importing the package loads nothing that is not used; each test in a new interpreter."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ HEAVY = ["torch", "matplotlib", "phonopy", "scipy", "matscipy", "h5py", "lmdb"]
 
 
 def modules_after(code: str) -> set[str]:
-    """Top-level modules that are loaded after some code ran."""
+    """Top-level modules that are loaded after running some code."""
     program = f"{code}\nimport json, sys\nprint(json.dumps(sorted(m.split('.')[0] for m in sys.modules)))"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return set(json.loads(finished.stdout.splitlines()[-1]))
@@ -30,7 +30,7 @@ def test_command_line_loads_nothing_heavy_before_a_command_runs() -> None:
 
 
 TABLES = {"ase", "numpy", "scipy", "matscipy"}
-"""What the tables of ensembles, optimisers and formats are made of, whose rows the help lists."""
+"""Modules used by the rows of the ensembles, optimisers and formats that the help lists."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``alignn-ff train`` and ``eval`` as a user meets them: what they write, and how they refuse bad input."""
+"""The commands ``alignn-ff train`` and ``eval``: their files, and their errors on bad input."""
 
 import json
 from pathlib import Path

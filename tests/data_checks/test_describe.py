@@ -39,7 +39,7 @@ def findings_of(records: list[Record], kind: str | None = None) -> list[Finding]
     return [finding for finding in describe({"cu": records}).findings if kind in (None, finding.kind)]
 
 
-def test_nothing_is_said_of_sound_data() -> None:
+def test_valid_data_have_no_findings() -> None:
     description = describe({"cu": copper()})
     assert description.findings == ()
     found = description.consistency["cu"]
@@ -100,7 +100,7 @@ def strained_copper(n: int = 16) -> list[Record]:
         (-10.0 * GPA_PER_EV_PER_A3, "look like kbar with pressure positive"),
     ],
 )
-def test_units_and_signs_of_stresses_are_told_apart(factor: float, hint: str) -> None:
+def test_units_and_signs_of_stresses_are_distinguished(factor: float, hint: str) -> None:
     records = [record._replace(stress=record.stress * factor) for record in strained_copper()]
     (finding,) = findings_of(records)
     assert finding.kind == "units of stress"
@@ -166,7 +166,7 @@ def test_the_same_structure_is_recognised_in_any_setting_and_another_one_is_not(
     assert alike(alloys, [environment_of(r) for r in alloys]) == []
 
 
-def test_duplicates_leaks_and_contradictions_are_told_apart() -> None:
+def test_duplicates_leaks_and_contradictions_are_distinguished() -> None:
     records = copper(4)
     leak = rotated_and_renumbered(records[0], "leak")
     wrong = records[1]._replace(identifier="wrong", energy=records[1].energy + 1.0)

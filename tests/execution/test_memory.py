@@ -96,7 +96,7 @@ def test_forecast_is_within_30_percent_of_the_measured_peak(
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-def test_every_backend_has_a_forecast_for_what_it_runs(name: str) -> None:
+def test_every_backend_has_a_forecast_for_its_families(name: str) -> None:
     for header in (tiny_header(), *PUBLISHED.values()):
         model = tiny_model(header)
         if not isinstance(model, EnergyModel) or why_not(name, header.model.name, model) is not None:

@@ -88,7 +88,7 @@ class TestAgreement:
             allowed = 2 * (getattr(eager, name) - exact).abs().max()
             assert (getattr(fast, name) - exact).abs().max() <= allowed, name
 
-    def test_energy_alone_is_the_same_bits_as_with_derivatives(self) -> None:
+    def test_energy_without_derivatives_has_the_same_bits(self) -> None:
         potential, atoms = native("si-smooth"), rattled_silicon()
         alone, full = (potential.predict([atoms], derivatives=d)[0] for d in (False, True))
         assert torch.equal(alone.atomic_energy, full.atomic_energy)

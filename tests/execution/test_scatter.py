@@ -98,7 +98,7 @@ def test_derivatives_are_summed_as_the_values_were_whatever_thread_takes_them(mo
     assert all(thread != threading.get_ident() for thread in calls[1:])
 
 
-def test_nothing_takes_torch_scatter_by_itself(monkeypatch) -> None:
+def test_torch_scatter_is_never_used_automatically(monkeypatch) -> None:
     monkeypatch.setitem(summation.AVAILABLE, "scatter", lambda: True)
     assert choose_backend("auto", "alignn_smooth", tiny_model(tiny_header())) == "eager"
     assert summation.summation_in_use() is summation.by_torch

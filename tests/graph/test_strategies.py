@@ -247,7 +247,7 @@ def test_smooth_strategies_change_edges_only_at_the_cutoff(strategy: NeighborStr
             assert lengths[edge] == pytest.approx(cutoff, abs=0.02)
 
 
-def test_growing_for_a_lonely_atom_is_a_jump_and_is_off_unless_asked_for() -> None:
+def test_growing_for_an_isolated_atom_is_a_jump_and_is_off_by_default() -> None:
     assert GraphRecipe().cutoff_extra == 0.0
     n_edges = []
     for height in (3.999, 4.001):
@@ -369,7 +369,7 @@ def test_published_recipes_read_three_body_cutoff_where_the_published_package_do
 
 
 @pytest.mark.parametrize("once", [True, False])
-def test_own_images_count_twice_only_when_told_so_and_only_with_use_canonize(once: bool) -> None:
+def test_own_images_count_twice_only_with_the_option_and_use_canonize(once: bool) -> None:
     fields = {"neighbor_strategy": "k-nearest", "max_neighbors": 12, "use_canonize": once}
     system = system_from_atoms(bulk("Cu"))
     physical, published = (build_graph(system, published_recipe(fields, exact=exact)) for exact in (False, True))

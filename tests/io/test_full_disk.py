@@ -1,4 +1,4 @@
-"""Every writer that goes through io raises one error where a disk is full, which ends a command with exit code 5."""
+"""Every writer that uses io raises the same error if the disk is full, and a command then has exit code 5."""
 
 import errno
 import os
@@ -47,7 +47,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None]]] = {
 
 @pytest.fixture(params=sorted(FULL), ids=errno.errorcode.get)
 def full_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """No file can be flushed to the disk, as where its blocks are given out late."""
+    """No file can be flushed to the disk, as with delayed allocation."""
 
     def refuse(_handle: int) -> None:
         raise OSError(request.param, os.strerror(request.param))
@@ -109,7 +109,7 @@ def test_a_download_without_room_is_not_blamed_on_the_server(
 
 
 def test_an_error_while_closing_does_not_hide_a_full_disk(tmp_path: Path) -> None:
-    """As zipfile does when an entry cannot be written."""
+    """Raises as zipfile does when an entry cannot be written."""
 
     def write(path: Path) -> None:
         with atomic_write(path):

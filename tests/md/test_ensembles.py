@@ -1,4 +1,4 @@
-"""Laws of the ensembles: what each conserves, which temperature and pressure it has, and what it refuses."""
+"""Laws of the ensembles: conserved quantity, temperature and pressure, and refused structures."""
 
 import numpy as np
 import pytest
@@ -120,7 +120,7 @@ def test_barostats_reach_their_pressure(ensemble: str, motion: str) -> None:
     assert np.mean(pressures[150:]) == pytest.approx(4.0, abs=0.8)
 
 
-def test_the_masked_barostat_moves_its_axes_alone() -> None:
+def test_the_masked_barostat_moves_only_its_axes() -> None:
     _, snapshots = record(
         morse_crystal(2), steps=40, timestep_fs=4.0, ensemble="npt_mtk", cell_motion="axes", cell_axes="ac",
         pressure_GPa=5.0,
@@ -166,7 +166,7 @@ def test_velocities_can_have_exactly_the_temperature() -> None:
         assert snapshots[0].temperature_K == pytest.approx(321.0, rel=1e-12)
 
 
-def test_a_drift_in_the_file_is_taken_out_before_a_global_thermostat_sees_it() -> None:
+def test_a_drift_in_the_file_is_removed_before_a_global_thermostat_acts() -> None:
     atoms = morse_crystal(2)
     draw_velocities(atoms, 300.0, np.random.default_rng(0))
     atoms.set_velocities(atoms.get_velocities() + 0.1)
@@ -303,7 +303,7 @@ def _skewed() -> Atoms:
         (morse_crystal(2), {"temperature_K": ()}, "temperature_K is"),
     ],
 )  # fmt: skip
-def test_what_an_ensemble_is_wrong_for_is_refused_naming_those_that_work(
+def test_an_invalid_ensemble_is_an_error_that_lists_valid_ones(
     atoms: Atoms, settings: dict[str, object], words: str
 ) -> None:
     with pytest.raises(ConfigError, match=f"(?s){words}"):
@@ -324,8 +324,8 @@ def test_every_stage_setting_has_a_meaning_for_some_ensemble() -> None:
     assert read < set(Stage.model_fields)
 
 
-def test_a_barostat_on_a_vacuum_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    """Files such as POSCAR call every slab periodic in all directions."""
+def test_a_barostat_on_a_vacuum_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """In files such as POSCAR every slab is periodic in all directions."""
     slab = _slab()
     slab.pbc = True
     record(slab, steps=0, ensemble="npt_mtk", cell_motion="axes", cell_axes="ab")

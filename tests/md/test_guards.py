@@ -1,4 +1,4 @@
-"""Each guard stops a run for its reason, names the atoms, writes a report, and keeps the last good restart."""
+"""Each guard stops a run for its reason, names the atoms, writes a report, and keeps the last good restart file."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def files(tmp_path: Path) -> MDFiles:
 
 
 class Push(Calculator):
-    """Constant forces on chosen atoms, and nothing else."""
+    """Only constant forces on chosen atoms."""
 
     implemented_properties = ["energy", "forces", "stress"]  # noqa: RUF012 - as ASE declares it
 
@@ -71,7 +71,7 @@ def test_numbers_that_are_none(files: MDFiles) -> None:
     assert not files.summary.exists()
 
 
-def test_a_run_goes_on_from_the_last_good_restart_once_the_cause_is_gone(files: MDFiles, tmp_path: Path) -> None:
+def test_a_run_resumes_from_the_last_good_restart_without_the_cause(files: MDFiles, tmp_path: Path) -> None:
     config = MDConfig(steps=10, checkpoint_every=2, write_every=1)
     with pytest.raises(SimulationError, match="last good state is in"):
         run_md(morse_crystal(2), Morse(breaks_after=6), config=config, files=files)
@@ -239,7 +239,7 @@ def test_a_model_that_is_not_smooth_warns_before_constant_energy(
 
 
 class Refusing(Morse):
-    """A calculator that finds its third structure senseless."""
+    """A calculator that rejects its third structure."""
 
     def calculate(self, *arguments: object, **settings: object) -> None:
         super().calculate(*arguments, **settings)

@@ -29,7 +29,7 @@ def crystal() -> Atoms:
 
 
 class Springs(Calculator):
-    """The crystal with springs between neighbours: exactly harmonic, fast, and counting its evaluations."""
+    """The crystal with springs between neighbours: exactly harmonic and fast; it counts its evaluations."""
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012 - as ASE declares it
 
@@ -154,7 +154,7 @@ def test_momenta_and_positions_of_a_harmonic_crystal_are_canonical(copper: Atoms
 
 
 def test_collisions_of_ase_make_positions_hotter_than_ours(copper: Atoms) -> None:
-    """Why there is an integrator of our own: ASE's draws momenta half a kick late."""
+    """The reason for a separate integrator: that of ASE draws momenta half a kick late."""
     temperature, timestep = 100.0, 20.0 * units.fs
     copper.calc = Springs()
     copper.set_momenta(np.zeros((len(copper), 3)))
@@ -253,7 +253,7 @@ def test_files_hold_what_happened(copper: Atoms, files: MDFiles) -> None:
     assert final.info["step"] == 25
 
 
-def test_the_summary_says_what_was_done_with_what(copper: Atoms, files: MDFiles) -> None:
+def test_the_summary_has_settings_model_and_versions(copper: Atoms, files: MDFiles) -> None:
     config = MDConfig(steps=40, timestep_fs=2.0, seed=5)
     run_md(copper, Springs(), config=config, files=files)
     summary = json.loads(files.summary.read_text())
@@ -308,11 +308,11 @@ def test_bad_input_is_refused_before_a_file_is_opened(copper: Atoms, files: MDFi
         ({"steps": 1, "ensemble": "npt"}, "ensemble is 'npt'.*'nve', 'nvt_langevin'"),
         ({"steps": 1, "supercell": (0, 1, 1)}, "supercell.0 is 0"),
         ({"steps": 1, "write_every": 0}, "write_every is 0"),
-        ({"steps": 1, "temprature_K": 300}, "temprature_K is no setting; allowed are .*temperature_K"),
+        ({"steps": 1, "temprature_K": 300}, "temprature_K is not a setting; allowed are .*temperature_K"),
         ({}, "steps is missing"),
     ],
 )
-def test_a_config_that_is_not_allowed_says_why(settings: dict[str, object], words: str) -> None:
+def test_the_error_of_an_invalid_config_has_the_reason(settings: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         MDConfig.model_validate(settings)
 
@@ -323,7 +323,7 @@ def test_a_config_may_name_every_ensemble_of_the_table() -> None:
 
 
 def test_settings_that_an_ensemble_does_not_read_are_refused(copper: Atoms) -> None:
-    with pytest.raises(ConfigError, match=r"no use for thermostat_time_fs.*nvt_langevin"):
+    with pytest.raises(ConfigError, match=r"does not read thermostat_time_fs.*nvt_langevin"):
         record(copper, steps=1, thermostat_time_fs=10.0)
 
 
@@ -333,7 +333,7 @@ def test_constraints_that_an_integrator_does_not_obey_are_refused(copper: Atoms)
         record(copper, steps=1, ensemble="nvt_langevin")
 
 
-def test_velocities_that_are_not_there_cannot_be_kept(copper: Atoms) -> None:
+def test_velocities_cannot_be_kept_without_velocities(copper: Atoms) -> None:
     with pytest.raises(ConfigError, match="it has none"):
         record(copper, steps=1, keep_velocities=True)
 

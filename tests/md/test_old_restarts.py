@@ -1,4 +1,4 @@
-"""Restart files that 0.1.0 wrote resume to the numbers that it reached; damaged ones are named in words."""
+"""Restart files of version 0.1.0 resume to the same numbers; damaged ones are errors with the reason."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What dynamics writes: the log, the summary, and nothing of an earlier run."""
+"""Outputs of dynamics: the log, the summary, and no files of an earlier run."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_the_log_has_a_number_in_every_cell(files: MDFiles) -> None:
     assert np.isnan(table["pressure_GPa"]).all()
 
 
-def test_the_log_knows_pressure_volume_and_targets(files: MDFiles) -> None:
+def test_the_log_has_pressure_volume_and_targets(files: MDFiles) -> None:
     settings = {"ensemble": "npt_mtk", "temperature_K": (300, 400), "pressure_GPa": 1.5}
     run_md(morse_crystal(2), Morse(), config=config(**settings), files=files)
     table = np.genfromtxt(files.log, delimiter=",", names=True)
@@ -45,7 +45,7 @@ def test_the_log_knows_pressure_volume_and_targets(files: MDFiles) -> None:
     assert table["pressure_GPa"][-1] == pytest.approx(pressure, abs=1e-6)
 
 
-def test_the_summary_knows_each_stage_and_the_command(files: MDFiles) -> None:
+def test_the_summary_has_each_stage_and_the_command(files: MDFiles) -> None:
     stages = [{"name": "a", "steps": 4}, {"steps": 4, "ensemble": "npt_mtk"}]
     run_md(morse_crystal(2), Morse(), config=config(steps=8, stages=stages), files=files, command="alignn-ff md x")
     summary = json.loads(files.summary.read_text())
@@ -59,13 +59,15 @@ def test_the_summary_knows_each_stage_and_the_command(files: MDFiles) -> None:
     assert "alignn-ff" in summary["versions"]
 
 
-def test_a_format_without_its_library_says_what_to_install(files: MDFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_format_without_its_library_names_the_package(
+    files: MDFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(ConfigError, match=r"pip install 'alignn-ff\[hdf5\]'"):
         run_md(morse_crystal(2), Morse(), config=config(), files=files)
 
 
-def test_a_new_run_leaves_nothing_of_an_old_one(files: MDFiles) -> None:
+def test_a_new_run_removes_all_files_of_an_old_one(files: MDFiles) -> None:
     run_md(morse_crystal(2), Morse(), config=config(), files=files)
     run_md(morse_crystal(2), Morse(), config=config(steps=4), files=files)
     for path in files.frames.values():

@@ -1,4 +1,4 @@
-"""Rows from outside the package: an ensemble and a guard of one's own, used through the public API."""
+"""Rows from outside the package: an added ensemble and an added guard, used through the public API."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tests.support.command_line import CommandLine
 
 
 class Damped(VelocityVerlet):
-    """Velocity Verlet that takes a part of the momenta with each step, and counts the heat."""
+    """Velocity Verlet that removes a part of the momenta in each step, and sums the heat."""
 
     heat_eV = 0.0
 
@@ -60,7 +60,7 @@ CONFIG = {"ensemble": "damped", "steps": 12, "timestep_fs": 2.0, "temperature_K"
 
 
 @pytest.mark.usefixtures("damped")
-def test_an_ensemble_from_outside_runs_and_conserves_what_it_names():
+def test_an_ensemble_from_outside_runs_and_conserves_its_quantity():
     quantity = []
     result = run_md(
         argon(), potential(), config=MDConfig(**CONFIG), on_step=lambda snapshot: quantity.append(snapshot.conserved_eV)
@@ -107,5 +107,5 @@ def test_a_guard_from_outside_stops_a_run_at_its_own_limit(further, stops, monke
 
 
 def test_a_guard_that_is_not_in_the_table_is_refused():
-    with pytest.raises(ConfigError, match="there is no guard slow"):
+    with pytest.raises(ConfigError, match="unknown guard slow"):
         MDConfig(steps=1, guards=GuardLimits(further={"slow": 1.0}))

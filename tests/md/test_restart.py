@@ -49,7 +49,7 @@ def crash_at(step: int):  # type: ignore[no-untyped-def]
 
 
 def ramping(ensemble: str, motion: str | None, **more: object) -> MDConfig:
-    """A run of 24 steps in one ensemble with everything that can change changing."""
+    """A run of 24 steps in one ensemble, in which everything changes that can."""
     settings: dict[str, object] = {
         "steps": 24, "timestep_fs": 4.0, "ensemble": ensemble, "write_every": 3, "log_every": 2,
         "checkpoint_every": 5, "formats": EVERY_FORMAT, "quantities": ("velocities", "forces", "stress"),
@@ -64,7 +64,7 @@ def ramping(ensemble: str, motion: str | None, **more: object) -> MDConfig:
 
 
 def run_with_crashes(atoms: Atoms, config: MDConfig, files: MDFiles, crashes: tuple[int, ...]) -> Atoms:
-    """The end of a run that crashed at some steps and went on from its restart file each time."""
+    """The result of a run that crashed at some steps and was resumed from its restart file each time."""
     first, *others = crashes
     with pytest.raises(CrashError):
         run_md(atoms, Morse(), config=config, files=files, on_step=crash_at(first))
@@ -99,7 +99,7 @@ def assert_same_bits(one: Atoms, other: Atoms) -> None:
 
 
 def assert_same_restart(one: Path, other: Path) -> None:
-    """Thermostat, barostat, random stream and schedule are the same too."""
+    """Thermostat, barostat, random numbers and schedule are also the same."""
     left, right = read_restart(one), read_restart(other)
     assert left.integrator.keys() == right.integrator.keys()
     for name in left.integrator:
@@ -131,7 +131,7 @@ def test_every_integrator_keeps_the_state_that_its_row_names() -> None:
         assert set(propagator.state()) == set(ENSEMBLES[ensemble].state(propagator._integrator))
 
 
-def test_stages_of_different_ensembles_go_on_too(tmp_path: Path) -> None:
+def test_stages_of_different_ensembles_resume(tmp_path: Path) -> None:
     stages = [
         {"steps": 6, "ensemble": "nvt_bussi", "temperature_K": [300, 500]},
         {"steps": 0, "ensemble": "nve"},
@@ -148,7 +148,7 @@ def test_stages_of_different_ensembles_go_on_too(tmp_path: Path) -> None:
     assert right["restarts"] == [5, 6, 13, 18]
 
 
-def test_constraints_masses_and_a_molecule_go_on_too(tmp_path: Path) -> None:
+def test_constraints_masses_and_a_molecule_resume(tmp_path: Path) -> None:
     atoms = morse_cluster()
     atoms.set_constraint(FixAtoms([0, 3]))
     atoms.set_masses(np.linspace(60, 70, len(atoms)))
@@ -265,7 +265,7 @@ def _read_whatever_is_there(path: Path) -> None:
     assert steps == list(range(0, 7 * len(steps), 7))
 
 
-def test_a_restart_finds_its_model_again_and_refuses_another(
+def test_a_restart_finds_its_model_and_refuses_another(
     silicon: Path, si_model_file: Path, tmp_path: Path, command_line
 ) -> None:  # type: ignore[no-untyped-def]
     model = tmp_path / "own.pt"
@@ -288,7 +288,9 @@ def test_a_restart_finds_its_model_again_and_refuses_another(
     assert "has changed since the run began" in changed.stderr
 
 
-def test_a_restart_takes_only_what_it_does_not_know(silicon: Path, si_model_file: Path, command_line) -> None:  # type: ignore[no-untyped-def]
+def test_a_restart_accepts_only_options_that_are_not_in_the_file(
+    silicon: Path, si_model_file: Path, command_line
+) -> None:  # type: ignore[no-untyped-def]
     assert command_line("md", silicon, "-m", si_model_file, "--steps", 3, "-o", "run").code == 0
     refused = command_line("md", "--restart", "run.restart", "--timestep", 2)
     assert refused.code == 2
@@ -309,7 +311,7 @@ def test_a_restart_takes_backend_and_memory_limit_of_its_run() -> None:
     assert describe_model(AlignnCalculator(again)) == record
 
 
-def test_other_circumstances_are_said(
+def test_other_settings_are_a_warning(
     silicon: Path, si_model_file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     files = md_files(silicon)

@@ -1,4 +1,4 @@
-"""The ensembles sample what they are called: `physical-validation`, and the volume against the equation of state.
+"""The ensembles sample the right distributions: `physical-validation`, and the volume against the equation of state.
 
 Slow; `pytest -m slow tests/test_md_sampling.py`. `benchmarks/sampling.py` prints the same as the table in
 docs/dynamics.md.
@@ -21,7 +21,7 @@ pytest.importorskip("physical_validation")
 pytestmark = pytest.mark.slow
 
 SIGMAS = 4.0
-"""More standard errors than this are no chance."""
+"""Deviations of more standard errors than this are not random."""
 
 RUN = {"steps": 12_000, "timestep_fs": 2.0, "thermostat_time_fs": 50.0}
 COLD_K, WARM_K, PRESSURE_GPA = 800.0, 840.0, 1.5
@@ -68,7 +68,7 @@ def test_constant_pressure_is_the_isobaric_ensemble(ensemble: str, motion: str) 
 
 @pytest.mark.parametrize("ensemble", ["nvt_berendsen"])
 def test_weak_coupling_is_no_ensemble(ensemble: str) -> None:
-    """The judge is not blind: Berendsen's kinetic energy is far too narrow."""
+    """The test detects a wrong ensemble: the kinetic energy of Berendsen's is far too narrow."""
     _, width = kinetic_deviations(crystal_run(ensemble, COLD_K, seed=0))
     assert abs(width) > 2 * SIGMAS
 

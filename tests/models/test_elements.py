@@ -29,7 +29,7 @@ def test_every_covered_element_has_a_finite_row(scheme: str) -> None:
     assert scheme_of_width(SCHEME_WIDTHS[scheme]) == scheme
 
 
-def test_rows_come_in_the_order_asked_for() -> None:
+def test_rows_have_the_requested_order() -> None:
     assert feature_rows("atomic_number", (14, 1, 8)).ravel().tolist() == [14.0, 1.0, 8.0]
 
 

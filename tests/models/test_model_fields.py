@@ -115,7 +115,7 @@ def test_link_and_classification_act_on_the_last_numbers() -> None:
 
 
 @pytest.mark.config_field("model.num_classes")
-def test_alignn_tells_as_many_classes_as_asked() -> None:
+def test_alignn_has_the_requested_number_of_classes() -> None:
     for n_classes in (2, 5):
         assert output("alignn", silicon(), classification=True, num_classes=n_classes).shape == (n_classes,)
 
@@ -190,7 +190,7 @@ def test_kinds_of_attention_differ_and_so_do_their_heads() -> None:
 
 
 @pytest.mark.config_field("model.extra_features")
-def test_fingerprints_of_atoms_are_read_where_extra_features_says_so() -> None:
+def test_fingerprints_of_atoms_are_read_with_extra_features() -> None:
     atoms = silicon()
     atoms.arrays["extra_features"] = torch.linspace(0, 1, 24, dtype=torch.float64).reshape(8, 3).numpy()
     other = atoms.copy()

@@ -194,9 +194,7 @@ def test_published_derivatives_without_switches_are_the_exact_ones() -> None:
     ],
     ids=str,
 )
-def test_switch_scales_what_training_compares_and_nothing_else(
-    switch: dict[str, object], forces: float, stress: float
-) -> None:
+def test_switch_scales_only_what_training_compares(switch: dict[str, object], forces: float, stress: float) -> None:
     potential = with_switches(**switch)
     assert len(potential.header.model.unphysical_switches) == 1
     system, graph = prepared(potential, silicon())

@@ -1,4 +1,4 @@
-"""Compiling: one build at a time, a ladder of flags, errors that quote the compiler, and a cache that is private."""
+"""Compiling: one build at a time, several sets of flags, errors that quote the compiler, and a private cache."""
 
 import logging
 import os
@@ -115,7 +115,7 @@ def test_without_a_compiler_nothing_is_built_and_the_error_names_what_to_install
 
 @pytest.fixture
 def library(kernels, tmp_path, monkeypatch) -> Path:
-    """A copy of the compiled kernels, in the place where the package looks for them."""
+    """A copy of the compiled kernels in the folder that the package uses."""
     folder = tmp_path / "kernels"
     folder.mkdir(mode=0o700)
     path = folder / kernels.path.name

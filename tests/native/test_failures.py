@@ -1,4 +1,4 @@
-"""A kernel that cannot get memory, or refuses its input, is an error in Python; the process lives on."""
+"""A kernel that cannot allocate memory, or refuses its input, is an error in Python; the process continues."""
 
 import ctypes
 import subprocess
@@ -15,7 +15,7 @@ from alignn_ff.native.arguments import DONE, FAILED, NO_MEMORY, AverageArguments
 from tests.support.tiny_models import tiny_header, tiny_model
 
 ENDLESS = 2**60
-"""Rows that no memory holds; multiplied by the size of a number, they still are an int64."""
+"""A number of rows that does not fit into memory; its size in bytes is still an int64."""
 
 THROWING = """
 #include <stdexcept>

@@ -1,4 +1,4 @@
-"""Compiled kernels: found again, taken by long trainings, and not required."""
+"""Compiled kernels: found in the cache, used by long trainings, and not required."""
 
 import logging
 import subprocess

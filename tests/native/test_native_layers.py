@@ -1,4 +1,4 @@
-"""The layers of the published families on compiled kernels: the values and derivatives of torch, and no others."""
+"""The layers of the published families on compiled kernels: the same values and derivatives as with torch."""
 
 import pytest
 import torch

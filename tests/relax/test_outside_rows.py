@@ -88,7 +88,7 @@ def test_the_command_line_takes_an_optimiser_from_outside(
     assert result.code == 0, result.stderr
 
 
-def test_a_cell_mode_from_outside_keeps_what_it_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_mode_from_outside_keeps_its_strains_constant(monkeypatch: pytest.MonkeyPatch) -> None:
     def along_z(gradient: np.ndarray, projector: np.ndarray) -> np.ndarray:
         return np.diag([0.0, 0.0, gradient[2, 2]])
 

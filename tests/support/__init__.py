@@ -1,1 +1,1 @@
-"""What tests share: structures, data, tiny models, references computed otherwise, recorded numbers."""
+"""Shared by tests: structures, data, tiny models, independent references, recorded numbers."""

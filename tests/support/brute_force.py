@@ -1,4 +1,4 @@
-"""Neighbours found by trying every image: slow, obvious, and independent of the package."""
+"""Neighbours found by trying every image: slow, simple, and independent of the package."""
 
 import itertools
 from typing import NamedTuple
@@ -25,7 +25,7 @@ def reverse(edge: Edge) -> Edge:
 
 
 def all_images(given: RandomStructure) -> dict[Edge, float]:
-    """Every pair below the cutoff with its distance; structures with a pair at the cutoff are passed over."""
+    """Every pair below the cutoff with its distance; structures with a pair at the cutoff are skipped."""
     positions, cell, pbc, cutoff = given
     spans = np.ptp(positions, axis=0)
     periodic = cell[pbc]

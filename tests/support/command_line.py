@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class CliResult(NamedTuple):
-    """What a command left behind."""
+    """Result of a command."""
 
     code: int
     stdout: str

@@ -1,4 +1,4 @@
-"""Which tests show what a field of the training config does: read from the marker ``config_field``, nothing is run."""
+"""Tests of each field of the training config, read from the marker ``config_field``; nothing is run."""
 
 import ast
 from collections import defaultdict
@@ -25,7 +25,7 @@ def covered_fields() -> dict[str, list[str]]:
 
 
 def coverage_table() -> str:
-    """Markdown: a row a field."""
+    """Markdown: one row per field."""
     covered = covered_fields()
     rows = [f"| `{name}` | {' · '.join(f'`{test}`' for test in covered.get(name, []))} |" for name in field_names()]
     return "\n".join(["| field | tests |", "|---|---|", *rows, ""])

@@ -1,4 +1,4 @@
-"""A web server on 127.0.0.1 that can do what real ones do wrong."""
+"""A web server on 127.0.0.1 that can imitate the faults of real ones."""
 
 import threading
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def running_server() -> Iterator[FileServer]:
             server.answer(self)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-            """Silence."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})

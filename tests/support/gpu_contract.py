@@ -1,4 +1,4 @@
-"""The law of force fields that needs a GPU; it has a marker, so it is not among those that ship."""
+"""The law of force fields that needs a GPU; it has a marker, so it is not part of the shipped contract."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Small labelled data sets made on the spot with ASE's own potentials."""
+"""Small labelled data sets, made with potentials of ASE."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A cheap potential whose bits depend on the positions alone: Morse pairs, every pair, in one fixed order."""
+"""A cheap potential whose bits depend only on the positions: Morse pairs, every pair, in a fixed order."""
 
 import numpy as np
 from ase import Atoms
@@ -26,7 +26,7 @@ class QuickCalculator(Calculator):
 
 
 class Morse(QuickCalculator):
-    """Morse pairs below a cutoff where energy and force vanish, nearest images alone.
+    """Morse pairs below a cutoff where energy and force vanish; only nearest images.
 
     Args:
         breaks_after: evaluations after which one force is no number.
@@ -94,7 +94,7 @@ def neighbour_crystal() -> Atoms:
 
 
 class MorseNeighbours(QuickCalculator):
-    """Morse pairs between the nearest neighbours that a crystal began with: for crystals that stay crystals; fast."""
+    """Morse pairs between the initial nearest neighbours of a crystal; fast, for crystals that stay intact."""
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 - as ASE declares it
 

@@ -1,4 +1,4 @@
-"""Small data sets of properties: numbers of structures and atoms that geometry decides.
+"""Small data sets of properties: properties per structure and per atom that depend on the geometry.
 
 Of two elements, since the published families give all atoms of a structure of one element the same state: their gated
 average of equal neighbours is that neighbour, wherever it is.
@@ -22,7 +22,7 @@ def alloy_frames(n_frames: int = 12) -> list[Atoms]:
 
 
 def property_frames(n_frames: int = 12, *, atomwise: bool = True) -> list[Atoms]:
-    """Alloy cells with ``target`` (two numbers), ``additional`` (one), ``atomwise`` (one of each atom)."""
+    """Alloy cells with ``target`` (two numbers), ``additional`` (one), ``atomwise`` (one per atom)."""
     frames = alloy_frames(n_frames)
     for atoms in frames:
         volume, edges = atoms.get_volume() / len(atoms), atoms.cell.lengths()
@@ -44,12 +44,12 @@ def single_target_frames(values: NDArray[np.float64]) -> list[Atoms]:
 
 
 def volumes(n_frames: int = 12) -> NDArray[np.float64]:
-    """Volume of an atom in each of the cells, Å³."""
+    """Volume per atom of each cell, Å³."""
     return np.array([atoms.get_volume() / len(atoms) for atoms in alloy_frames(n_frames)])
 
 
 def two_phases(n_frames: int = 8) -> list[Atoms]:
-    """Cells of Cu₃Au and CuAu₃ in turns, with target 1.0 and 2.0."""
+    """Alternating cells of Cu₃Au and CuAu₃, with target 1.0 and 2.0."""
     frames = copper_frames(n_frames)
     for index, atoms in enumerate(frames):
         atoms.symbols[: (1, 3)[index % 2]] = "Au"

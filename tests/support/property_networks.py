@@ -1,4 +1,4 @@
-"""Fields of small networks that learn properties, and of the short trainings that show it."""
+"""Fields of small networks that learn properties, and of short trainings of them."""
 
 LOOP = {
     "neighbor_strategy": "fast_graph",

@@ -1,4 +1,4 @@
-"""Data folders as users of the published package have them, made on the spot."""
+"""Data folders in the form of the published package."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from tests.support.labelled_data import copper_frames
 
 
 def jarvis_atoms(atoms: Atoms, *, cartesian: bool = True) -> dict[str, Any]:
-    """A structure as jarvis writes it."""
+    """A structure in the form of jarvis."""
     return {
         "lattice_mat": atoms.cell.array.tolist(),
         "coords": (atoms.positions if cartesian else atoms.get_scaled_positions(wrap=False)).tolist(),

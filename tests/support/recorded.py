@@ -1,4 +1,4 @@
-"""What the published package computed, recorded: folders of weights, graphs and numbers in ``data/published``.
+"""Recorded results of the published package: folders of weights, graphs and numbers in ``data/published``.
 
 Of every folder: ``config.json`` and ``best_model.pt`` as the package writes them, ``expected.npz`` with the graph
 that it built of each structure and what its model returned. ``pure-n-alignn`` and ``pure-t-alignn`` were recorded
@@ -21,7 +21,7 @@ STRUCTURES = ("Si8", "NaCl2_strained", "Cu1", "MoS2_slab", "ethanol_box", "SiH4_
 
 
 class Recorded(NamedTuple):
-    """One structure as the published package saw it.
+    """One structure with the results of the published package.
 
     Attributes:
         atoms: the structure.
@@ -39,7 +39,7 @@ class Recorded(NamedTuple):
 
 
 def recorded(case: str) -> dict[str, Recorded]:
-    """The structures of one case, by name; those that the published code failed on are not there."""
+    """The structures of one case, by name; without those on which the published code failed."""
     with np.load(FOLDERS / case / "expected.npz") as arrays:
         content = {key: arrays[key] for key in arrays}
     found = {}

@@ -1,4 +1,4 @@
-"""Whether an ensemble is sampled: runs of pairs of states, judged by the package `physical-validation`."""
+"""Whether an ensemble is sampled: runs of pairs of states, evaluated by the package `physical-validation`."""
 
 import warnings
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ SETTLING_STEPS, SETTLING_TIME_FS = 2000, 200.0
 """Langevin dynamics before every run, and its relaxation time."""
 
 SETTLE = 0.15
-"""Part of a run that is left out at its start."""
+"""Fraction of a run that is omitted at its start."""
 
 SAMPLE_EVERY = 20
 """Steps between samples, about as long as energies stay correlated: potential and kinetic energy oscillate against each
@@ -58,7 +58,7 @@ def sample(atoms: Atoms, calculator: BaseCalculator, settings: Mapping[str, obje
 
 
 def settled(atoms: Atoms, calculator: BaseCalculator, config: MDConfig) -> Atoms:
-    """The state after Langevin dynamics at constant volume, which lets every mode take its share of the energy.
+    """The state after Langevin dynamics at constant volume, which equilibrates all modes.
 
     A perfect crystal that is only given velocities starts all its modes in phase; a thermostat that acts on the kinetic
     energy as a whole (Bussi, Nosé-Hoover) carries that on for many picoseconds.

@@ -1,4 +1,4 @@
-"""Several ranks as threads of one process, so that laws of distributed training take milliseconds to check."""
+"""Several ranks as threads of one process, so that tests of distributed training take milliseconds."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ class Meeting:
 
 @contextmanager
 def on_ranks(size: int) -> Iterator[Callable[[Callable[[ProcessGroup], T]], list[T]]]:
-    """Gives a function that calls another one on every rank at once, and returns what each gave."""
+    """Returns a function that calls another one on every rank in parallel, and returns all results."""
     meeting = Meeting(size)
     store = dist.HashStore()
 

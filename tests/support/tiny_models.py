@@ -30,7 +30,7 @@ def tiny_header(
     recipe: GraphRecipe = RECIPE,
     exact_free_atoms: bool = False,
 ) -> Header:
-    """Header of a tiny model: reference energies −0.5 eV, −1.0 eV, …, one eV a unit of output."""
+    """Header of a tiny model: reference energies −0.5 eV, −1.0 eV, …, one eV per unit of output."""
     statistics = ModelStatistics(
         reference_energies=tuple(-0.5 * (k + 1) for k in range(len(elements))),
         scale=1.3,
@@ -42,7 +42,7 @@ def tiny_header(
 
 
 def published_header(config: ForceFieldConfig, recipe: GraphRecipe) -> Header:
-    """Header of a network of a published family, whose statistics play no part beside scale and references."""
+    """Header of a network of a published family, of whose statistics only scale and references matter."""
     statistics = ModelStatistics((-0.5, -1.0, -1.5), scale=1.3, edges_per_atom=1.0, triplets_per_line_node=1.0)
     return Header(model=config, graph=recipe, elements=ELEMENTS, statistics=statistics)
 
@@ -63,7 +63,7 @@ def tiny_model(header: Header, *, seed: int = 0) -> EnergyModel:
 
 
 def tiny_potential(header: Header | None = None, *, dtype: Precision = "float64", seed: int = 0) -> Potential:
-    """A tiny model that is ready to be evaluated on the CPU."""
+    """A tiny model, loaded on the CPU."""
     header = header or tiny_header()
     device = torch.device("cpu")
     return Potential("tiny", header, tiny_model(header, seed=seed), device=device, dtype=DTYPES[dtype])

@@ -1,4 +1,4 @@
-"""Small trainings: a config of seconds, an observer that prints nothing, weights read back and compared."""
+"""Small trainings: a config that takes seconds, an observer that prints nothing, weights read back and compared."""
 
 from pathlib import Path
 

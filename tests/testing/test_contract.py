@@ -1,4 +1,4 @@
-"""The contract that ships: it holds for ASE's own potentials, fails for broken ones, and needs no pytest."""
+"""The shipped contract: it holds for ASE's own potentials, fails for broken ones, and needs no pytest."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def smooth_lennard_jones() -> LennardJones:
 
 
 class TestLennardJones(CalculatorContract):
-    """A potential of another package, wrapped in a line."""
+    """A potential of another package, wrapped in one line."""
 
     elements = (14,)
     cutoff_A = 5.0
@@ -48,7 +48,7 @@ class TestMorse(CalculatorContract):
 
 
 class Pushed(LennardJones):
-    """Forces that are not the slope of the energy."""
+    """Forces that are not the derivatives of the energy."""
 
     def calculate(self, *args: object, **kwargs: object) -> None:
         super().calculate(*args, **kwargs)
@@ -56,7 +56,7 @@ class Pushed(LennardJones):
 
 
 class Anchored(LennardJones):
-    """An energy that depends on where the origin is."""
+    """An energy that depends on the origin."""
 
     def calculate(self, *args: object, **kwargs: object) -> None:
         super().calculate(*args, **kwargs)

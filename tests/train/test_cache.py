@@ -145,7 +145,7 @@ CHANGED_RECIPES = {
 
 
 @pytest.mark.parametrize("field", CHANGED_RECIPES)
-def test_another_recipe_builds_anew_and_is_named(tmp_path: Path, records, caplog, field: str) -> None:
+def test_another_recipe_is_named_and_rebuilt(tmp_path: Path, records, caplog, field: str) -> None:
     Counting().opened(tmp_path / "c", records).close()
     recipe = CHANGED_RECIPES[field]
     with pytest.raises(ConfigError, match=rf"read_existing is true[\s\S]*{field}: [\s\S]*in the cache"):
@@ -155,7 +155,7 @@ def test_another_recipe_builds_anew_and_is_named(tmp_path: Path, records, caplog
     assert f"{field}: " in caplog.text
 
 
-def test_another_record_or_label_or_order_builds_anew(tmp_path: Path, records) -> None:
+def test_another_record_or_label_or_order_is_rebuilt(tmp_path: Path, records) -> None:
     moved = records[0].atoms.copy()
     moved.positions[0, 0] += 1e-9
     variants = [
@@ -209,7 +209,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_cache_is_told_and_built_anew(tmp_path: Path, records, caplog, damage: str) -> None:
+def test_a_damaged_cache_is_a_warning_and_rebuilt(tmp_path: Path, records, caplog, damage: str) -> None:
     Counting().opened(tmp_path / "c", records).close()
     DAMAGES[damage](tmp_path / "c")
     with pytest.raises(ConfigError, match="is damaged"):
@@ -232,7 +232,7 @@ def test_damage_while_a_run_reads_is_named(tmp_path: Path, records) -> None:
         list(cache.samples(range(len(records))))
 
 
-def test_a_foreign_folder_is_told_and_left_alone(tmp_path: Path, records) -> None:
+def test_a_foreign_folder_is_an_error_and_unchanged(tmp_path: Path, records) -> None:
     folder = tmp_path / "c"
     folder.mkdir()
     (folder / "data.mdb").write_bytes(b"pickles of the published package")
@@ -245,7 +245,7 @@ def test_a_foreign_folder_is_told_and_left_alone(tmp_path: Path, records) -> Non
         Counting().opened(tmp_path / "file", records)
 
 
-def test_a_build_that_was_stopped_goes_on_where_it_was(tmp_path: Path, records, caplog) -> None:
+def test_a_build_that_was_stopped_resumes(tmp_path: Path, records, caplog) -> None:
     many = records * 60
     first = Counting(stop_after=100)
     with pytest.raises(BuildStoppedError, match="128 of 420 graphs"):
@@ -269,7 +269,7 @@ def test_a_half_built_cache_of_other_graphs_is_not_gone_on_with(tmp_path: Path, 
     assert counting.n_built == len(many)
 
 
-def test_a_half_built_cache_that_lost_its_end_is_built_anew(tmp_path: Path, records) -> None:
+def test_a_half_built_cache_that_lost_its_end_is_rebuilt(tmp_path: Path, records) -> None:
     many = records * 60
     with pytest.raises(BuildStoppedError):
         Counting(stop_after=100).opened(tmp_path / "c", many)

@@ -94,7 +94,7 @@ def test_graph_fields_default_to_the_reference_for_published_families_and_to_smo
 
 
 @pytest.mark.parametrize("name", [name for name, strategy in STRATEGIES.items() if not strategy.smooth])
-def test_a_smooth_family_refuses_capped_graphs_and_says_what_to_take(name):
+def test_the_error_of_a_smooth_family_with_capped_graphs_names_valid_ones(name):
     text = message_of({"neighbor_strategy": name})
     assert f"neighbor_strategy is '{name}'" in text
     assert "take radius_graph, radius_graph_jarvis, or leave the field out" in text
@@ -114,7 +114,7 @@ def test_graph_fields_that_do_not_suit_the_model_are_refused(content, hint):
     assert hint in message_of(content)
 
 
-def test_bonds_alone_need_no_line_graph():
+def test_bonds_need_no_line_graph():
     content = {"compute_line_graph": False, "model": {"name": "alignn_smooth", "alignn_layers": 0}}
     assert not validate_config(content).recipe.compute_line_graph
 

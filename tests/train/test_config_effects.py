@@ -79,7 +79,7 @@ def test_atom_features_set_the_width_that_the_model_reads() -> None:
 
 
 @pytest.mark.config_field("model", "model.name")
-def test_the_name_alone_chooses_the_family() -> None:
+def test_only_the_name_chooses_the_family() -> None:
     kinds = {
         name: type(validate_config({"model": {"name": name}}).model).__name__ for name in ("alignn", "ealignn_atomwise")
     }

@@ -102,7 +102,7 @@ def test_counts_override_ratios_and_order_is_kept(records):
     assert rest == (tuple(range(11)), (), (11,))
 
 
-def test_asking_for_more_than_there_is_says_how_many_there_are(records):
+def test_the_error_of_too_many_requested_records_has_their_number(records):
     with pytest.raises(DataError, match=r"11 \+ 2 \+ 1 records .* the data has 12"):
         split_records(records, validate_config({"n_train": 11, "n_val": 2}))
     with pytest.raises(DataError, match="no record is left to train on"):
@@ -182,7 +182,7 @@ def test_a_shuffled_split_is_that_of_the_published_package_and_its_seed(records)
 
 
 @pytest.mark.config_field("cross_validation.stratify_by")
-def test_folds_are_stratified_by_the_key_that_is_asked_for(records):
+def test_folds_are_stratified_by_the_requested_key(records):
     for index, record in enumerate(records):
         record.atoms.info["batch"] = "a" if index < 6 else "b"
     counts = {}

@@ -205,7 +205,7 @@ def test_the_factor_acts_on_energies_of_force_fields_but_not_on_forces(tmp_path:
     assert_allclose(scaled.forces, plain.forces)
 
 
-def test_a_property_model_learns_the_energy_per_atom_where_nobody_names_a_target(tmp_path: Path) -> None:
+def test_a_property_model_learns_the_energy_per_atom_without_a_target_key(tmp_path: Path) -> None:
     path = write_frames(tmp_path / "cu.extxyz", copper_frames(2))
     (record, _) = loaded(path)
     assert record.target == pytest.approx([record.energy / 4])
@@ -289,7 +289,7 @@ def test_rows_of_different_lengths_are_named(tmp_path: Path) -> None:
     assert "POSCAR-2.vasp): 4 columns" in str(caught.value)
 
 
-def test_a_folder_without_data_says_what_is_looked_for(tmp_path: Path) -> None:
+def test_the_error_of_a_folder_without_data_lists_the_file_names(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds none of id_prop\.json\.zip, id_prop\.json, id_prop\.csv"):
         read_records(tmp_path)
 
@@ -360,7 +360,7 @@ def test_a_named_data_set_without_network_or_jarvis_tools_is_a_clear_error(jarvi
         load_records(config)
 
 
-def test_user_data_without_a_path_says_how_to_give_one() -> None:
+def test_the_error_of_user_data_without_a_path_shows_how_to_give_one() -> None:
     with pytest.raises(ConfigError, match="--data PATH"):
         load_records(validate_config({"dataset": "user_data"}))
 

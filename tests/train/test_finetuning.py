@@ -180,7 +180,7 @@ def test_replay_keeps_what_was_known(tmp_path: Path, copper: Path, silver: Path,
     assert result.metrics["replay"]["all"]["force_MAE_eV_per_A"] == pytest.approx(errors[0.6], rel=1e-6)
 
 
-def test_an_epoch_replays_the_fraction_that_was_asked_for_and_in_time_everything() -> None:
+def test_an_epoch_replays_the_requested_fraction_and_several_epochs_everything() -> None:
     assert n_replayed(8, 100, 0.2) == 2
     assert n_replayed(8, 3, 0.5) == 3
     seen = [list(WithReplay(range(8), range(100, 110), 2, seed=1, epoch=epoch)) for epoch in range(60)]

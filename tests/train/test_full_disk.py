@@ -55,7 +55,7 @@ def words(tmp_path: Path, data: Path) -> list[object]:
     return ["train", config, "--data", data, "--output", tmp_path / "run", "--device", "cpu"]
 
 
-def test_no_room_for_the_state_keeps_the_former_one_and_the_run_goes_on_later(
+def test_a_full_disk_keeps_the_former_state_and_the_run_resumes_later(
     tmp_path: Path, whole: Path, words: list[object], command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alignn_ff.train import run as run_module
@@ -96,7 +96,7 @@ def test_no_room_for_a_model_keeps_the_former_one(
     assert {path.name: path.read_bytes() for path in folder.glob("*.pt")} == before
 
 
-def test_no_room_for_the_graph_cache_says_so_and_the_same_command_goes_on_later(
+def test_a_full_disk_for_the_graph_cache_is_an_error_and_the_same_command_resumes_later(
     tmp_path: Path, whole: Path, words: list[object], command_line: CommandLine
 ) -> None:
     with files_of_at_most(40_000):

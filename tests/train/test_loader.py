@@ -59,7 +59,7 @@ def test_batches_come_in_order_whoever_makes_them(samples: list[Sample], n_threa
     assert len(slow.threads) <= max(n_threads, 1)
 
 
-def test_a_loader_that_nobody_reads_to_the_end_leaves_no_threads(samples: list[Sample]) -> None:
+def test_a_loader_that_is_not_read_to_the_end_leaves_no_threads(samples: list[Sample]) -> None:
     batches = Loader(n_threads=2).batches(samples, [[i] for i in range(8)])
     next(iter(batches))
     del batches
@@ -118,7 +118,7 @@ def test_runs_share_a_cache_that_an_absolute_filename_names(tmp_path: Path, data
 
 
 @pytest.mark.config_field("read_existing")
-def test_read_existing_refuses_a_cache_that_would_have_to_be_built_anew(tmp_path: Path, data: Path) -> None:
+def test_read_existing_refuses_a_cache_that_must_be_rebuilt(tmp_path: Path, data: Path) -> None:
     from alignn_ff.errors import ConfigError
 
     content = {**SMALL, "epochs": 1, "output_dir": str(tmp_path)}
@@ -146,7 +146,7 @@ def test_the_loader_is_saved_as_ids_and_a_digest(tmp_path: Path, data: Path) -> 
     assert Path(saved["cache"]).name == "sample_graphs"
 
 
-def test_a_damaged_cache_is_mended_when_the_run_resumes(tmp_path: Path, data: Path) -> None:
+def test_a_damaged_cache_is_repaired_when_the_run_resumes(tmp_path: Path, data: Path) -> None:
     class Breaker(Silent):
         def on_step(self, progress, n_steps):
             super().on_step(progress, n_steps)
@@ -169,7 +169,7 @@ def test_a_set_of_molecules_and_crystals_trains(tmp_path: Path) -> None:
     assert train(config, observer=Silent(), data=data, device="cpu") is not None
 
 
-def test_ctrl_c_while_graphs_are_built_keeps_them_and_the_same_command_goes_on(tmp_path: Path, data: Path) -> None:
+def test_ctrl_c_while_graphs_are_built_keeps_them_and_the_same_command_resumes(tmp_path: Path, data: Path) -> None:
     class Impatient(Silent):
         def on_build(self, done: int, total: int) -> None:
             os.kill(os.getpid(), signal.SIGINT)

@@ -75,7 +75,7 @@ def test_a_property_model_learns_several_outputs(tmp_path: Path, properties: Pat
     "additional_key",
 )
 @pytest.mark.parametrize("weights", [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)], ids=["none", "atomwise", "additional"])
-def test_each_further_head_learns_by_its_weight_alone(
+def test_each_further_head_learns_only_by_its_weight(
     tmp_path: Path, properties: Path, weights: tuple[float, float]
 ) -> None:
     heads = {"atomwise_output_features": 1, "additional_output_features": 1}
@@ -132,7 +132,7 @@ def test_a_zero_inflated_model_reports_probability_times_mean(tmp_path: Path) ->
 
 @pytest.mark.config_field("classification_threshold", "model.classification")
 @pytest.mark.parametrize("name", ["alignn", "alignn_atomwise", "ealignn_atomwise"])
-def test_a_threshold_makes_a_classifier_that_tells_the_classes(tmp_path: Path, name: str) -> None:
+def test_a_threshold_makes_a_classifier_that_separates_the_classes(tmp_path: Path, name: str) -> None:
     data = write_frames(tmp_path / "phases.extxyz", two_phases())
     model = {"name": name, **({} if name == "alignn" else NO_FORCES)}
     everything = {"train_ratio": 1.0, "val_ratio": 0.0, "test_ratio": 0.0, "batch_size": 4, "epochs": 25}
@@ -145,7 +145,7 @@ def test_a_threshold_makes_a_classifier_that_tells_the_classes(tmp_path: Path, n
 
 
 @pytest.mark.config_field("model.num_classes")
-def test_classes_are_as_many_as_the_model_says(tmp_path: Path) -> None:
+def test_the_number_of_classes_is_that_of_the_model(tmp_path: Path) -> None:
     data = write_frames(tmp_path / "three.extxyz", single_target_frames(np.arange(12) % 3.0))
     model = {"name": "alignn", "classification": True}
     with pytest.raises(DataError, match=r"has 2 classes.*num_classes"):
@@ -248,7 +248,7 @@ def test_bf16_changes_a_property_model_and_is_refused_where_forces_are_trained(t
         ),
     ],
 )
-def test_choices_that_do_not_fit_are_said_before_the_first_step(
+def test_invalid_choices_are_errors_before_the_first_step(
     tmp_path: Path, properties: Path, model: dict[str, object], changes: dict[str, object], hint: str
 ) -> None:
     with pytest.raises(ConfigError, match=hint):
@@ -298,7 +298,7 @@ def test_tensorboard_sees_every_column(tmp_path: Path, single: Path) -> None:
 
 
 @pytest.mark.config_field("log_tensorboard")
-def test_tensorboard_that_is_not_there_is_said(tmp_path: Path, single: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_tensorboard_is_an_error(tmp_path: Path, single: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(ConfigError, match=r"alignn-ff\[tensorboard\]"):
         run(tmp_path, single, {"name": "alignn"}, epochs=1, log_tensorboard=True)
@@ -329,10 +329,8 @@ def test_eval_takes_targets_as_the_model_learned_them(tmp_path: Path, command_li
     assert 0.0 <= told["accuracy"] <= 1.0
 
 
-def test_elements_by_themselves_are_said_to_be_beyond_the_published_families(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """And it is so: their forces vanish."""
+def test_the_published_families_warn_of_pure_elements(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The predicted forces of a pure element vanish."""
     data = write_frames(tmp_path / "cu.extxyz", copper_frames(8))
     with caplog.at_level(logging.WARNING, logger="alignn_ff"):
         result = run(tmp_path / "run", data, {"name": "alignn_atomwise", "use_penalty": False}, epochs=1)

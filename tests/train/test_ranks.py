@@ -166,7 +166,9 @@ def test_every_structure_of_a_batch_is_computed_by_one_process() -> None:
 
 
 @pytest.mark.config_field("distributed")
-def test_distributed_without_torchrun_says_how_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_distributed_without_torchrun_shows_how_to_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = write_frames(tmp_path / "cu.extxyz", copper_frames(4))
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     content = {**SMALL, "epochs": 1, "output_dir": str(tmp_path / "run")}

@@ -119,7 +119,7 @@ def assert_same_run(folder: Path, whole: Path) -> None:
             assert row[name] == pytest.approx(other[name], rel=1e-8), name
 
 
-def test_two_processes_stop_when_asked_and_one_goes_on_to_the_same_weights(
+def test_two_processes_stop_on_a_signal_and_one_resumes_to_the_same_weights(
     tmp_path: Path, data: Path, whole: Path, torchrun: Callable[..., Torchrun]
 ) -> None:
     run = torchrun(tmp_path / "run")
@@ -136,7 +136,7 @@ def test_two_processes_stop_when_asked_and_one_goes_on_to_the_same_weights(
     assert_same_run(tmp_path / "run", whole)
 
 
-def test_a_killed_process_ends_the_run_with_its_state_kept_and_two_go_on_to_the_same_weights(
+def test_a_killed_process_ends_the_run_with_its_state_kept_and_two_resume_to_the_same_weights(
     tmp_path: Path, whole: Path, torchrun: Callable[..., Torchrun]
 ) -> None:
     run = torchrun(tmp_path / "run")

@@ -26,7 +26,7 @@ def data(tmp_path_factory):
     return write_frames(tmp_path_factory.mktemp("data") / "cu.extxyz", copper_frames(12))
 
 
-def test_training_lowers_the_errors_and_writes_what_it_promises(tmp_path, data):
+def test_training_lowers_the_errors_and_writes_all_documented_files(tmp_path, data):
     result = train(small_config(tmp_path, epochs=30, learning_rate=0.03), observer=Silent(), data=data)
     first, last = result.history[0], result.history[-1]
     assert last["val_force_MAE_eV_per_A"] < 0.5 * first["val_force_MAE_eV_per_A"]
@@ -64,7 +64,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path, 
     assert not all(torch.equal(x, weights_of(tmp_path / "c")[n]) for n, x in weights_of(tmp_path / "a").items())
 
 
-def test_training_leaves_the_global_random_state_alone(tmp_path, data):
+def test_training_does_not_change_the_global_random_state(tmp_path, data):
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
     train(small_config(tmp_path, epochs=1), observer=Silent(), data=data)
@@ -139,7 +139,7 @@ def test_resume_refuses_another_config_and_other_data(tmp_path, data):
         train(small_config(tmp_path, epochs=1), observer=Silent(), data=other, resume=True)
 
 
-def test_resume_on_other_kernels_says_so_and_on_the_same_ones_nothing(tmp_path, data, monkeypatch, caplog, kernels):
+def test_resume_warns_of_other_kernels_only(tmp_path, data, monkeypatch, caplog, kernels):
     monkeypatch.setattr("alignn_ff.train.kernels.FEWEST_STEPS", 1)
     config = small_config(tmp_path, epochs=1, lr_total_epochs=3)
     train(config, observer=Silent(), data=data)

@@ -128,7 +128,7 @@ def test_a_file_killed_while_frames_are_appended_is_readable_and_can_be_continue
 
 
 def torn(text: bytes) -> Iterator[bytes]:
-    """A file as a killed process may leave it: cut anywhere, at every byte of its last line."""
+    """The file of a killed process, cut at every byte of its last line."""
     lengths = (*range(0, len(text) - 100, 7), *range(len(text) - 100, len(text) + 1))
     yield from (text[:length] for length in lengths)
 
@@ -169,7 +169,7 @@ def test_frames_keep_fixed_atoms_and_masses(tmp_path: Path) -> None:
 
 @contextmanager
 def disk_of(n_bytes: int) -> Iterator[None]:
-    """Files can only grow to this size."""
+    """Limit of the size of files."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))

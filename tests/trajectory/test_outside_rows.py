@@ -1,4 +1,4 @@
-"""A format or a quantity from outside the package is one row: written, read, analysed and cut back like any other."""
+"""A format or a quantity from outside the package is one row: written, read, analysed and truncated like any other."""
 
 import json
 from collections.abc import Iterator, Sequence

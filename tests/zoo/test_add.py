@@ -1,4 +1,4 @@
-"""Models that a user takes into a zoo of his own keep their energies and are found by name."""
+"""Models that a user adds to a zoo keep their energies and are found by name."""
 
 import importlib
 import json
@@ -72,7 +72,7 @@ def test_a_zoo_elsewhere_is_used_by_path(training_output: Path, tmp_path: Path) 
     assert not places.user_zoo().exists()
 
 
-def test_a_name_is_replaced_only_when_told_so(training_output: Path) -> None:
+def test_a_model_is_replaced_only_with_overwrite(training_output: Path) -> None:
     first = add(training_output)
     with pytest.raises(ConfigError, match="or use --overwrite"):
         add(training_output)

@@ -1,4 +1,4 @@
-"""Downloads are whole or not there, resumed, checked, and needed once; all against a server on this machine."""
+"""Downloads are atomic, resumed, checked, and needed once; all with a local server."""
 
 import hashlib
 import io
@@ -47,7 +47,7 @@ def hash_of(content: bytes) -> str:
 # one file
 
 
-def test_a_download_is_the_file_and_tells_its_progress(server: FileServer, tmp_path: Path) -> None:
+def test_a_download_is_the_file_and_reports_its_progress(server: FileServer, tmp_path: Path) -> None:
     told: list[tuple[int, int | None]] = []
     download(server.url, tmp_path / "a", sha256=hash_of(CONTENT), progress=lambda *now: told.append(now))
     assert (tmp_path / "a").read_bytes() == CONTENT
@@ -70,7 +70,7 @@ def test_a_truncated_download_is_not_there_and_is_resumed(server: FileServer, tm
 
 
 @pytest.mark.parametrize("why", ["the file changed", "no ranges", "no version"])
-def test_a_download_that_cannot_be_resumed_begins_anew(why: str, server: FileServer, tmp_path: Path) -> None:
+def test_a_download_that_cannot_be_resumed_starts_again(why: str, server: FileServer, tmp_path: Path) -> None:
     server.etag = "" if why == "no version" else server.etag
     server.content, server.stop_after = CONTENT[::-1], 1000
     with pytest.raises(DownloadError):
@@ -90,7 +90,7 @@ def test_what_arrived_but_is_longer_than_the_file_is_thrown_away(server: FileSer
     assert server.ranges == [f"bytes={len(CONTENT) + 4}-", ""]
 
 
-def test_another_part_than_the_one_asked_for_is_refused(server: FileServer, tmp_path: Path) -> None:
+def test_a_part_that_was_not_requested_is_refused(server: FileServer, tmp_path: Path) -> None:
     server.stop_after = 1000
     with pytest.raises(DownloadError):
         download(server.url, tmp_path / "a")
@@ -165,7 +165,7 @@ def test_no_member_of_a_zip_decides_where_it_is_written(server: FileServer, mode
 @pytest.mark.parametrize(
     "content", [b"<html>no</html>", b"", zipped(config_json=b"{}"), zipped(config_json=b"{}", best_model_pt=b"junk")]
 )
-def test_what_is_no_model_leaves_nothing_behind(content: bytes, server: FileServer) -> None:
+def test_a_download_that_is_not_a_model_is_removed(content: bytes, server: FileServer) -> None:
     server.content = content
     with pytest.raises((DownloadError, CheckpointError)):
         fetch(server.url)
@@ -218,7 +218,7 @@ def test_published_models_have_names_and_addresses() -> None:
     assert not models.keys() & {card.name for card in cards()}
 
 
-def test_a_published_name_that_is_not_here_says_how_to_get_it() -> None:
+def test_the_error_of_a_published_name_shows_how_to_fetch_it() -> None:
     name = next(iter(published_models()))
     with pytest.raises(ModelNotFoundError, match=f"zoo fetch {name}"):
         model_file(name)
@@ -239,7 +239,7 @@ def test_a_published_name_is_fetched_from_its_address(
 # the command
 
 
-def test_fetch_command_says_where_and_how_to_use(
+def test_fetch_command_prints_the_folder_and_the_usage(
     server: FileServer, model_bytes: bytes, command_line: CommandLine
 ) -> None:
     server.content = model_bytes

@@ -50,7 +50,7 @@ def test_a_model_is_found_by_name_file_and_folder(zoo_folder: Path) -> None:
     assert model_file("tiny-si") == model_file(file) == model_file(str(file.parent)) == file
 
 
-def test_an_unknown_name_says_which_there_are(zoo_folder: Path) -> None:
+def test_the_error_of_an_unknown_name_lists_the_models(zoo_folder: Path) -> None:
     with pytest.raises(ModelNotFoundError, match=r"'nope'.*tiny-si, tiny-sige"):
         model_file("nope")
 
@@ -103,7 +103,7 @@ def test_elements_that_no_model_covers_say_what_to_do(zoo_folder: Path, command_
     assert "--model PATH" in result.stdout
 
 
-def test_an_empty_zoo_says_how_to_fill_it(command_line: CommandLine, tmp_path: Path) -> None:
+def test_the_message_of_an_empty_zoo_shows_how_to_add_a_model(command_line: CommandLine, tmp_path: Path) -> None:
     listed = command_line("zoo", "list", "--zoo", tmp_path)
     assert listed.code == 0
     assert listed.stdout.strip() == (
@@ -127,7 +127,7 @@ def test_auto_takes_the_model_that_fits(zoo_folder: Path, command_line: CommandL
 
 
 @pytest.mark.parametrize("card", cards(), ids=lambda card: card.name)
-def test_a_shipped_model_is_what_its_card_says(card: ModelCard) -> None:
+def test_a_shipped_model_matches_its_card(card: ModelCard) -> None:
     assert hashlib.sha256(card.file.read_bytes()).hexdigest() == card.sha256
     potential = load_potential(card.name)
     header = potential.header
@@ -143,7 +143,7 @@ def test_a_shipped_model_is_what_its_card_says(card: ModelCard) -> None:
     assert card.file.stat().st_size < 5_000_000
 
 
-def test_silicon_takes_the_shipped_model_and_knows_its_crystal() -> None:
+def test_silicon_uses_the_shipped_model_with_the_right_crystal() -> None:
     atoms = bulk("Si", cubic=True, a=5.469)
     potential = load_potential("auto", dtype="float64", for_atoms=atoms)
     assert potential.name == "si-smooth"
