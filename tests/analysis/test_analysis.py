@@ -1,4 +1,4 @@
-"""Laws of a whole analysis: formats, files, times, and what is refused."""
+"""Laws of a whole analysis: formats, files, times, and refused input."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Model files come back bit by bit, or are refused in words; opening one never runs its code."""
+"""Model files are restored bit for bit, or refused with a reason; opening one never runs its code."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def path(tmp_path: Path, model: EnergyModel) -> Path:
 
 
 def content(model: EnergyModel, **changes: object) -> dict[str, object]:
-    """What a model file holds, with some entries changed."""
+    """Content of a model file with some entries changed."""
     whole = {"format": FORMAT, "version": VERSION, "header": HEADER.model_dump_json(), "state": model.state_dict()}
     return {**whole, **changes}
 

@@ -1,4 +1,4 @@
-"""Every public loader answers a wrong word with a ConfigError that names the allowed ones."""
+"""Every public loader raises a ConfigError for an invalid word, with the allowed ones."""
 
 from collections.abc import Callable
 from pathlib import Path

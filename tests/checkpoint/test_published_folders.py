@@ -1,4 +1,4 @@
-"""Folders of the published package: read as they are, refused in words, and never executed."""
+"""Folders of the published package: read unchanged, refused with a reason, and never executed."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What ``describe`` finds in data that were spoiled on purpose, and that it is silent on sound ones."""
+"""Findings of ``describe`` in data with deliberate errors, and none in valid data."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Published force fields on the backends ``blocked`` and ``native``: the energy of eager, within a limit of memory."""
+"""Published force fields on the backends ``blocked`` and ``native``: the energy of eager, within a memory limit."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ Evaluations = dict[str, BlockedEvaluation]
 
 @pytest.fixture
 def evaluations(kernels: Kernels) -> Callable[[Potential], Evaluations]:
-    """Each engine with each choice of what is kept, blocks small enough that there are several."""
+    """Each engine with each choice of stored arrays, in several small blocks."""
 
     def of(potential: Potential) -> Evaluations:
         assert isinstance(potential.model, AtomwiseEnergy)
@@ -202,7 +202,7 @@ def test_table_is_smooth_and_gives_the_function_and_its_slope() -> None:
 
 
 class Published(PotentialContract, GpuContract):
-    """All laws but those of smoothness, which these families lack, and of second derivatives, which are eager's."""
+    """All laws except smoothness, which these families lack, and second derivatives, which only eager has."""
 
 
 def on_backend(name: str, backend: str) -> Potential:

@@ -23,7 +23,7 @@ BYTES_PER_ATOM = 2**20
 
 
 class Toy:
-    """A backend that needs some memory, and runs out where its limit is above that; it counts one MiB per atom."""
+    """A backend that needs some memory, and runs out of it if its limit is above that; it counts one MiB per atom."""
 
     def __init__(self, needs: int) -> None:
         self.needs = needs
@@ -145,7 +145,7 @@ def test_blocks_do_not_shrink_without_end(toy: Toy) -> None:
 
 @pytest.fixture
 def greedy(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A backend without blocks that always runs out of memory, and by whose law little fits."""
+    """A backend without blocks that always runs out of memory, with a forecast that is large."""
 
     def build(model: EnergyModel, limits: Limits) -> Evaluate:
         return Toy(needs=0).build(model, Limits())

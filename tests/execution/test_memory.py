@@ -1,4 +1,4 @@
-"""What will not fit is refused before it starts."""
+"""Evaluations that do not fit into memory are refused before they start."""
 
 import json
 import subprocess
@@ -174,7 +174,7 @@ def _needs(size: GraphSize) -> int:
 
 
 def test_a_run_that_was_let_through_is_not_judged_again() -> None:
-    """Its own memory is no longer available once it runs."""
+    """The memory that it allocated is no longer available when it runs."""
     offers = [GIB]
     looked = MemoryGate("eager", CONFIG, Limits(), dtype=torch.float32, device=CPU, available=lambda device: offers[0])
     looked.admit(SIZE)
@@ -194,7 +194,7 @@ def test_nothing_is_refused_where_need_or_offer_is_unknown() -> None:
 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A computer with one MiB to spare, where every structure is judged."""
+    """A computer with one MiB of free memory, where every structure is checked."""
     (tmp_path / "meminfo").write_text("MemTotal: 999999 kB\nMemAvailable: 1024 kB\n")
     monkeypatch.setattr(available, "MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(admission, "WORTH_SAMPLING", 100)

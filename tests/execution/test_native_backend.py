@@ -1,4 +1,4 @@
-"""The native backend keeps the physics contract, and agrees with eager as closely as its precision allows."""
+"""The native backend satisfies the physics contract, and agrees with eager within its precision."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""In float32 a backend errs at most twice as much as float32 eager does, with float64 eager as the truth.
+"""The float32 error of a backend is at most twice that of float32 eager; float64 eager is the reference.
 
 On weights as strong as trained ones: forces of some eV/Å, in structures without any symmetry.
 """
@@ -20,7 +20,7 @@ from tests.support.tiny_models import tiny_model
 from tests.support.wide_headers import HEADERS
 
 TRAINED_FORCE = 1.0
-"""RMS force, eV/Å, of structures rattled as these are, in a trained model."""
+"""RMS force, eV/Å, of such rattled structures in a trained model."""
 
 
 def structures(elements: Sequence[int], n: int = 6) -> list[Atoms]:
@@ -37,7 +37,7 @@ def structures(elements: Sequence[int], n: int = 6) -> list[Atoms]:
 
 
 def strong(model_header: Header) -> dict[str, torch.Tensor]:
-    """Random weights, multiplied until forces are as large as a trained model's."""
+    """Random weights, scaled until forces are as large as those of a trained model."""
     model = cast_network(tiny_model(model_header), torch.float64)
     atoms = structures(model_header.elements)
     for _ in range(30):

@@ -1,4 +1,4 @@
-"""Sums by torch-scatter, where it is installed, are those of torch: values, gradients, second derivatives."""
+"""Sums by torch-scatter, if installed, equal those of torch: values, gradients, second derivatives."""
 
 import threading
 
@@ -77,7 +77,7 @@ class TestParity:
 
 
 def test_derivatives_are_summed_as_the_values_were_whatever_thread_takes_them(monkeypatch) -> None:
-    """On a GPU a backward pass runs in a thread of its own, where nothing of the caller's choice is seen."""
+    """On a GPU a backward pass runs in another thread, which does not have the caller's context."""
     calls = []
 
     def counted(*arguments: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Every table that an evaluation reads is C²: values and two derivatives go on at each knot, and rest at the end."""
+"""Every table that an evaluation reads is C²: values and two derivatives are continuous at each knot."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ CASES = [
     *((name, torch.float32) for name in HEADERS if name != "alignn_smooth"),
     ("alignn_atomwise", torch.float64),
 ]
-"""alignn_smooth reads no tables."""
+"""alignn_smooth has no tables."""
 
 
 def model_of(name: str, dtype: torch.dtype) -> AtomwiseEnergy:
@@ -35,7 +35,7 @@ def tables_of(model: AtomwiseEnergy) -> Iterator[tuple[str, Table]]:
 
 
 def at_ends(table: Table, order: int) -> tuple[Tensor, Tensor]:
-    """(n_pieces, width) derivatives of an order at the beginning and the end of each piece, a unit of x."""
+    """(n_pieces, width) derivatives of an order at the beginning and the end of each piece, per unit of x."""
     factors = torch.ones(6, dtype=torch.float64)
     for k in range(order):
         factors *= torch.arange(6) - k
@@ -70,7 +70,7 @@ def test_the_slope_that_forces_are_made_of_is_that_of_what_is_read(name: str, dt
 
 
 def test_lengths_are_constant_where_their_table_ends() -> None:
-    """Beyond the last knot a length is read as the last one."""
+    """A length beyond the last knot has the value of the last knot."""
     for title, table in tables_of(model_of("alignn_atomwise", torch.float32)):
         if "lengths" in title:
             assert table.low + table.step * len(table.pieces) == pytest.approx(TABLE_END_A)

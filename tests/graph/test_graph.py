@@ -1,4 +1,4 @@
-"""Graphs equal what a search over all images finds, and their geometry is differentiable."""
+"""Graphs equal those of a search over all images, and their geometry is differentiable."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def test_every_edge_has_its_reverse_and_edges_are_in_canonical_order(given: Rand
 @EXHAUSTIVE
 @given(random_structures(), st.integers(0, 2**31))
 def test_edges_keep_their_order_when_atoms_move_to_other_images(given: RandomStructure, seed: int) -> None:
-    """Which atoms an edge joins, its vector and its place in the list do not depend on wrapping; its shift does."""
+    """The atoms, vector and position of an edge in the list do not depend on wrapping; its shift does."""
     images = np.random.default_rng(seed).integers(-4, 5, size=given.positions.shape) * given.pbc
     moved = given._replace(positions=given.positions + images @ given.cell)
     all_images(given)
@@ -95,7 +95,7 @@ def test_line_graph_is_all_pairs_of_bonds_but_a_bond_and_its_reverse(given: Rand
 
 
 def test_pair_at_the_cutoff_is_kept_in_both_directions_or_in_none() -> None:
-    """Rounding decides for pairs exactly at the cutoff, the same way for both directions."""
+    """For pairs exactly at the cutoff rounding has the same effect in both directions."""
     atoms = bulk("Si", cubic=True) * (2, 2, 2)
     atoms.positions += np.random.default_rng(0).integers(-3, 4, size=(64, 3)) @ atoms.cell.array
     for cutoff in np.unique(atoms.get_all_distances(mic=True))[1:20]:
@@ -107,7 +107,7 @@ def test_pair_at_the_cutoff_is_kept_in_both_directions_or_in_none() -> None:
 
 @pytest.mark.parametrize("name", ["molecule", "slab without height", "wire with a cell"])
 def test_atoms_far_away_are_searched_as_fast_as_near_ones(name: str) -> None:
-    """Empty space costs nothing; matscipy would walk through bins of it for minutes, and warn."""
+    """Empty space has no cost; matscipy would take minutes for its bins, and warn."""
     atoms = structure(name, (14,))
     near = radius_pairs(atoms.positions, atoms.cell.array, atoms.pbc, 4.5)
     positions = np.concatenate([atoms.positions, atoms.positions])

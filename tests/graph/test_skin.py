@@ -1,4 +1,4 @@
-"""A Verlet skin changes what a search costs, never what it finds."""
+"""A Verlet skin changes the cost of a search, never its result."""
 
 from functools import partial
 
@@ -28,7 +28,7 @@ def assert_same_pairs(found: NeighborPairs, expected: NeighborPairs) -> None:
 
 
 def moved(given: RandomStructure, amount: float, strain: float, random: np.random.Generator) -> RandomStructure:
-    """Displaced, compressed, sheared and drifted; cell vectors of non-periodic axes stay as they are."""
+    """Displaced, compressed, sheared and drifted; cell vectors of non-periodic axes are unchanged."""
     deformation = (1 - strain) * np.eye(3) + random.normal(scale=0.3 * strain, size=(3, 3))
     cell = np.where(given.pbc[:, None], given.cell @ deformation, given.cell)
     positions = given.positions @ deformation + random.normal(scale=amount, size=given.positions.shape)

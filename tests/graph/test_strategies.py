@@ -1,4 +1,4 @@
-"""Each neighbour strategy: what a search over all images finds, what it does not depend on, where it jumps."""
+"""Each neighbour strategy: equal to a search over all images, its invariances, and its jumps."""
 
 import json
 from collections import Counter
@@ -52,7 +52,7 @@ def recipe_for(name: NeighborStrategy, *, cutoff: float = 4.5, max_neighbors: in
 
 
 def without_near_ties(distances: Sequence[float]) -> None:
-    """Pass over structures with two distances that are neither equal nor clearly apart."""
+    """Skip structures with two distances that are neither equal nor clearly different."""
     gaps = np.diff(np.sort(distances))
     assume(not ((gaps > 1e-7) & (gaps < 1e-3)).any())
 
@@ -161,7 +161,7 @@ def test_translation_and_wrapping_change_no_edge(given: RandomStructure, name: N
 @EXHAUSTIVE
 @given(random_structures(), st.sampled_from(sorted(STRATEGIES)), st.integers(0, 2**31))
 def test_renumbering_atoms_renumbers_edges(given: RandomStructure, name: NeighborStrategy, seed: int) -> None:
-    """Unless a shell is cut by the cap: then equally near neighbours may change places."""
+    """Unless a shell is cut by the cap: then equally near neighbours may be exchanged."""
     random = np.random.default_rng(seed)
     new_of_old = random.permutation(len(given.positions))
     positions = np.empty_like(given.positions)
@@ -189,7 +189,7 @@ def _is_safe_for_shells(structure: RandomStructure, recipe: GraphRecipe) -> bool
 def test_ties_at_the_cap_are_broken_alike_after_rotation_translation_and_wrapping(
     name: NeighborStrategy, k: int
 ) -> None:
-    """A perfect crystal, where rounding would decide: the kept bonds are the same ones, turned."""
+    """A perfect crystal, where rounding could decide: the kept bonds are the same ones, rotated."""
     atoms = bulk("Cu", cubic=True)
     recipe = recipe_for(name, cutoff=4.0, max_neighbors=k)
     rotation, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
@@ -216,7 +216,7 @@ def test_k_nearest_does_not_depend_on_where_its_search_starts(cutoff: float) -> 
 
 @pytest.mark.parametrize("name", JUMPING)
 def test_capped_and_k_nearest_graphs_jump_far_inside_the_cutoff(name: NeighborStrategy) -> None:
-    """Atoms 1 and 2, each with a nearer friend, pass each other by 0.2 mÅ and exchange their edges with atom 0.
+    """Atoms 1 and 2, each with a nearer neighbour, pass each other by 0.2 mÅ and exchange their edges with atom 0.
 
     That is 2 Å inside the cutoff, where no envelope hides it.
     """
@@ -403,7 +403,7 @@ def test_without_published_exactness_a_cell_and_its_supercell_have_the_same_grap
 
 @pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)
 def test_graphs_of_the_published_package_are_found_again(path: Path) -> None:
-    """Edges and angles, each as often as recorded, but where its search loses edges to rounding."""
+    """Edges and angles, each as often as recorded, except where its search loses edges by rounding."""
     recorded = np.load(path)
     recipe = published_recipe(json.loads(str(recorded["config"])))
     names = sorted({key.split("/")[0] for key in recorded if "/" in key})
@@ -435,7 +435,7 @@ LOST_TO_ROUNDING = {
 
 
 def _kinds(*edges: FloatArray) -> NDArray[np.int64]:
-    """A number for each edge, the same for those with the same atoms and vectors (to 0.1 mÅ)."""
+    """A number per edge, the same for those with the same atoms and vectors (to 0.1 mÅ)."""
     rows = np.concatenate(edges)
     same = np.abs(rows[:, None] - rows[None, :]).max(axis=2) < 1e-4
     return same.argmax(axis=1)

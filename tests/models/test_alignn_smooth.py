@@ -1,4 +1,4 @@
-"""The smooth family keeps the physics contract, with random weights and as shipped.
+"""The smooth family satisfies the physics contract, with random weights and as shipped.
 
 Some tests break the model on purpose: a law is worth something only if its test can fail.
 """

@@ -1,4 +1,4 @@
-"""What a config declares is what a model of it gives, for every family."""
+"""A model has the outputs that its config declares, for every family."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Element features: complete rows, honest gaps, and elements that a scheme cannot tell apart."""
+"""Element features: complete rows, explicit gaps, and elements that a scheme cannot distinguish."""
 
 import hashlib
 import tomllib

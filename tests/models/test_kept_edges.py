@@ -1,4 +1,4 @@
-"""Edges that a model leaves out itself: the smaller graph is as consistent as one built with a shorter cutoff."""
+"""Edges that a model leaves out: the smaller graph is as consistent as one built with a shorter cutoff."""
 
 import pytest
 import torch

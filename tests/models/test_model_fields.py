@@ -1,4 +1,4 @@
-"""What fields of the model do: the same structure, the same seed, one field changed."""
+"""Effects of the model's fields: the same structure, the same seed, one field changed."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A family from outside the package: one config, one model, one row; then everything works by its name."""
+"""A family from outside the package: one config, one model, one row; then it can be used by name."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +47,7 @@ class ToyConfig(ForceFieldConfig):
 
 
 class ToyPairs(EnergyModel):
-    """Energy of an atom = reference + scale·Σ over neighbours of envelope·MLP(length)."""
+    """Energy per atom = reference + scale·Σ over neighbours of envelope·MLP(length)."""
 
     ELEMENT_ROWS = ("table.embedding.weight",)
 

@@ -1,4 +1,4 @@
-"""The published families keep the physics contract, as far as they are smooth, and their switches act as described."""
+"""The published families satisfy the physics contract except smoothness, and their switches work as documented."""
 
 import logging
 
@@ -37,7 +37,7 @@ def potential(request: pytest.FixtureRequest) -> Potential:
 
 
 class TestPublishedFamilies(PotentialContract, GpuContract):
-    """All laws but those of smoothness, which these families lack where an edge appears."""
+    """All laws except smoothness, which these families lack when an edge appears."""
 
 
 def model_of(config: object, recipe: GraphRecipe = RECIPE) -> EnergyModel | PropertyModel:

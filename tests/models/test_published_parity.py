@@ -1,4 +1,4 @@
-"""Published folders give the published numbers: models on recorded graphs, and whole paths from atoms.
+"""Published folders give the published numbers: models on recorded graphs, and complete evaluations of atoms.
 
 Deliberate differences stand in ``docs/parity.md``; each has its test here.
 """
@@ -46,7 +46,7 @@ PROPERTIES = [case for case in CASES if case not in FORCE_FIELDS]
 
 
 def seen_vectors(case: str, item: Recorded) -> Tensor:
-    """Edge vectors that the published model saw: ealignn adds whole cell translations as if they were Å, in float32."""
+    """Edge vectors of the published model: ealignn adds whole cell translations as if they were Å, in float32."""
     if case != EALIGNN:
         return item.vectors
     graph, positions, cell = item.graph, item.system.positions, item.system.cell[0]
@@ -58,7 +58,7 @@ def seen_vectors(case: str, item: Recorded) -> Tensor:
 
 
 def penalty(case: str, item: Recorded) -> float:
-    """Penalty of the structure, eV: what the published ``out`` leaves out."""
+    """Penalty of the structure, eV, which the published ``out`` does not contain."""
     model = loaded(case).model
     return float(model.states(item.graph, seen_vectors(case, item)).penalty.sum())
 
@@ -96,7 +96,7 @@ def test_forces_and_stress_as_published_are_the_published_ones(case: str) -> Non
 
 
 def crosses_along_the_wrong_axis(case: str, item: Recorded) -> bool:
-    """The published torque removal takes cross products over atoms instead of x, y, z where there are three atoms."""
+    """The published torque removal takes cross products over atoms instead of x, y, z if there are three atoms."""
     return case == EALIGNN and len(item.atoms) == 3
 
 

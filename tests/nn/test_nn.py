@@ -1,4 +1,4 @@
-"""Each brick against its own formula, written once more by hand."""
+"""Each layer against an independent implementation of its formula."""
 
 import numpy as np
 import pytest
@@ -84,7 +84,7 @@ def test_chebyshev_polynomials_are_cosines_of_multiples_of_the_angle(n_basis: in
 
 
 def test_chebyshev_polynomials_have_their_slopes_at_straight_angles() -> None:
-    """T'_n(±1) = (±1)^(n−1)·n², where the slope in θ would be 0/0."""
+    """T'_n(±1) = (±1)^(n−1)·n², where the derivative with respect to θ would be 0/0."""
     cosine = torch.tensor([1.0, -1.0], dtype=torch.float64, requires_grad=True)
     basis = chebyshev_basis(cosine, 8)
     for n in range(1, 9):

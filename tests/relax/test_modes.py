@@ -1,4 +1,4 @@
-"""Laws of relaxing cells: what each mode keeps, pressure, symmetry; and of stopping and resuming."""
+"""Laws of relaxing cells: constant strains of each mode, pressure, symmetry; and of stopping and resuming."""
 
 import json
 from pathlib import Path
@@ -172,7 +172,7 @@ def test_fixed_atoms_keep_their_place_in_a_cell_that_relaxes(optimizer: str) -> 
 
 
 def saddle() -> Atoms:
-    """Copper on a simple cubic lattice, slightly off: without symmetry it falls into a close packing."""
+    """Copper on a simple cubic lattice, slightly off: without symmetry it becomes close-packed."""
     return bulk("Cu", "sc", a=2.4, cubic=True) * (2, 2, 1)
 
 

@@ -1,4 +1,4 @@
-"""Laws of relaxation: downhill, to small forces, within the constraints, and honest about it."""
+"""Laws of relaxation: lower energy, small forces, constraints that are kept, and correct reports of the result."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The graph cache: what comes out is what went in, and what does not agree is told, never used."""
+"""The graph cache: samples are read unchanged, and a cache that does not match is reported and never used."""
 
 import logging
 import random
@@ -321,7 +321,7 @@ def test_processes_build_what_one_builds(tmp_path: Path, records) -> None:
 
 
 class Endless:
-    """As many records as asked for, made one by one."""
+    """The requested number of records, made one by one."""
 
     def __init__(self, record: Record, n_records: int) -> None:
         self.record, self.n_records = record, n_records
@@ -336,7 +336,7 @@ class Endless:
 def test_memory_does_not_grow_with_the_number_of_structures(
     tmp_path: Path, records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of building and of one epoch; tracemalloc sees the arrays of records, graphs and entries."""
+    """Memory of building and of one epoch; tracemalloc counts the arrays of records, graphs and entries."""
 
     def peak(n_records: int) -> int:
         source = Endless(records[0], n_records)

@@ -1,4 +1,4 @@
-"""The training schema: closed, helpful, and true to its defaults."""
+"""The training schema: closed, with helpful errors and correct defaults."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What fields of the training config do: each test changes one field, and what is asserted changes with it."""
+"""Effects of the fields of the training config: each test changes one field and checks its effect."""
 
 import json
 import logging

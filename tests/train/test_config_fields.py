@@ -1,4 +1,4 @@
-"""Every field of the training config has a test that shows what it does, and the docs are those of the schema."""
+"""Every field of the training config has a test of its effect, and the docs match the schema."""
 
 import importlib.util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Data in every usual form: what is read, in which unit, and how bad input is refused."""
+"""Data in every usual format: contents, units, and errors on bad input."""
 
 import json
 import sys

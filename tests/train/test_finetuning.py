@@ -1,4 +1,4 @@
-"""Fine-tuning: a run begins where a model stands, keeps what it is told to keep, and says where it came from."""
+"""Fine-tuning: a run starts from a model, keeps the requested parts, and records its origin."""
 
 import json
 import logging
@@ -32,7 +32,7 @@ STILL = {"learning_rate": 1e-30, "scheduler": "none", "warmup_steps": 0, "ema_de
 
 
 def silver_frames(n_frames: int = 8, *, shift: float = 0.0):
-    """Silver cells, an element that the copper model does not know, with energies moved by ``shift`` eV/atom."""
+    """Silver cells, an element that the copper model does not cover, with energies moved by ``shift`` eV/atom."""
     frames = []
     for atoms in copper_frames(n_frames):
         other = atoms.copy()
@@ -167,7 +167,7 @@ def test_frozen_batch_normalisation_keeps_its_statistics(tmp_path: Path) -> None
 
 @pytest.mark.config_field("replay_data", "replay_fraction")
 def test_replay_keeps_what_was_known(tmp_path: Path, copper: Path, silver: Path, parent: Path) -> None:
-    """And reports it, on the new level of theory."""
+    """The result is reported on the new level of theory."""
     errors = {}
     for fraction in (None, 0.6):
         changes = {} if fraction is None else {"replay_data": str(copper), "replay_fraction": fraction}

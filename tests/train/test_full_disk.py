@@ -1,4 +1,4 @@
-"""A disk without room: nothing is lost, a message says what to do, and the same command goes on when there is room.
+"""A full disk: nothing is lost, a message has advice, and the same command resumes when there is space.
 
 The room is taken by the limit that the system puts on the size of a process's files.
 """
@@ -24,7 +24,7 @@ CONTENT = {**SMALL, "epochs": 2, "num_workers": 0, "write_predictions": False}
 
 @contextmanager
 def files_of_at_most(n_bytes: int) -> Iterator[None]:
-    """No file of this process may grow beyond a size; a write that would says so, as on a full disk."""
+    """No file of this process can grow beyond a size; a larger write fails as on a full disk."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -42,7 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
-    """A run on a disk with room."""
+    """A run on a disk with enough space."""
     folder = tmp_path_factory.mktemp("whole")
     train(validate_config({**CONTENT, "output_dir": str(folder)}), observer=Silent(), data=data, device="cpu")
     return folder

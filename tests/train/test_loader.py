@@ -1,4 +1,4 @@
-"""Batches made ahead: the same whoever makes them, and runs that do not notice where their graphs lie."""
+"""Batches made ahead: the same for any thread, and runs that do not depend on where their graphs are stored."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def samples(data: Path) -> list[Sample]:
 
 
 class Slow(Sequence[Sample]):
-    """Samples of which early ones take longest, and that know which thread asked."""
+    """Samples of which early ones take longest, and that record the calling thread."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self.samples, self.threads = samples, set[str]()

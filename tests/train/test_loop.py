@@ -1,4 +1,4 @@
-"""Laws of a step: what counts for how much, and that large batches may come in parts."""
+"""Laws of a step: the weights of the labels, and large batches in several parts."""
 
 import pytest
 import torch
@@ -129,7 +129,7 @@ def test_published_switches_act_in_training(mixed, switch: str, value: object, c
 @pytest.mark.config_field("accumulation_steps", "batch_size")
 @pytest.mark.parametrize("model", [FORCE_FIELD, ALL_HEADS], ids=["force field", "property"])
 def test_batches_that_accumulate_give_the_gradients_of_one_large_batch(mixed, properties, model) -> None:
-    """Also where a part of the batch lacks labels that another part has."""
+    """Also if a part of the batch lacks labels that another part has."""
     records = mixed if model is FORCE_FIELD else properties
     weights = []
     for size, parts in ((4, 1), (1, 4), (2, 2), (3, 2)):

@@ -1,4 +1,4 @@
-"""Training of the published families: a run ends in a model that loads, with their switches in force."""
+"""Training of the published families: a run writes a model that loads and keeps their switches."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Several processes of one run take the steps of a single one; their collectives are simulated by threads."""
+"""Several processes make the same steps as a single one; their collectives are simulated by threads."""
 
 import threading
 from pathlib import Path
@@ -42,7 +42,7 @@ MODELS = {
 
 
 class Words(Message):
-    """What the first process sends in these tests."""
+    """Messages of the first process in these tests."""
 
     words: str
     numbers: tuple[float, ...] = ()

@@ -1,4 +1,4 @@
-"""Runs that torchrun starts: the weights of one process, a stop that saves, a killed process that hangs nobody."""
+"""Runs that torchrun starts: the weights of one process, a stop that saves, and a killed process that ends the run."""
 
 import json
 import os
@@ -25,7 +25,7 @@ CONTENT = {
     "distributed": True,
     "write_predictions": False,
 }
-"""9 structures train, 4 a step: in the last step of each epoch one of two processes has none."""
+"""9 structures for training, 4 per step: in the last step of each epoch one of two processes has none."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
 
@@ -62,7 +62,7 @@ class Torchrun:
         )
 
     def wait_for(self, what: Callable[[], bool]) -> None:
-        """Until something is so, or the run is over."""
+        """Wait until a condition is true, or the run has ended."""
         deadline = time.monotonic() + 300
         while not what() and self.process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -84,7 +84,7 @@ class Torchrun:
         raise AssertionError(f"no process of rank {rank}")
 
     def end(self) -> tuple[int, str]:
-        """Exit code and what was said on stderr."""
+        """Exit code and stderr."""
         _, words = self.process.communicate(timeout=300)
         return self.process.returncode, words
 
@@ -109,7 +109,7 @@ def state_of(folder: Path) -> dict[str, object]:
 
 
 def assert_same_run(folder: Path, whole: Path) -> None:
-    """To rounding: sums over processes have another order than sums over structures."""
+    """Equal up to rounding: sums over processes have another order than sums over structures."""
     found, expected = state_of(folder), state_of(whole)
     assert found["progress"]["step"] == N_STEPS
     for name, weight in expected["model"].items():

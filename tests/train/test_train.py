@@ -1,4 +1,4 @@
-"""Training runs: they learn, they repeat, they resume exactly, and nothing is ever half-written."""
+"""Training runs: they learn, are reproducible, resume exactly, and write files atomically."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Training states of version 0.1.0 resume to the same end; those of a newer version are refused with advice."""
+"""Training states of version 0.1.0 resume to the same result; those of a newer version are refused with advice."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ OLD = Path(__file__).parents[1] / "data" / "written_by_0.1.0" / "train"
 
 @pytest.fixture
 def stopped(tmp_path: Path) -> Path:
-    """A copy of the run that version 0.1.0 was stopped in, after 2 of 4 epochs."""
+    """A copy of a run of version 0.1.0, stopped after 2 of 4 epochs."""
     return Path(shutil.copytree(OLD / "run", tmp_path / "run"))
 
 
