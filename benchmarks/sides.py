@@ -27,6 +27,7 @@ class Side(NamedTuple):
         options: of that kind; structures are described, not sent.
         python: interpreter with the packages; None means this one.
         repeats: evaluations per turn, of which the fastest counts.
+        checkout: folder of another revision of this package that is measured; None means the installed one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Side(NamedTuple):
     options: dict[str, Any] = {}  # noqa: RUF012 - a frozen default of a tuple
     python: str | None = None
     repeats: int = 1
+    checkout: Path | None = None
 
 
 class Row(NamedTuple):
@@ -116,7 +118,8 @@ class _Worker:
 def _start(side: Side, threads: int) -> _Worker | None:
     description = json.dumps({"kind": side.kind, "options": side.options, "repeats": side.repeats, "threads": threads})
     process = subprocess.Popen(
-        [side.python or sys.executable, "-u", str(WORKER), description],
+        [side.python or sys.executable, "-u", str(_worker_of(side)), description],
+        env=os.environ if side.checkout is None else {**os.environ, "PYTHONPATH": str(side.checkout)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -127,6 +130,14 @@ def _start(side: Side, threads: int) -> _Worker | None:
         process.wait()
         return None
     return _Worker(side, process, ready)
+
+
+def _worker_of(side: Side) -> Path:
+    """The worker of the revision that is measured, where it has this kind."""
+    if side.checkout is None:
+        return WORKER
+    other = side.checkout / "benchmarks" / WORKER.name
+    return other if f'"{side.kind}":' in other.read_text(encoding="utf-8") else WORKER
 
 
 def _read(process: "subprocess.Popen[str]") -> dict[str, Any] | None:

@@ -46,6 +46,25 @@ def alignn_ff(*, cells: int, model: str, backend: str = "auto", dtype: str = "fl
     return len(atoms), evaluate, {"backend": potential.backend}
 
 
+def dynamics(*, cells: int, model: str, steps: int, ensemble: str = "nve") -> Any:
+    """Steps of molecular dynamics through the driver, without files."""
+    from alignn_ff import AlignnCalculator, load_potential
+    from alignn_ff.allocator import keep_freed_memory
+    from alignn_ff.md import MDConfig, run_md
+
+    keep_freed_memory()
+    atoms = silicon(cells)
+    calculator = AlignnCalculator(load_potential(model, device="cpu"))
+    config = MDConfig(steps=steps, ensemble=ensemble, temperature_K=300.0)
+
+    def evaluate() -> Parts:
+        start = time.perf_counter()
+        run_md(atoms, calculator, config=config)
+        return {"all": time.perf_counter() - start}
+
+    return len(atoms) * steps, evaluate, {"backend": calculator.potential.backend}
+
+
 def published_fields(config: str) -> dict[str, Any]:
     """A published training config: the documented force field, or the smallest one."""
     layers, cutoff, three_body = {"3+3": (3, 6.0, 6.0), "2+2": (2, 5.0, 3.5)}[config]
@@ -278,6 +297,7 @@ def _labels(batch: list[Any], name: str) -> Any:
 KINDS: Final[dict[str, Kind]] = {
     "alignn_ff": alignn_ff,
     "chgnet": chgnet,
+    "dynamics": dynamics,
     "mace": mace,
     "published_alignn": published_alignn,
     "published_alignn_ff": published_alignn_ff,

@@ -70,6 +70,8 @@ class AlignnSmoothConfig(ForceFieldConfig):
             n_bond=self.gcn_layers,
             edge_inputs=self.edge_input_features,
             triplet_inputs=self.triplet_input_features,
+            moment_channels=self.moment_channels,
+            max_moment=self.max_moment if self.moment_channels else 0,
         )
 
 

@@ -70,6 +70,8 @@ class LayerSizes(NamedTuple):
         n_bond: further blocks without.
         edge_inputs: functions of the bond length.
         triplet_inputs: functions of the bond angle.
+        moment_channels: channels of the moments of atoms; 0 where there are none.
+        max_moment: highest order of the moments.
     """
 
     channels: int
@@ -78,6 +80,8 @@ class LayerSizes(NamedTuple):
     n_bond: int
     edge_inputs: int
     triplet_inputs: int
+    moment_channels: int = 0
+    max_moment: int = 0
 
 
 class ModelConfig(BaseModel, ABC):

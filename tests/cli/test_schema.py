@@ -3,8 +3,8 @@
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 from typer.main import get_command
@@ -28,7 +28,7 @@ OTHERWISE = {"md": {"name", "stages", "guards"}}
 """Fields that have no option of their own."""
 
 
-def subcommands(command: click.Command, name: str) -> list[tuple[str, click.Command]]:
+def subcommands(command: Any, name: str) -> list[tuple[str, Any]]:
     if hasattr(command, "commands"):
         return [pair for key, sub in command.commands.items() for pair in subcommands(sub, f"{name} {key}")]
     return [(name, command)]
@@ -37,7 +37,7 @@ def subcommands(command: click.Command, name: str) -> list[tuple[str, click.Comm
 EVERY_COMMAND = [pair[0] for name in COMMANDS for pair in subcommands(_load(name), name)]
 
 
-def parameters(command: str) -> dict[str, click.Parameter]:
+def parameters(command: str) -> dict[str, Any]:
     return {parameter.name: parameter for parameter in _load(command).params}
 
 
