@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.nn import Segments, make_segments
-from alignn_ff.nn.summation import by_torch, torch_scatter_is_installed
+from alignn_ff.nn.sums.summation import by_torch, torch_scatter_is_installed
 
 CASES = ((140_000, 12_000, 128), (28_000, 1_000, 64), (12_000, 1_000, 128), (5_600, 200, 64))
 """Rows, segments, features: a line graph and a bond graph of the published config, two of si-smooth."""

@@ -4,7 +4,7 @@ In: a folder with ``config.json`` and weights (``best_model.pt``, bare or ``{"mo
 package with those weights. Weights are read as plain tensors; nothing in a file is executed.
 
 What the published package does with a config is in three places: graphs in ``graph/published.py``, networks and
-training in ``models/published_config.py`` and its neighbours, files here. ``published_names.py`` has the names of
+training in ``models/published/config.py`` and its neighbours, files here. ``published_names.py`` has the names of
 weights.
 """
 

@@ -13,7 +13,7 @@ from alignn_ff.execution.contract import Limits
 from alignn_ff.execution.published.memory import ROWS, SCRATCH_BYTES, choose_keep
 from alignn_ff.graph import GraphSize
 from alignn_ff.models import LayerSizes, ModelConfig
-from alignn_ff.models.published_config import ArchitectureConfig
+from alignn_ff.models.published.config import ArchitectureConfig
 
 TERMS: Final = (
     "channels of a triplet in each angle layer",
@@ -103,7 +103,7 @@ def terms(config: ModelConfig, size: GraphSize, *, itemsize: int) -> list[float]
 
 
 def _moment_terms(layers: LayerSizes, size: GraphSize, *, itemsize: int) -> tuple[float, float]:
-    """The terms of moments, see ``nn/moments.py`` and ``native/source/smooth_moments.h``."""
+    """The terms of moments, see ``nn/moments.py`` and ``native/source/smooth/smooth_moments.h``."""
     n_layers, sent = layers.n_angle + layers.n_bond, layers.max_moment * layers.moment_channels
     if sent == 0:
         return 0.0, 0.0

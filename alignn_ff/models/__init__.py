@@ -16,7 +16,7 @@ from alignn_ff.models.base import (
 from alignn_ff.models.config import ForceFieldConfig, LayerSizes, Link, ModelConfig, ModelKind, Outputs
 from alignn_ff.models.derivatives import assemble, predict, predict_with_heads
 from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
-from alignn_ff.models.published_derivatives import predict_as_published, predict_as_published_with_heads
+from alignn_ff.models.published.derivatives import predict_as_published, predict_as_published_with_heads
 from alignn_ff.models.registry import (
     DEFAULT_FAMILY,
     FAMILIES,

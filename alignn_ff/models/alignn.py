@@ -10,9 +10,9 @@ from pydantic import Field
 
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.models.base import ModelStatistics, PropertyModel
-from alignn_ff.models.published_config import ArchitectureConfig
-from alignn_ff.models.published_heads import PublishedProperty
-from alignn_ff.models.published_network import NetworkParts
+from alignn_ff.models.published.config import ArchitectureConfig
+from alignn_ff.models.published.heads import PublishedProperty
+from alignn_ff.models.published.network import NetworkParts
 from alignn_ff.nn import GatedAverageConvolution
 
 

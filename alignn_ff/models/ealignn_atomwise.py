@@ -11,10 +11,10 @@ from pydantic import Field
 
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.models.base import EnergyModel, ModelStatistics, PropertyModel
-from alignn_ff.models.published_atomwise import build_atomwise
-from alignn_ff.models.published_atomwise_config import AtomwiseConfig, TrainingForces
-from alignn_ff.models.published_config import Activation
-from alignn_ff.models.published_network import NetworkParts
+from alignn_ff.models.published.atomwise import build_atomwise
+from alignn_ff.models.published.atomwise_config import AtomwiseConfig, TrainingForces
+from alignn_ff.models.published.config import Activation
+from alignn_ff.models.published.network import NetworkParts
 from alignn_ff.nn import GatedAverageConvolution
 
 

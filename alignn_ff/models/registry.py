@@ -20,7 +20,7 @@ from alignn_ff.models.alignn_smooth import AlignnSmooth, AlignnSmoothConfig
 from alignn_ff.models.base import EnergyModel, ModelStatistics, PropertyModel
 from alignn_ff.models.config import ModelConfig, ModelKind
 from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig, build_ealignn_atomwise
-from alignn_ff.models.published_advice import published_advice
+from alignn_ff.models.published.advice import published_advice
 
 DEFAULT_FAMILY: Final = "alignn_smooth"
 """Family of a config that names none."""

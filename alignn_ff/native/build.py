@@ -123,7 +123,7 @@ def _compile(compiler: str, flags: tuple[str, ...], folder: Path, target: Path) 
         command = [compiler, *flags, *words]
         subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=True)  # noqa: S603
 
-    sources = sorted(SOURCES.glob("*.cpp"))
+    sources = sorted(SOURCES.rglob("*.cpp"))
     objects = [str(folder / f"{source.stem}.o") for source in sources]
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda source, made: run("-c", str(source), "-o", made), sources, objects))

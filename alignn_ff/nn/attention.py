@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from alignn_ff.nn.gated_average import GatedAverageConvolution
-from alignn_ff.nn.segment import Edges, Segments, gather, segment_sum
+from alignn_ff.nn.sums.segment import Edges, Segments, gather, segment_sum
 
 
 class NodeAttentionConvolution(GatedAverageConvolution):

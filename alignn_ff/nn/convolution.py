@@ -9,8 +9,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from alignn_ff.nn.gated_sum import gated_sum
-from alignn_ff.nn.segment import Edges
+from alignn_ff.nn.sums.gated_sum import gated_sum
+from alignn_ff.nn.sums.segment import Edges
 
 
 class EdgeGatedConvolution(nn.Module):

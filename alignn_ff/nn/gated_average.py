@@ -12,7 +12,7 @@ from alignn_ff.native.arguments import VANISHING
 from alignn_ff.nn.native_mean import NativeGatedMean
 from alignn_ff.nn.norm import NORMS, NormKind
 from alignn_ff.nn.normed_silu import normed_silu
-from alignn_ff.nn.segment import Edges, gather, segment_sum
+from alignn_ff.nn.sums.segment import Edges, gather, segment_sum
 
 
 def gated_mean(messages: Tensor, values: Tensor, edges: Edges) -> Tensor:

@@ -22,7 +22,7 @@ from alignn_ff.graph import Prediction, batch_graphs, batch_systems
 from alignn_ff.models import (
     AlignnAtomwisePureConfig,
 )
-from alignn_ff.models.published_atomwise import AtomwiseEnergy
+from alignn_ff.models.published.atomwise import AtomwiseEnergy
 from alignn_ff.native import Kernels
 from alignn_ff.potential import Potential
 from alignn_ff.testing import NAMES, PotentialContract, structure

@@ -10,7 +10,7 @@ from alignn_ff.execution.published.scalars import TABLE_END_A, tabulate_angles, 
 from alignn_ff.execution.published.table import Table, read, read_slope
 from alignn_ff.execution.published.weights import layers_of
 from alignn_ff.loading import cast_network
-from alignn_ff.models.published_atomwise import AtomwiseEnergy
+from alignn_ff.models.published.atomwise import AtomwiseEnergy
 from tests.support.tiny_models import tiny_model
 from tests.support.wide_headers import HEADERS
 

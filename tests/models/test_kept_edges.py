@@ -5,7 +5,7 @@ import torch
 
 from alignn_ff.graph import GraphRecipe, batch_graphs, build_graph, graph_size, system_from_atoms
 from alignn_ff.graph.geometry import edge_vectors
-from alignn_ff.models.published_heads import keep_edges
+from alignn_ff.models.published.heads import keep_edges
 from alignn_ff.testing import NAMES, structure
 
 WIDE, NARROW = GraphRecipe(cutoff=4.5), GraphRecipe(cutoff=3.0)

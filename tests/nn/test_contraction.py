@@ -6,7 +6,7 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from alignn_ff.native import using
 from alignn_ff.nn import make_segments
-from alignn_ff.nn.contraction import contract_to_edges, contract_to_nodes, make_contraction
+from alignn_ff.nn.sums.contraction import contract_to_edges, contract_to_nodes, make_contraction
 
 COLUMNS = (slice(0, 3), slice(3, 8))
 N_NODES, N_EDGES, CHANNELS = 5, 17, 4

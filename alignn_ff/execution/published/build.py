@@ -10,7 +10,7 @@ from alignn_ff.execution.published.torch_engine import TorchEngine
 from alignn_ff.execution.published.weights import refusal
 from alignn_ff.graph import AtomicGraph, graph_size
 from alignn_ff.models import EnergyModel
-from alignn_ff.models.published_atomwise import AtomwiseEnergy
+from alignn_ff.models.published.atomwise import AtomwiseEnergy
 from alignn_ff.native import DTYPES, find_kernels
 from alignn_ff.native.arguments import CHANNELS, WIDEST
 

@@ -17,8 +17,8 @@ from alignn_ff.execution.published.weights import layers_of
 from alignn_ff.execution.published.workspace import Workspace, Workspaces
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
 from alignn_ff.models.derivatives import forces_from_edges, stress_from_edges
-from alignn_ff.models.published_atomwise import AtomwiseEnergy
-from alignn_ff.models.published_heads import keep_edges
+from alignn_ff.models.published.atomwise import AtomwiseEnergy
+from alignn_ff.models.published.heads import keep_edges
 from alignn_ff.nn import scatter_sum
 
 

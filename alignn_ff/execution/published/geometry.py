@@ -9,7 +9,7 @@ from torch import Tensor
 from alignn_ff.execution.published.network import Outcome
 from alignn_ff.execution.published.topology import LineTopology
 from alignn_ff.graph import AtomicGraph, bond_cosines
-from alignn_ff.models.published_atomwise import AtomwiseEnergy
+from alignn_ff.models.published.atomwise import AtomwiseEnergy
 
 BONDS_AT_ONCE = 8192
 ANGLES_AT_ONCE = 65536

@@ -8,7 +8,7 @@ from typing import Final
 from alignn_ff.errors import MemoryLimitError
 from alignn_ff.execution.published.network import Keep
 from alignn_ff.graph import GraphSize
-from alignn_ff.models.published_config import ArchitectureConfig
+from alignn_ff.models.published.config import ArchitectureConfig
 
 ROWS: Final = 2048
 """Edges of a block on torch's operations."""

@@ -1,4 +1,4 @@
-"""Arguments of the kernel ``gated_average`` (``native/source/gated_average.h``) from tensors."""
+"""Arguments of the kernel ``gated_average`` (``native/source/gated/gated_average.h``) from tensors."""
 
 import ctypes
 from collections.abc import Sequence

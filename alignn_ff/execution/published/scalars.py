@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from alignn_ff.execution.published.table import Table, tabulate
 from alignn_ff.execution.published.weights import Convolution, Layers
-from alignn_ff.models.published_atomwise import AtomwiseEnergy
-from alignn_ff.models.published_network import LONGEST_BOND_A
+from alignn_ff.models.published.atomwise import AtomwiseEnergy
+from alignn_ff.models.published.network import LONGEST_BOND_A
 from alignn_ff.nn import NormedLayer
 
 TABLE_END_A: Final = LONGEST_BOND_A + 4.0

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from alignn_ff.models import EnergyModel
-from alignn_ff.models.published_atomwise import AtomwiseEnergy
+from alignn_ff.models.published.atomwise import AtomwiseEnergy
 from alignn_ff.nn import GatedAverageConvolution
 
 

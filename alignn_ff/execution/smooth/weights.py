@@ -1,4 +1,4 @@
-"""The weights of an ``alignn_smooth`` as one array, in the order that ``native/source/smooth.h`` reads them.
+"""The weights of an ``alignn_smooth`` as one array, in the order that ``native/source/smooth/smooth.h`` reads them.
 
 Channels and basis functions are padded with zeros to multiples of ``CHANNELS``, which changes nothing: a padded channel
 is zero in every state. A matrix W of y = W·x stands twice, as Wᵀ for the way forward and as W for the way back.

@@ -1,5 +1,5 @@
 // The three derivatives of Φ = Σ_e Σ_s Σ_c A[i(e), s, c]·q[e, group(s), c]·Y[e, s], where edges are sorted by their
-// node i: sums over the edges of a node (∂A), and what each edge receives from its node (∂q, ∂Y); nn/contraction.py.
+// node i: sums over the edges of a node (∂A), and what each edge receives from its node (∂q, ∂Y); nn/sums/contraction.py.
 // The three are one another's derivatives. One thread makes a row in the order of the edges: bits do not depend on the
 // number of threads.
 #include <cstdint>

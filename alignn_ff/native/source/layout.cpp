@@ -1,10 +1,10 @@
 // Sizes and constants that Python mirrors, by name (native/arguments.py): compared when the library is loaded.
 #include <cstring>
 
-#include "gated_blocks.h"
+#include "gated/gated_blocks.h"
 #include "guarded.h"
-#include "smooth.h"
-#include "smooth_harmonics.h"
+#include "smooth/smooth.h"
+#include "smooth/smooth_harmonics.h"
 
 namespace alignn {
 

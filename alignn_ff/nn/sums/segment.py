@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from alignn_ff.nn.summation import Summation, summation_in_use
+from alignn_ff.nn.sums.summation import Summation, summation_in_use
 
 
 class Segments(NamedTuple):

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from alignn_ff.native import Kernels, kernels_for
-from alignn_ff.nn.segment import Segments, gather, make_segments, segment_sum
+from alignn_ff.nn.sums.segment import Segments, gather, make_segments, segment_sum
 
 
 class Contraction(NamedTuple):

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.graph import AtomicGraph, GraphRecipe
 from alignn_ff.models.base import EnergyModel, Heads, ModelStatistics, PropertyModel
-from alignn_ff.models.published_config import Activation, ArchitectureConfig
-from alignn_ff.models.published_network import Bonds, NetworkParts, PublishedNetwork
+from alignn_ff.models.published.config import Activation, ArchitectureConfig
+from alignn_ff.models.published.network import Bonds, NetworkParts, PublishedNetwork
 from alignn_ff.nn import NormedLayer, scatter_sum
 
 log = logging.getLogger(__name__)

@@ -1,5 +1,5 @@
 // The gated sum over neighbours, out_i = Σ_{e: dst=i} w_e·S_e ⊙ v_src with S_e = σ(g_e + a_src + b_dst), its first and
-// its second derivatives; formulas in nn/gated_sum.py. Gates are recomputed wherever they are read, so that nothing of
+// its second derivatives; formulas in nn/sums/gated_sum.py. Gates are recomputed wherever they are read, so that nothing of
 // size (n_edges, features) is kept. One thread sums a row in the order of the edges: bits do not depend on threads.
 #include "guarded.h"
 #include "scalar.h"

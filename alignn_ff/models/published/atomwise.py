@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from alignn_ff.errors import ConfigError
 from alignn_ff.graph import AtomicGraph, GraphRecipe
 from alignn_ff.models.base import EnergyModel, Heads, ModelStatistics, PropertyModel
-from alignn_ff.models.published_atomwise_config import AtomwiseConfig
-from alignn_ff.models.published_heads import (
+from alignn_ff.models.published.atomwise_config import AtomwiseConfig
+from alignn_ff.models.published.heads import (
     PublishedEnergy,
     PublishedModel,
     PublishedProperty,
     States,
     mean_over_atoms,
 )
-from alignn_ff.models.published_network import Bonds, NetworkParts
+from alignn_ff.models.published.network import Bonds, NetworkParts
 from alignn_ff.nn import linear_penalty, polynomial_envelope, published_zbl, scatter_sum, shoulder_envelope
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from alignn_ff.cells import SMALLEST_VOLUME_A3
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
 from alignn_ff.models.base import EnergyModel, Heads
-from alignn_ff.models.published_atomwise import AtomwiseEnergy
-from alignn_ff.models.published_atomwise_config import TrainingForces
+from alignn_ff.models.published.atomwise import AtomwiseEnergy
+from alignn_ff.models.published.atomwise_config import TrainingForces
 from alignn_ff.nn import scatter_sum
 
 

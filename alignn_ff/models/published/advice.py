@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from alignn_ff.models.published_atomwise_config import AtomwiseConfig
+from alignn_ff.models.published.atomwise_config import AtomwiseConfig
 
 
 class Rule(NamedTuple):

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Literal, NamedTuple
 from pydantic import Field
 
 from alignn_ff.models.config import ForceFieldConfig, Outputs
-from alignn_ff.models.published_config import ArchitectureConfig
+from alignn_ff.models.published.config import ArchitectureConfig
 
 
 class TrainingForces(NamedTuple):

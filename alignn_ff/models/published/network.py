@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from alignn_ff.elements import feature_rows
 from alignn_ff.graph import AtomicGraph, bond_cosines
 from alignn_ff.models.base import element_rows
-from alignn_ff.models.published_config import ArchitectureConfig
+from alignn_ff.models.published.config import ArchitectureConfig
 from alignn_ff.nn import Edges, GaussianBasis, NormedLayer, NormKind, gather, make_edges
 
 LONGEST_BOND_A = 8.0

@@ -17,9 +17,9 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from alignn_ff.native import kernels_for
-from alignn_ff.nn.native_sum import NativeGatedSum
-from alignn_ff.nn.segment import Edges, gather, gather_rows, segment_sum
-from alignn_ff.nn.summation import Summation, summation_in_use
+from alignn_ff.nn.sums.native_sum import NativeGatedSum
+from alignn_ff.nn.sums.segment import Edges, gather, gather_rows, segment_sum
+from alignn_ff.nn.sums.summation import Summation, summation_in_use
 
 
 def gated_sum(gates: Tensor, projections: Tensor, weights: Tensor, edges: Edges) -> Tensor:

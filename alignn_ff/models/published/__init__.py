@@ -1,0 +1,1 @@
+"""The published families: one network, its heads, and what the published training calls forces."""
