@@ -1,9 +1,9 @@
-"""Two revisions of the package beside each other: inference, dynamics, training steps, taking turns in one run.
+"""Comparison of two revisions of the package in one run: inference, dynamics and training steps take turns.
 
     git worktree add ../before COMMIT
     python benchmarks/revisions.py --before ../before --data Si_train.extxyz
 
-Both checkouts run under this Python. The table gives how many times longer the other revision takes; a value below
+Both checkouts run under this Python. The table has the time of the other revision relative to this one; a value below
 0.97 means that this one is slower by more than 3 %.
 """
 
@@ -21,7 +21,7 @@ SMOOTH_GRAPH: Final[dict[str, Any]] = {"neighbor_strategy": "radius_graph", "cut
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="This revision beside another one.")
+    parser = argparse.ArgumentParser(description="Comparison of this revision with another one.")
     parser.add_argument("--before", type=Path, required=True, help="checkout of the other revision")
     parser.add_argument("--data", type=Path, required=True, help="extended XYZ file with energy, forces and stress")
     parser.add_argument("--rounds", type=int, default=7)
