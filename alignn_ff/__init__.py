@@ -25,3 +25,8 @@ def __getattr__(name: str) -> object:
 
         return getattr(potential, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All public names, those that are not loaded yet too."""
+    return sorted({*globals(), *__all__})

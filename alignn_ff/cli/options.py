@@ -1,9 +1,11 @@
 """Options that several commands have in common."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+
+from alignn_ff.cli.schema import with_default
 
 MODEL_NAMES: Final = {"model": ("--model", "-m")}
 """Options of a model that are not named after their fields."""
@@ -42,3 +44,15 @@ SetOption = Annotated[
         "--set", metavar="FIELD=VALUE", help="Change a field of the config, such as epochs=10 or model.use_zbl=false."
     ),
 ]
+
+
+def output_option(words: str, default: str, *, metavar: str = "PREFIX") -> Any:
+    """The option --output, -o: what is written, and where without it."""
+    return typer.Option(
+        "--output",
+        "-o",
+        metavar=metavar,
+        help=words + with_default(default),
+        show_default=False,
+        rich_help_panel="Output",
+    )

@@ -179,6 +179,7 @@ def _option(
     kind, parse, metavar = _kind(info)
     visible = tuple(name for name in names if name == names[0] or not name.startswith("--"))
     aliases = tuple(name for name in names if name not in visible)
+    metavar = metavar or ("WORD" if words else None)
     described = typer.Option(
         *visible, help=_help(field, info, words, shown), rich_help_panel=panel, metavar=metavar, show_default=False
     )
@@ -201,7 +202,7 @@ def _help(field: str, info: FieldInfo, words: Mapping[str, str], shown: str | No
     if unit and unit not in text:
         text += f", {unit}"
     if any(words.values()):
-        text += ": " + "; ".join(f"{word}: {meaning}" if meaning else word for word, meaning in words.items())
+        text += ": " + "; ".join(f"{word} ({meaning})" if meaning else word for word, meaning in words.items())
     elif words and not all(word in text for word in words):
         text += f": {', '.join(words)}"
     default = shown or _default(info)

@@ -120,7 +120,7 @@ def _compile(compiler: str, flags: tuple[str, ...], folder: Path, target: Path) 
     """Compile all sources in parallel, then link the library."""
 
     def run(*words: str) -> None:
-        command = [compiler, *flags, *words]
+        command = [compiler, *flags, f"-I{SOURCES}", *words]
         subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=True)  # noqa: S603
 
     sources = sorted(SOURCES.rglob("*.cpp"))
@@ -146,7 +146,8 @@ def _last_line(text: str) -> str:
 
 @cache
 def _sources() -> bytes:
-    return b"".join(file.name.encode() + file.read_bytes() for file in sorted(SOURCES.iterdir()))
+    files = (path for path in sorted(SOURCES.rglob("*")) if path.is_file())
+    return b"".join(str(file.relative_to(SOURCES)).encode() + file.read_bytes() for file in files)
 
 
 @cache

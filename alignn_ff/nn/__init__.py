@@ -5,7 +5,6 @@ from alignn_ff.nn.basis import bessel_basis, chebyshev_basis
 from alignn_ff.nn.convolution import EdgeGatedConvolution
 from alignn_ff.nn.envelope import polynomial_envelope, shoulder_envelope
 from alignn_ff.nn.gated_average import GatedAverageConvolution
-from alignn_ff.nn.sums.gated_sum import gated_sum, plain_gated_sum
 from alignn_ff.nn.gaussian import GaussianBasis
 from alignn_ff.nn.moments import (
     Directions,
@@ -17,8 +16,9 @@ from alignn_ff.nn.moments import (
 )
 from alignn_ff.nn.norm import BatchNorm, NormedLayer, NormKind
 from alignn_ff.nn.repulsion import ZBLRepulsion
-from alignn_ff.nn.sums.segment import Edges, Segments, gather, make_edges, make_segments, scatter_sum, segment_sum
 from alignn_ff.nn.short_range import linear_penalty, published_zbl
+from alignn_ff.nn.sums.gated_sum import gated_sum, plain_gated_sum
+from alignn_ff.nn.sums.segment import Edges, Segments, gather, make_edges, make_segments, scatter_sum, segment_sum
 from alignn_ff.nn.sums.summation import SummationName, summation_refusal, summing
 
 __all__ = [

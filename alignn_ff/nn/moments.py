@@ -16,8 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from alignn_ff.nn.sums.contraction import Contraction, contract_to_edges, contract_to_nodes, make_contraction
 from alignn_ff.nn.harmonics import order_slices, quadrupole_matrix, solid_harmonics
+from alignn_ff.nn.sums.contraction import Contraction, contract_to_edges, contract_to_nodes, make_contraction
 from alignn_ff.nn.sums.segment import Segments, gather, make_segments
 
 

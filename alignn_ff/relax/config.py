@@ -25,7 +25,7 @@ class RelaxConfig(RunConfig):
     optimizer: OptimizerName = Field("lbfgs", description="optimiser")
     relax_cell: Annotated[CellModeName, BeforeValidator(_mode)] = Field(
         "none",
-        description="what relaxes of the cell; True means free, False means none",
+        description="what relaxes of the cell (in Python, True is free and False is none)",
     )
     pressure_GPa: float = Field(0.0, description="pressure on the cell while it relaxes, GPa")
     keep_symmetry: bool = Field(False, description="keep the space group of the initial structure")

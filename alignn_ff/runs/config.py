@@ -22,7 +22,10 @@ class RunConfig(BaseModel):
         try:
             return handler(values)
         except ValidationError as error:
-            raise ConfigError("; ".join(_in_words(cls, problem) for problem in error.errors())) from error
+            problems = error.errors()
+            inside = {problem["loc"][0] for problem in problems if len(problem["loc"]) > 1}
+            shown = [problem for problem in problems if len(problem["loc"]) != 1 or problem["loc"][0] not in inside]
+            raise ConfigError("; ".join(_in_words(cls, problem) for problem in shown)) from error
 
 
 def _in_words(config: type[BaseModel], problem: ErrorDetails) -> str:

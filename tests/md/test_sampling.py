@@ -1,6 +1,6 @@
 """The ensembles sample the right distributions: `physical-validation`, and the volume against the equation of state.
 
-Slow; `pytest -m slow tests/test_md_sampling.py`. `benchmarks/sampling.py` prints the same as the table in
+Slow; `pytest -m slow tests/md/test_sampling.py`. `benchmarks/sampling.py` prints the same as the table in
 docs/dynamics.md.
 """
 

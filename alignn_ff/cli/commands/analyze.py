@@ -9,8 +9,8 @@ import typer
 
 from alignn_ff.analysis.config import AnalysisConfig
 from alignn_ff.cli.console import errors, stoppable
-from alignn_ff.cli.options import JsonOption, OverwriteOption
-from alignn_ff.cli.schema import options_of, with_default
+from alignn_ff.cli.options import JsonOption, OverwriteOption, output_option
+from alignn_ff.cli.schema import options_of
 from alignn_ff.errors import ConfigError
 
 NAMES: Final = {"observables": ("--only",), "bin_A": ("--bin",), "n_blocks": ("--blocks",)}
@@ -36,15 +36,7 @@ def analyze(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PREFIX",
-            help="Writes PREFIX.json, PREFIX-rdf.csv, …, PREFIX-mean.extxyz and figures."
-            + with_default("<stem>-analysis"),
-            show_default=False,
-            rich_help_panel="Output",
-        ),
+        output_option("Writes PREFIX.json, PREFIX-rdf.csv, …, PREFIX-mean.extxyz and figures.", "<stem>-analysis"),
     ] = None,
     figures: Annotated[
         str, typer.Option(help="Format of the figures: png, pdf, svg, …, or none.", rich_help_panel="Output")

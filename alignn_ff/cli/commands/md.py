@@ -11,9 +11,9 @@ import typer
 
 from alignn_ff.cli.console import errors, stoppable
 from alignn_ff.cli.model_choice import ModelChoice
-from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption
+from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption, output_option
 from alignn_ff.cli.parsing import guard_fields
-from alignn_ff.cli.schema import options_of, refuse_given, with_default
+from alignn_ff.cli.schema import options_of, refuse_given
 from alignn_ff.errors import ConfigError
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.guards.limits import GuardLimits
@@ -88,15 +88,7 @@ def md(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PREFIX",
-            help="Writes PREFIX.extxyz (frames), .csv (log), -final.extxyz, .json (summary) and .restart."
-            + with_default("<stem>-md"),
-            show_default=False,
-            rich_help_panel="Output",
-        ),
+        output_option("Writes PREFIX.extxyz (frames), .csv (log), -final.extxyz, .json, .restart.", "<stem>-md"),
     ] = None,
     overwrite: OverwriteOption = False,
     guard: Annotated[

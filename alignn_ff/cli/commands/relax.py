@@ -10,8 +10,8 @@ from typer.core import TyperCommand
 
 from alignn_ff.cli.console import errors, stoppable
 from alignn_ff.cli.model_choice import PreciseModelChoice
-from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption
-from alignn_ff.cli.schema import options_of, refuse_given, with_default
+from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption, output_option
+from alignn_ff.cli.schema import options_of, refuse_given
 from alignn_ff.errors import ConfigError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 from alignn_ff.relax.config import RelaxConfig
@@ -74,14 +74,7 @@ def relax(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Relaxed structure; the JSON result is written to the same folder." + with_default("<stem>-relaxed.*"),
-            show_default=False,
-            rich_help_panel="Output",
-        ),
+        output_option("Relaxed structure; its JSON result is beside it.", "<stem>-relaxed.*", metavar="FILE"),
     ] = None,
     trajectory: Annotated[
         Path | None,
@@ -101,6 +94,8 @@ def relax(
     """Relax a structure; the exit code is 3 if it did not converge, and the files are written in any case.
 
     Ctrl-C or SIGTERM stops it after the current step; the files are written and marked as not converged.
+
+    --cell without a word is --cell free, and --no-cell is --cell none.
     """
     if restart is not None:
         refuse_given(ctx, allowed=("--steps", "--model"), reason="--restart")

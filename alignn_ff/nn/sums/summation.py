@@ -10,11 +10,11 @@ from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import Final, Literal, Protocol
 
-import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from alignn_ff.errors import ConfigError
+from alignn_ff.torch_private import bag_sums
 
 SummationName = Literal["torch", "scatter"]
 
@@ -30,8 +30,7 @@ def by_torch(values: Tensor, index: Tensor, order: Tensor, starts: Tensor) -> Te
     """On torch's embedding bags, which read rows in the order of their segments and write each sum once."""
     if order.shape[0] == 0:
         return values.new_zeros(starts.shape[0], values.shape[1])
-    summed: Tensor = torch._embedding_bag(values.contiguous(), order, starts)[0]
-    return summed
+    return bag_sums(values.contiguous(), order, starts)
 
 
 def by_scatter(values: Tensor, index: Tensor, order: Tensor, starts: Tensor) -> Tensor:

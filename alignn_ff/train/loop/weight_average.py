@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from alignn_ff.nn import BatchNorm
+from alignn_ff.torch_private import copy_all, move_towards
 
 
 def evolving_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -42,9 +43,9 @@ class WeightAverage:
             tensors.append(tensor)
         for dtype, (averages, tensors) in by_dtype.items():
             if dtype.is_floating_point:
-                torch._foreach_lerp_(averages, tensors, 1.0 - decay)
+                move_towards(averages, tensors, 1.0 - decay)
             else:
-                torch._foreach_copy_(averages, tensors)
+                copy_all(averages, tensors)
 
     @contextmanager
     def applied_to(self, model: nn.Module) -> Iterator[None]:
