@@ -103,7 +103,7 @@ def test_the_command_line_takes_prints_and_explains_the_row(
     assert "height" in result.stdout
     assert Path("t-analysis-height.png").exists()
     shown = " ".join(command_line("analyze", "--help").stdout.replace("│", " ").split())
-    assert "toy: mean height of the atoms" in shown
+    assert "toy (mean height of the atoms" in shown
 
 
 def test_a_name_without_a_row_is_refused_again_once_the_row_is_gone() -> None:
