@@ -1,5 +1,6 @@
 """Fixtures of several test files: tiny models on disk, and the command line run in this process."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,10 +26,12 @@ def si_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the C++ kernels, compiled once per session if there is a compiler."""
+    """Folder of the C++ kernels, compiled once per session if there is a compiler; all workers share it."""
     if build.find_compiler() is None:
         pytest.skip("no C++ compiler")
-    folder = tmp_path_factory.mktemp("kernels")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kernels"
+    folder.mkdir(mode=0o700, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "library_folder", lambda: folder)
         find_kernels()

@@ -149,6 +149,7 @@ def test_ctrl_c_ends_with_130_and_one_sentence(
 
 def test_a_killed_run_leaves_readable_files(structure: Path, si_model_file: Path) -> None:
     words = ["md", str(structure), "-m", str(si_model_file), "--steps", "1000000", "--write-every", "1"]
+    words += ["--backend", "eager"]  # without a wait for the compiler
     log = Path("si-md.csv")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, env=environment) as process:

@@ -8,7 +8,8 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import choose_backend, why_not
-from alignn_ff.nn import gated_sum, gather, make_segments, segment_sum, summation, summing
+from alignn_ff.nn import gated_sum, gather, make_segments, segment_sum, summing
+from alignn_ff.nn.sums import summation
 from alignn_ff.testing import NAMES, structure
 from alignn_ff.train.checks import check_choices
 from tests.support.published_headers import HEADERS

@@ -21,8 +21,8 @@ from alignn_ff.models import (
     build_model,
     predict,
     predict_as_published,
-    published_heads,
 )
+from alignn_ff.models.published import heads
 from alignn_ff.potential import Potential
 from alignn_ff.testing import PotentialContract, energies
 from alignn_ff.train import TrainingConfig, validate_config
@@ -246,7 +246,7 @@ def test_alignn_gives_outputs_of_each_structure(training: bool) -> None:
 
 
 def test_ignored_field_that_is_set_is_mentioned(caplog: pytest.LogCaptureFixture) -> None:
-    published_heads._log_once.cache_clear()
+    heads._log_once.cache_clear()
     with caplog.at_level(logging.WARNING, logger="alignn_ff"):
         model_of(AlignnAtomwisePureConfig(**SMALL, include_pos_deriv=True))
         model_of(AlignnAtomwisePureConfig(**SMALL, include_pos_deriv=True))

@@ -139,7 +139,7 @@ class Smooth {
   void atom_back(int64_t i, Range r, int64_t layer, T* d_node, T* d_bonds, Memory& memory, T* scratch);
   void moments_back(int64_t i, Range r, int64_t layer, const T* d_gates, T* d_both, T* scratch);
   void lines_back(Range r, int64_t layer, Memory& memory);
-  template <bool TOGETHER>
+  template <bool TOGETHER, bool MIRROR>
   T pair_back(const Nodes<T>& nodes, Pair pair, const T* gate, const T* mirrored, T w, T* d_target, T* d_source,
               T* d_gate, T* d_mirrored = nullptr) const;
   void bonds_back(Range r, int64_t layer, Memory& memory);

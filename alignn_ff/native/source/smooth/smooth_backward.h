@@ -106,7 +106,8 @@ template <class T>
 inline void Smooth<T>::atom_back(int64_t i, Range r, int64_t layer, T* d_node, T* d_bonds, Memory& memory, T* scratch) {
   const Convolution<T>& w = weights.atom[layer].convolution;
   const int64_t begin = g.starts[i], n = g.starts[i + 1] - begin;
-  T *const gates = memory.gates.of(5 * n * F), *const mirrored = gates + n * F, *const d_gates = gates + 2 * n * F;
+  T* const gates = memory.gates.of((with_moments ? 5 : 3) * n * F);
+  T *const mirrored = gates + n * F, *const d_gates = gates + 2 * n * F;
   T* const d_both = gates + 3 * n * F;  // d_gates beside those of the mirror images, for moments
   multiply<T>({radial + begin * R, R, R, w.gates, F, gates, F}, n);
   std::copy_n(gates, n * F, mirrored);
@@ -119,9 +120,13 @@ inline void Smooth<T>::atom_back(int64_t i, Range r, int64_t layer, T* d_node, T
   std::fill_n(d_node, 3 * F, T(0));
   for (int64_t k = 0; k < n; ++k) {
     const int64_t from = a.src[begin + k];
-    d_weight[begin + k] += pair_back<false>(atoms[layer], {i, from, i, from}, gates + k * F, mirrored + k * F,
-                                            weight[begin + k], d_node, d_node, d_gates + k * F,
-                                            d_both + k * 2 * F + F);
+    const Pair pair{i, from, i, from};
+    const T *const own = gates + k * F, *const other = mirrored + k * F;
+    d_weight[begin + k] +=
+        with_moments ? pair_back<false, true>(atoms[layer], pair, own, other, weight[begin + k], d_node, d_node,
+                                              d_gates + k * F, d_both + k * 2 * F + F)
+                     : pair_back<false, false>(atoms[layer], pair, own, other, weight[begin + k], d_node, d_node,
+                                               d_gates + k * F);
   }
   if (with_moments) moments_back(i, r, layer, d_gates, d_both, scratch);
   multiply<T>({d_gates, F, F, w.gates_t, R, d_radial + begin * R, R, nullptr, true}, n);
@@ -168,7 +173,7 @@ inline void Smooth<T>::lines_back(Range r, int64_t layer, Memory& memory) {
     std::copy_n(lines[layer].inner + t * F, F, d_target + 3 * F);
     for (int64_t k = 0; k < n; ++k) {
       const int64_t from = g.source[begin + k];
-      const T along = pair_back<true>(lines[layer], {t, from, twin, g.line_reverse[from]}, gates + k * F,
+      const T along = pair_back<true, false>(lines[layer], {t, from, twin, g.line_reverse[from]}, gates + k * F,
                                       gates + k * F, triplet_weight[begin + k], d_target, d_source, d_gates + k * F);
       d_line_weight[t] += along * line_weight[from];
     }
@@ -177,9 +182,10 @@ inline void Smooth<T>::lines_back(Range r, int64_t layer, Memory& memory) {
 }
 
 // Derivatives of one edge in its target's b, and of its mirror image in its source's a and v. `d_gate` and the
-// returned derivative in the weight are those of the edge, or of both where TOGETHER.
+// returned derivative in the weight are those of the edge, or of both where TOGETHER;
+// `d_mirrored`, where MIRROR, is that of the mirror image's gate.
 template <class T>
-template <bool TOGETHER>
+template <bool TOGETHER, bool MIRROR>
 inline T Smooth<T>::pair_back(const Nodes<T>& nodes, Pair pair, const T* gate, const T* mirrored, T w, T* d_target,
                               T* d_source, T* d_gate, T* d_mirrored) const {
   const T *const p = nodes.projections.get(), *const G = nodes.gradient.get();
@@ -195,7 +201,7 @@ inline T Smooth<T>::pair_back(const Nodes<T>& nodes, Pair pair, const T* gate, c
     const T d1 = w * slope1 * (T(1) - s1), d2 = w * slope2 * v2[f] * (T(1) - s2);
     along += TOGETHER ? slope1 + slope2 * v2[f] : slope1;
     d_gate[f] = TOGETHER ? d1 + d2 : d1;
-    if constexpr (!TOGETHER) d_mirrored[f] = d2;
+    if constexpr (MIRROR) d_mirrored[f] = d2;
     d_b[f] += d1;
     d_a[f] += d2;
     d_v[f] += w * slope2;

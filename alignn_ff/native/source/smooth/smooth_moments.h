@@ -22,9 +22,11 @@ template <class T>
 class Moments {
  public:
   Moments(const SmoothArguments& arguments, const Graph& graph, const Weights<T>& weights, bool back)
-      : S(arguments.max_moment * (arguments.max_moment + 2)), C(arguments.max_moment * arguments.moment_channels),
+      : S(arguments.moment_channels > 0 ? arguments.max_moment * (arguments.max_moment + 2) : 0),
+        C(arguments.max_moment * arguments.moment_channels),
         a(arguments), g(graph), w(weights), F(a.features), R(a.n_radial), K(a.moment_channels), L(a.max_moment),
         harmonics(a.n_edges * S), d_harmonics(back ? a.n_edges * S : 0) {
+    if (K == 0) return;
     for (int64_t l = 0; l < a.atom_layers; ++l) {
       moments.emplace_back(a.n_atoms * S * K);
       values.emplace_back(a.n_atoms * C);
