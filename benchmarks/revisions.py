@@ -30,8 +30,8 @@ def main() -> None:
     arguments = parser.parse_args()
     training = {"data": str(arguments.data.resolve()), "n_frames": 12, "batch_size": 4, "kernels": "native"}
     tasks: dict[str, tuple[str, dict[str, Any], int]] = {
-        "si-smooth, 216 atoms": ("alignn_ff", {"cells": 3, "model": "si-smooth"}, 5),
-        "si-smooth, 1000 atoms": ("alignn_ff", {"cells": 5, "model": "si-smooth"}, 3),
+        "si-smooth, 216 atoms": ("alignn_ff", {"cells": 3, "model": "si-smooth", "backend": "native"}, 5),
+        "si-smooth, 1000 atoms": ("alignn_ff", {"cells": 5, "model": "si-smooth", "backend": "native"}, 3),
         "published 2+2, 216 atoms": ("published_alignn_ff", {"cells": 3, "config": "2+2", "backend": "native"}, 3),
         "dynamics, 216 atoms": ("dynamics", {"cells": 3, "model": "si-smooth", "steps": 20}, 2),
         "dynamics, 1000 atoms": ("dynamics", {"cells": 5, "model": "si-smooth", "steps": 8}, 2),
