@@ -111,7 +111,7 @@ def resume(
         )
     most = state.config.max_steps if max_steps is None else max_steps
     if most <= done:
-        raise ConfigError(f"the relaxation has done {done} steps, and at most {most} are allowed; allow more (--steps)")
+        raise ConfigError(f"the relaxation is at step {done} of at most {most}; allow more steps (--steps)")
     config = state.config.model_copy(update={"max_steps": most})
     relaxation = Relaxation(state.start, calculator, config)
     put_back(state, relaxation.atoms, relaxation.optimizer)

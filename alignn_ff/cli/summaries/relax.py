@@ -42,8 +42,10 @@ def _print_places(result: "RelaxResult", files: "RelaxFiles") -> None:
     places += [("figure", files.plot)] if files.plot else []
     print_files(places)
     if not result.after.converged:
+        out_of_steps = result.after.step >= result.config.max_steps
+        longer = f" --steps {2 * max(result.after.step, 1)}" if out_of_steps else ""
         results.print(
-            f"To resume: alignn-ff relax --restart {files.restart}   (or try another --optimizer on the structure)",
+            f"To resume: alignn-ff relax --restart {files.restart}{longer}   (or try another --optimizer on the structure)",
             markup=False,
             soft_wrap=True,
         )
