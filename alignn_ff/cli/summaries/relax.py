@@ -45,7 +45,7 @@ def _print_places(result: "RelaxResult", files: "RelaxFiles") -> None:
         out_of_steps = result.after.step >= result.config.max_steps
         longer = f" --steps {2 * max(result.after.step, 1)}" if out_of_steps else ""
         results.print(
-            f"To resume: alignn-ff relax --restart {files.restart}{longer}   (or try another --optimizer on the structure)",
+            f"To resume: alignn-ff relax --restart {files.restart}{longer}   (or try another --optimizer)",
             markup=False,
             soft_wrap=True,
         )
