@@ -1,6 +1,7 @@
 """Write the pages that follow from the schema and its tests: ``python docs/make_reference.py``.
 
-config.md (every field), config.schema.json (for editors), config-tests.md (field → test that shows its effect).
+config.md (every field), config.schema.json (for editors), config-tests.md (field → test that shows its effect),
+choices.md (every row of the tables of simulations).
 """
 
 import json
@@ -9,7 +10,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from alignn_ff.analysis import OBSERVABLES
+from alignn_ff.md import ENSEMBLES, GUARDS
+from alignn_ff.relax import CELL_MODES, OPTIMIZERS
 from alignn_ff.train.config.reference import json_schema, markdown_reference
+from alignn_ff.trajectory import FORMATS, QUANTITIES
 from tests.support.field_coverage import coverage_table
 
 DOCS = Path(__file__).parent
@@ -52,12 +57,40 @@ the field changes what is asserted. `tests/train/test_config_fields.py` fails wh
 """
 
 
+CHOICES_HEAD = """# Words that simulations accept
+
+Made from the tables by `python docs/make_reference.py`; the help of each command prints the same. A program may add
+rows: [extending.md](extending.md).
+"""
+
+CHOICES = {
+    "Ensembles: `alignn-ff md --ensemble`": ENSEMBLES,
+    "Guards of dynamics: `--guard`": GUARDS,
+    "Trajectory formats: `--format`": FORMATS,
+    "Quantities of frames: `--quantities`": QUANTITIES,
+    "Optimisers: `alignn-ff relax --optimizer`": OPTIMIZERS,
+    "Cell modes: `--cell`": CELL_MODES,
+    "Observables: `alignn-ff analyze --only`": OBSERVABLES,
+}
+"""Heading → table."""
+
+
+def choices() -> str:
+    """A table per heading: each word, and what it means."""
+    parts = [CHOICES_HEAD]
+    for heading, table in CHOICES.items():
+        rows = [f"| `{name}` | {row.help} |" for name, row in table.items()]
+        parts.append("\n".join([f"\n## {heading}\n", "| word | meaning |", "|---|---|", *rows, ""]))
+    return "".join(parts)
+
+
 def pages() -> dict[Path, str]:
     """Path → content of every page."""
     return {
         DOCS / "config.md": CONFIG_HEAD + markdown_reference(),
         DOCS / "config.schema.json": json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n",
         DOCS / "config-tests.md": TESTS_HEAD + coverage_table(),
+        DOCS / "choices.md": choices(),
     }
 
 
