@@ -23,7 +23,7 @@ from alignn_ff.io.tensors import write_tensors
 from alignn_ff.models import MAX_ATOMIC_NUMBER, AnyModelConfig, EnergyModel, ModelStatistics, PropertyModel, build_model
 
 FORMAT: Final = "alignn-ff model"
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 class TrainingDomain(BaseModel):
@@ -92,9 +92,13 @@ class Header(BaseModel):
         if len(references) != len(known):
             raise ValueError(f"{len(references)} reference energies for {len(known)} elements")
         statistics = self.statistics
-        numbers = (*references, *statistics[1:5], *statistics.output_mean, *chain.from_iterable(statistics.output_axes))
+        axes, ends = chain.from_iterable(statistics.output_axes), chain.from_iterable(statistics.repulsion_ends)
+        numbers = (*references, *statistics[1:5], *statistics.output_mean, *axes, *ends)
         if not all(math.isfinite(number) for number in numbers):
             raise ValueError(f"statistics are not all finite numbers: {self.statistics}")
+        for *pair, end in statistics.repulsion_ends:
+            if end <= 0 or not all(1 <= z <= MAX_ATOMIC_NUMBER for z in pair):
+                raise ValueError(f"the repulsion of the elements {pair} ends at {end} Å; a positive length is needed")
         return self
 
 
@@ -218,5 +222,6 @@ def read_archive(path: Path) -> object:
 
 UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
     1: lambda content: content,  # 2 adds scaled outputs and the model that a fine-tuned one started from
+    2: lambda content: content,  # 3 adds ends of the repulsion per pair; without them it ends at the sum of the radii
 }
 """Version n → function that turns a file's content into version n + 1."""

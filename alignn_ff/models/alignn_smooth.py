@@ -51,7 +51,10 @@ class AlignnSmoothConfig(ForceFieldConfig):
         0, ge=0, description="channels of the moments that atoms gather from all neighbours; 0 is without moments"
     )
     max_moment: int = Field(3, ge=1, le=MAX_ORDER, description="highest order of the moments")
-    use_zbl: bool = Field(True, description="add the ZBL repulsion below the sum of covalent radii")
+    use_zbl: bool = Field(
+        True,
+        description="add the ZBL repulsion below the sum of covalent radii, or below the shortest distance in the data",
+    )
 
     @property
     def outputs(self) -> Outputs:
@@ -128,7 +131,7 @@ class AlignnSmooth(EnergyModel):
             AtomBlock(config, statistics, first=layer == 0) for layer in range(config.alignn_layers + config.gcn_layers)
         )
         self.readout = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
-        self.repulsion = ZBLRepulsion() if config.use_zbl else None
+        self.repulsion = ZBLRepulsion(statistics.repulsion_ends) if config.use_zbl else None
         self.register_buffer("scale", torch.tensor(statistics.scale, dtype=torch.float64))
 
     def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:

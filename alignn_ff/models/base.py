@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from alignn_ff.graph import AtomicGraph, GraphRecipe
+from alignn_ff.nn import RepulsionEnds
 
 MAX_ATOMIC_NUMBER = 118
 
@@ -35,6 +36,8 @@ class ModelStatistics(NamedTuple):
         exact_free_atoms: whether the references are isolated atoms that the model must reproduce.
         output_mean: (n,) of a property model's training targets; () where outputs are not scaled.
         output_axes: (n, n) what one unit of each raw output adds to the outputs, one row per raw output; likewise.
+        repulsion_ends: (z, z, Å) with z ascending, where the short-range repulsion of a pair of elements ends before
+            the sum of their covalent radii: at the shortest distance of the training set.
     """
 
     reference_energies: tuple[float, ...]
@@ -44,6 +47,7 @@ class ModelStatistics(NamedTuple):
     exact_free_atoms: bool = False
     output_mean: tuple[float, ...] = ()
     output_axes: tuple[tuple[float, ...], ...] = ()
+    repulsion_ends: RepulsionEnds = ()
 
 
 class EnergyModel(nn.Module, ABC):

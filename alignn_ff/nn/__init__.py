@@ -15,7 +15,7 @@ from alignn_ff.nn.moments import (
     reverse_edges,
 )
 from alignn_ff.nn.norm import BatchNorm, NormedLayer, NormKind
-from alignn_ff.nn.repulsion import ZBLRepulsion
+from alignn_ff.nn.repulsion import RepulsionEnds, ZBLRepulsion
 from alignn_ff.nn.short_range import linear_penalty, published_zbl
 from alignn_ff.nn.sums.gated_sum import gated_sum, plain_gated_sum
 from alignn_ff.nn.sums.segment import Edges, Segments, gather, make_edges, make_segments, scatter_sum, segment_sum
@@ -34,6 +34,7 @@ __all__ = [
     "NodeAttentionConvolution",
     "NormKind",
     "NormedLayer",
+    "RepulsionEnds",
     "Segments",
     "SelfAttentionConvolution",
     "SummationName",

@@ -1,4 +1,4 @@
-"""Short-range repulsion between nuclei (ZBL), switched off where chemistry begins."""
+"""Short-range repulsion between nuclei (ZBL), switched off where the training data begin."""
 
 import torch
 from ase.data import covalent_radii
@@ -10,23 +10,35 @@ from alignn_ff.units import BOHR_A, COULOMB_EV_A
 _COEFFICIENTS = (0.18175, 0.50986, 0.28022, 0.02817)
 _EXPONENTS = (3.19980, 0.94229, 0.40290, 0.20162)
 
+RepulsionEnds = tuple[tuple[int, int, float], ...]
+"""(z, z, Å) of pairs of elements: where their repulsion ends."""
+
 
 class ZBLRepulsion(nn.Module):
     """Universal screened Coulomb repulsion (Ziegler, Biersack, Littmark 1985).
 
-    V(r) = e²Z₁Z₂/(4πε₀r)·φ(r/a)·u(r), a = 0.8854·a₀/(Z₁^0.23 + Z₂^0.23), where u is a C² envelope
-    that ends at the sum of covalent radii. No trainable parameters.
+    V(r) = e²Z₁Z₂/(4πε₀r)·φ(r/a)·u(r), a = 0.8854·a₀/(Z₁^0.23 + Z₂^0.23), where u is a C² envelope that ends at the
+    sum of covalent radii, or at the shorter distance that is given for the pair. No trainable parameters.
     """
 
-    radii: Tensor
+    ends: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, ends: RepulsionEnds = ()) -> None:
+        """Repulsion with ends for some pairs of elements.
+
+        Args:
+            ends: (z, z, Å) of the pairs that end before the sum of their covalent radii.
+        """
         super().__init__()
-        self.register_buffer("radii", torch.tensor(covalent_radii, dtype=torch.float64), persistent=False)
+        radii = torch.tensor(covalent_radii, dtype=torch.float64)
+        table = radii[:, None] + radii[None, :]
+        for first, second, end in ends:
+            table[first, second] = table[second, first] = min(end, float(table[first, second]))
+        self.register_buffer("ends", table, persistent=False)
 
     def reach(self, z_src: Tensor, z_dst: Tensor, end: float) -> Tensor:
         """(n_edges,) float64, Å, where the repulsion of each edge ends."""
-        return (self.radii[z_src] + self.radii[z_dst]).clamp(max=end)
+        return self.ends[z_src, z_dst].clamp(max=end)
 
     def forward(self, z_src: Tensor, z_dst: Tensor, distance: Tensor, end: float) -> Tensor:
         """Half the repulsion of each directed edge, so that a pair counts once.

@@ -22,6 +22,7 @@ from alignn_ff.train.distributed.message import Message
 from alignn_ff.train.distributed.process_group import synchronise_norms
 from alignn_ff.train.distributed.ranks import Ranks
 from alignn_ff.train.loop.freezing import freeze
+from alignn_ff.train.loop.state import TrainingState
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loss.loss import build_measure
 from alignn_ff.train.model_outputs import evaluate
@@ -69,7 +70,13 @@ class PreparedRun(NamedTuple):
     replay: list[Record]
 
 
-def prepare_run(resolved: ResolvedConfig, data: RunData, device: torch.device, ranks: Ranks) -> PreparedRun:
+def prepare_run(
+    resolved: ResolvedConfig,
+    data: RunData,
+    device: torch.device,
+    ranks: Ranks,
+    stopped: TrainingState | None = None,
+) -> PreparedRun:
     """Statistics, model and trainer.
 
     Args:
@@ -77,6 +84,7 @@ def prepare_run(resolved: ResolvedConfig, data: RunData, device: torch.device, r
         data: of the run.
         device: of this process.
         ranks: processes of the run.
+        stopped: state of the run that is resumed.
 
     Raises:
         ConfigError, DataError: config, data and start do not fit each other.
@@ -85,6 +93,9 @@ def prepare_run(resolved: ResolvedConfig, data: RunData, device: torch.device, r
     past = _past_records(config)
     measured = ranks.from_first("statistics", Measured, lambda: _measure(resolved, data, past, device))
     header = measured.header
+    if stopped is not None:
+        statistics = header.statistics._replace(repulsion_ends=stopped.repulsion_ends)
+        header = header.model_copy(update={"statistics": statistics})
     model = _first_model(config, header, start, log_new=ranks.rank == 0).to(device)
     if config.freeze:
         log.info("%d numbers are frozen", freeze(model, config.freeze))

@@ -44,7 +44,7 @@ from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, 
 from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernels, warn_of_other_kernels
 from alignn_ff.train.loop.fingerprint import check_fingerprint, fingerprint_of
 from alignn_ff.train.loop.observers import NoObserver, Observers, TensorBoardLog
-from alignn_ff.train.loop.state import STATE_FILE, load_state, save_state
+from alignn_ff.train.loop.state import STATE_FILE, TrainingState, load_state, save_state
 from alignn_ff.train.loop.trainer import BuildObserver, Observer, Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, summarise
@@ -119,8 +119,9 @@ def train_resolved(
         notify = observer.on_build if isinstance(observer, BuildObserver) else _log_build
         with prepared_data(config, resolved.recipe, lambda: records_source(config), ranks, notify) as gathered:
             resolved = with_outputs_of(resolved, gathered.records[0])
-            run = prepare_run(resolved, gathered, select_device(own_device), ranks)
-            _train(resolved.config, run, gathered, observer=observer, resume=resume)
+            state = load_state(folder) if resume else None
+            run = prepare_run(resolved, gathered, select_device(own_device), ranks, state)
+            _train(resolved.config, run, gathered, observer=observer, stopped=state)
             return _evaluate(resolved.config, gathered, run, folder) if ranks.rank == 0 else None
 
 
@@ -135,8 +136,15 @@ def _log_build(done: int, total: int) -> None:
     log.info("graphs: %d of %d", done, total)
 
 
-def _train(config: TrainingConfig, run: PreparedRun, data: RunData, *, observer: Observer, resume: bool) -> None:
+def _train(
+    config: TrainingConfig, run: PreparedRun, data: RunData, *, observer: Observer, stopped: TrainingState | None
+) -> None:
     """Train all epochs, and save after each.
+
+    Args:
+        config, run, data: of the run.
+        observer: is called after every step and epoch.
+        stopped: where to continue from.
 
     Raises:
         TrainingInterruptedError, StorageError, TrainingError: it ended early; the last state is on disk.
@@ -151,14 +159,13 @@ def _train(config: TrainingConfig, run: PreparedRun, data: RunData, *, observer:
         if config.save_dataloader:
             write_json(folder / "dataloader.json", loader_description(config, data))
     kernels = _kernels(config, run)
-    if resume:
-        state = load_state(folder)
-        check_fingerprint(state.fingerprint, fingerprint)
-        warn_of_other_kernels(state.kernels, kernels)
-        run.trainer.restore(state)
+    if stopped is not None:
+        check_fingerprint(stopped.fingerprint, fingerprint)
+        warn_of_other_kernels(stopped.kernels, kernels)
+        run.trainer.restore(stopped)
 
     def save(trainer: Trainer, is_best: bool) -> None:
-        state = trainer.state(fingerprint, kernels.name)
+        state = trainer.state(fingerprint, kernels.name, run.header.statistics.repulsion_ends)
         if not leads:
             return
         write_histories(folder, trainer)

@@ -175,6 +175,17 @@ def test_repulsion_ends_smoothly_at_the_sum_of_covalent_radii() -> None:
     assert (energy > 0).all()
 
 
+def test_repulsion_of_a_pair_ends_smoothly_where_it_is_told_to() -> None:
+    repulsion = ZBLRepulsion([(7, 8, 1.1), (8, 8, 9.0)])
+    r = torch.tensor([1.1 - 1e-6, 1.1, 1.1 + 1e-6, 1.3], dtype=torch.float64, requires_grad=True)
+    nitrogen, oxygen = torch.full((4,), 7), torch.full((4,), 8)
+    for pair in ((nitrogen, oxygen), (oxygen, nitrogen)):
+        for order in derivatives(repulsion(*pair, r, 5.0), r, 2):
+            assert_allclose(order.numpy(), 0.0, atol=2e-3)
+        assert (repulsion(*pair, r.detach() - 0.3, 5.0)[:3] > 0).all()
+    assert repulsion.reach(oxygen[:1], oxygen[:1], 5.0) == pytest.approx(2 * covalent_radii[8])
+
+
 def test_repulsion_does_not_reach_beyond_the_cutoff_of_the_graph() -> None:
     r = torch.tensor([1.49, 1.5, 1.6], dtype=torch.float64)
     z = torch.full((3,), 14)

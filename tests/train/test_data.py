@@ -17,6 +17,7 @@ from alignn_ff.train.records.statistics import (
     fit_references,
     label_scales,
     measure_statistics,
+    repulsion_ends,
     summarise_training_set,
     training_domain,
 )
@@ -144,6 +145,11 @@ def test_the_training_domain_holds_the_shortest_distance_of_every_pair(tmp_path)
     domain = training_domain(surveyed(records, cutoff=5.0))
     assert domain.shortest_distance_A == {"Cu-Cu": pytest.approx(2.2), "Cu-Au": pytest.approx(2.9)}
     assert domain.n_atoms == 3
+
+
+def test_the_repulsion_ends_at_the_shortest_distance_where_bonds_are_shorter_than_the_radii() -> None:
+    ends = repulsion_ends({"N-O": 1.15, "Si-Si": 2.3, "Ti-O": 1.7})
+    assert ends == ((7, 8, 1.15), (8, 22, 1.7))  # the radii of two Si add up to 2.22 Å
 
 
 def test_missing_labels_are_masked_never_nan(tmp_path):

@@ -16,10 +16,11 @@ from torch import Tensor
 import alignn_ff
 from alignn_ff.errors import TrainingError
 from alignn_ff.io.tensors import write_tensors
+from alignn_ff.nn import RepulsionEnds
 
 STATE_FILE: Final = "training_state.pt"
 FORMAT: Final = "alignn-ff training state"
-VERSION: Final = 2
+VERSION: Final = 3
 HEADER: Final = frozenset({"format", "version", "alignn_ff_version"})
 
 
@@ -61,6 +62,7 @@ class TrainingState:
         optimizer: the optimiser's own state.
         fingerprint: config field → value and data digest, that a resumed run must share.
         kernels: name of those that it ran on; empty where the file does not hold it.
+        repulsion_ends: of the model, which its weights belong to.
     """
 
     progress: Progress
@@ -69,6 +71,7 @@ class TrainingState:
     optimizer: dict[str, Any]
     fingerprint: dict[str, str]
     kernels: str = ""
+    repulsion_ends: RepulsionEnds = ()
 
 
 def save_state(folder: Path, state: TrainingState) -> None:
@@ -83,6 +86,7 @@ def save_state(folder: Path, state: TrainingState) -> None:
         "optimizer": state.optimizer,
         "fingerprint": state.fingerprint,
         "kernels": state.kernels,
+        "repulsion_ends": state.repulsion_ends,
     }
     write_tensors(folder / STATE_FILE, content)
 
@@ -124,5 +128,13 @@ def _name_the_kernels(content: dict[str, Any]) -> dict[str, Any]:
     return {"kernels": "", **content}
 
 
-UPGRADES: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: _name_the_kernels}
+def _end_the_repulsion_at_the_radii(content: dict[str, Any]) -> dict[str, Any]:
+    """Before format 3 the repulsion of every pair ended at the sum of its covalent radii."""
+    return {**content, "repulsion_ends": ()}
+
+
+UPGRADES: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    1: _name_the_kernels,
+    2: _end_the_repulsion_at_the_radii,
+}
 """Version → what makes the next one of it."""

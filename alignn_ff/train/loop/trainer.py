@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.models import EnergyModel, PropertyModel
+from alignn_ff.nn import RepulsionEnds
 from alignn_ff.train.choices.optimizers import build_optimizer
 from alignn_ff.train.choices.schedules import SCHEDULES
 from alignn_ff.train.config import TrainingConfig
@@ -191,8 +192,10 @@ class Trainer:
         set_training_mode(self.model)
         return book
 
-    def state(self, fingerprint: dict[str, str], kernels: str = "") -> TrainingState:
-        """Everything that a resume needs; ``kernels`` is the name of those in use."""
+    def state(
+        self, fingerprint: dict[str, str], kernels: str = "", repulsion_ends: RepulsionEnds = ()
+    ) -> TrainingState:
+        """Everything that a resume needs; ``kernels`` is the name of those in use, ``repulsion_ends`` of the model."""
         self.progress.sums = self.averages.to_list(self.ranks)
         return TrainingState(
             progress=self.progress,
@@ -201,6 +204,7 @@ class Trainer:
             optimizer=self.optimizer.state_dict(),
             fingerprint=fingerprint,
             kernels=kernels,
+            repulsion_ends=repulsion_ends,
         )
 
     def restore(self, state: TrainingState) -> None:

@@ -5,16 +5,17 @@ structure; everything else follows from that.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 
 from alignn_ff.checkpoint import TrainingDomain
 from alignn_ff.errors import ConfigError
 from alignn_ff.models import ModelStatistics
+from alignn_ff.nn import RepulsionEnds
 from alignn_ff.train.labels import properties
 from alignn_ff.train.records.batches import Sample, edge_lengths
 from alignn_ff.train.records.properties import Moments, RunningMoments
@@ -117,7 +118,25 @@ def measure_statistics(found: TrainingSetSummary, *, reference_energies: str | d
         edges_per_atom=found.n_edges / found.n_atoms.sum(),
         triplets_per_line_node=found.n_triplets / max(found.n_line_nodes, 1),
         exact_free_atoms=given,
+        repulsion_ends=repulsion_ends(found.shortest),
     )
+
+
+def repulsion_ends(shortest: Mapping[str, float]) -> RepulsionEnds:
+    """Pairs (z, z, Å) whose shortest distance in the training set is below the sum of their covalent radii.
+
+    A repulsion that ends there exerts no force on any training structure. Many bonds are shorter than that sum (N–O,
+    C–O, most oxides and fluorides by 10 to 20 %), so the network would otherwise have to learn the repulsion away.
+
+    Args:
+        shortest: "O-Ti" → shortest distance, Å.
+    """
+    ends = []
+    for pair, distance in shortest.items():
+        first, second = sorted(atomic_numbers[symbol] for symbol in pair.split("-"))
+        if distance < covalent_radii[first] + covalent_radii[second]:
+            ends.append((first, second, distance))
+    return tuple(ends)
 
 
 def fit_references(found: TrainingSetSummary) -> Array:

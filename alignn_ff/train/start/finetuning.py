@@ -17,6 +17,7 @@ from torch import Tensor
 from alignn_ff.checkpoint import Header, TrainingDomain
 from alignn_ff.elements import elements_with_features, feature_rows
 from alignn_ff.models import EnergyModel, ModelStatistics, PropertyModel
+from alignn_ff.nn import RepulsionEnds
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.statistics import TrainingSetSummary, given_references
 from alignn_ff.train.start.model import Start
@@ -47,7 +48,14 @@ def inherited_statistics(start: Start, elements: tuple[int, ...], measured: Mode
         reference_energies=tuple(references.get(z, 0.0) for z in elements),
         output_mean=kept.output_mean,
         output_axes=kept.output_axes,
+        repulsion_ends=(*old.repulsion_ends, *_ends_of_new_pairs(start, measured)),
     )
+
+
+def _ends_of_new_pairs(start: Start, measured: ModelStatistics) -> RepulsionEnds:
+    """Ends of the repulsion of the pairs whose elements the start does not both cover; its weights fit its own ends."""
+    known = set(start.header.elements)
+    return tuple(row for row in measured.repulsion_ends if not known.issuperset(row[:2]))
 
 
 def with_given_references(header: Header, given: dict[str, float], found: TrainingSetSummary) -> ModelStatistics:
