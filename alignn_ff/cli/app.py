@@ -18,6 +18,10 @@ from alignn_ff import __version__
 from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.cli.console import complain
 from alignn_ff.errors import AlignnError, StorageError
+from alignn_ff.properties.table import PROPERTIES
+
+PROPERTY: Final = "command of a property"
+"""Stands for the function of a command that is a row of ``PROPERTIES``."""
 
 
 class Command(NamedTuple):
@@ -38,6 +42,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "relax": Command("Relax a structure, and optionally its cell.", "relax"),
     "md": Command("Molecular dynamics.", "md"),
     "analyze": Command("Structure, thermodynamics, diffusion and vibrations of a trajectory.", "analyze"),
+    **{name: Command(row.help, PROPERTY) for name, row in PROPERTIES.items()},
     "train": Command("Train a model on DFT data.", "train"),
     "eval": Command("Compare a model with labels.", "evaluate"),
     "config": Command("Training configs: complete, check and explain them."),
@@ -77,12 +82,23 @@ def _outline(name: str) -> Any:
 def _load(name: str) -> Any:
     from alignn_ff.cli.schema import with_present_rows  # imports pydantic, which the list of commands does not need
 
+    if name in PROPERTIES:
+        return _property_command(name)
     module, command = import_module(f"alignn_ff.cli.commands.{name}"), COMMANDS[name]
     if command.function is None:
         return get_command(module.app)
     app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
     function = with_present_rows(getattr(module, command.function))
     app.command(name, cls=getattr(module, "COMMAND_CLASS", None), help=_paragraphs(function))(function)
+    return get_command(app)
+
+
+def _property_command(name: str) -> Any:
+    from alignn_ff.cli.commands.property import command_of
+
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    function = command_of(name)
+    app.command(name, help=_paragraphs(function))(function)
     return get_command(app)
 
 

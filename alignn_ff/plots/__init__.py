@@ -2,11 +2,13 @@
 
 from alignn_ff.plots.data import data_figures
 from alignn_ff.plots.observables import draw, observable_figures
+from alignn_ff.plots.properties import PROPERTY_FIGURES, save_property_figures
 from alignn_ff.plots.relaxation import convergence
 from alignn_ff.plots.style import check_figure, save_figure
 from alignn_ff.plots.training import learning_curve, parity_figures
 
 __all__ = [
+    "PROPERTY_FIGURES",
     "check_figure",
     "convergence",
     "data_figures",
@@ -15,4 +17,5 @@ __all__ = [
     "observable_figures",
     "parity_figures",
     "save_figure",
+    "save_property_figures",
 ]

@@ -1,0 +1,172 @@
+"""Commands of the properties: ``alignn-ff eos STRUCTURE`` and its sisters, one for each row of ``PROPERTIES``."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from alignn_ff.cli.console import errors, stoppable
+from alignn_ff.cli.model_choice import PreciseModelChoice
+from alignn_ff.cli.options import MODEL_NAMES, JsonOption, OverwriteOption, output_option
+from alignn_ff.cli.schema import options_of, refuse_given
+from alignn_ff.errors import ConfigError
+from alignn_ff.properties.table import PROPERTIES
+
+if TYPE_CHECKING:
+    from alignn_ff.properties.run import PropertyRun
+    from alignn_ff.properties.work import Notify
+
+NAMES: Final = {
+    "relax": ("--relax/--no-relax",),
+    "keep_symmetry": ("--symmetry/--no-symmetry",),
+    "symmetry_tolerance_A": ("--symprec",),
+}
+"""Options that all properties have and that are not named after their fields."""
+
+
+def command_of(name: str) -> Callable[..., None]:
+    """The command of a property."""
+    row = PROPERTIES[name]
+
+    def command(ctx: typer.Context, **values: Any) -> None:
+        structures = [values.pop(_argument(place)) for place in row.inputs]
+        _command(ctx, name, structures, **values)
+
+    command.__doc__ = _help(name)
+    command.__signature__ = inspect.Signature(_parameters(name))  # type: ignore[attr-defined]
+    with_model = options_of(PreciseModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
+    with_settings = options_of(row.config(), "settings", panel="Property", names={**NAMES, **row.option_names})
+    return with_model(with_settings(command))
+
+
+def _command(
+    ctx: typer.Context,
+    name: str,
+    structures: list[Path | None],
+    *,
+    restart: Path | None,
+    output: Path | None,
+    no_figures: bool,
+    as_json: bool,
+    overwrite: bool,
+    settings: Mapping[str, Any],
+    model_options: Mapping[str, Any],
+) -> None:
+    if restart is not None:
+        refuse_given(ctx, allowed=("--json", "--no-figures"), reason="--restart")
+        from alignn_ff.properties.run import stopped_run
+
+        run = stopped_run(restart)
+        if run.name != name:
+            raise ConfigError(
+                f"{restart} is of `alignn-ff {run.name}`; call `alignn-ff {run.name} --restart {restart}`"
+            )
+    else:
+        run = _new_run(name, structures, settings, model_options, output, overwrite=overwrite)
+    _compute(run, resume=restart is not None, figures=not no_figures, as_json=as_json)
+
+
+def _new_run(
+    name: str,
+    structures: list[Path | None],
+    settings: Mapping[str, Any],
+    model_options: Mapping[str, Any],
+    output: Path | None,
+    *,
+    overwrite: bool,
+) -> "PropertyRun":
+    row = PROPERTIES[name]
+    missing = [place for place, path in zip(row.inputs, structures, strict=True) if path is None]
+    if missing:
+        raise ConfigError(f"give the {missing[0]}: `alignn-ff {name} {' '.join(row.inputs)}`, or --restart FILE")
+    config = row.config().model_validate(settings)
+    choice = PreciseModelChoice.model_validate(model_options)
+    from alignn_ff.io import claim, read_structure
+    from alignn_ff.properties.files import present_files, restart_file, result_file
+    from alignn_ff.properties.run import PropertyRun
+
+    paths = [path for path in structures if path is not None]
+    atoms = tuple(read_structure(path) for path in paths)
+    prefix = output or Path(f"{paths[0].stem if paths else name}-{name}")
+    if restart_file(prefix).exists() and not overwrite:
+        raise ConfigError(
+            f"{restart_file(prefix)} is of a run that was stopped: `alignn-ff {name} --restart {restart_file(prefix)}` "
+            "finishes it; --overwrite starts again"
+        )
+    claim([result_file(prefix), *present_files(prefix)], overwrite=overwrite, source=paths[0] if paths else None)
+    place = str(Path(choice.model).absolute()) if Path(choice.model).exists() else choice.model
+    return PropertyRun(name, atoms, config, prefix, {**choice.model_dump(), "model": place})
+
+
+def _compute(run: "PropertyRun", *, resume: bool, figures: bool, as_json: bool) -> None:
+    from alignn_ff.cli.summaries.property import print_property
+    from alignn_ff.plots import save_property_figures
+    from alignn_ff.properties.files import restart_file, write_result
+    from alignn_ff.properties.run import compute
+
+    calculator = PreciseModelChoice.model_validate(run.options).calculator(run.structures[0])
+    with _running(run) as notify:
+        result = compute(run, calculator, resume=resume, notify=notify)
+    files = write_result(run.prefix, result)
+    if figures:
+        files += save_property_figures(run.name, result, run.prefix)
+    restart_file(run.prefix).unlink(missing_ok=True)
+    print_property(run.name, result, files, as_json=as_json)
+
+
+@contextmanager
+def _running(run: "PropertyRun") -> "Iterator[Notify]":
+    """A line on stderr that shows the present part of the work."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from alignn_ff.properties.files import restart_file
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    resume = f"alignn-ff {run.name} --restart {restart_file(run.prefix)} continues"
+    with (
+        stoppable(resume),
+        Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress,
+    ):
+        task = progress.add_task(run.name, total=None)
+        yield lambda name, done, total: progress.update(
+            task, description=name if total <= 1 else f"{name}: {done} of {total}"
+        )
+
+
+def _parameters(name: str) -> list[inspect.Parameter]:
+    """Parameters of a property's command before those of its config and of the model."""
+    row = PROPERTIES[name]
+    help_of_file = "Structure file in any format that ASE reads; of several structures the last is used."
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    places = {place: typer.Argument(metavar=place, help=help_of_file, show_default=False) for place in row.inputs}
+    arguments: list[tuple[str, Any, Any]] = [
+        (_argument(place), Annotated[Path | None, argument], None) for place, argument in places.items()
+    ]
+    restart = typer.Option("--restart", metavar="FILE", help="Finish a run that was stopped, from its restart file.")
+    no_figures = typer.Option("--no-figures", help="Draw nothing.", rich_help_panel="Output")
+    prefix = output_option("Beginning of the names of all files.", f"<stem>-{name}")
+    options: list[tuple[str, Any, Any]] = [
+        ("restart", Annotated[Path | None, restart], None),
+        ("output", Annotated[Path | None, prefix], None),
+        ("no_figures", Annotated[bool, no_figures], False),
+        ("as_json", JsonOption, False),
+        ("overwrite", OverwriteOption, False),
+        ("settings", Mapping[str, Any], inspect.Parameter.empty),
+        ("model_options", Mapping[str, Any], inspect.Parameter.empty),
+    ]
+    context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
+    return [context, *(inspect.Parameter(n, keyword, default=d, annotation=a) for n, a, d in arguments + options)]
+
+
+def _argument(place: str) -> str:
+    return place.lower().replace("-", "_")
+
+
+def _help(name: str) -> str:
+    return (
+        f"{PROPERTIES[name].help}\n\nA run that is stopped leaves a restart file, and --restart finishes it with the "
+        "same numbers. The exit code is 3 if a relaxation did not converge."
+    )

@@ -1,0 +1,17 @@
+"""What the configs of all properties have in common: how the structure is relaxed first."""
+
+from pydantic import Field
+
+from alignn_ff.runs.config import RunConfig
+
+
+class PropertyConfig(RunConfig):
+    """Base of the configs of properties."""
+
+    relax: bool = Field(True, description="relax the structure first; false: it is taken as it is")
+    fmax_eV_per_A: float = Field(
+        1e-4, gt=0, description="limit on the forces (and on those on the cell, per atom) of the relaxations"
+    )
+    max_steps: int = Field(1000, ge=1, description="largest number of steps of each relaxation")
+    keep_symmetry: bool = Field(True, description="refine the structure to its space group, and keep it")
+    symmetry_tolerance_A: float = Field(0.01, gt=0, description="distance below which positions are equivalent")

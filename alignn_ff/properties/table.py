@@ -1,0 +1,23 @@
+"""Which properties exist: one table, name → everything about a property.
+
+Command line, batches, docs and tests read it. A property from outside the package is one more row.
+"""
+
+from typing import Final
+
+from alignn_ff.properties.property import Property, deferred
+
+PROPERTIES: Final[dict[str, Property]] = {
+    "eos": Property(
+        "Equation of state: equilibrium volume and bulk modulus.",
+        config=deferred("alignn_ff.properties.equation_of_state", "EOSConfig"),
+        compute=deferred("alignn_ff.properties.equation_of_state", "equation_of_state"),
+        option_names={"volume_range": ("--range",)},
+    ),
+    "elastic": Property(
+        "Elastic constants, moduli, sound velocities.",
+        config=deferred("alignn_ff.properties.elasticity", "ElasticConfig"),
+        compute=deferred("alignn_ff.properties.elasticity", "elastic_constants"),
+    ),
+}
+"""Name → property, in the order of the help."""

@@ -1,0 +1,187 @@
+"""The work of a property: relaxations and evaluations with any ASE calculator, each done once and kept on disk.
+
+Every piece of work has a name. With a :class:`Journal`, its result is written when it is done, and a restart reads it
+back instead of repeating it; numbers are written so that they read back to the same bits.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError
+from ase.stress import voigt_6_to_full_3x3_stress
+from numpy.typing import NDArray
+
+from alignn_ff.errors import SimulationError
+from alignn_ff.properties.errors import NotConvergedError
+from alignn_ff.properties.journal import Journal
+from alignn_ff.relax import RelaxConfig, relax
+from alignn_ff.runs.model_record import ModelRecord, describe_model
+
+log = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+CHUNK_ATOMS = 4000
+"""Structures are evaluated, and written to the journal, in groups of about this number of atoms."""
+
+Notify = Callable[[str, int, int], None]
+"""Called with the name of the work, the number of parts done, and their total number."""
+
+
+class Evaluation(NamedTuple):
+    """One evaluation.
+
+    Attributes:
+        energy: eV, total.
+        forces: (n_atoms, 3) eV/Å, constraints not applied.
+        stress: (3, 3) eV/Å³, tension positive; NaN without a volume.
+    """
+
+    energy: float
+    forces: FloatArray
+    stress: FloatArray
+
+
+class Relaxed(NamedTuple):
+    """A relaxed structure.
+
+    Attributes:
+        atoms: without calculator and constraints.
+        energy: eV, total.
+        stress: (3, 3) eV/Å³, tension positive; NaN without a volume.
+        n_steps: of the optimiser.
+    """
+
+    atoms: Atoms
+    energy: float
+    stress: FloatArray
+    n_steps: int
+
+
+@runtime_checkable
+class EvaluatesMany(Protocol):
+    """A calculator that evaluates several structures at once."""
+
+    def evaluate_many(self, structures: Sequence[Atoms]) -> list[tuple[float, FloatArray, FloatArray]]:
+        """Energy, forces and (3, 3) stress of each structure."""
+
+
+class Work:
+    """Relaxations and evaluations of one property.
+
+    Args:
+        calculator: any ASE calculator.
+        journal: where finished work is kept; None keeps nothing.
+        notify: called while work is done.
+    """
+
+    def __init__(
+        self, calculator: BaseCalculator, *, journal: Journal | None = None, notify: Notify | None = None
+    ) -> None:
+        self.calculator = calculator
+        self._journal = journal or Journal()
+        self._notify: Notify = notify or (lambda _name, _done, _total: None)
+
+    @property
+    def model(self) -> ModelRecord:
+        """The model used."""
+        return describe_model(self.calculator)
+
+    def relax(self, name: str, atoms: Atoms, config: RelaxConfig, *, or_else: str = "") -> Relaxed:
+        """Relax a structure.
+
+        Args:
+            name: of this piece of work, unique in the run.
+            atoms: start, with its constraints.
+            config: how.
+            or_else: what to do about a relaxation that does not converge, for the message.
+
+        Raises:
+            NotConvergedError: the limit on the forces was not reached.
+            StructureError, SimulationError: as :func:`alignn_ff.relax.relax`.
+        """
+        kept = self._journal.read(name)
+        if kept is None:
+            self._notify(name, 0, 1)
+            result = relax(atoms, self.calculator, config=config)
+            if not result.after.converged:
+                raise NotConvergedError(
+                    f"{name}: the relaxation did not converge in {result.after.step} steps; the largest force is "
+                    f"{result.after.max_force_eV_per_A:.2g} eV/Å, the limit {config.fmax_eV_per_A:g}. "
+                    f"{or_else or 'Allow more --max-steps, a larger --fmax, or use --dtype float64'}"
+                )
+            evaluation = self._evaluate_one(result.atoms)
+            kept = {
+                "cell": result.atoms.cell.array.tolist(),
+                "positions": result.atoms.positions.tolist(),
+                "energy": evaluation.energy,
+                "stress": evaluation.stress.tolist(),
+                "n_steps": result.after.step,
+            }
+            self._journal.write(name, kept)
+        relaxed = atoms.copy()
+        relaxed.calc = None
+        relaxed.set_constraint()
+        relaxed.set_cell(kept["cell"])
+        relaxed.positions = np.array(kept["positions"])
+        return Relaxed(relaxed, kept["energy"], np.array(kept["stress"]), kept["n_steps"])
+
+    def evaluate(self, name: str, structures: Sequence[Atoms]) -> list[Evaluation]:
+        """Evaluate structures, several at once where the calculator can.
+
+        Args:
+            name: of this piece of work, unique in the run.
+            structures: of any kind.
+
+        Raises:
+            SimulationError: an energy or force is not a finite number.
+        """
+        evaluations: list[Evaluation] = []
+        for start, group in _groups(structures):
+            part = f"{name} [{start}]"
+            kept = self._journal.read(part)
+            if kept is None:
+                self._notify(name, start, len(structures))
+                found = self._evaluate(group, name)
+                kept = [(e.energy, e.forces.tolist(), e.stress.tolist()) for e in found]
+                self._journal.write(part, kept)
+            evaluations.extend(Evaluation(e, np.array(f).reshape(-1, 3), np.array(s)) for e, f, s in kept)
+        self._notify(name, len(structures), len(structures))
+        return evaluations
+
+    def _evaluate(self, structures: Sequence[Atoms], name: str) -> list[Evaluation]:
+        if isinstance(self.calculator, EvaluatesMany):
+            found = [Evaluation(*one) for one in self.calculator.evaluate_many(structures)]
+        else:
+            found = [self._evaluate_one(atoms) for atoms in structures]
+        for index, one in enumerate(found):
+            if not (np.isfinite(one.energy) and np.isfinite(one.forces).all()):
+                raise SimulationError(
+                    f"{name}: energy or forces of structure {index} are not finite numbers; the model cannot be used "
+                    "there. Are some atoms very close to each other?"
+                )
+        return found
+
+    def _evaluate_one(self, atoms: Atoms) -> Evaluation:
+        work = atoms.copy()
+        work.calc = self.calculator
+        try:
+            stress: Any = voigt_6_to_full_3x3_stress(work.get_stress(apply_constraint=False))
+        except PropertyNotImplementedError:
+            stress = np.full((3, 3), np.nan)
+        return Evaluation(float(work.get_potential_energy()), work.get_forces(apply_constraint=False), stress)
+
+
+def _groups(structures: Sequence[Atoms]) -> list[tuple[int, list[Atoms]]]:
+    """(index of the first, structures) of groups of about CHUNK_ATOMS atoms."""
+    groups: list[tuple[int, list[Atoms]]] = []
+    n_atoms = CHUNK_ATOMS
+    for index, atoms in enumerate(structures):
+        if n_atoms + len(atoms) > CHUNK_ATOMS:
+            groups.append((index, []))
+            n_atoms = 0
+        groups[-1][1].append(atoms)
+        n_atoms += len(atoms)
+    return groups

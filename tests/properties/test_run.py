@@ -1,0 +1,106 @@
+"""Properties as commands: files, restart after a kill, refusals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.calculator import all_changes
+from ase.calculators.emt import EMT
+
+from alignn_ff.errors import CheckpointError, ConfigError
+from alignn_ff.plots import PROPERTY_FIGURES, save_property_figures
+from alignn_ff.properties import PROPERTIES
+from alignn_ff.properties.equation_of_state import EOSConfig
+from alignn_ff.properties.files import restart_file, write_result
+from alignn_ff.properties.run import PropertyRun, compute, stopped_run
+from tests.support.command_line import CommandLine
+
+
+class Killed(BaseException):
+    """Stands for a signal that nothing catches."""
+
+
+class Mortal(EMT):
+    """EMT that dies at its n-th evaluation, and counts them."""
+
+    def __init__(self, lives: int) -> None:
+        super().__init__()
+        self.lives, self.count = lives, 0
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: object = ("energy",), changes: object = all_changes
+    ) -> None:
+        self.count += 1
+        if self.count > self.lives:
+            raise Killed
+        super().calculate(atoms, properties, changes)
+
+
+def run(folder: Path) -> PropertyRun:
+    return PropertyRun("eos", (bulk("Cu", a=3.65),), EOSConfig(points=7), folder / "cu-eos", {"model": "emt"})
+
+
+def test_a_killed_run_finishes_with_the_same_bits_and_repeats_little(tmp_path: Path) -> None:
+    whole = Mortal(10_000)
+    expected = compute(run(tmp_path), whole)
+    for lives in (3, whole.count // 2, whole.count - 1):
+        with pytest.raises(Killed):
+            compute(run(tmp_path), Mortal(lives))
+        file = restart_file(tmp_path / "cu-eos")
+        file.write_text(file.read_text() + '["volume 1.05", {"cell": [[0.')  # a torn last line
+        rest = Mortal(10_000)
+        found = compute(stopped_run(file), rest, resume=True)
+        np.testing.assert_array_equal(found.energies, expected.energies)
+        assert found.summary == expected.summary
+        assert rest.count < whole.count - lives + 40
+
+
+def test_a_restart_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        compute(run(tmp_path), Mortal(10))
+    other = run(tmp_path)
+    other = PropertyRun(other.name, other.structures, EOSConfig(points=9), other.prefix, other.options)
+    with pytest.raises(ConfigError, match="of another run: config differ"):
+        compute(other, EMT(), resume=True)
+    for content in ("", "{}", '{"format": 3}', "[1]"):
+        (tmp_path / "junk").write_text(content)
+        with pytest.raises(CheckpointError, match="is not the restart file of a property"):
+            stopped_run(tmp_path / "junk")
+    with pytest.raises(CheckpointError, match="cannot read"):
+        stopped_run(tmp_path / "absent")
+
+
+def test_files_hold_all_digits_and_units(tmp_path: Path) -> None:
+    result = compute(run(tmp_path), EMT())
+    files = write_result(tmp_path / "cu-eos", result) + save_property_figures("eos", result, tmp_path / "cu-eos")
+    assert all(file.is_file() for file in files)
+    content = json.loads((tmp_path / "cu-eos.json").read_text())
+    assert content["summary"]["bulk_modulus_GPa"] == result.summary["bulk_modulus_GPa"]
+    table = np.genfromtxt(tmp_path / "cu-eos-eos.csv", delimiter=",", names=True)
+    np.testing.assert_array_equal(table["energy_eV"], result.energies)
+
+
+def test_every_property_with_figures_exists() -> None:
+    assert PROPERTY_FIGURES.keys() <= PROPERTIES.keys()
+
+
+def test_the_command_writes_refuses_and_names_the_restart(tmp_path: Path, command_line: CommandLine) -> None:
+    bulk("Si", a=5.45).write(tmp_path / "si.vasp")
+    prefix = tmp_path / "out"
+    words = ["eos", str(tmp_path / "si.vasp"), "-o", str(prefix), "--points", "5", "--fmax", "0.01"]
+    finished = command_line(*words)
+    assert finished.code == 0, finished.stderr
+    assert "bulk modulus, GPa" in finished.stdout
+    assert not restart_file(prefix).exists()
+    again = command_line(*words)
+    assert again.code == 2
+    assert "exists already" in again.stderr
+    restart_file(prefix).write_text("")
+    stopped = command_line(*words)
+    assert f"--restart {restart_file(prefix)}" in stopped.stderr.replace("\n", "")
+    failed = command_line(*words, "--overwrite", "--max-steps", "1", "--fmax", "1e-9")
+    assert failed.code == 3
+    assert "did not converge" in failed.stderr
