@@ -71,6 +71,11 @@ class AlignnCalculator(Calculator):
         """The potential of this calculator."""
         return self._load(self.atoms)
 
+    @property
+    def cutoff_A(self) -> float:  # noqa: N802 - the unit's letter
+        """Å, distance up to which atoms are neighbours in the graph."""
+        return self.potential.header.graph.cutoff
+
     def expect(self, n_evaluations: int, atoms: Atoms) -> None:
         """Announce a long run of a structure, so that a faster backend is compiled if that saves time.
 

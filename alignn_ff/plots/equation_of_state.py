@@ -19,7 +19,7 @@ def eos_figure(result: EOSResult) -> Figure:
         top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1, 2))
         top.plot(fine / n, MEV_PER_EV * (energy - fit.energy_eV) / n, color=COLOURS[0], label=result.config.form)
         top.plot(result.volumes / n, MEV_PER_EV * (result.energies - fit.energy_eV) / n, "o", color=COLOURS[6], ms=3)
-        top.axvline(fit.volume_A3 / n, color=COLOURS[6], linewidth=0.6, linestyle=":")
+        top.axvline(fit.volume_A3 / n, ymax=0.75, color=COLOURS[6], linewidth=0.6, linestyle=":")
         top.set(ylabel="energy − minimum\n(meV/atom)")
         top.legend(loc="upper center", title=f"B = {fit.bulk_modulus_GPa:.1f} GPa, B′ = {fit.derivative:.2f}")
         left = result.energies - curve(result.volumes, *fit.parameters())

@@ -8,6 +8,12 @@ from typing import Final
 from alignn_ff.properties.property import Property, deferred
 
 PROPERTIES: Final[dict[str, Property]] = {
+    "phonon": Property(
+        "Phonons: bands, density of states, thermal properties.",
+        config=deferred("alignn_ff.properties.phonons", "PhononConfig"),
+        compute=deferred("alignn_ff.properties.phonons", "phonon"),
+        option_names={"mesh_length_A": ("--mesh",), "max_temperature_K": ("--tmax",)},
+    ),
     "eos": Property(
         "Equation of state: equilibrium volume and bulk modulus.",
         config=deferred("alignn_ff.properties.equation_of_state", "EOSConfig"),

@@ -52,12 +52,14 @@ class Relaxed(NamedTuple):
         energy: eV, total.
         stress: (3, 3) eV/Å³, tension positive; NaN without a volume.
         n_steps: of the optimiser.
+        converged: whether the limit on the forces was reached.
     """
 
     atoms: Atoms
     energy: float
     stress: FloatArray
     n_steps: int
+    converged: bool = True
 
 
 @runtime_checkable
@@ -89,7 +91,9 @@ class Work:
         """The model used."""
         return describe_model(self.calculator)
 
-    def relax(self, name: str, atoms: Atoms, config: RelaxConfig, *, or_else: str = "") -> Relaxed:
+    def relax(
+        self, name: str, atoms: Atoms, config: RelaxConfig, *, or_else: str = "", must_converge: bool = True
+    ) -> Relaxed:
         """Relax a structure.
 
         Args:
@@ -97,6 +101,7 @@ class Work:
             atoms: start, with its constraints.
             config: how.
             or_else: what to do about a relaxation that does not converge, for the message.
+            must_converge: whether one that does not converge is an error.
 
         Raises:
             NotConvergedError: the limit on the forces was not reached.
@@ -106,7 +111,7 @@ class Work:
         if kept is None:
             self._notify(name, 0, 1)
             result = relax(atoms, self.calculator, config=config)
-            if not result.after.converged:
+            if must_converge and not result.after.converged:
                 raise NotConvergedError(
                     f"{name}: the relaxation did not converge in {result.after.step} steps; the largest force is "
                     f"{result.after.max_force_eV_per_A:.2g} eV/Å, the limit {config.fmax_eV_per_A:g}. "
@@ -119,6 +124,7 @@ class Work:
                 "energy": evaluation.energy,
                 "stress": evaluation.stress.tolist(),
                 "n_steps": result.after.step,
+                "converged": result.after.converged,
             }
             self._journal.write(name, kept)
         relaxed = atoms.copy()
@@ -126,7 +132,7 @@ class Work:
         relaxed.set_constraint()
         relaxed.set_cell(kept["cell"])
         relaxed.positions = np.array(kept["positions"])
-        return Relaxed(relaxed, kept["energy"], np.array(kept["stress"]), kept["n_steps"])
+        return Relaxed(relaxed, kept["energy"], np.array(kept["stress"]), kept["n_steps"], kept["converged"])
 
     def evaluate(self, name: str, structures: Sequence[Atoms]) -> list[Evaluation]:
         """Evaluate structures, several at once where the calculator can.

@@ -1,0 +1,328 @@
+"""The only user of phonopy: structures and numbers of this package in, numbers out.
+
+Frequencies are in THz, imaginary ones negative. Thermal properties are those of the primitive cell, in phonopy's units.
+"""
+
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import seekpath
+from ase import Atoms
+from numpy.typing import NDArray
+from phonopy import Phonopy, PhonopyGruneisen
+from phonopy.file_IO import parse_BORN_from_strings
+from phonopy.harmonic.dynmat_to_fc import get_commensurate_points
+from phonopy.phonon.band_structure import get_band_qpoints
+from phonopy.structure.atoms import PhonopyAtoms
+
+from alignn_ff.properties.phonons.born import Charges
+from alignn_ff.units import COULOMB_EV_A
+
+Array = NDArray[np.float64]
+KJ_PER_MOL_PER_EV = 96.48533212331
+"""kJ/mol of 1 eV per particle (CODATA 2018)."""
+J_PER_K_PER_MOL_PER_EV_PER_K = 1000.0 * KJ_PER_MOL_PER_EV
+
+
+class Bands(NamedTuple):
+    """Frequencies along a path.
+
+    Attributes:
+        qpoints: per segment, (n, 3) fractional in the reciprocal primitive cell.
+        distances: per segment, (n,) 1/Å without 2π, going on from segment to segment.
+        frequencies: per segment, (n, n_modes) THz.
+        labels: per segment, names of its two ends.
+    """
+
+    qpoints: tuple[Array, ...]
+    distances: tuple[Array, ...]
+    frequencies: tuple[Array, ...]
+    labels: tuple[tuple[str, str], ...]
+
+
+class States(NamedTuple):
+    """Density of states.
+
+    Attributes:
+        frequencies: (n,) THz.
+        total: (n,) states per THz and primitive cell.
+        projected: (n_atoms, n) of each atom of the primitive cell.
+    """
+
+    frequencies: Array
+    total: Array
+    projected: Array
+
+
+class Thermal(NamedTuple):
+    """Harmonic thermal properties of the primitive cell.
+
+    Attributes:
+        temperatures: (n,) K.
+        free_energy: (n,) kJ/mol.
+        entropy, heat_capacity: (n,) J/K/mol.
+    """
+
+    temperatures: Array
+    free_energy: Array
+    entropy: Array
+    heat_capacity: Array
+
+
+class Harmonic:
+    """A crystal with its supercell, and later its force constants.
+
+    Args:
+        primitive: the cell that is repeated.
+        matrix: (3, 3) its rows times the cell are the vectors of the supercell.
+        tolerance_A: for symmetry.
+    """
+
+    def __init__(self, primitive: Atoms, matrix: NDArray[np.int64], tolerance_A: float) -> None:
+        self.primitive = primitive
+        cell = PhonopyAtoms(
+            numbers=primitive.numbers,
+            masses=primitive.get_masses(),
+            cell=primitive.cell.array,
+            scaled_positions=primitive.get_scaled_positions(),
+        )
+        with quiet():  # a supercell without the symmetry of the crystal has a remark of its own
+            # phonopy's columns are the vectors of the supercell
+            self._phonopy = Phonopy(cell, np.asarray(matrix).T, primitive_matrix="P", symprec=tolerance_A)
+
+    @property
+    def phonopy(self) -> Phonopy:
+        """The object of phonopy, for what this class does not offer."""
+        return self._phonopy
+
+    @property
+    def supercell(self) -> Atoms:
+        """The perfect supercell."""
+        return as_atoms(self._phonopy.supercell)
+
+    def displaced(self, distance_A: float, *, plus_minus: bool) -> list[Atoms]:
+        """Supercells with one displaced atom each."""
+        self._phonopy.generate_displacements(distance=distance_A, is_plusminus=True if plus_minus else "auto")
+        cells = self._phonopy.supercells_with_displacements or []
+        return [as_atoms(cell) for cell in cells if cell is not None]
+
+    def take_forces(self, forces: Sequence[Array]) -> "Violation":
+        """Make the force constants and symmetrise them.
+
+        Args:
+            forces: (n_atoms, 3) eV/Å of each displaced supercell, those of the perfect supercell subtracted.
+
+        Returns:
+            How far the raw force constants violated the symmetries.
+        """
+        self._phonopy.forces = np.array(forces)
+        self._phonopy.produce_force_constants(show_drift=False)
+        raw = np.array(self._phonopy.force_constants)
+        self._phonopy.symmetrize_force_constants(use_symfc_projector=True, show_drift=False)
+        final = np.array(self._phonopy.force_constants)
+        return Violation(
+            translation=float(np.abs(raw.sum(axis=1)).max()),
+            transposition=float(np.abs(raw - raw.transpose(1, 0, 3, 2)).max()),
+            change=float(np.abs(raw - final).max()),
+            left=float(np.abs(final.sum(axis=1)).max()),
+            largest=float(np.abs(final).max()),
+        )
+
+    def take_charges(self, charges: Charges) -> None:
+        """Add the non-analytical term of Born charges (Gonze and Lee, Phys. Rev. B 55, 10355, 1997)."""
+        self._phonopy.nac_params = {
+            "born": charges.born,
+            "dielectric": charges.dielectric,
+            "factor": COULOMB_EV_A,
+        }
+
+    def parse_born(self, text: str) -> tuple[Array, Array]:
+        """Charges of all atoms of the primitive cell, and the dielectric tensor, from a BORN file."""
+        found = parse_BORN_from_strings(text, self._phonopy.primitive)
+        return np.array(found["born"]), np.array(found["dielectric"])
+
+    def norms_over_distance(self) -> tuple[Array, Array]:
+        """Distances (Å) and norms (eV/Å²) of the force constants between atoms, by the shortest image."""
+        constants = np.array(self._phonopy.force_constants)
+        supercell = self.supercell
+        first = self._phonopy.primitive.p2s_map
+        distances = np.array([supercell.get_distances(int(i), range(len(supercell)), mic=True) for i in first])
+        norms = np.linalg.norm(constants[first].reshape(len(first), len(supercell), 9), axis=2)
+        return distances.ravel(), norms.ravel()
+
+    def frequencies(self, qpoints: Sequence[Sequence[float]] | Array, direction: Array | None = None) -> Array:
+        """(n_q, n_modes) THz at q-points, fractional in the reciprocal primitive cell.
+
+        Args:
+            qpoints: (n_q, 3).
+            direction: fractional, of the limit at Γ with Born charges.
+        """
+        found = self._phonopy.run_qpoints(qpoints, nac_q_direction=direction)
+        return np.array(found.frequencies)
+
+    def commensurate_points(self) -> Array:
+        """(n, 3) q-points whose waves fit into the supercell; frequencies are exact there."""
+        return np.array(get_commensurate_points(self._phonopy.supercell_matrix))
+
+    def bands(self, points_per_segment: int) -> Bands:
+        """Frequencies along the path of Hinuma et al. (Comput. Mater. Sci. 128, 140, 2017), in this cell's basis."""
+        path = band_path(self.primitive)
+        ends = [[path.points[a], path.points[b]] for a, b in path.segments]
+        reciprocal = np.linalg.inv(self.primitive.cell.array)
+        qpoints = get_band_qpoints(ends, npoints=points_per_segment, rec_lattice=reciprocal)
+        found = self._phonopy.run_band_structure(qpoints)
+        return Bands(
+            tuple(np.array(q) for q in found.qpoints),
+            tuple(np.array(d) for d in found.distances),
+            tuple(np.array(f) for f in found.frequencies),
+            path.segments,
+        )
+
+    def states(self, mesh_length_A: float) -> States:
+        """Density of states on a mesh, by the tetrahedron method.
+
+        Projections need eigenvectors on a mesh without symmetry, which costs far more; they are computed on a mesh of
+        half the length, and scaled so that they add up to the total.
+        """
+        self._phonopy.run_mesh(mesh_length_A)
+        total = self._phonopy.run_total_dos()
+        points, states = np.array(total.frequency_points), np.array(total.dos)
+        self._phonopy.run_mesh(0.5 * mesh_length_A, with_eigenvectors=True, is_mesh_symmetry=False)
+        projected = np.array(
+            self._phonopy.run_projected_dos(
+                freq_min=points[0], freq_max=points[-1], freq_pitch=(points[-1] - points[0]) / (len(points) - 1)
+            ).projected_dos
+        )
+        shares = projected[:, : len(points)]
+        total_of_shares = shares.sum(axis=0)
+        equal = np.full_like(shares, 1.0 / len(shares))
+        shares = np.divide(shares, total_of_shares, out=equal, where=total_of_shares > 1e-12)
+        return States(points, states, shares * states)
+
+    def mesh(self, mesh_length_A: float) -> tuple[Array, Array, Array]:
+        """q-points, weights and frequencies (THz) of a mesh with Γ, reduced by symmetry."""
+        found = self._phonopy.run_mesh(mesh_length_A, is_gamma_center=True)
+        return np.array(found.qpoints), np.array(found.weights), np.array(found.frequencies)
+
+    def thermal(self, temperatures: Array, mesh_length_A: float) -> Thermal:
+        """Thermal properties; acoustic modes at Γ and imaginary modes are left out."""
+        self._phonopy.run_mesh(mesh_length_A)
+        with quiet():
+            found = self._phonopy.run_thermal_properties(temperatures=temperatures, exclude_gamma_acoustic=True)
+        return Thermal(
+            np.array(found.temperatures),
+            np.array(found.free_energy),
+            np.array(found.entropy),
+            np.array(found.heat_capacity),
+        )
+
+    def modulated(self, qpoint: Array, mode: int, amplitude_A: float) -> Atoms:
+        """The supercell displaced along a mode, its largest displacement ``amplitude_A``."""
+        dimension = np.rint(self._phonopy.supercell_matrix).astype(np.int64)
+        found = self._phonopy.run_modulations(dimension, [[qpoint.tolist(), mode, 1.0, 0.0]])
+        shift = np.real(np.array(found.modulations)[0])
+        if np.abs(shift).max() < 1e-8:
+            shift = np.imag(np.array(found.modulations)[0])
+        perfect = as_atoms(found.supercell)
+        perfect.positions += amplitude_A * shift / np.linalg.norm(shift, axis=1).max()
+        return perfect
+
+    def yaml(self) -> str:
+        """phonopy.yaml with structure, displacements, forces and force constants."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "phonopy.yaml"
+            self._phonopy.save(file, settings={"force_sets": True, "displacements": True, "force_constants": True})
+            return file.read_text(encoding="utf-8")
+
+
+def mode_gruneisen(
+    smaller: Harmonic, middle: Harmonic, larger: Harmonic, mesh_length_A: float
+) -> tuple[Array, Array, Array]:
+    """Frequencies (THz), mode Grüneisen parameters and weights on a mesh of the crystal in the middle.
+
+    Parameters of the acoustic modes at Γ are NaN.
+    """
+    found = PhonopyGruneisen(middle.phonopy, larger.phonopy, smaller.phonopy)
+    numbers = middle.phonopy.run_mesh(mesh_length_A).mesh_numbers
+    found.set_mesh(numbers, is_gamma_center=True)
+    mesh = found.get_mesh()
+    assert mesh is not None
+    qpoints, weights, frequencies, _, parameters = mesh
+    known = np.array(parameters, dtype=float)
+    for row in np.flatnonzero(np.abs(np.array(qpoints)).max(axis=1) < 1e-8):
+        known[row, np.argsort(np.abs(frequencies[row]))[:3]] = np.nan
+    return np.array(frequencies), known, np.array(weights, dtype=float)
+
+
+class Violation(NamedTuple):
+    """How far force constants violated exact symmetries, eV/Å².
+
+    Attributes:
+        translation: largest |Σ_j Φ_ij| before symmetrising.
+        transposition: largest |Φ_ij − Φ_jiᵀ| before.
+        change: largest change by the projector.
+        left: largest |Σ_j Φ_ij| after.
+        largest: component of the force constants.
+    """
+
+    translation: float
+    transposition: float
+    change: float
+    left: float
+    largest: float
+
+
+class BandPath(NamedTuple):
+    """A path through the Brillouin zone.
+
+    Attributes:
+        points: label → (3,) fractional in the reciprocal of the given cell.
+        segments: labels of the two ends of each.
+    """
+
+    points: dict[str, Array]
+    segments: tuple[tuple[str, str], ...]
+
+
+def band_path(primitive: Atoms) -> BandPath:
+    """The path of Hinuma et al. in the basis of the cell that is given, whatever basis that is.
+
+    Coordinates of seekpath's ordinary function belong to its own standardised cell; in another basis they are other
+    points.
+    """
+    kinds = {
+        pair: k + 1 for k, pair in enumerate(sorted({*zip(primitive.numbers, primitive.get_masses(), strict=True)}))
+    }
+    numbers = [kinds[pair] for pair in zip(primitive.numbers, primitive.get_masses(), strict=True)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # edge cases between two Bravais variants, where both paths are right
+        found = seekpath.get_path_orig_cell((primitive.cell.array, primitive.get_scaled_positions(), numbers))
+    points = {readable(name): np.array(q) for name, q in found["point_coords"].items()}
+    return BandPath(points, tuple((readable(a), readable(b)) for a, b in found["path"]))
+
+
+def readable(label: str) -> str:
+    """GAMMA → Γ, X_2 → X₂."""
+    name, _, index = label.partition("_")
+    name = {"GAMMA": "Γ", "SIGMA": "Σ", "DELTA": "Δ", "LAMBDA": "Λ"}.get(name, name)
+    return name + index.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def as_atoms(cell: PhonopyAtoms) -> Atoms:
+    """A cell of phonopy as Atoms."""
+    return Atoms(
+        numbers=cell.numbers, masses=cell.masses, cell=cell.cell, scaled_positions=cell.scaled_positions, pbc=True
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without phonopy's warnings about acoustic modes at Γ and symmetries of supercells, of which results tell."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="phonopy")
+        yield

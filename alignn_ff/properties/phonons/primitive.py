@@ -1,0 +1,53 @@
+"""The primitive cell of a crystal, in the orientation that it has; isotopes count as different atoms."""
+
+from typing import NamedTuple
+
+import numpy as np
+import spglib
+from ase import Atoms
+from numpy.typing import NDArray
+
+from alignn_ff.errors import StructureError
+
+
+class Primitive(NamedTuple):
+    """A primitive cell with its symmetry.
+
+    Attributes:
+        atoms: with the masses of the crystal.
+        rotations: (n, 3, 3) of the space group, on fractional coordinates.
+        space_group: "Fd-3m (227)".
+    """
+
+    atoms: Atoms
+    rotations: NDArray[np.int32]
+    space_group: str
+
+
+def primitive_cell(atoms: Atoms, tolerance_A: float) -> Primitive:
+    """The primitive cell.
+
+    Raises:
+        StructureError: no symmetry is found.
+    """
+    masses = atoms.get_masses()
+    kinds = sorted({(int(z), float(m)) for z, m in zip(atoms.numbers, masses, strict=True)})
+    labels = [kinds.index((int(z), float(m))) + 1 for z, m in zip(atoms.numbers, masses, strict=True)]
+    cell = (atoms.cell.array, atoms.get_scaled_positions(), labels)
+    found = spglib.standardize_cell(cell, to_primitive=True, no_idealize=True, symprec=tolerance_A)
+    if found is None:
+        raise StructureError(
+            f"no symmetry was found within {tolerance_A:g} Å; do atoms lie on top of each other? Change --symprec"
+        )
+    lattice, positions, numbers = found
+    primitive = Atoms(
+        numbers=[kinds[k - 1][0] for k in numbers],
+        masses=[kinds[k - 1][1] for k in numbers],
+        cell=lattice,
+        scaled_positions=positions,
+        pbc=True,
+    )
+    symmetry = spglib.get_symmetry_dataset((lattice, positions, numbers), symprec=tolerance_A)
+    if symmetry is None:
+        raise StructureError(f"no symmetry of the primitive cell was found within {tolerance_A:g} Å; change --symprec")
+    return Primitive(primitive, symmetry.rotations, f"{symmetry.international} ({symmetry.number})")
