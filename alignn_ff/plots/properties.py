@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from alignn_ff.plots.elasticity import elastic_figure
 from alignn_ff.plots.equation_of_state import eos_figure
 from alignn_ff.plots.phonons import phonon_figures
+from alignn_ff.plots.quasi_harmonic import expansion_figure
 from alignn_ff.plots.style import save_figure
 from alignn_ff.properties.result import PropertyResult
 
@@ -17,6 +18,7 @@ Figures = Callable[[Any], dict[str, Figure]]
 
 PROPERTY_FIGURES: Final[dict[str, Figures]] = {
     "phonon": phonon_figures,
+    "qha": lambda result: {"expansion": expansion_figure(result)},
     "eos": lambda result: {"eos": eos_figure(result)},
     "elastic": lambda result: {"stress": elastic_figure(result)},
 }

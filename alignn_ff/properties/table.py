@@ -14,6 +14,17 @@ PROPERTIES: Final[dict[str, Property]] = {
         compute=deferred("alignn_ff.properties.phonons", "phonon"),
         option_names={"mesh_length_A": ("--mesh",), "max_temperature_K": ("--tmax",)},
     ),
+    "qha": Property(
+        "Thermal expansion in the quasi-harmonic approximation.",
+        config=deferred("alignn_ff.properties.quasi_harmonic", "QHAConfig"),
+        compute=deferred("alignn_ff.properties.quasi_harmonic", "quasi_harmonic_expansion"),
+        option_names={
+            "mesh_length_A": ("--mesh",),
+            "max_temperature_K": ("--tmax",),
+            "volume_range": ("--range",),
+            "pressures_GPa": ("--pressure",),
+        },
+    ),
     "eos": Property(
         "Equation of state: equilibrium volume and bulk modulus.",
         config=deferred("alignn_ff.properties.equation_of_state", "EOSConfig"),

@@ -14,14 +14,14 @@ import numpy as np
 import seekpath
 from ase import Atoms
 from numpy.typing import NDArray
-from phonopy import Phonopy, PhonopyGruneisen
+from phonopy import Phonopy, PhonopyGruneisen, run_qha
 from phonopy.file_IO import parse_BORN_from_strings
 from phonopy.harmonic.dynmat_to_fc import get_commensurate_points
 from phonopy.phonon.band_structure import get_band_qpoints
 from phonopy.structure.atoms import PhonopyAtoms
 
 from alignn_ff.properties.phonons.born import Charges
-from alignn_ff.units import COULOMB_EV_A
+from alignn_ff.units import COULOMB_EV_A, GPA_PER_EV_PER_A3
 
 Array = NDArray[np.float64]
 KJ_PER_MOL_PER_EV = 96.48533212331
@@ -257,6 +257,69 @@ def mode_gruneisen(
     for row in np.flatnonzero(np.abs(np.array(qpoints)).max(axis=1) < 1e-8):
         known[row, np.argsort(np.abs(frequencies[row]))[:3]] = np.nan
     return np.array(frequencies), known, np.array(weights, dtype=float)
+
+
+class Expansion(NamedTuple):
+    """Quasi-harmonic properties of the primitive cell at one pressure.
+
+    Attributes:
+        temperatures: (n,) K.
+        volumes: (n,) Å³.
+        expansion: (n,) 1/K, volumetric.
+        bulk_modulus_GPa: (n,) isothermal.
+        heat_capacity, entropy: (n,) eV/K, at constant pressure.
+        gibbs: (n,) eV.
+        gruneisen: (n,) thermodynamic Grüneisen parameter.
+    """
+
+    temperatures: Array
+    volumes: Array
+    expansion: Array
+    bulk_modulus_GPa: Array
+    heat_capacity: Array
+    entropy: Array
+    gibbs: Array
+    gruneisen: Array
+
+
+def quasi_harmonic(
+    harmonics: Sequence[Harmonic], energies: Array, temperatures: Array, mesh_length_A: float, pressure_GPa: float
+) -> Expansion:
+    """Fit F(V, T) + P·V with Vinet's form at each temperature.
+
+    Args:
+        harmonics: one per volume.
+        energies: (n_volumes,) eV, static, per primitive cell.
+        temperatures: (n,) K, equally spaced.
+        mesh_length_A: of the q-points.
+        pressure_GPa: external.
+    """
+    step = float(temperatures[1] - temperatures[0])
+    with quiet():
+        found = run_qha(
+            [harmonic.phonopy for harmonic in harmonics],
+            np.append(temperatures, temperatures[-1] + step),  # finite differences take the last one
+            energies,
+            mesh=mesh_length_A,
+            pressure=pressure_GPa,
+            eos="vinet",
+            exclude_gamma_acoustic=True,
+        )
+    return Expansion(
+        temperatures=np.array(found.temperatures),
+        volumes=np.array(found.equilibrium_volumes),
+        expansion=np.array(found.thermal_expansion),
+        bulk_modulus_GPa=np.array(found.bulk_moduli) * GPA_PER_EV_PER_A3,
+        heat_capacity=_as_long(found.heat_capacity_P.heat_capacities, len(found.temperatures)),
+        entropy=np.array(found.entropy_temperature),
+        gibbs=np.array(found.gibbs_free_energies),
+        gruneisen=np.array(found.gruneisen_parameters),
+    )
+
+
+def _as_long(values: Array, n: int) -> Array:
+    """Values with zeros in front, where a difference could not be taken at 0 K."""
+    return np.concatenate([np.zeros(n - len(values)), np.asarray(values)])
 
 
 class Violation(NamedTuple):

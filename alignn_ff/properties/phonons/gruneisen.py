@@ -32,6 +32,14 @@ class Gruneisen(NamedTuple):
         known = np.isfinite(self.parameters) & np.isfinite(capacity)
         return float((self.parameters[known] * capacity[known]).sum() / capacity[known].sum())
 
+    def weighted_sum(self, temperature_K: float) -> float:
+        """Σ γ·C_V/k over the modes of one q-point, averaged over the mesh."""
+        if temperature_K <= 0.0:
+            return 0.0
+        capacity = mode_heat_capacity(self.frequencies, temperature_K) * self.weights[:, None]
+        known = np.isfinite(self.parameters) & np.isfinite(capacity)
+        return float((self.parameters[known] * capacity[known]).sum() / self.weights.sum())
+
 
 def mode_heat_capacity(frequencies_THz: Array, temperature_K: float) -> Array:
     """Heat capacity of each mode in units of k; NaN where the frequency is not positive."""

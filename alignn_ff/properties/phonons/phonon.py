@@ -8,7 +8,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alignn_ff.properties.equation_of_state import cells_over_volume
-from alignn_ff.properties.phonons.config import PhononConfig
+from alignn_ff.properties.phonons.config import HarmonicConfig, PhononConfig
 from alignn_ff.properties.phonons.gruneisen import Gruneisen, gruneisen_parameters
 from alignn_ff.properties.phonons.harmonic import Crystal, force_constants
 from alignn_ff.properties.phonons.result import PhononResult
@@ -55,7 +55,7 @@ def phonon(atoms: Atoms, config: PhononConfig, work: Work) -> PhononResult:
     )
 
 
-def temperatures(config: PhononConfig) -> Array:
+def temperatures(config: HarmonicConfig) -> Array:
     """(n,) K, from 0 on."""
     return np.asarray(
         np.arange(0.0, config.max_temperature_K + 0.5 * config.temperature_step_K, config.temperature_step_K)

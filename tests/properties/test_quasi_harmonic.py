@@ -1,0 +1,72 @@
+"""Quasi-harmonic expansion: laws on analytic potentials."""
+
+import io
+
+import numpy as np
+import pytest
+
+from alignn_ff.errors import ConfigError, SimulationError
+from alignn_ff.plots import PROPERTY_FIGURES
+from alignn_ff.properties import compute
+from alignn_ff.properties.quasi_harmonic import QHAResult
+from tests.support.silicon import silicon
+
+QUICK = {"supercell": (2, 2, 2), "mesh_length_A": 40.0, "temperature_step_K": 25.0}
+
+
+def expansion(*, cubic: bool = False, **config: object) -> QHAResult:
+    result = compute("qha", silicon(cubic=cubic), config={**QUICK, **config})
+    assert isinstance(result, QHAResult)
+    return result
+
+
+@pytest.fixture(scope="module")
+def result() -> QHAResult:
+    return expansion()
+
+
+def test_the_expansion_is_that_of_the_mode_gruneisen_parameters(result: QHAResult) -> None:
+    found = result.expansions[0]
+    for kelvin in (300.0, 1000.0):
+        row = int(np.argmin(np.abs(found.temperatures - kelvin)))
+        assert result.gruneisen_expansion[row] == pytest.approx(found.expansion[row], rel=0.01)
+
+
+def test_primitive_and_conventional_cells_give_the_same(result: QHAResult) -> None:
+    other = expansion(cubic=True).expansions[0]
+    np.testing.assert_allclose(other.volumes, result.expansions[0].volumes, rtol=1e-6)
+    np.testing.assert_allclose(other.expansion, result.expansions[0].expansion, atol=2e-9)
+
+
+def test_quantities_are_derivatives_of_one_gibbs_energy(result: QHAResult) -> None:
+    found = result.expansions[0]
+    entropy = -np.gradient(found.gibbs, found.temperatures)
+    np.testing.assert_allclose(entropy[8:-1], found.entropy[8:-1], rtol=3e-3)
+    capacity = found.temperatures * np.gradient(found.entropy, found.temperatures)
+    np.testing.assert_allclose(capacity[8:-2], found.heat_capacity[8:-2], rtol=1e-2)
+    slope = np.gradient(np.log(found.volumes), found.temperatures)
+    np.testing.assert_allclose(slope[4:-1], found.expansion[4:-1], atol=1e-8)
+
+
+def test_zero_point_motion_expands_and_the_bulk_modulus_softens(result: QHAResult) -> None:
+    found = result.expansions[0]
+    assert found.volumes[0] > result.static_volume_A3
+    assert found.bulk_modulus_GPa[-1] < found.bulk_modulus_GPa[0] < 102.0
+
+
+def test_volumes_outside_the_range_end_the_table_or_the_run() -> None:
+    found = expansion(pressures_GPa=(0.0, 5.0))
+    assert [remark.code for remark in found.remarks][0] == "table_cut"  # noqa: RUF015 - the whole list in a failure
+    assert not len(found.expansions[1].temperatures)
+    with pytest.raises(SimulationError, match=r"at 20 GPa the volume at 0 K is .* choose a range"):
+        expansion(pressures_GPa=(20.0,))
+
+
+def test_a_range_that_does_not_hold_the_crystal_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"volume_range is \(1\.0, 1\.1\)"):
+        expansion(volume_range=(1.0, 1.1))
+
+
+def test_the_figure_is_drawn(result: QHAResult) -> None:
+    for figure in PROPERTY_FIGURES["qha"](result).values():
+        figure.savefig(io.BytesIO())
