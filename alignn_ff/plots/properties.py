@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from alignn_ff.plots.conductivity import conductivity_figure
 from alignn_ff.plots.elasticity import elastic_figure
 from alignn_ff.plots.equation_of_state import eos_figure
 from alignn_ff.plots.phonons import phonon_figures
@@ -19,6 +20,7 @@ Figures = Callable[[Any], dict[str, Figure]]
 PROPERTY_FIGURES: Final[dict[str, Figures]] = {
     "phonon": phonon_figures,
     "qha": lambda result: {"expansion": expansion_figure(result)},
+    "kappa": lambda result: {"kappa": conductivity_figure(result)},
     "eos": lambda result: {"eos": eos_figure(result)},
     "elastic": lambda result: {"stress": elastic_figure(result)},
 }

@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 from ase import Atoms
+from ase.spacegroup.symmetrize import refine_symmetry
 
 from alignn_ff.cells import gaps_A, is_bulk
 from alignn_ff.errors import StructureError
@@ -70,6 +71,8 @@ def relaxed_crystal(
     if config.relax:
         relaxed = work.relax("relaxation", start, relaxation_of(config, "free", symmetric=config.keep_symmetry))
         return relaxed, ()
+    if config.keep_symmetry:
+        refine_symmetry(start, symprec=config.symmetry_tolerance_A)
     (found,) = work.evaluate("structure as given", [start])
     remarks = []
     largest, stress = float(np.abs(found.forces).max()), float(np.abs(found.stress).max()) * GPA_PER_EV_PER_A3

@@ -25,6 +25,18 @@ PROPERTIES: Final[dict[str, Property]] = {
             "pressures_GPa": ("--pressure",),
         },
     ),
+    "kappa": Property(
+        "Lattice thermal conductivity (needs phono3py).",
+        config=deferred("alignn_ff.properties.conductivity", "KappaConfig"),
+        compute=deferred("alignn_ff.properties.conductivity", "thermal_conductivity"),
+        option_names={
+            "mesh_length_A": ("--mesh",),
+            "max_temperature_K": ("--tmax",),
+            "min_temperature_K": ("--tmin",),
+            "meshes_A": ("--meshes",),
+            "isotopes": ("--isotopes/--no-isotopes",),
+        },
+    ),
     "eos": Property(
         "Equation of state: equilibrium volume and bulk modulus.",
         config=deferred("alignn_ff.properties.equation_of_state", "EOSConfig"),

@@ -91,6 +91,10 @@ class Work:
         """The model used."""
         return describe_model(self.calculator)
 
+    def tell(self, what: str) -> None:
+        """Announce work that is not an evaluation."""
+        self._notify(what, 0, 1)
+
     def relax(
         self, name: str, atoms: Atoms, config: RelaxConfig, *, or_else: str = "", must_converge: bool = True
     ) -> Relaxed:

@@ -153,7 +153,7 @@ def test_thermal_properties_obey_thermodynamics(result: PhononResult) -> None:
 def test_rows_of_the_matrix_are_the_vectors_of_the_supercell() -> None:
     primitive = bulk("Si", a=5.43)
     matrix = np.array([[2, 1, 0], [0, 2, 0], [0, 0, 3]])
-    harmonic = Harmonic(primitive, matrix, 1e-5)
+    harmonic = Harmonic(primitive, matrix)
     np.testing.assert_allclose(harmonic.supercell.cell.array, matrix @ primitive.cell.array)
 
 

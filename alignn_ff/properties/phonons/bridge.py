@@ -24,6 +24,8 @@ from alignn_ff.properties.phonons.born import Charges
 from alignn_ff.units import COULOMB_EV_A, GPA_PER_EV_PER_A3
 
 Array = NDArray[np.float64]
+SYMPREC_A = 1e-5
+"""Å, tolerance of symmetry; far below a displacement, which symmetry would otherwise not tell from its images."""
 KJ_PER_MOL_PER_EV = 96.48533212331
 """kJ/mol of 1 eV per particle (CODATA 2018)."""
 J_PER_K_PER_MOL_PER_EV_PER_K = 1000.0 * KJ_PER_MOL_PER_EV
@@ -80,10 +82,9 @@ class Harmonic:
     Args:
         primitive: the cell that is repeated.
         matrix: (3, 3) its rows times the cell are the vectors of the supercell.
-        tolerance_A: for symmetry.
     """
 
-    def __init__(self, primitive: Atoms, matrix: NDArray[np.int64], tolerance_A: float) -> None:
+    def __init__(self, primitive: Atoms, matrix: NDArray[np.int64]) -> None:
         self.primitive = primitive
         cell = PhonopyAtoms(
             numbers=primitive.numbers,
@@ -93,7 +94,7 @@ class Harmonic:
         )
         with quiet():  # a supercell without the symmetry of the crystal has a remark of its own
             # phonopy's columns are the vectors of the supercell
-            self._phonopy = Phonopy(cell, np.asarray(matrix).T, primitive_matrix="P", symprec=tolerance_A)
+            self._phonopy = Phonopy(cell, np.asarray(matrix).T, primitive_matrix="P", symprec=SYMPREC_A)
 
     @property
     def phonopy(self) -> Phonopy:

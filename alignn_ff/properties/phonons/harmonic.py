@@ -77,7 +77,7 @@ def force_constants(
     primitive = primitive_cell(atoms, config.symmetry_tolerance_A)
     if matrix is None:
         matrix = chosen_matrix(work, primitive, config)
-    harmonic = Harmonic(primitive.atoms, matrix, config.symmetry_tolerance_A)
+    harmonic = Harmonic(primitive.atoms, matrix)
     charges = None if config.born is None else read_charges(config.born, primitive.atoms, harmonic.parse_born)
     cells = harmonic.displaced(config.displacement_A, plus_minus=config.plus_minus)
     perfect, *found = work.evaluate(name, [harmonic.supercell, *cells])
