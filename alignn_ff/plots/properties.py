@@ -6,12 +6,15 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from alignn_ff.io import atomic_write
 from alignn_ff.plots.conductivity import conductivity_figure
 from alignn_ff.plots.elasticity import elastic_figure
 from alignn_ff.plots.equation_of_state import eos_figure
 from alignn_ff.plots.phonons import phonon_figures
 from alignn_ff.plots.quasi_harmonic import expansion_figure
+from alignn_ff.plots.report import report_page
 from alignn_ff.plots.style import save_figure
+from alignn_ff.properties.report import ReportResult
 from alignn_ff.properties.result import PropertyResult
 
 Figures = Callable[[Any], dict[str, Figure]]
@@ -33,6 +36,8 @@ def save_property_figures(name: str, result: PropertyResult, prefix: Path, *, su
     Returns:
         The files.
     """
+    if isinstance(result, ReportResult):
+        return [save_report(result, prefix.with_name(f"{prefix.name}.html"))]
     draw = PROPERTY_FIGURES.get(name)
     if draw is None:
         return []
@@ -41,3 +46,11 @@ def save_property_figures(name: str, result: PropertyResult, prefix: Path, *, su
         paths.append(prefix.with_name(f"{prefix.name}-{kind}{suffix}"))
         save_figure(figure, paths[-1])
     return paths
+
+
+def save_report(result: ReportResult, path: Path) -> Path:
+    """Write the page of a report with the figures of all its parts."""
+    figures = {name: PROPERTY_FIGURES[name](part) for name, part in result.parts.items() if name in PROPERTY_FIGURES}
+    with atomic_write(path) as temporary:
+        temporary.write_text(report_page(result, figures), encoding="utf-8")
+    return path

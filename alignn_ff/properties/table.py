@@ -37,6 +37,11 @@ PROPERTIES: Final[dict[str, Property]] = {
             "isotopes": ("--isotopes/--no-isotopes",),
         },
     ),
+    "report": Property(
+        "Several properties of a crystal on one page.",
+        config=deferred("alignn_ff.properties.report", "ReportConfig"),
+        compute=deferred("alignn_ff.properties.report", "report"),
+    ),
     "eos": Property(
         "Equation of state: equilibrium volume and bulk modulus.",
         config=deferred("alignn_ff.properties.equation_of_state", "EOSConfig"),

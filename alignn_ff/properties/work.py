@@ -85,6 +85,13 @@ class Work:
         self.calculator = calculator
         self._journal = journal or Journal()
         self._notify: Notify = notify or (lambda _name, _done, _total: None)
+        self._prefix = ""
+
+    def within(self, part: str) -> "Work":
+        """The same work for a part of a run, whose names begin with that of the part."""
+        inner = Work(self.calculator, journal=self._journal, notify=self._notify)
+        inner._prefix = f"{self._prefix}{part}: "
+        return inner
 
     @property
     def model(self) -> ModelRecord:
@@ -111,6 +118,7 @@ class Work:
             NotConvergedError: the limit on the forces was not reached.
             StructureError, SimulationError: as :func:`alignn_ff.relax.relax`.
         """
+        name = self._prefix + name
         kept = self._journal.read(name)
         if kept is None:
             self._notify(name, 0, 1)
@@ -148,6 +156,7 @@ class Work:
         Raises:
             SimulationError: an energy or force is not a finite number.
         """
+        name = self._prefix + name
         evaluations: list[Evaluation] = []
         for start, group in _groups(structures):
             part = f"{name} [{start}]"
