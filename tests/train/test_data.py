@@ -142,7 +142,7 @@ def test_scales_are_the_rms_of_all_labels_at_once(records):
 def test_the_training_domain_holds_the_shortest_distance_of_every_pair(tmp_path):
     atoms = Atoms("CuCuAu", positions=[[0, 0, 0], [2.2, 0, 0], [0, 2.9, 0]], cell=[9, 9, 9], pbc=True)
     records = read_records(write_frames(tmp_path / "x.extxyz", [labelled(atoms, "x")]))
-    domain = training_domain(surveyed(records, cutoff=5.0))
+    domain = training_domain(surveyed(records, cutoff=5.0), [0.0, 0.0])
     assert domain.shortest_distance_A == {"Cu-Cu": pytest.approx(2.2), "Cu-Au": pytest.approx(2.9)}
     assert domain.n_atoms == 3
 

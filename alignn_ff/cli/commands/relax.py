@@ -12,7 +12,7 @@ from alignn_ff.cli.console import errors, stoppable
 from alignn_ff.cli.model_choice import PreciseModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of, refuse_given
-from alignn_ff.errors import ConfigError
+from alignn_ff.errors import ConfigError, SimulationError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.strain import CELL_MODES
@@ -93,6 +93,8 @@ def relax(
 ) -> None:
     """Relax a structure; the exit code is 3 if it did not converge, and the files are written in any case.
 
+    The exit code is 4 if the structure left the training data of the model (--outside); the last one before is written.
+
     Ctrl-C or SIGTERM stops it after the current step; the files are written and marked as not converged.
 
     --cell without a word is --cell free, and --no-cell is --cell none.
@@ -128,7 +130,7 @@ def _run(
 
         check_figure(plot)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = choice.calculator(atoms)
+    calculator = choice.calculator(atoms, outside=_told(config))
     place = str(Path(choice.model).absolute()) if Path(choice.model).exists() else choice.model
     kept = {**choice.model_dump(), "model": place, "backend": calculator.potential.backend}
     records = _records(files, kept)
@@ -144,13 +146,20 @@ def _resume(state_file: Path, settings: Mapping[str, Any], model_options: Mappin
     run: dict[str, Any] = dict(state.run)
     names = {name: None if path is None else Path(path) for name, path in run.pop("files").items()}
     files = RelaxFiles(**names)  # type: ignore[arg-type]
-    calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(state.start)
+    calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(
+        state.start, outside=_told(state.config)
+    )
     most = settings.get("max_steps", state.config.max_steps)
     with _running(files, most) as (show, stop):
         result = resume(
             state, calculator, records=_records(files, run), on_step=show, stop=lambda: stop.name, max_steps=most
         )
     _finish(result, files, stop)
+
+
+def _told(config: RelaxConfig) -> str:
+    """What the calculator does outside of the training data; the relaxation itself stops."""
+    return "ignore" if config.outside == "ignore" else "warn"
 
 
 def _records(files: "RelaxFiles", run: dict[str, Any]) -> "RelaxRecords":
@@ -198,5 +207,7 @@ def _finish(result: "RelaxResult", files: "RelaxFiles", stop: StopRequest) -> No
 
         save_figure(convergence(result.steps, fmax_eV_per_A=result.config.fmax_eV_per_A), files.plot)
     print_relaxation(result, files)
+    if result.stopped:
+        raise typer.Exit(SimulationError.exit_code)
     if not result.after.converged:
         raise typer.Exit(NOT_CONVERGED if stop.signal is None else stop.exit_code)

@@ -1,0 +1,21 @@
+"""The domain of a calculator: what every run reads of it, and the word that a user chooses."""
+
+from ase.calculators.calculator import BaseCalculator
+from pydantic import Field
+
+from alignn_ff.domain.actions import OUTSIDE_HELP, OutsideWord
+from alignn_ff.domain.findings import Finding
+from alignn_ff.runs.config import RunConfig
+
+
+class OutsideChoice(RunConfig):
+    """What an evaluation does outside of the training data."""
+
+    outside: OutsideWord = Field("warn", description=OUTSIDE_HELP)
+
+
+def findings_of(calculator: BaseCalculator | None) -> tuple[Finding, ...]:
+    """What the last evaluation of a calculator found; empty for a calculator of another package."""
+    from alignn_ff.calculator import AlignnCalculator  # imports torch, which the help of a command does not need
+
+    return calculator.findings if isinstance(calculator, AlignnCalculator) else ()
