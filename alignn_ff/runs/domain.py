@@ -3,7 +3,7 @@
 from ase.calculators.calculator import BaseCalculator
 from pydantic import Field
 
-from alignn_ff.domain.actions import OUTSIDE_HELP, OutsideWord
+from alignn_ff.domain.actions import OUTSIDE, OUTSIDE_HELP, OutsideWord
 from alignn_ff.domain.findings import Finding
 from alignn_ff.runs.config import RunConfig
 
@@ -12,6 +12,11 @@ class OutsideChoice(RunConfig):
     """What an evaluation does outside of the training data."""
 
     outside: OutsideWord = Field("warn", description=OUTSIDE_HELP)
+
+
+def calculator_word(outside: OutsideWord) -> OutsideWord:
+    """What the calculator of a run does outside of the training data: it warns, and the run itself stops."""
+    return "warn" if OUTSIDE[outside].warns else "ignore"
 
 
 def findings_of(calculator: BaseCalculator | None) -> tuple[Finding, ...]:

@@ -16,6 +16,7 @@ from alignn_ff.errors import ConfigError, SimulationError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.strain import CELL_MODES
+from alignn_ff.runs.domain import calculator_word
 
 if TYPE_CHECKING:
     from alignn_ff.relax import RelaxFiles, RelaxRecords, RelaxResult, RelaxStep
@@ -130,7 +131,7 @@ def _run(
 
         check_figure(plot)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = choice.calculator(atoms, outside=_told(config))
+    calculator = choice.calculator(atoms, outside=calculator_word(config.outside))
     place = str(Path(choice.model).absolute()) if Path(choice.model).exists() else choice.model
     kept = {**choice.model_dump(), "model": place, "backend": calculator.potential.backend}
     records = _records(files, kept)
@@ -147,7 +148,7 @@ def _resume(state_file: Path, settings: Mapping[str, Any], model_options: Mappin
     names = {name: None if path is None else Path(path) for name, path in run.pop("files").items()}
     files = RelaxFiles(**names)  # type: ignore[arg-type]
     calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(
-        state.start, outside=_told(state.config)
+        state.start, outside=calculator_word(state.config.outside)
     )
     most = settings.get("max_steps", state.config.max_steps)
     with _running(files, most) as (show, stop):
@@ -155,11 +156,6 @@ def _resume(state_file: Path, settings: Mapping[str, Any], model_options: Mappin
             state, calculator, records=_records(files, run), on_step=show, stop=lambda: stop.name, max_steps=most
         )
     _finish(result, files, stop)
-
-
-def _told(config: RelaxConfig) -> str:
-    """What the calculator does outside of the training data; the relaxation itself stops."""
-    return "ignore" if config.outside == "ignore" else "warn"
 
 
 def _records(files: "RelaxFiles", run: dict[str, Any]) -> "RelaxRecords":
