@@ -18,8 +18,6 @@ class DomainGuard:
 
     def findings(self, evaluated: Evaluated) -> tuple[Finding, ...]:
         """Every way in which a structure is outside of the training data, in the order of ``CHECKS``."""
-        if not self.seen.is_known:
-            return ()
         found = ((name, check, check.find(evaluated, self.seen)) for name, check in CHECKS.items())
         return tuple(
             Finding(name, outside.message, check.stops, outside.excess, outside.atoms)

@@ -60,9 +60,9 @@ def closest_pair(
         bounds: (119, 119) Å, by pair of elements; 0 where there is none.
         reach: Å, the largest of the bounds.
     """
-    close = np.flatnonzero(pairs.distance < reach)
-    if not close.size:
+    if not reach > 0.0 or not (pairs.distance < reach).any():
         return None
+    close = np.flatnonzero(pairs.distance < reach)
     src, dst, distance = pairs.src[close], pairs.dst[close], pairs.distance[close]
     bound = bounds[numbers[src], numbers[dst]]
     ratios = np.divide(distance, bound, out=np.full_like(distance, np.inf), where=bound > 0.0)

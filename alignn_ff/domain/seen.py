@@ -59,12 +59,6 @@ class Seen(NamedTuple):
         low, high = self.energy or (0.0, 0.0)
         return max(SMALLEST_ENERGY_MARGIN_EV, ENERGY_MARGIN * (high - low))
 
-    @property
-    def is_known(self) -> bool:
-        """Whether there is anything to compare with."""
-        further = (self.energy, self.volume, self.force, self.pairs, self.lone, self.dimers)
-        return self.reach > 0.0 or any(part is not None for part in further)
-
     @classmethod
     def of(cls, header: Header) -> Self:
         """What the header of a model tells.

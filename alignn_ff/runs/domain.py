@@ -1,11 +1,15 @@
 """The domain of a calculator: what every run reads of it, and the word that a user chooses."""
 
-from ase.calculators.calculator import BaseCalculator
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from alignn_ff.domain.actions import OUTSIDE, OUTSIDE_HELP, OutsideWord
 from alignn_ff.domain.findings import Finding
 from alignn_ff.runs.config import RunConfig
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import BaseCalculator
 
 
 class OutsideChoice(RunConfig):
@@ -19,7 +23,7 @@ def calculator_word(outside: OutsideWord) -> OutsideWord:
     return "warn" if OUTSIDE[outside].warns else "ignore"
 
 
-def findings_of(calculator: BaseCalculator | None) -> tuple[Finding, ...]:
+def findings_of(calculator: "BaseCalculator | None") -> tuple[Finding, ...]:
     """What the last evaluation of a calculator found; empty for a calculator of another package."""
     from alignn_ff.calculator import AlignnCalculator  # imports torch, which the help of a command does not need
 
