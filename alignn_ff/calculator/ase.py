@@ -40,7 +40,7 @@ class AlignnCalculator(Calculator):
             "stop" raises an error where the numbers are no longer predictions, "ignore" does neither.
 
     ``results["outside"]`` holds a sentence for each way in which the structure is outside of the training data, and
-    is empty inside; ``findings`` holds the same with more detail.
+    is empty inside; ``findings`` holds the same with more detail, ``findings_of_many`` those of :meth:`evaluate_many`.
 
     A loaded potential already has a device, dtype, backend and limits; different values here are an error.
 
@@ -74,7 +74,9 @@ class AlignnCalculator(Calculator):
         select_dtype(self._dtype)
         self._potential: Potential | None = None
         self._skin = VerletSkin()
-        self.outside, self.findings = outside, tuple[Finding, ...]()
+        self.outside = outside
+        self.findings: tuple[Finding, ...] = ()
+        self.findings_of_many: tuple[Finding, ...] = ()
         self._reported: set[str] = set()
         if str(model) != "auto":
             self._load(None)
@@ -154,9 +156,11 @@ class AlignnCalculator(Calculator):
             StructureError, ElementNotCoveredError, MemoryLimitError, OutsideError: as for one structure.
         """
         potential = self._load(structures[0])
+        judged = potential.predict_judged(structures, batch_size=_together(structures))
+        self.findings_of_many = tuple(finding for _, findings in judged for finding in findings)
+        self._react(potential.name, self.findings_of_many)
         found = []
-        for prediction, findings in potential.predict_judged(structures, batch_size=_together(structures)):
-            self._react(potential.name, findings)
+        for prediction, _ in judged:
             assert prediction.forces is not None
             assert prediction.stress is not None
             found.append((float(prediction.energy[0]), prediction.forces.numpy(), prediction.stress[0].numpy()))

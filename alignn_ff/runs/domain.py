@@ -28,3 +28,10 @@ def findings_of(calculator: "BaseCalculator | None") -> tuple[Finding, ...]:
     from alignn_ff.calculator import AlignnCalculator  # imports torch, which the help of a command does not need
 
     return calculator.findings if isinstance(calculator, AlignnCalculator) else ()
+
+
+def findings_of_many(calculator: "BaseCalculator") -> tuple[Finding, ...]:
+    """What the last evaluation of several structures at once found; empty for a calculator of another package."""
+    from alignn_ff.calculator import AlignnCalculator
+
+    return calculator.findings_of_many if isinstance(calculator, AlignnCalculator) else ()
