@@ -15,6 +15,7 @@ from alignn_ff.domain import CHECKS, DomainGuard, Evaluated, OutsideError
 from alignn_ff.domain.description import not_in_data
 from alignn_ff.errors import ConfigError
 from alignn_ff.graph import find_pairs, system_from_atoms
+from alignn_ff.md import MDConfig, run_md
 from alignn_ff.potential import Potential, load_potential
 from tests.support.tiny_models import tiny_header, tiny_potential
 
@@ -199,3 +200,16 @@ def test_the_card_tells_what_the_data_do_not_hold() -> None:
     for card in zoo.shipped_cards():
         assert card.not_in_data == not_in_data(read(card.file)[0])
         assert any(sentence.startswith("no lone atoms") for sentence in card.not_in_data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ensemble", ["nvt_langevin", "npt_langevin"])
+def test_a_liquid_is_inside(ensemble: str) -> None:
+    calculator = AlignnCalculator("si-smooth", device="cpu")
+    melting = MDConfig(steps=800, timestep_fs=2.0, ensemble="nvt_langevin", temperature_K=4000, thermostat_time_fs=50)
+    melted = run_md(diamond(5.47) * 2, calculator, config=melting).atoms
+    melted.calc = None
+    config = MDConfig.model_validate(
+        {"steps": 1000, "timestep_fs": 2.0, "ensemble": ensemble, "temperature_K": 2500, "outside": "stop"}
+    )
+    assert run_md(melted, calculator, config=config).outside == ()
