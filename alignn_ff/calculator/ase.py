@@ -11,6 +11,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
+from alignn_ff.calculator.results import Results
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
@@ -123,14 +124,14 @@ class AlignnCalculator(Calculator):
         assert prediction.forces is not None
         assert prediction.stress is not None
         energy = float(prediction.energy[0])
-        self.results = {
-            "energy": energy,
-            "free_energy": energy,
-            "energies": prediction.atomic_energy.cpu().numpy(),
-            "forces": prediction.forces.cpu().numpy(),
-        }
-        self.findings = potential.outside(self.atoms, prepared.pairs, energy, self.results["forces"])
-        self.results["outside"] = sentences(self.findings)
+        results = Results(
+            energy=energy,
+            free_energy=energy,
+            energies=prediction.atomic_energy.cpu().numpy(),
+            forces=prediction.forces.cpu().numpy(),
+        )
+        self.findings = potential.outside(self.atoms, prepared.pairs, energy, results["forces"])
+        self.results, results.outside = results, sentences(self.findings)
         self._react(potential.name, self.findings)
         stress = prediction.stress[0].cpu().numpy()
         if not np.isnan(stress).any():

@@ -1,11 +1,14 @@
 """Every driver knows what its model has seen: what is outside is found, and normal use is inside."""
 
+import copy
 import logging
+import pickle
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, diamond111, make_supercell
+from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
 from alignn_ff import zoo
@@ -113,6 +116,24 @@ def test_results_inside_hold_no_sentence_and_those_of_before_are_gone(silicon: P
     inside.calc = calculator
     inside.get_potential_energy()
     assert calculator.results["outside"] == ()
+
+
+def test_ase_takes_all_results_at_once(silicon: Potential) -> None:
+    atoms = Atoms("Si2", [[0, 0, 0], [0, 0, 1.0]])
+    atoms.calc = AlignnCalculator(silicon)
+    assert set(atoms.get_properties(["energy", "forces"])) >= {"energy", "forces"}
+    kept = SinglePointCalculator(atoms, **atoms.calc.results)
+    assert kept.results["energy"] == atoms.calc.results["energy"]
+    for results in (
+        atoms.calc.results,
+        copy.deepcopy(atoms.calc.results),
+        pickle.loads(pickle.dumps(atoms.calc.results)),
+    ):
+        assert "outside" in results
+        assert results.get("outside") == results["outside"] != ()
+        assert "outside" not in list(results)
+    with pytest.raises(KeyError, match="dipole"):
+        _ = own["dipole"]
 
 
 def test_the_calculator_warns_once_per_kind_or_stops_or_is_silent(
