@@ -124,11 +124,8 @@ def test_ase_takes_all_results_at_once(silicon: Potential) -> None:
     assert set(atoms.get_properties(["energy", "forces"])) >= {"energy", "forces"}
     kept = SinglePointCalculator(atoms, **atoms.calc.results)
     assert kept.results["energy"] == atoms.calc.results["energy"]
-    for results in (
-        atoms.calc.results,
-        copy.deepcopy(atoms.calc.results),
-        pickle.loads(pickle.dumps(atoms.calc.results)),
-    ):
+    own = atoms.calc.results
+    for results in (own, copy.deepcopy(own), pickle.loads(pickle.dumps(own))):
         assert "outside" in results
         assert results.get("outside") == results["outside"] != ()
         assert "outside" not in list(results)
