@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from alignn_ff.checkpoint import Header
+from alignn_ff.domain import DomainGuard, Evaluated, Finding
 from alignn_ff.errors import (
     DifferentiationError,
     ElementNotCoveredError,
@@ -27,12 +28,14 @@ from alignn_ff.graph import (
     VerletSkin,
     batch_graphs,
     batch_systems,
-    build_graph,
+    find_pairs,
+    graph_of_pairs,
     graph_to,
     system_from_atoms,
     system_to,
     with_extra_features,
 )
+from alignn_ff.graph.neighbors import FloatArray, NeighborPairs
 from alignn_ff.loading import Precision, cast_network, open_model
 from alignn_ff.models import EnergyModel
 
@@ -47,6 +50,7 @@ class Potential:
         device: of the network.
         dtype: of the network; geometry and energy sums are always float64.
         executor: holds the backend and the memory limits.
+        guard: compares structures with the training data.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Potential:
         self.device = device
         self.dtype = dtype
         self.model = cast_network(model, dtype).to(device)
+        self.guard = DomainGuard(header)
         self.executor = Executor(self.model, header.model, backend=backend, limits=limits, dtype=dtype, device=device)
 
     @property
@@ -105,16 +110,40 @@ class Potential:
             StructureError: a structure is not valid.
             ElementNotCoveredError: an element that the model does not cover.
         """
-        predictions: list[Prediction] = []
+        judged = self.predict_judged(structures, derivatives=derivatives, batch_size=batch_size)
+        return [prediction for prediction, _ in judged]
+
+    def predict_judged(
+        self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32
+    ) -> list[tuple[Prediction, tuple[Finding, ...]]]:
+        """As :meth:`predict`, with what is outside of the training data in each structure."""
+        judged: list[tuple[Prediction, tuple[Finding, ...]]] = []
         for start in range(0, len(structures), batch_size):
-            inputs = [self.prepare(atoms) for atoms in structures[start : start + batch_size]]
+            part = structures[start : start + batch_size]
+            inputs = [self.prepare(atoms) for atoms in part]
             batch = self.evaluate(
                 batch_systems([item.system for item in inputs]),
                 batch_graphs([item.graph for item in inputs]),
                 derivatives=derivatives,
             )
-            predictions.extend(split_prediction(batch, [len(item.system.positions) for item in inputs]))
-        return predictions
+            predictions = split_prediction(batch, [len(atoms) for atoms in part])
+            for atoms, item, each in zip(part, inputs, predictions, strict=True):
+                forces = None if each.forces is None else each.forces.numpy()
+                judged.append((each, self.outside(atoms, item.pairs, float(each.energy[0]), forces)))
+        return judged
+
+    def outside(
+        self, atoms: Atoms, pairs: NeighborPairs, energy_eV: float, forces_eV_per_A: FloatArray | None
+    ) -> tuple[Finding, ...]:
+        """What is outside of the training data in an evaluated structure.
+
+        Args:
+            atoms: the structure.
+            pairs: the edges of its graph.
+            energy_eV: total.
+            forces_eV_per_A: (n_atoms, 3); None if not computed.
+        """
+        return self.guard.findings(Evaluated(atoms, pairs, energy_eV, forces_eV_per_A))
 
     def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
         """Prediction for prepared input on this potential's device: numbers, without autograd history.
@@ -153,10 +182,16 @@ class Potential:
 
 
 class Prepared(NamedTuple):
-    """The input of the network for a structure."""
+    """The input of the network for a structure.
+
+    Attributes:
+        system, graph: on the device of the model.
+        pairs: the edges of the graph with their lengths, on the CPU.
+    """
 
     system: AtomicSystem
     graph: AtomicGraph
+    pairs: NeighborPairs
 
 
 def prepare_structure(
@@ -192,8 +227,9 @@ def prepare_structure(
         )
     if admit is not None:
         admit(system, header.graph)
-    graph = with_extra_features(build_graph(system, header.graph, skin=skin), atoms)
-    return Prepared(system_to(system, device), graph_to(graph, device))
+    pairs = find_pairs(system, header.graph, skin=skin)
+    graph = with_extra_features(graph_of_pairs(system, pairs, header.graph), atoms)
+    return Prepared(system_to(system, device), graph_to(graph, device), pairs)
 
 
 def load_potential(

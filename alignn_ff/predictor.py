@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alignn_ff.checkpoint import Header
+from alignn_ff.domain import DomainGuard, Evaluated, Finding
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import batch_graphs, batch_systems, edge_vectors
@@ -35,6 +36,7 @@ class Predicted(NamedTuple):
         predicted_class: the most probable class, from 0.
         atomwise: (n_atoms, n) outputs per atom.
         additional: (n,) further outputs per structure.
+        outside: in which ways the structure is outside of the training data; None where that was not asked.
     """
 
     energy_eV: float | None = None
@@ -43,10 +45,13 @@ class Predicted(NamedTuple):
     predicted_class: int | None = None
     atomwise: FloatArray | None = None
     additional: FloatArray | None = None
+    outside: tuple[Finding, ...] | None = None
 
     def to_json(self) -> dict[str, object]:
         """Names with numbers, lists and units; outputs that the model does not have are left out."""
         present = {name: value for name, value in self._asdict().items() if value is not None}
+        if self.outside is not None:
+            present["outside"] = [finding.to_json() for finding in self.outside]
         return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in present.items()}
 
 
@@ -58,6 +63,7 @@ class Predictor:
         header: config, graph recipe, elements, provenance.
         model: on ``device``, its parameters in ``dtype``.
         device, dtype: of the network.
+        guard: compares structures with the training data.
         potential: of a force field; None for a property model.
 
     Raises:
@@ -77,6 +83,7 @@ class Predictor:
     ) -> None:
         self.name, self.header, self.device, self.dtype = name, header, device, dtype
         self.model = cast_network(model, dtype).to(device)
+        self.guard = DomainGuard(header)
         self.potential = None
         if isinstance(model, EnergyModel):
             self.potential = Potential(name, header, model, device=device, dtype=dtype, backend=backend, limits=limits)
@@ -101,9 +108,12 @@ class Predictor:
     def _batch(self, structures: Sequence[Atoms]) -> list[Predicted]:
         if self.potential is None:
             return self._by_model(structures)
-        predictions = self.potential.predict(structures, derivatives=False, batch_size=len(structures))
+        judged = self.potential.predict_judged(structures, derivatives=False, batch_size=len(structures))
         heads = self._by_model(structures) if self._has_heads() else [Predicted()] * len(structures)
-        return [head._replace(energy_eV=float(each.energy[0])) for head, each in zip(heads, predictions, strict=True)]
+        return [
+            head._replace(energy_eV=float(each.energy[0]), outside=findings)
+            for head, (each, findings) in zip(heads, judged, strict=True)
+        ]
 
     def _has_heads(self) -> bool:
         """Whether a force field has outputs in addition to the energy."""
@@ -122,6 +132,8 @@ class Predictor:
         else:
             classifies = self.header.model.outputs.classifies
             parts = [_classes(row) if classifies else Predicted(values=_numbers(row)) for row in main]
+            evaluated = [Evaluated(a, item.pairs) for a, item in zip(structures, prepared, strict=True)]
+            parts = [p._replace(outside=self.guard.findings(e)) for p, e in zip(parts, evaluated, strict=True)]
         counts = [len(a) for a in structures]
         atomwise = [None] * len(counts) if heads.atomwise is None else heads.atomwise.split(counts)
         additional = [None] * len(counts) if heads.additional is None else heads.additional.unbind(0)

@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alignn_ff.analysis import OBSERVABLES
+from alignn_ff.domain import CHECKS, OUTSIDE
 from alignn_ff.md import ENSEMBLES, GUARDS
 from alignn_ff.relax import CELL_MODES, OPTIMIZERS
 from alignn_ff.train.config.reference import json_schema, markdown_reference
@@ -66,6 +67,8 @@ rows: [extending.md](extending.md).
 CHOICES = {
     "Ensembles: `alignn-ff md --ensemble`": ENSEMBLES,
     "Guards of dynamics: `--guard`": GUARDS,
+    "Outside of the training data: `--outside`": OUTSIDE,
+    "Checks against the training data": CHECKS,
     "Trajectory formats: `--format`": FORMATS,
     "Quantities of frames: `--quantities`": QUANTITIES,
     "Optimisers: `alignn-ff relax --optimizer`": OPTIMIZERS,

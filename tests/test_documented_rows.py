@@ -12,7 +12,9 @@ from ase.calculators.emt import EMT
 
 from alignn_ff import data_checks, execution, models, relax, trajectory
 from alignn_ff.analysis import OBSERVABLES, AnalysisConfig, analyze
+from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.data_checks import describe
+from alignn_ff.domain import CHECKS
 from alignn_ff.errors import SimulationError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.md import ENSEMBLES, GUARDS, GuardLimits, MDConfig, md_files, resume_md, run_md
@@ -35,6 +37,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 TABLES: Final[dict[str, dict[str, Any]]] = {
     "Ensemble": ENSEMBLES,
     "Guard": GUARDS,
+    "Check of the domain": CHECKS,
     "Observable": OBSERVABLES,
     "Trajectory format": trajectory.FORMATS,
     "Quantity of a frame": trajectory.QUANTITIES,
@@ -137,6 +140,15 @@ def test_the_ensemble_of_the_page_runs_and_resumes(tmp_path: Path) -> None:
     parts = resume_md(files.restart, calculator=Morse(), steps=12)
     assert (parts.atoms.positions == whole.atoms.positions).all()
     assert whole.conserved_quantity.endswith("damping")
+
+
+def test_the_check_of_the_page_judges_a_molecule() -> None:
+    assert add_row("Check of the domain") == "molecule"
+    calculator = AlignnCalculator("si-smooth", device="cpu", outside="ignore")
+    calculator.get_property("energy", Atoms("Si2", [[0, 0, 0], [0, 0, 2.3]]))
+    assert "the structure is a molecule; the training data hold bulk structures" in calculator.results["outside"]
+    calculator.get_property("energy", bulk("Si"))
+    assert calculator.results["outside"] == ()
 
 
 def test_the_guard_of_the_page_stops_a_cold_run() -> None:

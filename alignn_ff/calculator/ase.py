@@ -11,6 +11,8 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
+from alignn_ff.calculator.results import Results
+from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import VerletSkin
@@ -35,11 +37,18 @@ class AlignnCalculator(Calculator):
         backend: how the network is executed; "auto" (the default) selects the fastest one that needs no compiling.
         limits: memory that an evaluation may use; None means no limit.
 
+        outside: what happens where a structure is outside of the training data: "warn" logs each kind of finding once,
+            "stop" raises an error where the numbers are no longer predictions, "ignore" does neither.
+
+    ``results["outside"]`` holds a sentence for each way in which the structure is outside of the training data, and
+    is empty inside; ``findings`` holds the same with more detail, ``findings_of_many`` those of :meth:`evaluate_many`.
+
     A loaded potential already has a device, dtype, backend and limits; different values here are an error.
 
     Raises:
         ModelNotFoundError, CheckpointError, PropertyModelError, ConfigError: raised by the constructor.
         StructureError, ElementNotCoveredError: raised by the first evaluation of a structure.
+        OutsideError: raised by an evaluation outside of the training data, with ``outside="stop"``.
         PropertyNotImplementedError: the stress of a structure without a volume was requested.
     """
 
@@ -53,8 +62,11 @@ class AlignnCalculator(Calculator):
         dtype: Precision | None = None,
         backend: BackendName | None = None,
         limits: Limits | None = None,
+        outside: OutsideWord = "warn",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        if outside not in OUTSIDE:
+            raise ConfigError(f"outside is {outside!r}; allowed are {', '.join(OUTSIDE)}")
         if isinstance(model, Potential):
             _refuse_contradictions(model, device=device, dtype=dtype, backend=backend, limits=limits)
         self._model, self._limits = model, limits
@@ -63,6 +75,10 @@ class AlignnCalculator(Calculator):
         select_dtype(self._dtype)
         self._potential: Potential | None = None
         self._skin = VerletSkin()
+        self.outside = outside
+        self.findings: tuple[Finding, ...] = ()
+        self.findings_of_many: tuple[Finding, ...] = ()
+        self._reported: set[str] = set()
         if str(model) != "auto":
             self._load(None)
 
@@ -99,7 +115,7 @@ class AlignnCalculator(Calculator):
         system_changes: Sequence[str] = all_changes,
     ) -> None:
         """Fill ``self.results``; called by ASE."""
-        self.results = {}
+        self.results, self.findings = {}, ()
         super().calculate(atoms, list(properties), list(system_changes))  # type: ignore[no-untyped-call]
         assert isinstance(self.atoms, Atoms)
         potential = self._load(self.atoms)
@@ -108,12 +124,15 @@ class AlignnCalculator(Calculator):
         assert prediction.forces is not None
         assert prediction.stress is not None
         energy = float(prediction.energy[0])
-        self.results = {
-            "energy": energy,
-            "free_energy": energy,
-            "energies": prediction.atomic_energy.cpu().numpy(),
-            "forces": prediction.forces.cpu().numpy(),
-        }
+        results = Results(
+            energy=energy,
+            free_energy=energy,
+            energies=prediction.atomic_energy.cpu().numpy(),
+            forces=prediction.forces.cpu().numpy(),
+        )
+        self.findings = potential.outside(self.atoms, prepared.pairs, energy, results["forces"])
+        self.results, results.outside = results, sentences(self.findings)
+        self._react(potential.name, self.findings)
         stress = prediction.stress[0].cpu().numpy()
         if not np.isnan(stress).any():
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
@@ -135,15 +154,32 @@ class AlignnCalculator(Calculator):
             Of each: energy (eV), forces (n_atoms, 3) in eV/Å, stress (3, 3) in eV/Å³, NaN without a volume.
 
         Raises:
-            StructureError, ElementNotCoveredError, MemoryLimitError: as for one structure.
+            StructureError, ElementNotCoveredError, MemoryLimitError, OutsideError: as for one structure.
         """
-        predictions = self._load(structures[0]).predict(structures, batch_size=_together(structures))
+        potential = self._load(structures[0])
+        judged = potential.predict_judged(structures, batch_size=_together(structures))
+        self.findings_of_many = tuple(finding for _, findings in judged for finding in findings)
+        self._react(potential.name, self.findings_of_many)
         found = []
-        for prediction in predictions:
+        for prediction, _ in judged:
             assert prediction.forces is not None
             assert prediction.stress is not None
             found.append((float(prediction.energy[0]), prediction.forces.numpy(), prediction.stress[0].numpy()))
         return found
+
+    def _react(self, model: str, findings: tuple[Finding, ...]) -> None:
+        """Log findings of a new kind, and raise an error, as the user chose."""
+        if not findings:
+            return
+        action = OUTSIDE[self.outside]
+        stopping = [finding.message for finding in findings if finding.stops]
+        if action.stops and stopping:
+            self.results = {}
+            raise OutsideError(f"outside of the training data of {model}: {'; '.join(stopping)}")
+        for check, message, *_ in findings:
+            if action.warns and check not in self._reported:
+                self._reported.add(check)
+                log.warning("outside of the training data of %s: %s", model, message)
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Names of the properties that differ from the structure of the results; called by ASE several times per step.

@@ -23,26 +23,40 @@ from alignn_ff.io.tensors import write_tensors
 from alignn_ff.models import MAX_ATOMIC_NUMBER, AnyModelConfig, EnergyModel, ModelStatistics, PropertyModel, build_model
 
 FORMAT: Final = "alignn-ff model"
-VERSION: Final = 3
+VERSION: Final = 4
 
 
 class TrainingDomain(BaseModel):
-    """What the training data covered; safeguards of simulations compare with it.
+    """What the training data covered; ``alignn_ff.domain`` compares structures with it.
+
+    What a file of an older version does not hold is None.
 
     Attributes:
         shortest_distance_A: shortest distance seen of each element pair, "Si-Si" → Å.
         energy_per_atom_eV: lowest and highest energy per atom.
+        energy_above_references_eV: the same, less the reference energies of the model.
+        volume_per_atom_A3: lowest and highest volume per atom of bulk structures without vacuum, Å³.
         largest_force_eV_per_A: largest force on an atom, eV/Å.
         n_structures, n_atoms: size of the training set.
+        n_structures_per_element: structures that hold an element, "Si" → number.
+        n_structures_per_pair: structures in which two elements are neighbours within the cutoff, "O-Si" → number.
+        n_lone_atoms: structures with an atom of an element that has no neighbours, "Si" → number.
+        n_dimers: structures with an isolated pair of atoms, "O-Si" → number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     shortest_distance_A: dict[str, float] = {}
     energy_per_atom_eV: tuple[float, float] | None = None
+    energy_above_references_eV: tuple[float, float] | None = None
+    volume_per_atom_A3: tuple[float, float] | None = None
     largest_force_eV_per_A: float | None = None
     n_structures: int = 0
     n_atoms: int = 0
+    n_structures_per_element: dict[str, int] | None = None
+    n_structures_per_pair: dict[str, int] | None = None
+    n_lone_atoms: dict[str, int] | None = None
+    n_dimers: dict[str, int] | None = None
 
 
 class Provenance(BaseModel):
@@ -223,5 +237,6 @@ def read_archive(path: Path) -> object:
 UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
     1: lambda content: content,  # 2 adds scaled outputs and the model that a fine-tuned one started from
     2: lambda content: content,  # 3 adds ends of the repulsion per pair; without them it ends at the sum of the radii
+    3: lambda content: content,  # 4 adds volumes, pairs, lone atoms and dimers to the domain; without them: not known
 }
 """Version n → function that turns a file's content into version n + 1."""

@@ -48,8 +48,8 @@ class ModelChoice(RunConfig):
         """Arguments of the functions that load a model: device, dtype, backend, limits."""
         return {"device": self.device, "dtype": self.dtype, "backend": self.backend, "limits": self.limits()}
 
-    def calculator(self, atoms: "Atoms") -> "AlignnCalculator":
-        """The calculator for a structure.
+    def calculator(self, atoms: "Atoms", *, outside: str = "warn") -> "AlignnCalculator":
+        """The calculator for a structure, and what it does outside of the training data.
 
         Raises:
             ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError, CompilerError
@@ -57,7 +57,7 @@ class ModelChoice(RunConfig):
         from alignn_ff.calculator import AlignnCalculator
         from alignn_ff.potential import load_potential
 
-        return AlignnCalculator(load_potential(self.model, for_atoms=atoms, **self.execution()))
+        return AlignnCalculator(load_potential(self.model, for_atoms=atoms, **self.execution()), outside=outside)
 
 
 class PreciseModelChoice(ModelChoice):

@@ -5,6 +5,8 @@ from alignn_ff.graph.build import (
     batch_systems,
     build_graph,
     check_atoms,
+    find_pairs,
+    graph_of_pairs,
     system_from_atoms,
     with_extra_features,
 )
@@ -35,6 +37,8 @@ __all__ = [
     "check_atoms",
     "edge_vectors",
     "expected_size",
+    "find_pairs",
+    "graph_of_pairs",
     "graph_size",
     "graph_to",
     "published_recipe",

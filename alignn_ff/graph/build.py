@@ -87,17 +87,32 @@ def build_graph(system: AtomicSystem, recipe: GraphRecipe, *, skin: VerletSkin |
     Raises:
         StructureError: two atoms at one place; both are named.
     """
+    return graph_of_pairs(system, find_pairs(system, recipe, skin=skin), recipe)
+
+
+def find_pairs(system: AtomicSystem, recipe: GraphRecipe, *, skin: VerletSkin | None = None) -> NeighborPairs:
+    """The edges of the graph of one structure, with their lengths, on the CPU; arguments of :func:`build_graph`.
+
+    Raises:
+        StructureError: two atoms at one place; both are named.
+    """
     positions = system.positions.detach().cpu().numpy()
     cell = system.cell[0].detach().cpu().numpy()
     pbc = system.pbc[0].cpu().numpy()
     search = partial(radius_pairs, positions, cell, pbc) if skin is None else skin.search(positions, cell, pbc)
     pairs = STRATEGIES[recipe.neighbor_strategy].find(search, positions, pbc, recipe)
     _refuse_coincident(pairs)
+    return pairs
+
+
+def graph_of_pairs(system: AtomicSystem, pairs: NeighborPairs, recipe: GraphRecipe) -> AtomicGraph:
+    """Bond graph and line graph of one structure with the edges that :func:`find_pairs` found."""
+    n_atoms = len(system.positions)
     nodes = _line_nodes(pairs, recipe)
     line_src, line_dst = line_pairs(
         pairs,
         nodes,
-        len(positions),
+        n_atoms,
         back_tracking=recipe.back_tracking,
         own_image_angles=recipe.own_image_angles,
     )
@@ -116,7 +131,7 @@ def build_graph(system: AtomicSystem, recipe: GraphRecipe, *, skin: VerletSkin |
         line_nodes=tensor(nodes),
         line_src=tensor(line_src),
         line_dst=tensor(line_dst),
-        n_atoms=torch.tensor([len(positions)], device=device),
+        n_atoms=torch.tensor([n_atoms], device=device),
         n_edges=torch.tensor([len(pairs.src)], device=device),
         n_line_nodes=torch.tensor([len(nodes)], device=device),
         n_triplets=torch.tensor([len(line_src)], device=device),

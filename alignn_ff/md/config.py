@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
+from alignn_ff.domain.actions import OUTSIDE, OUTSIDE_HELP, OutsideWord
 from alignn_ff.errors import ConfigError
 from alignn_ff.md.ensembles.stage import Stage
 from alignn_ff.md.ensembles.table import ENSEMBLES, special_settings
@@ -42,6 +43,10 @@ class MDConfig(Stage):
     checkpoint_every: int = Field(1000, ge=1, description="largest number of steps between restart files")
     checkpoint_minutes: float = Field(10.0, gt=0, description="largest number of minutes between restart files")
     guards: GuardLimits = Field(GuardLimits(), description="limits at which a run stops")
+    outside: OutsideWord = Field("stop", description=OUTSIDE_HELP)
+    allow_unseen_pairs: bool = Field(
+        False, description="run also with pairs of elements that were never neighbours in the training data"
+    )
     stages: tuple[Stage, ...] = Field(
         (), description="stages, run one after another; if empty, the fields above describe the only stage"
     )
@@ -70,6 +75,11 @@ class MDConfig(Stage):
             return self.stages
         given = {name: getattr(self, name) for name in Stage.model_fields}
         return (Stage.model_construct(set(Stage.model_fields) & self.model_fields_set, **given),)
+
+    @property
+    def limits(self) -> GuardLimits:
+        """Limits of the guards, without that of the training data where the user chose not to stop there."""
+        return self.guards if OUTSIDE[self.outside].stops else self.guards.model_copy(update={"max_outside": None})
 
     @property
     def run_time_fs(self) -> float:

@@ -5,6 +5,7 @@ uninterrupted run.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from alignn_ff.calculator import AlignnCalculator
+from alignn_ff.domain import OutsideWord, pair_name, unseen_pairs
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.graph import check_atoms
 from alignn_ff.md.config import MDConfig
@@ -28,6 +30,7 @@ from alignn_ff.md.run.record import RunRecord
 from alignn_ff.md.run.restart import MDHead, RestartContent, constraints_to_json, read_restart
 from alignn_ff.md.run.start import starting_atoms
 from alignn_ff.models import FAMILIES
+from alignn_ff.runs.domain import calculator_word
 from alignn_ff.runs.model_record import ModelRecord, describe_model
 from alignn_ff.runs.saved_model import find_model, warn_of_differences
 
@@ -66,6 +69,7 @@ def run_md(
     constraints_to_json(start)
     if isinstance(calculator, AlignnCalculator):
         calculator.expect(config.steps, start)
+        _refuse_unseen_pairs(calculator, start, config)
     start.calc = calculator
     start.get_forces()  # errors in the input are raised here, before a file is opened
     _warn_of_kinks(calculator, config)
@@ -74,7 +78,7 @@ def run_md(
     run = Run(
         config=config,
         propagator=Propagator(start, config.schedule, rng=rng),
-        monitor=GuardMonitor(config.guards, compared_with),
+        monitor=GuardMonitor(config.limits, compared_with),
         record=RunRecord(config, len(start)),
         model=describe_model(calculator),
         files=files,
@@ -91,6 +95,7 @@ def resume_md(
     model: str | None = None,
     steps: int | None = None,
     guards: GuardLimits | None = None,
+    outside: OutsideWord | None = None,
     on_step: Observer | None = None,
 ) -> MDResult:
     """Resume a run from its restart file; its outputs are cut back to that step first.
@@ -102,6 +107,7 @@ def resume_md(
         model: name or path of the model, if it was moved.
         steps: of the whole run; changes the length of the last stage; None keeps the planned length.
         guards: new limits; None keeps the old ones.
+        outside: what happens outside of the training data; None keeps what was chosen.
         on_step: called after every step.
 
     Raises:
@@ -110,7 +116,8 @@ def resume_md(
         SimulationError, OutputError: as :func:`run_md`.
     """
     content = read_restart(restart) if content is None else content
-    return _resume(restart, content, calculator, model=model, steps=steps, guards=guards, on_step=on_step)
+    changes = {name: value for name, value in (("guards", guards), ("outside", outside)) if value is not None}
+    return _resume(restart, content, calculator, model=model, steps=steps, changes=changes, on_step=on_step)
 
 
 def _resume(
@@ -120,14 +127,13 @@ def _resume(
     *,
     model: str | None,
     steps: int | None,
-    guards: GuardLimits | None,
+    changes: Mapping[str, object],
     on_step: Observer | None,
 ) -> MDResult:
     head, atoms = content.head, content.atoms
-    config = _prolonged(head.config, steps, done=head.progress.step)
-    if guards is not None:
-        config = config.model_copy(update={"guards": guards})
-    atoms.calc = find_model(head.model, elsewhere=model) if calculator is None else calculator
+    config = _prolonged(head.config, steps, done=head.progress.step).model_copy(update=changes)
+    told = calculator_word(config.outside)
+    atoms.calc = find_model(head.model, elsewhere=model, outside=told) if calculator is None else calculator
     atoms.get_forces()  # loads the model of the calculator
     _check_same_model(head, describe_model(atoms.calc))
     rng = np.random.default_rng()
@@ -139,7 +145,7 @@ def _resume(
     run = Run(
         config=config,
         propagator=propagator,
-        monitor=GuardMonitor(config.guards, head.baseline),
+        monitor=GuardMonitor(config.limits, head.baseline),
         record=record,
         model=head.model,
         files=MDFiles(restart.parent / head.prefix, config.formats),
@@ -175,6 +181,24 @@ def _prolonged(config: MDConfig, steps: int | None, *, done: int) -> MDConfig:
         return config.model_copy(update={"steps": steps})
     stages = (*config.stages[:-1], last.model_copy(update={"steps": length}))
     return config.model_copy(update={"steps": steps, "stages": stages})
+
+
+def _refuse_unseen_pairs(calculator: AlignnCalculator, atoms: Atoms, config: MDConfig) -> None:
+    """Check that the model has seen all elements of a structure together, unless the user allows others.
+
+    Raises:
+        ConfigError: it has not; the pairs are named.
+    """
+    counts = Counter(atoms.numbers.tolist())
+    alone = {pair_name(number, number) for number, count in counts.items() if count == 1}
+    domain = calculator.potential.header.domain
+    pairs = [name for name in unseen_pairs(counts, domain.n_structures_per_pair) if name not in alone]
+    if pairs and not config.allow_unseen_pairs:
+        raise ConfigError(
+            f"the training data of {calculator.potential.name} hold no neighbours {', '.join(pairs)}, so their "
+            "interaction is a guess, and dynamics would follow it. Use a model that was trained on these elements "
+            "together, fine-tune this one, or give --allow-unseen-pairs"
+        )
 
 
 def _shortest_distances(calculator: BaseCalculator) -> Mapping[str, float]:

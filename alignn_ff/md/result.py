@@ -57,6 +57,7 @@ class MDResult:
         restarts: steps at which the run was resumed from a restart file.
         model: the model used.
         command: the command that started the run, if any.
+        outside: the first finding of each kind outside of the training data, in words.
     """
 
     atoms: Atoms
@@ -70,6 +71,7 @@ class MDResult:
     restarts: tuple[int, ...]
     model: ModelRecord
     command: str | None = None
+    outside: tuple[str, ...] = ()
 
     @property
     def last_stage(self) -> StageResult:
@@ -130,6 +132,7 @@ class MDResult:
             "ns_per_day": self.ns_per_day,
             "restarts": list(self.restarts),
             "reproducible": REPRODUCIBLE,
+            "outside": list(self.outside),
             "command": self.command,
             "config": self.config.model_dump(mode="json"),
             "model": asdict(self.model),

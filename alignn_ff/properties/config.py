@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from alignn_ff.domain.actions import OUTSIDE_HELP, OutsideWord
 from alignn_ff.runs.config import RunConfig
 
 
@@ -14,4 +15,5 @@ class PropertyConfig(RunConfig):
     )
     max_steps: int = Field(1000, ge=1, description="largest number of steps of each relaxation")
     keep_symmetry: bool = Field(True, description="refine the structure to its space group, and keep it")
+    outside: OutsideWord = Field("stop", description=OUTSIDE_HELP)
     symmetry_tolerance_A: float = Field(0.01, gt=0, description="distance below which positions are equivalent")

@@ -6,7 +6,7 @@ from ase import Atoms
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.properties.config import PropertyConfig
-from alignn_ff.properties.result import PropertyResult
+from alignn_ff.properties.result import PropertyResult, with_findings
 from alignn_ff.properties.table import PROPERTIES
 from alignn_ff.properties.work import Notify, Work
 
@@ -28,6 +28,7 @@ def compute(
     Raises:
         ConfigError: no such property, a field that it does not have, or no calculator.
         StructureError, NotConvergedError, SimulationError: as the property.
+        OutsideError: a structure is outside of the training data of the model, and ``config.outside`` is "stop".
     """
     if name not in PROPERTIES:
         raise ConfigError(f"there is no property {name!r}; there are {', '.join(PROPERTIES)}")
@@ -41,4 +42,5 @@ def compute(
             "the structure has no calculator; set atoms.calc = AlignnCalculator(...), or any other of ASE"
         )
     settings = config if isinstance(config, PropertyConfig) else row.config().model_validate(config or {})
-    return row.compute()(*structures, settings, Work(structures[0].calc, notify=notify))
+    work = Work(structures[0].calc, notify=notify, outside=settings.outside)
+    return with_findings(row.compute()(*structures, settings, work), work)

@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from ase import Atoms
@@ -86,6 +86,20 @@ class PropertyResult(ABC):
             "model": asdict(self.model),
             "versions": software_versions(),
         }
+
+
+class FindsOutside(Protocol):
+    """Work that has met structures outside of the training data."""
+
+    @property
+    def outside(self) -> Mapping[str, str]:
+        """Name of a check → the first sentence of its kind."""
+
+
+def with_findings(result: PropertyResult, work: FindsOutside) -> PropertyResult:
+    """A result whose remarks end with what was outside of the training data."""
+    found = tuple(Remark(f"outside_{check}", sentence) for check, sentence in work.outside.items())
+    return replace(result, remarks=(*result.remarks, *found)) if found else result
 
 
 def _plain(column: Any) -> list[object]:

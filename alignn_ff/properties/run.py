@@ -15,7 +15,7 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.properties.config import PropertyConfig
 from alignn_ff.properties.files import restart_file
 from alignn_ff.properties.journal import Journal, read_identity
-from alignn_ff.properties.result import PropertyResult
+from alignn_ff.properties.result import PropertyResult, with_findings
 from alignn_ff.properties.table import PROPERTIES
 from alignn_ff.properties.work import Notify, Work
 
@@ -49,8 +49,8 @@ def compute(
         CheckpointError, ConfigError: the journal is of another run.
     """
     with Journal(restart_file(run.prefix), _identity(run), resume=resume) as journal:
-        work = Work(calculator, journal=journal, notify=notify)
-        return PROPERTIES[run.name].compute()(*run.structures, run.config, work)
+        work = Work(calculator, journal=journal, notify=notify, outside=run.config.outside)
+        return with_findings(PROPERTIES[run.name].compute()(*run.structures, run.config, work), work)
 
 
 def stopped_run(file: Path) -> PropertyRun:

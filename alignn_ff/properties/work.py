@@ -5,7 +5,7 @@ back instead of repeating it; numbers are written so that they read back to the 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,10 +14,12 @@ from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedErr
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
+from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord
 from alignn_ff.errors import SimulationError
 from alignn_ff.properties.errors import NotConvergedError
 from alignn_ff.properties.journal import Journal
 from alignn_ff.relax import RelaxConfig, relax
+from alignn_ff.runs.domain import findings_of_many
 from alignn_ff.runs.model_record import ModelRecord, describe_model
 
 log = logging.getLogger(__name__)
@@ -77,11 +79,21 @@ class Work:
         calculator: any ASE calculator.
         journal: where finished work is kept; None keeps nothing.
         notify: called while work is done.
+        outside: what happens outside of the training data of the model.
+
+    Attributes:
+        outside: what was outside of the training data: name of a check → the first sentence of its kind.
     """
 
     def __init__(
-        self, calculator: BaseCalculator, *, journal: Journal | None = None, notify: Notify | None = None
+        self,
+        calculator: BaseCalculator,
+        *,
+        journal: Journal | None = None,
+        notify: Notify | None = None,
+        outside: OutsideWord = "stop",
     ) -> None:
+        self._word, self.outside = outside, dict[str, str]()
         self.calculator = calculator
         self._journal = journal or Journal()
         self._notify: Notify = notify or (lambda _name, _done, _total: None)
@@ -122,7 +134,10 @@ class Work:
         kept = self._journal.read(name)
         if kept is None:
             self._notify(name, 0, 1)
-            result = relax(atoms, self.calculator, config=config)
+            result = relax(atoms, self.calculator, config=config.model_copy(update={"outside": self._word}))
+            if result.stopped:
+                raise SimulationError(f"{name}: the relaxation stopped, {result.ended_by}")
+            self._judge(name, result.outside)
             if must_converge and not result.after.converged:
                 raise NotConvergedError(
                     f"{name}: the relaxation did not converge in {result.after.step} steps; the largest force is "
@@ -139,6 +154,8 @@ class Work:
                 "converged": result.after.converged,
             }
             self._journal.write(name, kept)
+        else:
+            self._add(name, self._journal.read(f"{name}, outside") or {})
         relaxed = atoms.copy()
         relaxed.calc = None
         relaxed.set_constraint()
@@ -164,11 +181,32 @@ class Work:
             if kept is None:
                 self._notify(name, start, len(structures))
                 found = self._evaluate(group, name)
+                self._judge(part, findings_of_many(self.calculator))
                 kept = [(e.energy, e.forces.tolist(), e.stress.tolist()) for e in found]
                 self._journal.write(part, kept)
+            else:
+                self._add(part, self._journal.read(f"{part}, outside") or {})
             evaluations.extend(Evaluation(e, np.array(f).reshape(-1, 3), np.array(s)) for e, f, s in kept)
         self._notify(name, len(structures), len(structures))
         return evaluations
+
+    def _judge(self, name: str, findings: Sequence[Finding]) -> None:
+        """Stop outside of the training data if the user chose so, and keep what was found.
+
+        Raises:
+            OutsideError: the numbers of this piece of work would be wrong.
+        """
+        stopping = [finding.message for finding in findings if finding.stops]
+        if stopping and OUTSIDE[self._word].stops:
+            raise OutsideError(f"{name}: outside of the training data: {stopping[0]}; --outside warn goes on")
+        if findings:
+            first = {finding.check: finding.message for finding in findings[::-1]}
+            self._journal.write(f"{name}, outside", first)
+            self._add(name, first)
+
+    def _add(self, name: str, found: Mapping[str, str]) -> None:
+        for check, message in found.items():
+            self.outside.setdefault(check, f"{name}: {message}")
 
     def _evaluate(self, structures: Sequence[Atoms], name: str) -> list[Evaluation]:
         if isinstance(self.calculator, EvaluatesMany):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from alignn_ff.domain.actions import OUTSIDE_HELP, OutsideWord
 from alignn_ff.errors import ConfigError
 from alignn_ff.relax.optimizers import OptimizerName
 from alignn_ff.relax.strain import CELL_MODES, CellModeName
@@ -29,6 +30,7 @@ class RelaxConfig(RunConfig):
     )
     pressure_GPa: float = Field(0.0, description="pressure on the cell while it relaxes, GPa")
     keep_symmetry: bool = Field(False, description="keep the space group of the initial structure")
+    outside: OutsideWord = Field("stop", description=OUTSIDE_HELP)
     symmetry_tolerance_A: float = Field(
         0.01, gt=0, description="distance below which positions are equivalent by symmetry, Å"
     )

@@ -5,16 +5,17 @@ In: a structure, a calculator, a :class:`RelaxConfig`. Out: a :class:`RelaxResul
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
+from alignn_ff.domain import Finding
 from alignn_ff.errors import AlignnError, ConfigError, SimulationError
 from alignn_ff.relax.ase_optimizers import NoLowerEnergyError
 from alignn_ff.relax.config import RelaxConfig
@@ -22,6 +23,7 @@ from alignn_ff.relax.result import RelaxResult, RelaxStep
 from alignn_ff.relax.setup import Relaxation
 from alignn_ff.relax.state import RelaxState, put_back, write_state
 from alignn_ff.relax.strain import quiet_logarithm
+from alignn_ff.runs.domain import findings_of
 from alignn_ff.runs.model_record import describe_model
 from alignn_ff.trajectory.extended_xyz import frame_text, length_of_frames
 from alignn_ff.trajectory.frame_copy import bare_copy
@@ -43,7 +45,7 @@ class RelaxRecords:
 
     Attributes:
         trajectory: extended XYZ file of every step.
-        state: restart file; at the end it exists only if the relaxation did not converge.
+        state: restart file; at the end it exists only if the relaxation did not converge and further steps make sense.
         run: further content of the restart file that the caller needs to resume, such as model and files.
     """
 
@@ -74,7 +76,8 @@ def relax(
 
     Raises:
         StructureError: the structure is invalid, has no cell that can relax, or no symmetry that can be kept.
-        SimulationError: energy or forces are not finite numbers, or the structure fell apart.
+        SimulationError: energy or forces of the start are not finite numbers. If a later step fails, or leaves the
+            training data of the model, the result holds the step before (``stopped``).
     """
     return _run(Relaxation(atoms, calculator, config), records or RelaxRecords(), on_step, stop)
 
@@ -128,33 +131,67 @@ def _run(
     further_steps: int | None = None,
 ) -> RelaxResult:
     began = time.perf_counter()
-    ended_by: str | None = None
     with ExitStack() as stack, quiet_logarithm():
-        observers: list[StepObserver] = [_check_finite, *_recorders(stack, relaxation, records)]
+        observers = list(_recorders(stack, relaxation, records))
         if on_step is not None:
             observers.append(on_step)
-        for step in _steps(relaxation, relaxation.config.max_steps if further_steps is None else further_steps):
-            relaxation.steps.append(step)
-            for observe in observers:
-                observe(step)
-            ended_by = None if stop is None or step.converged else stop()
-            if ended_by is not None:
-                break
-    ended_by = ended_by or (STUCK if relaxation.stuck else None)
+        most = relaxation.config.max_steps if further_steps is None else further_steps
+        end = _advance(relaxation, observers, stop, most)
     last = relaxation.steps[-1]
-    _end_state(relaxation, records, converged=last.converged)
+    _end_state(relaxation, records, resumable=not (last.converged or end.stopped))
     logger.info("relaxation: %d steps, converged: %s", last.step, last.converged)
     return RelaxResult(
-        atoms=bare_copy(relaxation.atoms),
+        atoms=end.atoms,
         config=relaxation.config,
         steps=tuple(relaxation.steps),
         held_strains=() if relaxation.space is None else relaxation.space.held,
         space_group_before=relaxation.group_before,
-        space_group_after=relaxation.space_group(),
-        ended_by=ended_by,
+        space_group_after=relaxation.space_group(end.atoms),
+        ended_by=end.reason or (STUCK if relaxation.stuck else None),
         wall_time_s=time.perf_counter() - began,
         model=describe_model(relaxation.calculator),
+        stopped=end.stopped,
+        outside=end.outside,
     )
+
+
+class _End(NamedTuple):
+    """How the steps of a relaxation ended: the last structure that was admitted, and why there are no more."""
+
+    atoms: Atoms
+    outside: tuple[Finding, ...]
+    reason: str | None = None
+    stopped: bool = False
+
+
+def _advance(
+    relaxation: Relaxation, observers: Sequence[StepObserver], stop: Callable[[], str | None] | None, most: int
+) -> _End:
+    """Make the steps; the last one that is admitted stays, whatever happens in the next."""
+    relaxation.atoms.get_forces()  # a resumed relaxation is not at its start
+    end, guard = _End(bare_copy(relaxation.atoms), findings_of(relaxation.calculator)), relaxation.guard
+    try:
+        for step in _steps(relaxation, most):
+            _check_finite(step)
+            findings = findings_of(relaxation.calculator)
+            reason = guard.refusal(findings)
+            if reason is not None and relaxation.steps:
+                return end._replace(reason=reason, stopped=True)
+            if reason is None and step.converged:
+                reason = guard.refusal_at_end(findings)
+            relaxation.steps.append(step._replace(converged=step.converged and reason is None))
+            end = _End(bare_copy(relaxation.atoms), findings, reason, stopped=reason is not None)
+            for observe in observers:
+                observe(relaxation.steps[-1])
+            if reason is None and stop is not None and not step.converged:
+                end = end._replace(reason=stop())
+            if end.reason is not None:
+                return end
+    except SimulationError as error:
+        if not relaxation.steps:
+            raise
+        return end._replace(reason=str(error), stopped=True)
+    return end
 
 
 def _steps(relaxation: Relaxation, max_steps: int) -> Iterator[RelaxStep]:
@@ -197,14 +234,14 @@ def _write_state(relaxation: Relaxation, records: RelaxRecords) -> None:
     write_state(records.state, relaxation.state(records.run or {}))
 
 
-def _end_state(relaxation: Relaxation, records: RelaxRecords, *, converged: bool) -> None:
-    """Write a restart file if the relaxation did not converge, and remove it if it did."""
+def _end_state(relaxation: Relaxation, records: RelaxRecords, *, resumable: bool) -> None:
+    """Write a restart file if further steps make sense, and remove it if not."""
     if records.state is None:
         return
-    if converged:
-        records.state.unlink(missing_ok=True)
-    else:
+    if resumable:
         _write_state(relaxation, records)
+    else:
+        records.state.unlink(missing_ok=True)
 
 
 def _check_finite(step: RelaxStep) -> None:

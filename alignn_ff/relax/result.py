@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ase import Atoms
 
+from alignn_ff.domain import Finding
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.periodic_size import PeriodicSize
 from alignn_ff.runs.model_record import ModelRecord, software_versions
@@ -55,6 +56,9 @@ class RelaxResult:
         held_strains: strains that could not change, "zz", …; empty if the cell does not relax.
         space_group_before, space_group_after: "Fd-3m (227)"; None if not searched or not found.
         ended_by: why it ended if it neither converged nor ran out of steps: "SIGINT", …
+        stopped: whether further steps would be wrong: the structure left the training data, or its energy could not be
+            computed. The structure is then that of the last step before.
+        outside: in which ways the relaxed structure is outside of the training data.
         wall_time_s: of the relaxation.
         model: the model used.
     """
@@ -68,6 +72,8 @@ class RelaxResult:
     ended_by: str | None
     wall_time_s: float
     model: ModelRecord
+    stopped: bool = False
+    outside: tuple[Finding, ...] = ()
 
     @property
     def before(self) -> RelaxStep:
@@ -94,6 +100,8 @@ class RelaxResult:
         return {
             "converged": self.after.converged,
             "ended_by": self.ended_by,
+            "stopped": self.stopped,
+            "outside": [finding.to_json() for finding in self.outside],
             "n_steps": self.after.step,
             "formula": self.atoms.get_chemical_formula(),
             "n_atoms": len(self.atoms),

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from alignn_ff.graph import check_atoms
 from alignn_ff.relax.config import RelaxConfig
+from alignn_ff.relax.domain import RelaxationGuard
 from alignn_ff.relax.optimizers import OPTIMIZERS
 from alignn_ff.relax.periodic_size import periodic_size
 from alignn_ff.relax.result import RelaxStep
 from alignn_ff.relax.state import RelaxState, memory_of
 from alignn_ff.relax.strain import CELL_MODES, StrainFilter, StrainSpace, strain_space
 from alignn_ff.relax.symmetry import MOST_ATOMS, keep_symmetry, space_group
+from alignn_ff.runs.domain import findings_of
 from alignn_ff.runs.model_record import describe_model
 
 
@@ -39,6 +41,7 @@ class Relaxation:
         self.space = strain_space(self.atoms, config.relax_cell, pressure_GPa=config.pressure_GPa)
         self.atoms.calc = calculator
         self.atoms.get_forces()  # errors of the input are raised here, before a file is opened
+        self.guard = RelaxationGuard(config.outside, findings_of(calculator))
         self.group_before = self.space_group()
         if config.keep_symmetry:
             keep_symmetry(self.atoms, self.space, tolerance_A=config.symmetry_tolerance_A)
@@ -72,11 +75,11 @@ class Relaxation:
         """(3,) lattice vectors along which the structure is infinite; the one across the vacuum of a slab is not."""
         return CELL_MODES[self.config.relax_cell].directions(self.start)
 
-    def space_group(self) -> str | None:
-        """Of the current structure."""
+    def space_group(self, atoms: Atoms | None = None) -> str | None:
+        """Of a structure; None means the current one."""
         if len(self.atoms) > MOST_ATOMS and not self.config.keep_symmetry:
             return None
-        return space_group(self.atoms, tolerance_A=self.config.symmetry_tolerance_A)
+        return space_group(self.atoms if atoms is None else atoms, tolerance_A=self.config.symmetry_tolerance_A)
 
     def state(self, run: Mapping[str, Any]) -> RelaxState:
         """What a restart needs."""

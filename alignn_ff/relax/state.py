@@ -45,8 +45,11 @@ class RelaxHead(RestartHead):
     """
 
     FORMAT: ClassVar[str] = "alignn-ff relaxation"
-    VERSION: ClassVar[int] = 2
-    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: _from_version_1}
+    VERSION: ClassVar[int] = 3
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {
+        1: _from_version_1,
+        2: lambda content: content,  # 3 adds what happens outside of the training data, with a default
+    }
 
     config: RelaxConfig
     steps: list[dict[str, Any]]

@@ -7,8 +7,10 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError
 from numpy.typing import NDArray
 
+from alignn_ff.domain import Finding
 from alignn_ff.errors import SimulationError
 from alignn_ff.graph import check_atoms
+from alignn_ff.runs.domain import findings_of
 from alignn_ff.runs.model_record import ModelRecord, describe_model
 
 
@@ -22,6 +24,7 @@ class SinglePoint:
         forces_eV_per_A: (n_atoms, 3), constraints not applied.
         stress_eV_per_A3: (6,) Voigt order xx yy zz yz xz xy, tension positive; None without a volume.
         model: the model used.
+        outside: in which ways the structure is outside of the training data.
     """
 
     atoms: Atoms
@@ -29,6 +32,7 @@ class SinglePoint:
     forces_eV_per_A: NDArray[np.float64]
     stress_eV_per_A3: NDArray[np.float64] | None
     model: ModelRecord
+    outside: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready content."""
@@ -39,6 +43,7 @@ class SinglePoint:
             "formula": self.atoms.get_chemical_formula(),
             "elements": sorted(set(self.atoms.get_chemical_symbols())),
             "n_atoms": len(self.atoms),
+            "outside": [finding.to_json() for finding in self.outside],
             "model": asdict(self.model),
         }
 
@@ -49,6 +54,7 @@ def single_point(atoms: Atoms, calculator: BaseCalculator) -> SinglePoint:
     Raises:
         StructureError, ElementNotCoveredError: the structure is not valid, or the model does not cover it.
         SimulationError: energy or forces are not finite numbers.
+        OutsideError: outside of the training data, with a calculator that stops there.
     """
     check_atoms(atoms)
     work = atoms.copy()
@@ -63,4 +69,4 @@ def single_point(atoms: Atoms, calculator: BaseCalculator) -> SinglePoint:
         stress = work.get_stress(apply_constraint=False)
     except PropertyNotImplementedError:
         stress = None
-    return SinglePoint(atoms, energy, forces, stress, describe_model(calculator))
+    return SinglePoint(atoms, energy, forces, stress, describe_model(calculator), findings_of(calculator))

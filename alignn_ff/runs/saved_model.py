@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from alignn_ff import zoo
 from alignn_ff.calculator import AlignnCalculator
+from alignn_ff.domain import OutsideWord
 from alignn_ff.errors import AlignnError, CheckpointError
 from alignn_ff.execution import Limits
 from alignn_ff.potential import Potential, load_potential
@@ -14,12 +15,13 @@ from alignn_ff.runs.model_record import ModelRecord, file_digest, software_versi
 log = logging.getLogger(__name__)
 
 
-def find_model(record: ModelRecord, *, elsewhere: str | None = None) -> AlignnCalculator:
+def find_model(record: ModelRecord, *, elsewhere: str | None = None, outside: OutsideWord = "warn") -> AlignnCalculator:
     """The calculator of a run that is resumed.
 
     Args:
         record: of the model with which the run began.
         elsewhere: name or path of the model, if the user gave one.
+        outside: what the calculator does outside of the training data.
 
     Raises:
         CheckpointError: the model is missing or changed, or the run was not made with a model of this package.
@@ -37,7 +39,7 @@ def find_model(record: ModelRecord, *, elsewhere: str | None = None) -> AlignnCa
         except AlignnError:
             continue
         if found[place] == record.sha256:
-            return AlignnCalculator(_load(place, record))
+            return AlignnCalculator(_load(place, record), outside=outside)
     if not found:
         raise CheckpointError(
             f"the model of this run was not found: looked for {' and '.join(places)}, sha256 {record.sha256}; "

@@ -142,19 +142,21 @@ def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], de
     if config.standard_scalar_and_pca and config.model.kind == "property":
         scaling = target_scaling(found.properties.get("target"))
         statistics = statistics._replace(output_mean=scaling.mean, output_axes=scaling.axes)
-    domain = training_domain(found)
-    for sentence in bond_advice(config, domain.shortest_distance_A):
+    for sentence in bond_advice(config, found.environments.shortest):
         log.warning(sentence)
     header = Header(
         model=config.model,
         graph=resolved.recipe,
         elements=elements,
         statistics=statistics,
-        domain=domain,
         provenance=_provenance(config, data),
     )
     if start is not None:
         header = _after_start(config, header, start, found, data.training, device)
+    domain = training_domain(found, header.statistics.reference_energies)
+    if start is not None:
+        domain = merged_domain(start.header.domain, domain)
+    header = header.model_copy(update={"domain": domain})
     scales = label_scales(found, header.statistics.reference_energies)
     spreads = {kind: moments.spread for kind, moments in found.properties.items()}
     return Measured(header=header, scales=scales, spreads=spreads)
@@ -188,7 +190,6 @@ def _after_start(
     header = header.model_copy(
         update={
             "statistics": statistics,
-            "domain": merged_domain(start.header.domain, header.domain),
             "provenance": header.provenance.model_copy(update={"started_from": origin}),
         }
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from ase.data import chemical_symbols
 
 from alignn_ff import checkpoint
+from alignn_ff.domain.description import not_in_data
 from alignn_ff.errors import ConfigError
 from alignn_ff.io import atomic_write
 from alignn_ff.zoo import places
@@ -57,6 +58,7 @@ def add(
             cutoff_A=loaded.header.graph.cutoff,
             three_body_cutoff_A=loaded.header.graph.three_body_cutoff,
             sha256=sha256_of(fresh / "model.pt"),
+            not_in_data=not_in_data(loaded.header),
             folder=fresh,
         )
         with atomic_write(fresh / CARD_NAME) as temporary:

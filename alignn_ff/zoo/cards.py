@@ -28,6 +28,7 @@ class ModelCard(BaseModel):
         n_parameters: trainable parameters.
         cutoff_A, three_body_cutoff_A: graph recipe.
         metrics: errors, with the unit in the name.
+        not_in_data: kinds of structures that the training data are known not to hold, a sentence each.
         sha256: of the model file.
         folder: that contains the card (not part of the card).
     """
@@ -47,6 +48,7 @@ class ModelCard(BaseModel):
     cutoff_A: float
     three_body_cutoff_A: float | None = None
     sha256: str
+    not_in_data: tuple[str, ...] = ()
     metrics: dict[str, float] = {}
     folder: Path
 

@@ -161,7 +161,7 @@ def test_the_error_of_what_cannot_be_differentiated_names_what_can(backend: str,
     model_header = HEADERS["3 + 1 layers"] if backend == "blocked" else tiny_header()
     potential = tiny_potential(model_header)
     potential.executor.use(backend)
-    system, graph = potential.prepare(structure("rattled bulk", ELEMENTS))
+    system, graph, _ = potential.prepare(structure("rattled bulk", ELEMENTS))
     for name in ("positions", "cell"):
         asking = system._replace(**{name: getattr(system, name).clone().requires_grad_()})
         with pytest.raises(

@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 
 from alignn_ff import checkpoint
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.checkpoint.format import TrainingDomain
-from alignn_ff.errors import SimulationError, StructureError
+from alignn_ff.errors import ConfigError, SimulationError, StructureError
 from alignn_ff.md import GuardLimits, MDConfig, MDFiles, md_files, resume_md, run_md
 from alignn_ff.md.guards.table import GUARDS
 from alignn_ff.md.run.restart import read_restart
 from alignn_ff.trajectory import read_trajectory
 from tests.support.pair_crystal import Morse, morse_cluster, morse_crystal
-from tests.support.tiny_models import tiny_header, tiny_model
+from tests.support.tiny_models import tiny_header, tiny_model, tiny_potential
 
 
 @pytest.fixture
@@ -148,6 +149,50 @@ def test_atoms_closer_than_the_training_data(tmp_path: Path, files: MDFiles, cap
     assert "closer than in the training data" in caplog.text
 
 
+def hole(ranges: TrainingDomain) -> AlignnCalculator:
+    header = tiny_header((14,)).model_copy(update={"domain": ranges})
+    return AlignnCalculator(tiny_potential(header))
+
+
+def test_an_energy_or_a_density_unlike_the_training_data(files: MDFiles, caplog: pytest.LogCaptureFixture) -> None:
+    crystal = bulk("Si", cubic=True)
+    calculator = hole(TrainingDomain(volume_per_atom_A3=(26.0, 30.0)))
+    with pytest.raises(SimulationError, match=r"'domain': the volume is 20.01 Å³/atom; .* 26.00 to 30.00.*--outside"):
+        run_md(crystal, calculator, config=MDConfig(steps=1), files=files)
+    assert (report_of(files)["limit"], report_of(files)["step"]) == ("max_outside", 0)
+    run_md(crystal, calculator, config=MDConfig(steps=1, guards=GuardLimits(max_outside=2.0)))
+    energy_per_atom = -1e9
+    deep = hole(TrainingDomain(energy_per_atom_eV=(energy_per_atom + 2e9, energy_per_atom + 2e9)))
+    with pytest.raises(SimulationError, match=r"'domain': the energy is .* below all training energies"):
+        run_md(crystal, deep, config=MDConfig(steps=1))
+    caplog.clear()
+    result = run_md(crystal, calculator, config=MDConfig(steps=2, outside="warn"), files=files)
+    assert [line.startswith("step 0: the volume is") for line in result.outside] == [True]
+    assert json.loads(files.summary.read_text())["outside"] == list(result.outside)
+    assert caplog.text == ""  # this calculator has warned already
+
+
+def test_a_run_that_stopped_outside_resumes_when_the_user_allows_it(files: MDFiles) -> None:
+    crystal = bulk("Si", cubic=True)
+    inside, outside = (hole(TrainingDomain(volume_per_atom_A3=(low, 30.0))) for low in (18.0, 26.0))
+    run_md(crystal, inside, config=MDConfig(steps=2), files=files)
+    with pytest.raises(SimulationError, match="'domain'"):
+        resume_md(files.restart, calculator=outside, steps=4)
+    assert resume_md(files.restart, calculator=outside, steps=4, outside="warn").outside
+
+
+def test_elements_that_the_model_never_saw_together_are_refused(caplog: pytest.LogCaptureFixture) -> None:
+    seen = TrainingDomain(n_structures_per_pair={"Si-Si": 3, "O-O": 2})
+    calculator = AlignnCalculator(tiny_potential(tiny_header().model_copy(update={"domain": seen})))
+    quartz = Atoms("SiSiOO", [[0, 0, 0], [2.3, 0, 0], [0, 1.7, 0], [0, 0, 1.8]])
+    with pytest.raises(ConfigError, match=r"no neighbours O-Si.*--allow-unseen-pairs"):
+        run_md(quartz, calculator, config=MDConfig(steps=1, temperature_K=1))
+    assert "O-Si: the training data hold no such neighbours" not in caplog.text
+    run_md(quartz, calculator, config=MDConfig(steps=1, temperature_K=1, allow_unseen_pairs=True))
+    assert caplog.text.count("O-Si: the training data hold no such neighbours") == 1
+    run_md(Atoms("Si2", [[0, 0, 0], [2.3, 0, 0]]), calculator, config=MDConfig(steps=1, temperature_K=1))
+
+
 def test_atoms_closer_than_a_length() -> None:
     limits = GuardLimits(min_distance_A=2.5, distances_every=1, max_temperature_K=None)
     with pytest.raises(SimulationError, match=r"'distance': atom\(s\) 0 \(Cu\), 1 \(Cu\) are 2\..*min_distance_A"):
@@ -216,7 +261,7 @@ def test_guards_can_be_changed_at_a_restart(files: MDFiles) -> None:
 
 
 def test_every_guard_has_a_test_here_and_limits_are_in_the_summary(files: MDFiles) -> None:
-    assert set(GUARDS) == {"finite", "temperature", "cell", "distance", "escape", "drift"}
+    assert set(GUARDS) == {"finite", "temperature", "cell", "distance", "domain", "escape", "drift"}
     run_md(morse_cluster(), Morse(), config=MDConfig(steps=1), files=files)
     shown = json.loads(files.summary.read_text())["config"]["guards"]
     assert shown == GuardLimits().model_dump(mode="json")

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
+from ase.build import bulk
 
+from alignn_ff.checkpoint import TrainingDomain
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.train import read_records, validate_config
@@ -21,6 +23,7 @@ from alignn_ff.train.records.statistics import (
     summarise_training_set,
     training_domain,
 )
+from alignn_ff.train.start.finetuning import merged_domain
 from tests.support.labelled_data import copper_frames, labelled, molecule_frames, write_frames
 
 
@@ -142,9 +145,39 @@ def test_scales_are_the_rms_of_all_labels_at_once(records):
 def test_the_training_domain_holds_the_shortest_distance_of_every_pair(tmp_path):
     atoms = Atoms("CuCuAu", positions=[[0, 0, 0], [2.2, 0, 0], [0, 2.9, 0]], cell=[9, 9, 9], pbc=True)
     records = read_records(write_frames(tmp_path / "x.extxyz", [labelled(atoms, "x")]))
-    domain = training_domain(surveyed(records, cutoff=5.0))
+    domain = training_domain(surveyed(records, cutoff=5.0), [0.0, 0.0])
     assert domain.shortest_distance_A == {"Cu-Cu": pytest.approx(2.2), "Cu-Au": pytest.approx(2.9)}
     assert domain.n_atoms == 3
+
+
+def test_the_training_domain_holds_volumes_pairs_lone_atoms_and_dimers(tmp_path):
+    """Vacuum has no density: the second crystal lies in a slab, the molecules in boxes."""
+    crystal, layer = bulk("Cu", a=3.6, cubic=True), bulk("Cu", a=3.7, cubic=True)
+    layer.center(vacuum=6.0, axis=2)
+    cluster = Atoms("CuCuAuAu", positions=[[0, 0, 0], [2.2, 0, 0], [9, 9, 9], [0, 9, 0]], cell=[18] * 3, pbc=True)
+    expanded = bulk("Cu", a=3.8, cubic=True)
+    frames = [labelled(atoms, "x") for atoms in (crystal, layer, cluster, expanded)]
+    domain = training_domain(surveyed(read_records(write_frames(tmp_path / "x.extxyz", frames))), [-1.0, -2.0])
+    assert domain.volume_per_atom_A3 == (pytest.approx(3.6**3 / 4), pytest.approx(3.8**3 / 4))
+    assert domain.n_structures_per_element == {"Au": 1, "Cu": 4}
+    assert domain.n_structures_per_pair == {"Cu-Cu": 4}
+    assert domain.n_lone_atoms == {"Au": 1}
+    assert domain.n_dimers == {"Cu-Cu": 1}
+    above = [f.get_potential_energy() / len(f) + (1.5 if f is frames[2] else 1.0) for f in frames]
+    assert domain.energy_above_references_eV == (pytest.approx(min(above)), pytest.approx(max(above)))
+
+
+def test_what_one_training_set_does_not_tell_stays_unknown():
+    seen = TrainingDomain(
+        volume_per_atom_A3=(10.0, 12.0), energy_above_references_eV=(-1.0, 0.5), n_lone_atoms={"Cu": 1}, n_dimers={}
+    )
+    more = seen.model_copy(update={"volume_per_atom_A3": (9.0, 11.0), "n_lone_atoms": {"Au": 2, "Cu": 1}})
+    both = merged_domain(seen, more)
+    assert both.volume_per_atom_A3 == (9.0, 12.0)
+    assert (both.n_lone_atoms, both.n_dimers) == ({"Au": 2, "Cu": 2}, {})
+    unknown = merged_domain(TrainingDomain(), seen)
+    assert (unknown.volume_per_atom_A3, unknown.energy_above_references_eV) == (None, None)
+    assert (unknown.n_lone_atoms, unknown.n_dimers) == (None, None)
 
 
 def test_the_repulsion_ends_at_the_shortest_distance_where_bonds_are_shorter_than_the_radii() -> None:
@@ -153,9 +186,9 @@ def test_the_repulsion_ends_at_the_shortest_distance_where_bonds_are_shorter_tha
 
 
 def test_missing_labels_are_masked_never_nan(tmp_path):
-    bulk = read_records(write_frames(tmp_path / "cu.extxyz", copper_frames(1)))
+    crystal = read_records(write_frames(tmp_path / "cu.extxyz", copper_frames(1)))
     gas = read_records(write_frames(tmp_path / "co.extxyz", molecule_frames(1)))
-    batch = join([build_sample(record, GraphRecipe(cutoff=4.0)) for record in (*bulk, *gas)])
+    batch = join([build_sample(record, GraphRecipe(cutoff=4.0)) for record in (*crystal, *gas)])
     assert batch.targets.known["stress"].tolist() == [True, False]
     assert all(torch.isfinite(tensor).all() for tensor in batch.targets.values.values())
 

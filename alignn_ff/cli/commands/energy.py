@@ -9,6 +9,7 @@ from alignn_ff.cli.console import results
 from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, JsonOption, StructureArgument
 from alignn_ff.cli.schema import options_of
+from alignn_ff.runs.domain import OutsideChoice
 
 if TYPE_CHECKING:
     from alignn_ff.runs import SinglePoint
@@ -17,7 +18,14 @@ SHOWN_FORCES = 20
 
 
 @options_of(ModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
-def energy(structure: StructureArgument, as_json: JsonOption = False, *, model_options: Mapping[str, Any]) -> None:
+@options_of(OutsideChoice, "outside_options", panel="Model")
+def energy(
+    structure: StructureArgument,
+    as_json: JsonOption = False,
+    *,
+    outside_options: Mapping[str, Any],
+    model_options: Mapping[str, Any],
+) -> None:
     """Energy, forces and stress of a structure, without relaxing it."""
     import json
 
@@ -27,7 +35,8 @@ def energy(structure: StructureArgument, as_json: JsonOption = False, *, model_o
     atoms = read_structure(structure)
     from alignn_ff.runs import single_point
 
-    result = single_point(atoms, choice.calculator(atoms))
+    outside = OutsideChoice.model_validate(outside_options).outside
+    result = single_point(atoms, choice.calculator(atoms, outside=outside))
     if as_json:
         typer.echo(json.dumps(result.to_json(), allow_nan=False))
     else:

@@ -17,11 +17,12 @@ from alignn_ff.cli.schema import options_of, refuse_given
 from alignn_ff.errors import ConfigError
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.guards.limits import GuardLimits
+from alignn_ff.runs.domain import OutsideChoice, calculator_word
 
 if TYPE_CHECKING:
     from alignn_ff.trajectory import Snapshot
 
-WITH_RESTART: Final = ("--steps", "--guard", "--no-guards", "--model")
+WITH_RESTART: Final = ("--steps", "--guard", "--no-guards", "--outside", "--model")
 """Options that can be given together with --restart."""
 
 PANELS: Final = {
@@ -35,6 +36,7 @@ PANELS: Final = {
         "cell_axes",
         "compressibility_per_GPa",
     ),
+    "Guards": ("outside", "allow_unseen_pairs"),
     "Output": ("write_every", "log_every", "formats", "quantities", "checkpoint_every", "checkpoint_minutes"),
 }
 
@@ -113,7 +115,7 @@ def md(
     limits = parse_guards(guard or (), off=no_guards)
     if restart is not None:
         refuse_given(ctx, allowed=WITH_RESTART, reason="--restart")
-        _resume(restart, steps=settings.get("steps"), limits=limits, model=model_options.get("model"))
+        _resume(restart, settings, limits=limits, model=model_options.get("model"))
         return
     if structure is None:
         raise ConfigError("give the STRUCTURE to start from, or --restart FILE to resume a run")
@@ -133,27 +135,31 @@ def _run(structure: Path, config: MDConfig, choice: ModelChoice, output: Path | 
     atoms = read_structure(structure)
     files = md_files(structure, prefix=output, formats=config.formats)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = choice.calculator(atoms)
+    calculator = choice.calculator(atoms, outside=calculator_word(config.outside))
     command = shlex.join(["alignn-ff", *sys.argv[1:]])
     with stoppable(f"{files.trajectory} and {files.log} contain the steps so far"), _progress(config.steps) as show:
         result = run_md(atoms, calculator, config=config, files=files, on_step=show, command=command)
     print_md(result, files)
 
 
-def _resume(restart: Path, *, steps: int | None, limits: dict[str, object], model: str | None) -> None:
+def _resume(restart: Path, settings: Mapping[str, Any], *, limits: dict[str, object], model: str | None) -> None:
     from alignn_ff.cli.summaries.md import print_md
     from alignn_ff.md import MDFiles, resume_md
     from alignn_ff.md.run.restart import read_restart
 
     content = read_restart(restart)
-    config = content.head.config
+    config, steps, outside = content.head.config, settings.get("steps"), settings.get("outside")
+    if outside is not None:
+        OutsideChoice(outside=outside)  # refuses other words
     guards = GuardLimits.model_validate({**config.guards.model_dump(), **limits}) if limits else None
     files = MDFiles(restart.parent / content.head.prefix, config.formats)
     with (
         stoppable(f"{files.trajectory} and {files.log} contain the steps so far"),
         _progress(steps or config.steps) as show,
     ):
-        result = resume_md(restart, content=content, model=model, steps=steps, guards=guards, on_step=show)
+        result = resume_md(
+            restart, content=content, model=model, steps=steps, guards=guards, outside=outside, on_step=show
+        )
     print_md(result, files)
 
 

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignn_ff.cli.console import results
+from alignn_ff.cli.console import errors, results
 from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import JsonOption
 from alignn_ff.cli.schema import options_of
+from alignn_ff.runs.domain import OutsideChoice
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from alignn_ff.domain import Finding
     from alignn_ff.predictor import Predicted
 
 
 @options_of(ModelChoice, "model_options", panel="Model", leave_out=("model",))
+@options_of(OutsideChoice, "outside_options", panel="Model")
 def predict(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder, also one of the published package.")
@@ -37,6 +40,7 @@ def predict(
     ] = None,
     as_json: JsonOption = False,
     *,
+    outside_options: Mapping[str, Any],
     model_options: Mapping[str, Any],
 ) -> None:
     """Properties of structures: scalars, vectors, classes with probabilities, values per atom."""
@@ -52,6 +56,7 @@ def predict(
         for k, atoms in enumerate(frames)
     ]
     choice = ModelChoice.model_validate(model_options)
+    outside = OutsideChoice.model_validate(outside_options).outside
     predictor = load_predictor(model, **choice.execution())
     outputs = predictor.predict([atoms for _, atoms in named])
     if csv_file is not None:
@@ -68,6 +73,22 @@ def predict(
         _print(model, named, outputs)
         if csv_file is not None:
             results.print(f"table        {csv_file}", markup=False, soft_wrap=True)
+    _react(outside, {name: output.outside or () for (name, _), output in zip(named, outputs, strict=True)})
+
+
+def _react(outside: str, findings: "Mapping[str, tuple[Finding, ...]]") -> None:
+    """Warn of structures outside of the training data, and end with exit code 4, as the user chose."""
+    from alignn_ff.domain import OUTSIDE, OutsideError
+
+    action = OUTSIDE[outside]
+    for name, found in findings.items():
+        for finding in found if action.warns else ():
+            errors.print(
+                f"warning: {name} is outside of the training data: {finding.message}", markup=False, soft_wrap=True
+            )
+    stopping = [name for name, found in findings.items() if any(finding.stops for finding in found)]
+    if action.stops and stopping:
+        raise OutsideError(f"{len(stopping)} of {len(findings)} structures are outside: {', '.join(stopping[:5])}")
 
 
 def _print(model: str, named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> None:

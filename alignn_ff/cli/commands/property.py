@@ -106,8 +106,11 @@ def _compute(run: "PropertyRun", *, resume: bool, figures: bool, as_json: bool) 
     from alignn_ff.plots import save_property_figures
     from alignn_ff.properties.files import restart_file, write_result
     from alignn_ff.properties.run import compute
+    from alignn_ff.runs.domain import calculator_word
 
-    calculator = PreciseModelChoice.model_validate(run.options).calculator(run.structures[0])
+    calculator = PreciseModelChoice.model_validate(run.options).calculator(
+        run.structures[0], outside=calculator_word(run.config.outside)
+    )
     with _running(run) as notify:
         result = compute(run, calculator, resume=resume, notify=notify)
     files = write_result(run.prefix, result)

@@ -12,10 +12,11 @@ from alignn_ff.cli.console import errors, stoppable
 from alignn_ff.cli.model_choice import PreciseModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of, refuse_given
-from alignn_ff.errors import ConfigError
+from alignn_ff.errors import ConfigError, SimulationError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.strain import CELL_MODES
+from alignn_ff.runs.domain import calculator_word
 
 if TYPE_CHECKING:
     from alignn_ff.relax import RelaxFiles, RelaxRecords, RelaxResult, RelaxStep
@@ -93,6 +94,8 @@ def relax(
 ) -> None:
     """Relax a structure; the exit code is 3 if it did not converge, and the files are written in any case.
 
+    The exit code is 4 if the structure left the training data of the model (--outside); the last one before is written.
+
     Ctrl-C or SIGTERM stops it after the current step; the files are written and marked as not converged.
 
     --cell without a word is --cell free, and --no-cell is --cell none.
@@ -128,7 +131,7 @@ def _run(
 
         check_figure(plot)
     claim(files.all, source=structure, overwrite=overwrite)
-    calculator = choice.calculator(atoms)
+    calculator = choice.calculator(atoms, outside=calculator_word(config.outside))
     place = str(Path(choice.model).absolute()) if Path(choice.model).exists() else choice.model
     kept = {**choice.model_dump(), "model": place, "backend": calculator.potential.backend}
     records = _records(files, kept)
@@ -144,7 +147,9 @@ def _resume(state_file: Path, settings: Mapping[str, Any], model_options: Mappin
     run: dict[str, Any] = dict(state.run)
     names = {name: None if path is None else Path(path) for name, path in run.pop("files").items()}
     files = RelaxFiles(**names)  # type: ignore[arg-type]
-    calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(state.start)
+    calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(
+        state.start, outside=calculator_word(state.config.outside)
+    )
     most = settings.get("max_steps", state.config.max_steps)
     with _running(files, most) as (show, stop):
         result = resume(
@@ -198,5 +203,7 @@ def _finish(result: "RelaxResult", files: "RelaxFiles", stop: StopRequest) -> No
 
         save_figure(convergence(result.steps, fmax_eV_per_A=result.config.fmax_eV_per_A), files.plot)
     print_relaxation(result, files)
+    if result.stopped:
+        raise typer.Exit(SimulationError.exit_code)
     if not result.after.converged:
         raise typer.Exit(NOT_CONVERGED if stop.signal is None else stop.exit_code)

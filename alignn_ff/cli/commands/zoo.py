@@ -218,6 +218,8 @@ def _print_card(card: "ModelCard") -> None:
         if isinstance(value, dict):
             for metric, number in value.items():
                 table.add_row(escape(metric), f"{number:g}")
+        elif field == "not_in_data":
+            table.add_row("not in the data", escape("; ".join(value) or "not stated"))
         else:
             table.add_row(field, escape(" ".join(value) if isinstance(value, list) else str(value)))
     results.print(table)

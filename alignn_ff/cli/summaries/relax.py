@@ -41,7 +41,7 @@ def _print_places(result: "RelaxResult", files: "RelaxFiles") -> None:
     places += [("trajectory", files.trajectory)] if files.trajectory else []
     places += [("figure", files.plot)] if files.plot else []
     print_files(places)
-    if not result.after.converged:
+    if not result.after.converged and not result.stopped:
         out_of_steps = result.after.step >= result.config.max_steps
         longer = f" --steps {2 * max(result.after.step, 1)}" if out_of_steps else ""
         results.print(

@@ -1,16 +1,17 @@
 """The checks of the guards, one function each: a snapshot, the limits and a baseline in, a violation or None out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
 from alignn_ff.cells import heights_A, volume_A3
+from alignn_ff.domain.pairs import ClosePair, closest_pair, pair_name, pair_table
 from alignn_ff.md.guards.limits import GuardLimits
+from alignn_ff.runs.domain import findings_of
 from alignn_ff.trajectory.snapshot import Snapshot
 from alignn_ff.units import MEV_PER_EV
 
@@ -49,6 +50,7 @@ class Baseline:
         volume_A3: of the cell at the start; None without a volume.
         heights_A: of the cell at the start.
         shortest_A: shortest distance of each pair of elements in the training data, "Si-Si" → Å.
+        outside: the first finding of each kind outside of the training data, in words.
         window_start_fs, window_value_eV, window_stage: start of the window over which the drift is measured.
     """
 
@@ -60,6 +62,7 @@ class Baseline:
     window_start_fs: float = 0.0
     window_value_eV: float | None = None
     window_stage: int = 0
+    outside: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready content."""
@@ -132,7 +135,7 @@ def distance(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violat
     if pair is None:
         return None
     first, second, found, allowed = pair
-    closest = start.shortest_A.get(_pair_name(snapshot.atoms, first, second))
+    closest = start.shortest_A.get(pair_name(*snapshot.atoms.numbers[[first, second]]))
     known = "" if closest is None else f"; the shortest distance in the training data is {closest:.3f} Å"
     return Violation(
         f"{in_words(snapshot.atoms, np.array([first, second]))} are {found:.3f} Å apart (limit {allowed:.3f} Å{known})",
@@ -140,6 +143,18 @@ def distance(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violat
         found,
         (first, second),
     )
+
+
+def domain(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:  # noqa: ARG001
+    """Energy and volume per atom must stay near the ranges of the training data; distances have their own guard."""
+    if limits.max_outside is None:
+        return None
+    for finding in findings_of(snapshot.atoms.calc):
+        if finding.stops and finding.check != "distance" and finding.excess > limits.max_outside:
+            return Violation(
+                f"{finding.message} (--outside warn goes on)", "max_outside", finding.excess, _few(finding.atoms)
+            )
+    return None
 
 
 def escape(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:
@@ -187,31 +202,17 @@ def broken_atoms(atoms: Atoms, *more: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.flatnonzero(~np.isfinite(rows).all(axis=1))
 
 
-def too_close(
-    atoms: Atoms, limits: GuardLimits, shortest_A: Mapping[str, float]
-) -> tuple[int, int, float, float] | None:
-    """The pair with the smallest ratio of distance to limit: two atoms, their distance and the limit, Å."""
-    fraction = limits.min_distance_fraction or 0.0
-    allowed = {name: max(fraction * length, limits.min_distance_A or 0.0) for name, length in shortest_A.items()}
-    reach = max([limits.min_distance_A or 0.0, *allowed.values()])
+def too_close(atoms: Atoms, limits: GuardLimits, shortest_A: Mapping[str, float]) -> ClosePair | None:
+    """The pair with the smallest ratio of distance to limit, if it is closer than that."""
+    fraction, smallest = limits.min_distance_fraction or 0.0, limits.min_distance_A or 0.0
+    allowed = {name: max(fraction * length, smallest) for name, length in shortest_A.items()}
+    reach = max([smallest, *allowed.values()])
     if reach <= 0.0:
         return None
     from alignn_ff.graph.neighbors import radius_pairs  # imports torch, which a command's help does not need
 
     pairs = radius_pairs(atoms.positions, atoms.cell.array, atoms.pbc, reach)
-    if not pairs.src.size:
-        return None
-    table = np.full((120, 120), limits.min_distance_A or 0.0)
-    for name, length in allowed.items():
-        first, second = (atomic_numbers[symbol] for symbol in name.split("-"))
-        table[first, second] = table[second, first] = length
-    bound = table[atoms.numbers[pairs.src], atoms.numbers[pairs.dst]]
-    ratios = np.where(bound > 0.0, pairs.distance / np.where(bound > 0.0, bound, 1.0), np.inf)
-    worst = int(np.argmin(ratios))
-    if ratios[worst] >= 1.0:
-        return None
-    first, second = sorted((int(pairs.src[worst]), int(pairs.dst[worst])))
-    return first, second, float(pairs.distance[worst]), float(bound[worst])
+    return closest_pair(atoms.numbers, pairs, pair_table(allowed, smallest), reach=reach)
 
 
 def in_words(atoms: Atoms, indices: NDArray[np.intp]) -> str:
@@ -223,10 +224,6 @@ def in_words(atoms: Atoms, indices: NDArray[np.intp]) -> str:
 
 def _few(indices: Sequence[int] | NDArray[np.intp]) -> tuple[int, ...]:
     return tuple(int(index) for index in indices[: 4 * NAMED_ATOMS])
-
-
-def _pair_name(atoms: Atoms, first: int, second: int) -> str:
-    return "-".join(chemical_symbols[number] for number in sorted(atoms.numbers[[first, second]]))
 
 
 def _open_directions(atoms: Atoms) -> NDArray[np.float64]:

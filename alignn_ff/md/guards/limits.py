@@ -30,6 +30,10 @@ class GuardLimits(RunConfig):
     max_cell_ratio: Annotated[float, Field(gt=1)] | None = Field(
         2.0, description="largest factor by which volume and heights of the cell may shrink or grow"
     )
+    max_outside: Positive | None = Field(
+        1.0,
+        description="largest distance of energy and volume from those of the training data, in units of their margins",
+    )
     distances_every: int = Field(10, ge=1, description="steps between checks of the distances")
     further: dict[str, float | None] = Field(
         {}, description="limits of guards that were added to the table, by name; None switches one off"

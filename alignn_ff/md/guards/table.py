@@ -10,6 +10,7 @@ import numpy as np
 from alignn_ff.md.guards import checks
 from alignn_ff.md.guards.checks import Baseline, Violation, in_words, too_close
 from alignn_ff.md.guards.limits import GuardLimits
+from alignn_ff.runs.domain import findings_of
 from alignn_ff.trajectory.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ GUARDS: Final[dict[str, Guard]] = {
     "temperature": Guard(checks.temperature, "a temperature far above the target"),
     "cell": Guard(checks.cell, "a cell that shrinks or grows too much"),
     "distance": Guard(checks.distance, "atoms closer than in the training data"),
+    "domain": Guard(checks.domain, "an energy or a volume per atom unlike those of the training data"),
     "escape": Guard(checks.escape, "atoms that leave a structure along directions that are not periodic"),
     "drift": Guard(checks.drift, "a drift of the conserved quantity"),
 }
@@ -67,6 +69,7 @@ class GuardMonitor:
             if violation is not None:
                 return name, violation
         self._move_window(snapshot)
+        self._note(snapshot)
         self._warn_of_distances(snapshot)
         return None
 
@@ -80,6 +83,16 @@ class GuardMonitor:
                 window_value_eV=snapshot.conserved_eV,
                 window_stage=snapshot.stage,
             )
+
+    def _note(self, snapshot: Snapshot) -> None:
+        """Keep the first finding of each kind for the summary."""
+        new = {
+            finding.check: f"step {snapshot.step}: {finding.message}"
+            for finding in findings_of(snapshot.atoms.calc)
+            if finding.check not in self.start.outside
+        }
+        if new:
+            self.start = replace(self.start, outside={**self.start.outside, **new})
 
     def _warn_of_distances(self, snapshot: Snapshot) -> None:
         """Warn once if atoms are closer than in the training data, but not closer than the limit."""

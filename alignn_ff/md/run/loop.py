@@ -169,4 +169,5 @@ def _result(run: Run, *, wall_time_s: float, first_fs: float) -> MDResult:
         restarts=tuple(run.record.restarts),
         model=run.model,
         command=run.command,
+        outside=tuple(run.monitor.start.outside.values()),
     )

@@ -57,8 +57,11 @@ class MDHead(RestartHead):
     """
 
     FORMAT: ClassVar[str] = "alignn-ff restart"
-    VERSION: ClassVar[int] = 2
-    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: _from_version_1}
+    VERSION: ClassVar[int] = 3
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {
+        1: _from_version_1,
+        2: lambda content: content,  # 3 adds what happens outside of the training data, with a default
+    }
 
     config: MDConfig
     progress: StageProgress

@@ -17,7 +17,8 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.models import ModelStatistics
 from alignn_ff.nn import RepulsionEnds
 from alignn_ff.train.labels import properties
-from alignn_ff.train.records.batches import Sample, edge_lengths
+from alignn_ff.train.records.batches import Sample
+from alignn_ff.train.records.environments import Environments, RunningEnvironments
 from alignn_ff.train.records.properties import Moments, RunningMoments
 from alignn_ff.train.records.record import Record
 
@@ -34,7 +35,7 @@ class TrainingSetSummary(NamedTuple):
         forces, stress: RMS of the components, eV/Å and eV/Å³; None without labels.
         largest_force: norm, eV/Å; None without labels.
         n_edges, n_line_nodes, n_triplets: of all graphs.
-        shortest: shortest bond of each pair of elements, "Si-Si" → Å.
+        environments: pairs of elements, lone atoms, dimers, volumes.
         properties: kind of property → moments, of those that any record has.
     """
 
@@ -47,7 +48,7 @@ class TrainingSetSummary(NamedTuple):
     n_edges: int
     n_line_nodes: int
     n_triplets: int
-    shortest: dict[str, float]
+    environments: Environments
     properties: dict[str, Moments]
 
     @property
@@ -69,7 +70,7 @@ def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tup
     """Go through a training set once, holding one structure at a time."""
     composition, energies = array("d"), array("d")
     moments = {kind: RunningMoments() for kind in properties()}
-    forces, stress, shortest = _Squares(), _Squares(), np.full((MAX_ELEMENT, MAX_ELEMENT), np.inf)
+    forces, stress, environments = _Squares(), _Squares(), RunningEnvironments()
     largest, counts = -1.0, np.zeros(3, dtype=np.int64)
     for record, sample in pairs:
         composition.extend(np.bincount(record.atoms.numbers, minlength=MAX_ELEMENT)[list(elements)].tolist())
@@ -82,8 +83,7 @@ def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tup
             largest = max(largest, float(np.linalg.norm(record.forces, axis=1).max()))
         graph = sample.graph
         counts += (len(graph.edge_src), len(graph.line_nodes), len(graph.line_src))
-        pairs_of = np.sort(graph.atomic_numbers.numpy()[np.stack([graph.edge_src, graph.edge_dst])], axis=0)
-        np.minimum.at(shortest, (pairs_of[0], pairs_of[1]), edge_lengths(sample))
+        environments.add(record.atoms, sample)
     n_edges, n_line_nodes, n_triplets = counts.tolist()
     return TrainingSetSummary(
         elements=elements,
@@ -95,7 +95,7 @@ def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tup
         n_edges=n_edges,
         n_line_nodes=n_line_nodes,
         n_triplets=n_triplets,
-        shortest=_named(shortest),
+        environments=environments.result(),
         properties={kind: running.result() for kind, running in moments.items() if running.count},
     )
 
@@ -118,7 +118,7 @@ def measure_statistics(found: TrainingSetSummary, *, reference_energies: str | d
         edges_per_atom=found.n_edges / found.n_atoms.sum(),
         triplets_per_line_node=found.n_triplets / max(found.n_line_nodes, 1),
         exact_free_atoms=given,
-        repulsion_ends=repulsion_ends(found.shortest),
+        repulsion_ends=repulsion_ends(found.environments.shortest),
     )
 
 
@@ -188,16 +188,34 @@ def label_scales(found: TrainingSetSummary, references: Sequence[float] | Array)
     return LabelScales(float(np.sqrt(np.mean(known**2))) if known.size else 0.0, found.forces, found.stress)
 
 
-def training_domain(found: TrainingSetSummary) -> TrainingDomain:
-    """Shortest distances, and ranges of energy and force, that later safeguards compare with."""
-    per_atom = (found.energies / found.n_atoms)[np.isfinite(found.energies)]
+def training_domain(found: TrainingSetSummary, references: Sequence[float] | Array) -> TrainingDomain:
+    """What the training set covers, with which ``alignn_ff.domain`` compares structures.
+
+    Args:
+        found: of the training set.
+        references: energies of the elements in the model, eV.
+    """
+    above = found.energies - found.composition @ np.asarray(references)
+    environments = found.environments
     return TrainingDomain(
-        shortest_distance_A=found.shortest,
-        energy_per_atom_eV=(float(per_atom.min()), float(per_atom.max())) if per_atom.size else None,
+        shortest_distance_A=environments.shortest,
+        energy_per_atom_eV=_range(found.energies / found.n_atoms),
+        energy_above_references_eV=_range(above / found.n_atoms),
+        volume_per_atom_A3=environments.volume_per_atom,
         largest_force_eV_per_A=found.largest_force,
         n_structures=len(found.energies),
         n_atoms=int(found.n_atoms.sum()),
+        n_structures_per_element=environments.per_element,
+        n_structures_per_pair=environments.per_pair,
+        n_lone_atoms=environments.lone_atoms,
+        n_dimers=environments.dimers,
     )
+
+
+def _range(values: Array) -> tuple[float, float] | None:
+    """Lowest and highest finite number; None without any."""
+    known = values[np.isfinite(values)]
+    return (float(known.min()), float(known.max())) if known.size else None
 
 
 MAX_ELEMENT = len(chemical_symbols)
@@ -230,11 +248,3 @@ def given_references(given: dict[str, float], elements: Sequence[int]) -> Array:
     if missing:
         raise ConfigError(f"reference_energies lacks {', '.join(missing)}, which the training data contains")
     return np.array([by_number[z] for z in elements], dtype=np.float64)
-
-
-def _named(shortest: Array) -> dict[str, float]:
-    names = {
-        f"{chemical_symbols[first]}-{chemical_symbols[second]}": float(shortest[first, second])
-        for first, second in np.argwhere(np.isfinite(shortest))
-    }
-    return dict(sorted(names.items()))

@@ -24,6 +24,8 @@ from alignn_ff.train.start.model import Start
 
 log = logging.getLogger(__name__)
 
+Range = tuple[float, float]
+
 MEASURED: Final = frozenset({"reference", "scale", "output_mean", "output_axes"})
 """Last names of buffers that come from the statistics of the header, not from the weights."""
 
@@ -114,7 +116,10 @@ def nearest_element(new: int, known: Sequence[int]) -> int:
 
 
 def merged_domain(old: TrainingDomain, new: TrainingDomain) -> TrainingDomain:
-    """What the two training sets covered together."""
+    """What the two training sets covered together; what one of them does not tell stays unknown.
+
+    Energies of two levels of theory are comparable only less the reference energies of their own model.
+    """
     shortest = dict(old.shortest_distance_A)
     for pair, distance in new.shortest_distance_A.items():
         shortest[pair] = min(distance, shortest.get(pair, distance))
@@ -123,10 +128,26 @@ def merged_domain(old: TrainingDomain, new: TrainingDomain) -> TrainingDomain:
     return TrainingDomain(
         shortest_distance_A=dict(sorted(shortest.items())),
         energy_per_atom_eV=(min(r[0] for r in ranges), max(r[1] for r in ranges)) if ranges else None,
+        energy_above_references_eV=_widened(old.energy_above_references_eV, new.energy_above_references_eV),
+        volume_per_atom_A3=_widened(old.volume_per_atom_A3, new.volume_per_atom_A3),
         largest_force_eV_per_A=max(forces, default=None),
         n_structures=old.n_structures + new.n_structures,
         n_atoms=old.n_atoms + new.n_atoms,
+        n_structures_per_element=_added(old.n_structures_per_element, new.n_structures_per_element),
+        n_structures_per_pair=_added(old.n_structures_per_pair, new.n_structures_per_pair),
+        n_lone_atoms=_added(old.n_lone_atoms, new.n_lone_atoms),
+        n_dimers=_added(old.n_dimers, new.n_dimers),
     )
+
+
+def _widened(one: Range | None, other: Range | None) -> Range | None:
+    return None if one is None or other is None else (min(one[0], other[0]), max(one[1], other[1]))
+
+
+def _added(one: dict[str, int] | None, other: dict[str, int] | None) -> dict[str, int] | None:
+    if one is None or other is None:
+        return None
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
 
 
 def rebased(records: Sequence[Record], old: Header, new: Header) -> list[Record]:

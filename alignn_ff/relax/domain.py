@@ -1,0 +1,43 @@
+"""The guard of a relaxation: it may not leave what the model has seen, nor go farther outside than it started."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from alignn_ff.domain import CHECKS, OUTSIDE, Finding
+from alignn_ff.domain.actions import OutsideWord
+
+ROOM: Final = 1.05
+"""Factor by which a relaxation may be farther outside than its start."""
+
+ADVICE: Final = "--outside warn relaxes all the same"
+
+
+class RelaxationGuard:
+    """Judges the steps of one relaxation.
+
+    A start outside of the training data is admitted where a relaxation may lead back inside, such as atoms that are too
+    close, or a compressed cell. An energy below all training energies is not, since the energy only falls.
+
+    Args:
+        word: what happens outside.
+        start: findings of the start.
+    """
+
+    def __init__(self, word: OutsideWord, start: tuple[Finding, ...]) -> None:
+        self._stops = OUTSIDE[word].stops
+        self._allowed: Mapping[str, float] = {
+            finding.check: ROOM * finding.excess for finding in start if CHECKS[finding.check].recovers
+        }
+
+    def refusal(self, findings: tuple[Finding, ...]) -> str | None:
+        """Why a step is not admitted, in words; None if it is."""
+        return self._first(f for f in findings if f.excess > self._allowed.get(f.check, 0.0))
+
+    def refusal_at_end(self, findings: tuple[Finding, ...]) -> str | None:
+        """Why an admitted step is no result to end with, in words; None if it is one."""
+        return self._first(findings)
+
+    def _first(self, findings: Iterable[Finding]) -> str | None:
+        stopping = (finding for finding in findings if finding.stops and self._stops)
+        found = next(stopping, None)
+        return None if found is None else f"outside of the training data: {found.message}; {ADVICE}"
