@@ -4,7 +4,6 @@ from alignn_ff.graph.build import (
     batch_graphs,
     batch_systems,
     build_graph,
-    check_atoms,
     system_from_atoms,
     with_extra_features,
 )
@@ -16,6 +15,7 @@ from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
 from alignn_ff.graph.skin import SKIN_A, VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES, Strategy
 from alignn_ff.graph.transfer import graph_to, system_to
+from alignn_ff.io import check_atoms
 
 __all__ = [
     "SKIN_A",

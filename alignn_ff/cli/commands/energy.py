@@ -9,6 +9,7 @@ from alignn_ff.cli.console import results
 from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, JsonOption, StructureArgument
 from alignn_ff.cli.schema import options_of
+from alignn_ff.cli.structure_choice import STRUCTURE_NAMES, StructureChoice
 
 if TYPE_CHECKING:
     from alignn_ff.runs import SinglePoint
@@ -17,14 +18,19 @@ SHOWN_FORCES = 20
 
 
 @options_of(ModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
-def energy(structure: StructureArgument, as_json: JsonOption = False, *, model_options: Mapping[str, Any]) -> None:
+@options_of(StructureChoice, "reading", panel="Structure", names=STRUCTURE_NAMES)
+def energy(
+    structure: StructureArgument,
+    as_json: JsonOption = False,
+    *,
+    reading: Mapping[str, Any],
+    model_options: Mapping[str, Any],
+) -> None:
     """Energy, forces and stress of a structure, without relaxing it."""
     import json
 
-    from alignn_ff.io import read_structure
-
     choice = ModelChoice.model_validate(model_options)
-    atoms = read_structure(structure)
+    atoms = StructureChoice.model_validate(reading).one(structure).atoms
     from alignn_ff.runs import single_point
 
     result = single_point(atoms, choice.calculator(atoms))
