@@ -3,10 +3,11 @@
 Blank lines between frames are read over. A frame whose end is missing is an error that names the frame and the line.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from ase import Atoms
 
@@ -16,7 +17,9 @@ from alignn_ff.io.structures.frame import Frame, TornEndError
 from alignn_ff.io.structures.source import Source
 from alignn_ff.io.structures.text import in_words, open_text
 
-MOST_VECTORS = 3
+MOST_VECTORS: Final = 3
+MOST_COLUMNS: Final = 1000
+PROPERTIES: Final = re.compile(r"""Properties\s*=\s*["'{]?([^\s"'}]+)""", re.IGNORECASE)
 
 
 def xyz_frames(source: Source) -> Iterator[Frame]:
@@ -55,11 +58,24 @@ class _Parser:
 
     def __call__(self) -> Atoms:
         lines = [in_words(self._lines[0]), *self._lines[1:]]
+        self._refuse_columns(lines)
         try:
             return extxyz_frame(lines, self._n_atoms)
         except Exception as error:  # ASE's parser raises anything on junk
             line, reason = self._first_bad_line(lines, error)
             raise StructureError(f"{self._path}, frame {self._index} is damaged at line {line}: {reason}") from error
+
+    def _refuse_columns(self, lines: Sequence[str]) -> None:
+        """Refuse more columns than there are words, for which ASE would make arrays first."""
+        found = PROPERTIES.search(lines[0])
+        counts = found[1].split(":")[2::3] if found else []
+        announced = sum(int(count) for count in counts if count.isdigit())
+        there = len(lines[1].split()) if self._n_atoms else MOST_COLUMNS
+        if announced > there:
+            raise StructureError(
+                f"{self._path}, frame {self._index} is damaged at line {self._first_line + 1}: {there} columns, but "
+                f"Properties announces {announced}"
+            )
 
     def _first_bad_line(self, lines: Sequence[str], error: Exception) -> tuple[int, str]:
         for place, line in enumerate(lines[1 : self._n_atoms + 1], start=1):
