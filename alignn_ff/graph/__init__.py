@@ -7,7 +7,7 @@ from alignn_ff.graph.build import (
     system_from_atoms,
     with_extra_features,
 )
-from alignn_ff.graph.census import GraphSize, expected_size, graph_size
+from alignn_ff.graph.census import GraphSize, expected_size, graph_size, size_by_density
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
 from alignn_ff.graph.published import published_recipe
@@ -38,6 +38,7 @@ __all__ = [
     "graph_size",
     "graph_to",
     "published_recipe",
+    "size_by_density",
     "system_from_atoms",
     "system_to",
     "with_extra_features",
