@@ -185,6 +185,19 @@ def test_full_occupancies_are_no_disorder(tmp_path: Path) -> None:
     assert len(read_structure(tmp_path / "full.cif")) == 8
 
 
+@pytest.mark.parametrize("word, allowed", [(".", True), ("?", True), ("word", False), ("0.5(1)", False)])
+def test_an_occupancy_may_be_left_open_but_not_be_a_word(tmp_path: Path, word: str, allowed: bool) -> None:
+    path = tmp_path / "a.cif"
+    ase.io.write(path, bulk("Si", cubic=True))
+    path.write_text(path.read_text().replace(" 1.0\n", f" {word}\n").replace(" 1.0000\n", f" {word}\n"))
+    assert f" {word}\n" in path.read_text()
+    if allowed:
+        assert len(read_structure(path)) == 8
+    else:
+        with pytest.raises(StructureError, match=r"a\.cif"):
+            read_structure(path)
+
+
 def test_coordinates_that_symmetry_multiplies_are_refused_with_advice(tmp_path: Path) -> None:
     atoms = crystal(["Si"], [(0.333, 0.667, 0.063)], spacegroup=194, cellpar=[3.84, 3.84, 6.27, 90, 90, 120])
     ase.io.write(tmp_path / "hex.extxyz", atoms)

@@ -41,7 +41,7 @@ def _of_kinds(atoms: Atoms) -> list[str]:
     for name, elements in given.items():
         if not isinstance(elements, Mapping) or not elements:
             continue
-        shares = {str(symbol): float(share) for symbol, share in elements.items()}
+        shares = {str(symbol): _share(share) for symbol, share in elements.items()}
         if len(shares) == 1 and abs(sum(shares.values()) - 1.0) <= FULL_TO:
             continue
         place = _place(atoms, kinds, name)
@@ -49,6 +49,14 @@ def _of_kinds(atoms: Atoms) -> list[str]:
         empty = 1.0 - sum(shares.values())
         found.append(f"site {name}{place} holds {filled}" + (f" + vacancy {empty:g}" if empty > FULL_TO else ""))
     return found
+
+
+def _share(given: object) -> float:
+    """An occupancy as a number; CIF writes . or ? where none was given, which means 1."""
+    try:
+        return 1.0 if given in (".", "?") else float(str(given))
+    except ValueError:
+        return float("nan")
 
 
 def _place(atoms: Atoms, kinds: NDArray[Any] | None, name: object) -> str:
