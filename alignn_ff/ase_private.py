@@ -3,9 +3,11 @@
 The bound on ASE in ``pyproject.toml`` is as tight as that: another minor version may rename them.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from ase import Atoms
+from ase.io.extxyz import _read_xyz_frame
 from ase.md.langevinbaoab import LangevinBAOAB
 from ase.md.md import MolecularDynamics
 from ase.md.nose_hoover_chain import (
@@ -98,3 +100,10 @@ OVERRIDDEN: Final[dict[type, tuple[str, ...]]] = {
     LangevinBAOAB: ("_BAOAB_OU", "_barostat_BAOAB_OU", "_barostat_BAOAB_OU_gamma_mod", "_update_force_eps"),
 }
 """Class → methods that a subclass in ``md/ensembles/counting_langevin.py`` replaces, with the names that ASE calls."""
+
+
+def extxyz_frame(lines: Sequence[str], n_atoms: int) -> Atoms:
+    """One frame of extended XYZ: the comment line, the atoms, and up to three lattice vectors as ADF writes them."""
+    n_vectors = len(lines) - 1 - n_atoms
+    atoms: Atoms = _read_xyz_frame(iter(lines), n_atoms, nvec=n_vectors)
+    return atoms

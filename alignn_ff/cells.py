@@ -1,5 +1,6 @@
 """Geometry of a cell: volume, heights, gaps between atoms, periodic directions."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -47,6 +48,16 @@ def gaps_A(atoms: Atoms) -> tuple[float, ...]:  # noqa: N802 - the unit's letter
         ordered = np.sort(places)
         gaps.append(height * float(np.diff(ordered, append=ordered[0] + 1.0).max()))
     return tuple(gaps)
+
+
+def empty_axes(atoms: Atoms, moving: Iterable[bool] = (True, True, True)) -> str:
+    """Which of the lattice vectors a, b, c that move cross a vacuum, as in "c" of a slab; "abc" of a molecule in a box.
+
+    The one check of every driver that changes a cell: files such as POSCAR make everything periodic.
+    """
+    return "".join(
+        name for name, gap, moves in zip("abc", gaps_A(atoms), moving, strict=False) if moves and gap > VACUUM_A
+    )
 
 
 def periodic_directions(atoms: Atoms) -> NDArray[np.bool_]:

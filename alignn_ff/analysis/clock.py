@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from alignn_ff.analysis.frames import FloatArray, iterate_frames
+from alignn_ff.analysis.frames import AS_IT_IS, FloatArray, iterate_frames
+from alignn_ff.analysis.settings import FrameReading
 from alignn_ff.errors import ConfigError, StructureError
 
 ROUNDING_FS: Final = 1e-6
@@ -43,17 +44,17 @@ class Interval(NamedTuple):
     frame_time_fs: float | None = None
 
 
-def read_clock(path: Path, interval: Interval) -> Clock:
+def read_clock(path: Path, interval: Interval, reading: FrameReading = AS_IT_IS) -> Clock:
     """Read a file once, for the number of frames and their times.
 
     Raises:
         StructureError: the file is missing, damaged or empty.
         ConfigError: no frame lies in the chosen interval, or the interval needs times that are unknown.
     """
-    given = [atoms.info.get("time_fs") for atoms in iterate_frames(path)]
+    given = [atoms.info.get("time_fs") for atoms in iterate_frames(path, reading)]
     if not given:
         raise StructureError(f"{path} holds no frame")
-    times = _times(given, interval.frame_time_fs)
+    times = _times(given, interval.frame_time_fs, path)
     if times is None:
         if interval.from_fs > 0.0 or interval.to_fs is not None:
             raise ConfigError(f"{path} has no times; give the time between its frames with --frame-time")
@@ -68,11 +69,23 @@ def read_clock(path: Path, interval: Interval) -> Clock:
     return _regular(range(int(inside[0]), int(inside[-1]) + 1, interval.every), times)
 
 
-def _times(given: list[float | None], frame_time_fs: float | None) -> FloatArray | None:
+def _times(given: list[object], frame_time_fs: float | None, path: Path) -> FloatArray | None:
     if frame_time_fs is not None:
         return frame_time_fs * np.arange(len(given), dtype=np.float64)
-    known = [float(time) for time in given if time is not None]
-    return np.array(known) if len(known) == len(given) else None
+    if any(time is None for time in given):
+        return None
+    return np.array([_time(time, f"{path}, frame {index}") for index, time in enumerate(given)])
+
+
+def _time(given: object, where: str) -> float:
+    """A time in fs, as a number."""
+    number = float(given) if isinstance(given, int | float | np.number) and not isinstance(given, bool) else np.nan
+    if not np.isfinite(number):
+        raise StructureError(
+            f"{where}: time_fs is {given!r}, which is not a number of fs; write time_fs=12.5, or give the time between "
+            "frames with --frame-time"
+        )
+    return number
 
 
 def _regular(chosen: range, times: FloatArray) -> Clock:

@@ -52,7 +52,9 @@ class Context:
             return dict.fromkeys(functions.names, self.settings.bond_A)
         chosen = self.clock.chosen
         sample = chosen[:: max(1, len(chosen) // SAMPLED_FRAMES)]
-        for atoms in islice(iterate_frames(self.trajectory), sample.start, sample.stop, sample.step):
+        for atoms in islice(
+            iterate_frames(self.trajectory, self.settings.reading), sample.start, sample.stop, sample.step
+        ):
             functions.add_atoms(atoms, block=0)
         middles = 0.5 * (functions.edges[1:] + functions.edges[:-1])
         found = {name: first_peak_and_minimum(middles, curve) for name, (curve, _, _) in functions.curves().items()}

@@ -10,19 +10,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import ase.io
 import numpy as np
 from ase import Atoms, units
-from ase.io.formats import UnknownFileTypeError
 from numpy.typing import NDArray
 
+from alignn_ff.analysis.settings import FrameReading
 from alignn_ff.errors import StructureError
-from alignn_ff.trajectory.formats import FORMATS, format_of
+from alignn_ff.io import Source, check_atoms, iterate_structures
+from alignn_ff.trajectory.formats import format_of
 
 logger = logging.getLogger(__name__)
 
 FARTHEST_STEP: Final = 0.4
 """A step between frames longer than this fraction of the cell may be unwrapped in the wrong direction."""
+
+AS_IT_IS: Final = FrameReading()
 
 FloatArray = NDArray[np.float64]
 
@@ -47,51 +49,62 @@ class Frame(NamedTuple):
     velocities: FloatArray | None
 
 
-def read_with_ase(path: Path) -> Iterator[Atoms]:
-    """Frames of any format that ASE reads.
+def iterate_frames(path: Path, reading: FrameReading = AS_IT_IS) -> Iterator[Atoms]:
+    """Frames of a file as they are, one at a time.
 
-    Raises:
-        StructureError: ASE cannot read the file.
-    """
-    try:
-        yield from ase.io.iread(path, index=":")
-    except UnknownFileTypeError as error:
-        ours = ", ".join(row.suffix for row in FORMATS.values())
-        raise StructureError(
-            f"cannot tell the format of {path} ({error}); allowed are {ours} and every trajectory that ASE reads"
-        ) from error
-    except Exception as error:  # ASE's readers raise anything on invalid files
-        raise StructureError(f"cannot read {path} as a trajectory: {type(error).__name__}: {error}") from error
-
-
-def iterate_frames(path: Path) -> Iterator[Atoms]:
-    """Frames of a file as they are, one at a time; ASE reads the formats that are not in ``FORMATS``.
+    Args:
+        path: of a trajectory in any format of ``FORMATS``, or any that ASE reads.
+        reading: format, elements, and what becomes of damaged frames.
 
     Raises:
         StructureError: the file is missing or damaged, or frames differ in their atoms.
     """
     if not path.is_file():
         raise StructureError(f"no such trajectory: {path}")
-    row = format_of(path)
+    n_read = 0
+    try:
+        for atoms in _like_the_first(path, reading):
+            yield atoms
+            n_read += 1
+    except StructureError as error:
+        if not reading.skip_damaged or not n_read:
+            raise
+        logger.warning("%s; the %d frames before it are used", error, n_read)
+
+
+def _like_the_first(path: Path, reading: FrameReading) -> Iterator[Atoms]:
     first: Atoms | None = None
-    for index, atoms in enumerate((read_with_ase if row is None else row.read)(path)):
+    for index, atoms in enumerate(_raw_frames(path, reading)):
         first = first or atoms
+        if len(atoms) == 0:
+            raise StructureError(f"{path}, frame {index} has no atoms")
         if not np.array_equal(atoms.numbers, first.numbers):
             raise StructureError(
                 f"{path}, frame {index} has {len(atoms)} atoms, {atoms.get_chemical_formula()}; frame 0 has "
                 f"{len(first)}, {first.get_chemical_formula()}: all frames must have the same atoms in the same order"
             )
-        if not np.isfinite(atoms.positions).all():
-            raise StructureError(f"{path}, frame {index}: a position is not a finite number")
+        try:
+            check_atoms(atoms)
+        except StructureError as error:
+            raise StructureError(f"{path}, frame {index}: {error}") from error
         yield atoms
 
 
-def frames(path: Path, chosen: range, *, n_blocks: int) -> Iterator[Frame]:
+def _raw_frames(path: Path, reading: FrameReading) -> Iterator[Atoms]:
+    """Frames of a trajectory of this package by its own reader, of others by the door of structures."""
+    row = format_of(path) if reading.format is None and not reading.elements else None
+    if row is not None:
+        yield from row.read(path)
+    else:
+        yield from iterate_structures(Source.of(path, format_name=reading.format, elements=reading.elements))
+
+
+def frames(path: Path, chosen: range, *, n_blocks: int, reading: FrameReading = AS_IT_IS) -> Iterator[Frame]:
     """The chosen frames, unwrapped."""
     fractional = positions = None
     before: FloatArray | None = None
     warned = False
-    for index, atoms in enumerate(islice(iterate_frames(path), chosen.start, chosen.stop, chosen.step)):
+    for index, atoms in enumerate(islice(iterate_frames(path, reading), chosen.start, chosen.stop, chosen.step)):
         cell = atoms.cell.complete().array
         now = atoms.positions @ np.linalg.inv(cell)
         if before is None or fractional is None or positions is None:

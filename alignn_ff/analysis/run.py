@@ -75,12 +75,13 @@ def analyze(
         ConfigError: an observable that was chosen is impossible for this trajectory, or none is possible.
     """
     config = config or AnalysisConfig()
-    clock = read_clock(trajectory, Interval(config.from_fs, config.to_fs, config.every, config.frame_time_fs))
-    atoms = next(frames(trajectory, clock.chosen, n_blocks=1)).atoms
+    interval = Interval(config.from_fs, config.to_fs, config.every, config.frame_time_fs)
+    clock = read_clock(trajectory, interval, config.reading)
+    atoms = next(frames(trajectory, clock.chosen, n_blocks=1, reading=config.reading)).atoms
     context = Context(trajectory, atoms, config, clock)
     left_out = _impossible(config, context)
     observables = {name: OBSERVABLES[name].build(context) for name in config.observables if name not in left_out}
-    for frame in frames(trajectory, clock.chosen, n_blocks=config.n_blocks):
+    for frame in frames(trajectory, clock.chosen, n_blocks=config.n_blocks, reading=config.reading):
         for observable in observables.values():
             observable.add(frame)
         if on_frame is not None:

@@ -1,9 +1,25 @@
 """How observables are computed: frozen, closed, each field with its unit."""
 
+from typing import NamedTuple
+
 from pydantic import Field, model_validator
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.runs.config import RunConfig
+
+
+class FrameReading(NamedTuple):
+    """How the frames of a file are read.
+
+    Attributes:
+        format: ASE's name of its format; None: found from name and content.
+        elements: of the types 1, 2, … in a file of LAMMPS that does not name them.
+        skip_damaged: whether the frames before a damaged one are used, instead of an error.
+    """
+
+    format: str | None = None
+    elements: tuple[str, ...] = ()
+    skip_damaged: bool = False
 
 
 class ObservableSettings(RunConfig):
@@ -17,6 +33,13 @@ class ObservableSettings(RunConfig):
     frame_time_fs: float | None = Field(
         None, gt=0, description="time between frames in the file, fs; None reads it from the frames"
     )
+    format: str | None = Field(
+        None, description="ASE's name of the format of the file; without it, the format is found from name and content"
+    )
+    elements: tuple[str, ...] = Field(
+        (), description="elements of the types 1, 2, … in a file of LAMMPS that does not name them, such as Si,O"
+    )
+    skip_damaged: bool = Field(False, description="use the frames before a damaged one, instead of an error")
     n_blocks: int = Field(5, ge=2, le=50, description="blocks in time from whose scatter errors are computed")
     r_max_A: float | None = Field(
         None, gt=0, description="longest distance of the pair functions, Å; None means 6 to 12 Å, by the cell"
@@ -32,6 +55,11 @@ class ObservableSettings(RunConfig):
         None, gt=0, description="length of the velocity autocorrelation, fs; None means 4000, or a quarter of the run"
     )
     keep_drift: bool = Field(False, description="keep the motion of the centre of mass")
+
+    @property
+    def reading(self) -> FrameReading:
+        """How the file is read."""
+        return FrameReading(self.format, self.elements, self.skip_damaged)
 
     @model_validator(mode="after")
     def _in_order(self) -> "ObservableSettings":

@@ -14,7 +14,8 @@ INTERRUPTED = 130
 
 
 def complain(message: str) -> None:
-    """Print an error as one message without line breaks."""
+    """Print an error as one message without line breaks; names of files may hold bytes that are no text."""
+    message = message.encode("utf-8", "backslashreplace").decode()
     errors.print("error: ", style="bold red", end="")
     errors.print(message, markup=False, soft_wrap=True)
 

@@ -16,7 +16,7 @@ from alignn_ff.execution.backends import BACKENDS
 from alignn_ff.execution.contract import Limits
 from alignn_ff.execution.memory import forecast_bytes, held_bytes
 from alignn_ff.execution.published.memory import beyond_limit
-from alignn_ff.graph import AtomicSystem, GraphRecipe, GraphSize, expected_size
+from alignn_ff.graph import AtomicSystem, GraphRecipe, GraphSize, expected_size, size_by_density
 from alignn_ff.models import ModelConfig
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,9 @@ SAFETY: Final = 0.75
 
 WORTH_SAMPLING: Final = 20_000
 """Number of atoms from which the size of a graph is estimated before it is built."""
+
+MOST_NEIGHBORS: Final = 2000
+"""Neighbours of an atom by density, from which a structure of any size is judged before its graph is built."""
 
 GROWTH: Final = 1.05
 """A run whose forecast grows by less than this is not judged again: its own memory is in use already."""
@@ -60,7 +63,9 @@ class MemoryGate:
         Raises:
             MemoryLimitError: its evaluation cannot fit.
         """
-        n_atoms = system.positions.shape[0]
+        n_atoms, dense = system.positions.shape[0], size_by_density(system, recipe)
+        if dense is not None and dense.n_edges > MOST_NEIGHBORS * n_atoms:
+            self.admit(dense)  # before a search, which would itself not fit
         if n_atoms > self.admitted_atoms:
             self.admit(expected_size(system, recipe))
             self.admitted_atoms = n_atoms
@@ -99,7 +104,10 @@ class MemoryGate:
 
     def _refusal(self, size: GraphSize, needed: int, available: int) -> str:
         fitting = int(size.n_atoms * available / needed)
-        advice = [f"take a structure of at most {_rounded_down(fitting):,} atoms", "a device with more memory"]
+        fewer = f"take a structure of at most {_rounded_down(fitting):,} atoms"
+        if not fitting:
+            fewer = f"give the cell in Å (its atoms have {size.n_edges / size.n_atoms:,.0f} neighbours each)"
+        advice = [fewer, "a device with more memory"]
         for backend in sorted(name for name, row in BACKENDS.items() if row.rank is not None):
             other = self._forecast(backend, size)
             if other is not None and other < min(available, needed):

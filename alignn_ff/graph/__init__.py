@@ -4,13 +4,12 @@ from alignn_ff.graph.build import (
     batch_graphs,
     batch_systems,
     build_graph,
-    check_atoms,
     find_pairs,
     graph_of_pairs,
     system_from_atoms,
     with_extra_features,
 )
-from alignn_ff.graph.census import GraphSize, expected_size, graph_size
+from alignn_ff.graph.census import GraphSize, expected_size, graph_size, size_by_density
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
 from alignn_ff.graph.published import published_recipe
@@ -18,6 +17,7 @@ from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
 from alignn_ff.graph.skin import SKIN_A, VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES, Strategy
 from alignn_ff.graph.transfer import graph_to, system_to
+from alignn_ff.io import check_atoms
 
 __all__ = [
     "SKIN_A",
@@ -42,6 +42,7 @@ __all__ = [
     "graph_size",
     "graph_to",
     "published_recipe",
+    "size_by_density",
     "system_from_atoms",
     "system_to",
     "with_extra_features",

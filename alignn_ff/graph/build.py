@@ -16,6 +16,7 @@ from alignn_ff.graph.neighbors import IntArray, NeighborPairs, radius_pairs
 from alignn_ff.graph.recipe import GraphRecipe
 from alignn_ff.graph.skin import VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES
+from alignn_ff.io import check_atoms
 
 
 def system_from_atoms(atoms: Atoms) -> AtomicSystem:
@@ -42,38 +43,6 @@ def with_extra_features(graph: AtomicGraph, atoms: Atoms) -> AtomicGraph:
         return graph
     rows = torch.as_tensor(atoms.arrays["extra_features"], dtype=torch.float64)
     return graph._replace(extra_features=rows.reshape(len(atoms), -1))
-
-
-def check_atoms(atoms: Atoms) -> None:
-    """Refuse structures that make no physical sense; the message names the atoms."""
-    if len(atoms) == 0:
-        raise StructureError("the structure has no atoms")
-    if not (np.abs(atoms.positions) <= FARTHEST_A).all():
-        _refuse_places(atoms.positions)
-    if not np.isfinite(atoms.cell.array).all():
-        raise StructureError("the cell holds numbers that are not finite (NaN or infinity)")
-    if ((atoms.numbers < 1) | (atoms.numbers > 118)).any():
-        raise StructureError(
-            f"atomic number(s) {sorted(set(atoms.numbers[(atoms.numbers < 1) | (atoms.numbers > 118)].tolist()))} "
-            "are not elements; allowed are 1 to 118"
-        )
-    periodic = atoms.cell.array[atoms.pbc]
-    if len(periodic) and np.linalg.svd(periodic, compute_uv=False).min() < 1e-6:
-        raise StructureError(
-            f"the structure is periodic along {atoms.pbc.tolist()}, but its lattice vectors there are zero or "
-            f"linearly dependent: {atoms.cell.array.tolist()}; give a cell, or set pbc to False"
-        )
-
-
-def _refuse_places(positions: NDArray[np.float64]) -> None:
-    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
-    if bad.size:
-        raise StructureError(f"positions of atom(s) {_listed(bad)} are not finite numbers (NaN or infinity)")
-    far = np.flatnonzero((np.abs(positions) > FARTHEST_A).any(axis=1))
-    raise StructureError(
-        f"atom(s) {_listed(far)} lie more than {FARTHEST_A:g} Å from the origin; "
-        "the structure has broken apart, or its positions are not in Å"
-    )
 
 
 def build_graph(system: AtomicSystem, recipe: GraphRecipe, *, skin: VerletSkin | None = None) -> AtomicGraph:
@@ -137,9 +106,6 @@ def graph_of_pairs(system: AtomicSystem, pairs: NeighborPairs, recipe: GraphReci
         n_triplets=torch.tensor([len(line_src)], device=device),
     )
 
-
-FARTHEST_A = 1e7
-"""Atoms farther away than this (Å) are refused: float64 no longer resolves a bond there well enough."""
 
 COINCIDENT_A = 1e-3
 """Atoms closer than this (Å) count as duplicates."""
@@ -206,8 +172,3 @@ def _line_nodes(pairs: NeighborPairs, recipe: GraphRecipe) -> IntArray:
 
 def _offsets(counts: list[int]) -> list[int]:
     return [0, *np.cumsum(counts)[:-1].tolist()]
-
-
-def _listed(indices: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> str:
-    shown = ", ".join(str(i) for i in indices[:10])
-    return shown + (f", … ({indices.size} in all)" if indices.size > 10 else "")

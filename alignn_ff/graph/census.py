@@ -47,6 +47,22 @@ def expected_size(system: AtomicSystem, recipe: GraphRecipe) -> GraphSize:
     lengths = [_neighbor_distances(box, int(atom), recipe.cutoff) for atom in chosen]
     bonds = np.array([len(near) for near in lengths], dtype=np.float64)
     angular = np.array([(near < recipe.line_cutoff).sum() for near in lengths], dtype=np.float64)
+    return _sized(n_atoms, bonds, angular, recipe)
+
+
+def size_by_density(system: AtomicSystem, recipe: GraphRecipe) -> GraphSize | None:
+    """The same from the density alone, without a search; None without three periodic directions and a volume."""
+    n_atoms, volume = system.positions.shape[0], abs(float(np.linalg.det(system.cell[0].detach().cpu().numpy())))
+    if not bool(system.pbc.all()) or volume == 0.0:
+        return None
+    bonds, angular = (
+        np.array([n_atoms / volume * 4.0 / 3.0 * np.pi * reach**3]) for reach in (recipe.cutoff, recipe.line_cutoff)
+    )
+    return _sized(n_atoms, bonds, angular, recipe)
+
+
+def _sized(n_atoms: int, bonds: FloatArray, angular: FloatArray, recipe: GraphRecipe) -> GraphSize:
+    """The size of a graph whose atoms have so many neighbours, below the cutoff and below that of angles."""
     cap = STRATEGIES[recipe.neighbor_strategy].cap
     if recipe.max_neighbors is not None and cap != "none":
         whole_shells = cap == "whole shells"

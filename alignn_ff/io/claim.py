@@ -1,5 +1,6 @@
 """Checks before any work is done: nothing is overwritten without permission, and the outputs can be written."""
 
+import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,14 +20,13 @@ def claim(paths: Iterable[Path], *, overwrite: bool, source: Path | None = None)
         source: the input, which no output may replace.
 
     Raises:
-        ConfigError: an output is the input or a folder, or exists already and ``overwrite`` is False.
+        ConfigError: an output is the input or a folder, its folder is read-only, or it exists already and
+            ``overwrite`` is False.
     """
     wanted = list(paths)
     if source is not None and source.resolve() in {path.resolve() for path in wanted}:
         raise ConfigError(f"the output {source} would replace the input; choose another --output")
-    folders = [str(path) for path in wanted if path.is_dir()]
-    if folders:
-        raise ConfigError(f"the output {', '.join(folders)} is a folder; --output takes the name of a file")
+    _refuse_folders(wanted)
     present = [str(path) for path in wanted if path.exists()]
     if present and not overwrite:
         raise ConfigError(
@@ -34,6 +34,14 @@ def claim(paths: Iterable[Path], *, overwrite: bool, source: Path | None = None)
         )
     for path in wanted:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(path.parent, os.W_OK):
+            raise ConfigError(f"the output {path} cannot be written: its folder is read-only; choose another --output")
+
+
+def _refuse_folders(paths: Iterable[Path]) -> None:
+    folders = [str(path) for path in paths if path.is_dir()]
+    if folders:
+        raise ConfigError(f"the output {', '.join(folders)} is a folder; --output takes the name of a file")
 
 
 def check_format(path: Path, atoms: Atoms) -> None:
@@ -41,7 +49,9 @@ def check_format(path: Path, atoms: Atoms) -> None:
 
     Raises:
         StructureError: it cannot.
+        ConfigError: the name is that of a folder.
     """
+    _refuse_folders([path])
     with tempfile.TemporaryDirectory() as folder:
         try:
             write_structure(Path(folder) / path.name, atoms)

@@ -6,7 +6,7 @@ import numpy as np
 from ase import Atoms
 from ase.spacegroup.symmetrize import refine_symmetry
 
-from alignn_ff.cells import gaps_A, is_bulk
+from alignn_ff.cells import empty_axes, gaps_A, is_bulk
 from alignn_ff.errors import StructureError
 from alignn_ff.graph import check_atoms
 from alignn_ff.properties.config import PropertyConfig
@@ -14,9 +14,6 @@ from alignn_ff.properties.result import Remark
 from alignn_ff.properties.work import Relaxed, Work
 from alignn_ff.relax import RelaxConfig
 from alignn_ff.units import GPA_PER_EV_PER_A3
-
-VACUUM_A: Final = 5.0
-"""A wider gap between atoms is vacuum; the widest between planes of a crystal is 4.3 Å, in caesium."""
 
 FORCE_TOLD: Final = 0.01
 """eV/Å, largest force of a structure that is not relaxed without a remark."""
@@ -39,9 +36,9 @@ def check_crystal(atoms: Atoms, what: str) -> None:
             f"{what} needs a crystal, but the structure is periodic along {int(np.sum(atoms.pbc))} directions "
             f"(pbc {atoms.pbc.tolist()}); give a bulk cell"
         )
-    gaps = gaps_A(atoms)
-    widest = int(np.argmax(gaps))
-    if gaps[widest] > VACUUM_A:
+    if empty_axes(atoms):
+        gaps = gaps_A(atoms)
+        widest = int(np.argmax(gaps))
         raise StructureError(
             f"{what} needs a crystal, but there are {gaps[widest]:.1f} Å without atoms along {'abc'[widest]}: a slab, "
             "wire or molecule. Its strain and volume depend on the vacuum; give the bulk cell"

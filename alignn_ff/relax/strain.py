@@ -4,6 +4,7 @@ A strain U is the logarithm of the deformation, symmetric, so that its trace is 
 restriction of U is a projection of its gradient. P projects onto the d directions in which the structure is periodic.
 """
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,10 +17,21 @@ from ase.filters import FrechetCellFilter
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
-from alignn_ff.cells import ADD_VACUUM, VACUUM_A, VOIGT, gaps_A, periodic_directions, span_projector, volume_A3
+from alignn_ff.cells import (
+    ADD_VACUUM,
+    VACUUM_A,
+    VOIGT,
+    empty_axes,
+    gaps_A,
+    periodic_directions,
+    span_projector,
+    volume_A3,
+)
 from alignn_ff.choices import KeyOf
 from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.units import GPA_PER_EV_PER_A3
+
+log = logging.getLogger(__name__)
 
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -137,7 +149,31 @@ def strain_space(atoms: Atoms, name: CellModeName, *, pressure_GPa: float = 0.0)
             f"a pressure of {pressure_GPa:g} GPa needs a structure that is periodic in three directions, but this one "
             f"relaxes along {int(chosen.sum())} direction(s). Leave out --pressure"
         )
+    _look_for_vacuum(atoms, name, chosen)
     return StrainSpace(mode.project, span_projector(atoms.cell.array, chosen))
+
+
+def _look_for_vacuum(atoms: Atoms, name: CellModeName, chosen: Flags) -> None:
+    """Warn where a cell would relax across a vacuum, whose size has no meaning.
+
+    Raises:
+        StructureError: every lattice vector that relaxes crosses one, so that there is no cell to relax.
+    """
+    empty = empty_axes(atoms, chosen)
+    if not empty:
+        return
+    where = f"the cell is empty over more than {VACUUM_A:g} Å along {' and '.join(empty)}"
+    if len(empty) == int(chosen.sum()):
+        raise StructureError(
+            f"{where}, as around a molecule or cluster, and has no size to relax. Leave out --cell (in Python, "
+            "relax_cell='none')"
+        )
+    if len(empty) == 1 and chosen.all():
+        advice = "for a slab, use --cell slab (in Python, relax_cell='slab')"
+    else:
+        flags = " ".join("F" if axis in empty or not moves else "T" for axis, moves in zip("abc", chosen, strict=True))
+        advice = f'write pbc="{flags}" into an extended XYZ file (in Python, atoms.pbc), so that only the others relax'
+    log.warning("%s, and --cell %s changes that vacuum; %s", where, name, advice)
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ase import Atoms
 from ase.io.trajectory import Trajectory, TrajectoryReader
-from ase.io.ulm import InvalidULMFileError
 
-from alignn_ff.errors import OutputError, StructureError
-from alignn_ff.io import atomic_write
+from alignn_ff.errors import OutputError
+from alignn_ff.io import Source, atomic_write
+from alignn_ff.io.structures.formats import frames_of
 from alignn_ff.trajectory.frame_copy import chosen_copy
 from alignn_ff.trajectory.quantities import QuantityName
 from alignn_ff.trajectory.record_file import disk_failed
@@ -79,13 +79,10 @@ def iterate_traj(path: Path) -> Iterator[Atoms]:
     """Frames of a file, one at a time.
 
     Raises:
-        StructureError: the file is not an ASE trajectory, or is empty.
+        StructureError: the file is not an ASE trajectory, is empty, or a frame is damaged.
     """
-    try:
-        with TrajectoryReader(path) as frames:
-            yield from (frames[index] for index in range(len(frames)))
-    except InvalidULMFileError as error:
-        raise StructureError(f"{path} is not an ASE trajectory, or has no frame: {error}") from error
+    for frame in frames_of(Source(path, format="traj")):
+        yield frame.parse()
 
 
 def _cut(path: Path, keep: int) -> None:

@@ -12,7 +12,9 @@ from typing import Final
 import ase.io
 from ase import Atoms
 
-from alignn_ff.errors import StructureError
+from alignn_ff.io import Source
+from alignn_ff.io.structures.formats import frames_of
+from alignn_ff.io.structures.frame import TornEndError
 from alignn_ff.trajectory.frame_copy import bare_copy, chosen_copy
 from alignn_ff.trajectory.quantities import QUANTITIES, QuantityName
 from alignn_ff.trajectory.record_file import RecordFile
@@ -72,15 +74,11 @@ def iterate_extxyz(path: Path) -> Iterator[Atoms]:
     Raises:
         StructureError: a frame before the last is damaged.
     """
-    with path.open(encoding="utf-8") as file:
-        index = 0
-        while head := file.readline():
-            lines = [head, *_following_lines(file, head, f"{path}, frame {index}")]
-            if len(lines) < 2 or len(lines) != int(head) + 2 or not lines[-1].endswith("\n"):
-                logger.warning("%s ends in a torn frame (number %d), which is left out", path, index)
-                return
-            yield _parse("".join(lines), f"{path}, frame {index}")
-            index += 1
+    try:
+        for frame in frames_of(Source(path, format="extxyz")):
+            yield frame.parse()
+    except TornEndError as error:
+        logger.warning("%s; it is left out", error)
 
 
 def length_of_frames(path: Path, number: int) -> int:
@@ -94,23 +92,3 @@ def length_of_frames(path: Path, number: int) -> int:
                 break
             length += sum(map(len, lines))
     return length
-
-
-def _following_lines(file: io.TextIOBase, head: str, where: str) -> list[str]:
-    if not head.endswith("\n"):
-        return []
-    try:
-        n_atoms = int(head)
-    except ValueError as error:
-        raise StructureError(f"{where}: expected a number of atoms, but found {head.strip()[:40]!r}") from error
-    lines = (file.readline() for _ in range(n_atoms + 1))
-    return [line for line in lines if line]
-
-
-def _parse(text: str, where: str) -> Atoms:
-    try:
-        frame = ase.io.read(io.StringIO(text), format="extxyz")
-    except (ValueError, KeyError, OSError) as error:
-        raise StructureError(f"{where} is damaged: {error}") from error
-    assert isinstance(frame, Atoms)
-    return frame

@@ -61,7 +61,7 @@ def test_nothing_is_overwritten_unless_allowed(trajectory: Path, command_line: C
 @pytest.mark.parametrize(
     "words, message",
     [
-        ("missing.extxyz", "no such trajectory"),
+        ("missing.extxyz", "no such structure file"),
         ("junk.traj", "junk.traj"),
         ("empty.extxyz", "no frame"),
         ("broken.extxyz", "broken.extxyz, frame 0"),

@@ -210,6 +210,20 @@ def test_large_structure_is_refused_before_its_graph_is_built(monkeypatch: pytes
         tiny_potential().prepare(bulk("Si", cubic=True).repeat(6))
 
 
+def test_a_cell_in_nm_is_refused_before_its_graph_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search would need more memory than the model, at any number of atoms."""
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the graph was built")
+
+    monkeypatch.setattr("alignn_ff.potential.build_graph", never)
+    for scale in (0.01, 1e-4):
+        atoms = bulk("Si", cubic=True)
+        atoms.set_cell(scale * atoms.cell, scale_atoms=True)
+        with pytest.raises(MemoryLimitError, match=r"8 atoms.*give the cell in Å"):
+            tiny_potential().prepare(atoms)
+
+
 @pytest.mark.usefixtures("little_memory")
 def test_batch_is_refused_as_a_whole() -> None:
     potential = tiny_potential()

@@ -101,6 +101,21 @@ def test_a_slab_keeps_its_vacuum_wherever_it_lies(periodic: bool) -> None:
     assert np.linalg.norm(result.atoms.cell[0]) < np.linalg.norm(slab.cell[0]) - 0.02
 
 
+def test_a_cell_that_relaxes_across_a_vacuum_says_what_to_type(caplog: pytest.LogCaptureFixture) -> None:
+    """In files such as POSCAR slabs, wires and molecules are periodic in all directions."""
+    slab = fcc100("Cu", (1, 1, 4), a=3.7, vacuum=5.0, periodic=True)
+    for mode, words in (("free", "--cell slab"), ("hydrostatic", "--cell slab"), ("slab", ""), ("none", "")):
+        caplog.clear()
+        run(slab, relax_cell=mode, max_steps=0)
+        assert ("empty over more than 5 Å along c" in caplog.text) == bool(words)
+        assert words in caplog.text
+    wire = Atoms("Cu", cell=[9, 9, 2.5], pbc=True)
+    run(wire, relax_cell="free", max_steps=0)
+    assert 'write pbc="F F T"' in caplog.text
+    with pytest.raises(StructureError, match=r"along a and b and c, as around a molecule.*Leave out --cell"):
+        run(Atoms("Cu2", [[0, 0, 0], [0, 0, 2.3]], cell=[9, 9, 9], pbc=True), relax_cell="free")
+
+
 @pytest.mark.parametrize("mode", ["none", "free", "slab"])
 def test_what_a_slab_reports_does_not_depend_on_the_vacuum(mode: str) -> None:
     reports = []

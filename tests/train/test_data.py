@@ -257,7 +257,7 @@ def test_no_record_and_one_record_are_clear(tmp_path, n):
     path = tmp_path / "cu.extxyz"
     if n == 0:
         path.write_text("")
-        with pytest.raises(DataError, match="Empty"):
+        with pytest.raises(DataError, match="is empty: it holds no records"):
             read_records(path)
         return
     only = read_records(write_frames(path, copper_frames(1)))

@@ -144,7 +144,7 @@ def test_a_torn_end_never_hides_or_alters_earlier_frames(tmp_path: Path) -> None
     ends = [0, *itertools.accumulate(len(frame.encode()) for frame in frames)]
     for content in torn("".join(frames).encode()):
         path.write_bytes(content)
-        whole = sum(end <= len(content) for end in ends[1:])
+        whole = sum(end - 1 <= len(content) for end in ends[1:])  # the final newline may be missing
         read = read_trajectory(path)
         assert [frame.info["step"] for frame in read] == list(range(whole))
         assert all(frame.positions[1, 2] == 1.375 + 0.125 * step for step, frame in enumerate(read))

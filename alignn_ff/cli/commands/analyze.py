@@ -13,7 +13,12 @@ from alignn_ff.cli.options import JsonOption, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of
 from alignn_ff.errors import ConfigError
 
-NAMES: Final = {"observables": ("--only",), "bin_A": ("--bin",), "n_blocks": ("--blocks",)}
+NAMES: Final = {
+    "observables": ("--only",),
+    "bin_A": ("--bin",),
+    "n_blocks": ("--blocks",),
+    "format": ("--format", "--input-format"),
+}
 """Options that are not named after their fields."""
 
 
@@ -21,7 +26,7 @@ NAMES: Final = {"observables": ("--only",), "bin_A": ("--bin",), "n_blocks": ("-
     AnalysisConfig,
     "settings",
     panel="Observables",
-    panels={"Frames": ("from_fs", "to_fs", "every", "frame_time_fs")},
+    panels={"Frames": ("from_fs", "to_fs", "every", "frame_time_fs", "format", "elements", "skip_damaged")},
     names=NAMES,
     defaults={"observables": "all that are possible"},
 )
@@ -51,8 +56,12 @@ def analyze(
 
     from alignn_ff.analysis import analysis_files, write_analysis
     from alignn_ff.analysis import analyze as run
-    from alignn_ff.io import claim
+    from alignn_ff.io import Source, claim
 
+    source = Source.of(trajectory)
+    if source.index is not None:
+        raise ConfigError(f"{trajectory} chooses frames; `analyze` chooses them by --from, --to and --every")
+    trajectory = source.path
     config = AnalysisConfig.model_validate(settings)
     wanted = None if figures == "none" else figures
     files = analysis_files(trajectory, config.observables, prefix=output, figures=wanted)
@@ -60,8 +69,6 @@ def analyze(
         from alignn_ff.plots import check_figure
 
         check_figure(Path(f"figure.{wanted}"))
-    if not trajectory.is_file():
-        raise ConfigError(f"no such trajectory: {trajectory}")
     claim(files.all, source=trajectory, overwrite=overwrite)
     with stoppable("nothing was written"), _progress() as show:
         analysis = run(trajectory, config=config, on_frame=show)

@@ -9,6 +9,7 @@ from alignn_ff.cli.console import results
 from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, JsonOption, StructureArgument
 from alignn_ff.cli.schema import options_of
+from alignn_ff.cli.structure_choice import STRUCTURE_NAMES, StructureChoice
 from alignn_ff.runs.domain import OutsideChoice
 
 if TYPE_CHECKING:
@@ -19,20 +20,20 @@ SHOWN_FORCES = 20
 
 @options_of(ModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
 @options_of(OutsideChoice, "outside_options", panel="Model")
+@options_of(StructureChoice, "reading", panel="Structure", names=STRUCTURE_NAMES)
 def energy(
     structure: StructureArgument,
     as_json: JsonOption = False,
     *,
     outside_options: Mapping[str, Any],
+    reading: Mapping[str, Any],
     model_options: Mapping[str, Any],
 ) -> None:
     """Energy, forces and stress of a structure, without relaxing it."""
     import json
 
-    from alignn_ff.io import read_structure
-
     choice = ModelChoice.model_validate(model_options)
-    atoms = read_structure(structure)
+    atoms = StructureChoice.model_validate(reading).one(structure).atoms
     from alignn_ff.runs import single_point
 
     outside = OutsideChoice.model_validate(outside_options).outside

@@ -14,12 +14,14 @@ from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption, output_option
 from alignn_ff.cli.parsing import guard_fields
 from alignn_ff.cli.schema import options_of, refuse_given
+from alignn_ff.cli.structure_choice import STRUCTURE_NAMES_BESIDE_FORMAT, StructureChoice
 from alignn_ff.errors import ConfigError
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.guards.limits import GuardLimits
 from alignn_ff.runs.domain import OutsideChoice, calculator_word
 
 if TYPE_CHECKING:
+    from alignn_ff.io import Chosen
     from alignn_ff.trajectory import Snapshot
 
 WITH_RESTART: Final = ("--steps", "--guard", "--no-guards", "--outside", "--model")
@@ -58,6 +60,7 @@ def _guard_help() -> str:
     names={"formats": ("--format",)},
     leave_out=("name", "stages", "guards"),
 )
+@options_of(StructureChoice, "reading", panel="Structure", names=STRUCTURE_NAMES_BESIDE_FORMAT)
 def md(
     ctx: typer.Context,
     structure: Annotated[
@@ -102,6 +105,7 @@ def md(
         typer.Option("--no-guards", help="Switch off all guards except the one against NaN.", rich_help_panel="Guards"),
     ] = False,
     *,
+    reading: Mapping[str, Any],
     settings: Mapping[str, Any],
     model_options: Mapping[str, Any],
 ) -> None:
@@ -124,15 +128,16 @@ def md(
     chosen = {**settings, "guards": GuardLimits.model_validate(limits)}
     if stages is not None:
         chosen["stages"] = read_stages(stages)
-    _run(structure, MDConfig.model_validate(chosen), ModelChoice.model_validate(model_options), output, overwrite)
+    config, choice = MDConfig.model_validate(chosen), ModelChoice.model_validate(model_options)
+    _run(StructureChoice.model_validate(reading).one(structure), config, choice, output, overwrite)
 
 
-def _run(structure: Path, config: MDConfig, choice: ModelChoice, output: Path | None, overwrite: bool) -> None:
+def _run(chosen: "Chosen", config: MDConfig, choice: ModelChoice, output: Path | None, overwrite: bool) -> None:
     from alignn_ff.cli.summaries.md import print_md
-    from alignn_ff.io import claim, read_structure
+    from alignn_ff.io import claim
     from alignn_ff.md import md_files, run_md
 
-    atoms = read_structure(structure)
+    atoms, structure = chosen.atoms, chosen.path
     files = md_files(structure, prefix=output, formats=config.formats)
     claim(files.all, source=structure, overwrite=overwrite)
     calculator = choice.calculator(atoms, outside=calculator_word(config.outside))

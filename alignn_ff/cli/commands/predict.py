@@ -12,6 +12,7 @@ from alignn_ff.cli.console import errors, results
 from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import JsonOption
 from alignn_ff.cli.schema import options_of
+from alignn_ff.cli.structure_choice import STRUCTURE_NAMES, StructureChoice
 from alignn_ff.runs.domain import OutsideChoice
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 @options_of(ModelChoice, "model_options", panel="Model", leave_out=("model",))
 @options_of(OutsideChoice, "outside_options", panel="Model")
+@options_of(StructureChoice, "reading", panel="Structures", names=STRUCTURE_NAMES)
 def predict(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder, also one of the published package.")
@@ -41,18 +43,20 @@ def predict(
     as_json: JsonOption = False,
     *,
     outside_options: Mapping[str, Any],
+    reading: Mapping[str, Any],
     model_options: Mapping[str, Any],
 ) -> None:
     """Properties of structures: scalars, vectors, classes with probabilities, values per atom."""
     import json
 
-    from alignn_ff.io import atomic_write, read_structures
+    from alignn_ff.io import atomic_write
     from alignn_ff.predictor import load_predictor
 
+    files = StructureChoice.model_validate(reading)
     named = [
         (f"{path}" if len(frames) == 1 else f"{path}[{k}]", atoms)
         for path in structures
-        for frames in [read_structures(path)]
+        for frames in [files.all(path)]
         for k, atoms in enumerate(frames)
     ]
     choice = ModelChoice.model_validate(model_options)

@@ -12,6 +12,7 @@ from alignn_ff.cli.console import errors, stoppable
 from alignn_ff.cli.model_choice import PreciseModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of, refuse_given
+from alignn_ff.cli.structure_choice import STRUCTURE_NAMES, StructureChoice
 from alignn_ff.errors import ConfigError, SimulationError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
 from alignn_ff.relax.config import RelaxConfig
@@ -19,6 +20,7 @@ from alignn_ff.relax.strain import CELL_MODES
 from alignn_ff.runs.domain import calculator_word
 
 if TYPE_CHECKING:
+    from alignn_ff.io import Chosen
     from alignn_ff.relax import RelaxFiles, RelaxRecords, RelaxResult, RelaxStep
 
 NOT_CONVERGED: Final = 3
@@ -51,6 +53,7 @@ COMMAND_CLASS: Final = RelaxCommand
 
 @options_of(PreciseModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
 @options_of(RelaxConfig, "settings", panel="Relaxation", names=NAMES)
+@options_of(StructureChoice, "reading", panel="Structure", names=STRUCTURE_NAMES)
 def relax(
     ctx: typer.Context,
     structure: Annotated[
@@ -89,6 +92,7 @@ def relax(
     ] = None,
     overwrite: OverwriteOption = False,
     *,
+    reading: Mapping[str, Any],
     settings: Mapping[str, Any],
     model_options: Mapping[str, Any],
 ) -> None:
@@ -106,24 +110,25 @@ def relax(
         return
     if structure is None:
         raise ConfigError("give the STRUCTURE: `alignn-ff relax STRUCTURE`, or --restart FILE to resume a relaxation")
-    choice = PreciseModelChoice.model_validate(model_options)
-    _run(structure, RelaxConfig.model_validate(settings), choice, (output, trajectory, plot), overwrite=overwrite)
+    config, choice = RelaxConfig.model_validate(settings), PreciseModelChoice.model_validate(model_options)
+    chosen = StructureChoice.model_validate(reading).one(structure)
+    _run(chosen, config, choice, (output, trajectory, plot), overwrite=overwrite)
 
 
 def _run(
-    structure: Path,
+    chosen: "Chosen",
     config: RelaxConfig,
     choice: PreciseModelChoice,
     places: tuple[Path | None, Path | None, Path | None],
     *,
     overwrite: bool,
 ) -> None:
-    from alignn_ff.io import check_format, claim, read_structure
+    from alignn_ff.io import check_format, claim
     from alignn_ff.relax import relax as run
     from alignn_ff.relax import relax_files
 
     output, trajectory, plot = places
-    atoms = read_structure(structure)
+    atoms, structure = chosen.atoms, chosen.path
     files = relax_files(structure, atoms, output=output, trajectory=trajectory, plot=plot)
     check_format(files.structure, atoms)
     if plot is not None:

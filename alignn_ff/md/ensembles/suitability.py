@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from ase import Atoms
 
-from alignn_ff.cells import ADD_VACUUM, VACUUM_A, gaps_A, volume_A3
+from alignn_ff.cells import ADD_VACUUM, VACUUM_A, empty_axes, volume_A3
 from alignn_ff.errors import ConfigError
 from alignn_ff.md.ensembles.barostats import moving_axes
 from alignn_ff.md.ensembles.stage import Stage
@@ -39,9 +39,7 @@ def warn_of_vacuum(stages: Iterable[Stage], atoms: Atoms) -> None:
         if not ENSEMBLES[stage.ensemble].motions:
             continue
         moving = moving_axes(atoms, stage) if stage.cell_motion == "axes" else (True, True, True)
-        empty = [
-            name for name, gap, moves in zip("abc", gaps_A(atoms), moving, strict=True) if moves and gap > VACUUM_A
-        ]
+        empty = empty_axes(atoms, moving)
         if empty:
             solid = "".join(name for name in "abc" if name not in empty)
             log.warning(

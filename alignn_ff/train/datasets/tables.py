@@ -17,7 +17,7 @@ from ase import Atoms
 
 from alignn_ff.errors import DataError
 from alignn_ff.graph import check_atoms
-from alignn_ff.io import read_structure
+from alignn_ff.io import Source, read_structure
 from alignn_ff.train.datasets.arrays import further_labels, of_atoms, shaped, stress_tensor, vector
 from alignn_ff.train.datasets.collecting import Draft, collect
 from alignn_ff.train.datasets.keys import DEFAULT_TARGETS, DataKeys, label_key, target_key
@@ -142,7 +142,8 @@ def _row_draft(
     if len(row) != width:
         raise DataError(f"{len(row)} columns, but the first row has {width}; all need the same")
     file = folder / row[file_column].strip()
-    atoms = read_structure(file, format_if_unknown="vasp", format_name=_ase_format(keys))
+    source = Source.of(file, format_name=_ase_format(keys))
+    atoms = read_structure(source, format_if_unknown="vasp", allow_close_atoms=True)
     check_atoms(atoms)
     target = vector("target", [row[column].strip() for column in target_columns])
     return Draft(atoms, row[file_column].strip(), energy=_total_energy(target, len(atoms)), target=target)

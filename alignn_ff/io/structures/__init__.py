@@ -1,0 +1,21 @@
+"""The door of structures: every file with atoms is read here, with one set of checks.
+
+In: a path, and how to read it (:class:`Source`). Out: ASE's ``Atoms``, whole and physically possible, or an error that
+names the file, the structure in it and the line.
+"""
+
+from alignn_ff.io.structures.door import Chosen, choose_structure, iterate_structures, read_structure, read_structures
+from alignn_ff.io.structures.source import Source
+from alignn_ff.io.structures.validity import check_atoms
+from alignn_ff.io.structures.writing import write_structure
+
+__all__ = [
+    "Chosen",
+    "Source",
+    "check_atoms",
+    "choose_structure",
+    "iterate_structures",
+    "read_structure",
+    "read_structures",
+    "write_structure",
+]
