@@ -33,7 +33,7 @@ from alignn_ff.graph import (
     system_to,
     with_extra_features,
 )
-from alignn_ff.loading import Precision, cast_network, open_model
+from alignn_ff.loading import ModelSource, Precision, cast_network, open_model
 from alignn_ff.models import EnergyModel
 
 
@@ -43,6 +43,7 @@ class Potential:
     Attributes:
         name: of the model, for messages and provenance.
         header: config, graph recipe, elements, training domain, provenance.
+        source: the file that the model was read from; None if it was made in memory.
         model: the network on ``device``, its parameters in ``dtype``.
         device: of the network.
         dtype: of the network; geometry and energy sums are always float64.
@@ -59,8 +60,10 @@ class Potential:
         dtype: torch.dtype,
         backend: BackendName = "auto",
         limits: Limits | None = None,
+        source: ModelSource | None = None,
     ) -> None:
         self.name = name
+        self.source = source
         self.header = header
         self.device = device
         self.dtype = dtype
@@ -208,8 +211,8 @@ def load_potential(
     """Load a model by zoo name, file or folder.
 
     Args:
-        name_or_path: a name of the zoo, a model file, a training output folder; "auto" selects a shipped
-            model that covers ``for_atoms``.
+        name_or_path: a name of the zoo, a model file, a training output folder; a path has a separator or a suffix.
+            "auto" selects a shipped model that covers ``for_atoms``.
         device: "auto" (GPU if there is one), "cpu", "cuda", "cuda:1", …
         dtype: of the network.
         backend: how the model is executed; "auto" selects the fastest one that starts without compiling.
@@ -226,7 +229,16 @@ def load_potential(
             f"{name} is a property model ({header.model.name}): its output is not an energy with forces; "
             f"use `alignn-ff predict {name} STRUCTURES`"
         )
-    return Potential(name, header, model, device=opened.device, dtype=opened.dtype, backend=backend, limits=limits)
+    return Potential(
+        name,
+        header,
+        model,
+        device=opened.device,
+        dtype=opened.dtype,
+        backend=backend,
+        limits=limits,
+        source=opened.source,
+    )
 
 
 def split_prediction(batch: Prediction, n_atoms: Sequence[int]) -> list[Prediction]:

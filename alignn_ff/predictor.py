@@ -18,7 +18,7 @@ from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import batch_graphs, batch_systems, edge_vectors
-from alignn_ff.loading import Precision, cast_network, open_model
+from alignn_ff.loading import ModelSource, Precision, cast_network, open_model
 from alignn_ff.models import EnergyModel, PropertyModel
 from alignn_ff.potential import Potential, prepare_structure
 
@@ -56,6 +56,7 @@ class Predictor:
     Attributes:
         name: of the model, for messages.
         header: config, graph recipe, elements, provenance.
+        source: the file that the model was read from; None if it was made in memory.
         model: on ``device``, its parameters in ``dtype``.
         device, dtype: of the network.
         potential: of a force field; None for a property model.
@@ -74,12 +75,14 @@ class Predictor:
         dtype: torch.dtype,
         backend: BackendName = "auto",
         limits: Limits | None = None,
+        source: ModelSource | None = None,
     ) -> None:
-        self.name, self.header, self.device, self.dtype = name, header, device, dtype
+        self.name, self.header, self.source, self.device, self.dtype = name, header, source, device, dtype
         self.model = cast_network(model, dtype).to(device)
         self.potential = None
         if isinstance(model, EnergyModel):
-            self.potential = Potential(name, header, model, device=device, dtype=dtype, backend=backend, limits=limits)
+            execution = {"device": device, "dtype": dtype, "backend": backend, "limits": limits}
+            self.potential = Potential(name, header, model, **execution, source=source)  # type: ignore[arg-type]
         elif backend not in ("auto", "eager") or limits is not None:
             raise ConfigError(
                 f"{name} is a property model ({header.model.name}), to which backend and "
@@ -160,6 +163,7 @@ def load_predictor(
         dtype=opened.dtype,
         backend=backend,
         limits=limits,
+        source=opened.source,
     )
 
 

@@ -1,13 +1,28 @@
 """Checks before any work is done: nothing is overwritten without permission, and the outputs can be written."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ase import Atoms
 
 from alignn_ff.errors import ConfigError, StructureError
+from alignn_ff.io.sole_writer import sole_writer
 from alignn_ff.io.structures import write_structure
+
+
+@contextmanager
+def claimed(paths: Iterable[Path], *, overwrite: bool, source: Path | None = None) -> Iterator[None]:
+    """A context in which this run alone writes its outputs; arguments and errors as in :func:`claim`.
+
+    Raises:
+        ConfigError: also if another run is writing one of them.
+    """
+    outputs = list(paths)
+    with sole_writer(path for path in outputs if not path.is_dir()):
+        claim(outputs, overwrite=overwrite, source=source)
+        yield
 
 
 def claim(paths: Iterable[Path], *, overwrite: bool, source: Path | None = None) -> None:

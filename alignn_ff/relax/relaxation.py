@@ -16,6 +16,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from alignn_ff.errors import AlignnError, ConfigError, SimulationError
+from alignn_ff.io import sole_writer
 from alignn_ff.relax.ase_optimizers import NoLowerEnergyError
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.result import RelaxResult, RelaxStep
@@ -130,6 +131,7 @@ def _run(
     began = time.perf_counter()
     ended_by: str | None = None
     with ExitStack() as stack, quiet_logarithm():
+        stack.enter_context(sole_writer(path for path in (records.trajectory, records.state) if path is not None))
         observers: list[StepObserver] = [_check_finite, *_recorders(stack, relaxation, records)]
         if on_step is not None:
             observers.append(on_step)

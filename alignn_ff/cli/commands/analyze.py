@@ -51,7 +51,7 @@ def analyze(
 
     from alignn_ff.analysis import analysis_files, write_analysis
     from alignn_ff.analysis import analyze as run
-    from alignn_ff.io import claim
+    from alignn_ff.io import claimed
 
     config = AnalysisConfig.model_validate(settings)
     wanted = None if figures == "none" else figures
@@ -62,16 +62,16 @@ def analyze(
         check_figure(Path(f"figure.{wanted}"))
     if not trajectory.is_file():
         raise ConfigError(f"no such trajectory: {trajectory}")
-    claim(files.all, source=trajectory, overwrite=overwrite)
-    with stoppable("nothing was written"), _progress() as show:
-        analysis = run(trajectory, config=config, on_frame=show)
-    written = write_analysis(files, analysis)
-    if wanted is not None:
-        from alignn_ff.plots import observable_figures, save_figure
+    with claimed(files.all, source=trajectory, overwrite=overwrite):
+        with stoppable("nothing was written"), _progress() as show:
+            analysis = run(trajectory, config=config, on_frame=show)
+        written = write_analysis(files, analysis)
+        if wanted is not None:
+            from alignn_ff.plots import observable_figures, save_figure
 
-        for name, figure in observable_figures(analysis).items():
-            save_figure(figure, files.figures[name])
-            written.append(files.figures[name])
+            for name, figure in observable_figures(analysis).items():
+                save_figure(figure, files.figures[name])
+                written.append(files.figures[name])
     if as_json:
         typer.echo(json.dumps(analysis.to_json(), allow_nan=False))
     else:

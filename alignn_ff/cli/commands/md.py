@@ -127,21 +127,25 @@ def md(
 
 def _run(structure: Path, config: MDConfig, choice: ModelChoice, output: Path | None, overwrite: bool) -> None:
     from alignn_ff.cli.summaries.md import print_md
-    from alignn_ff.io import claim, read_structure
+    from alignn_ff.io import claimed, read_structure
     from alignn_ff.md import md_files, run_md
 
     atoms = read_structure(structure)
     files = md_files(structure, prefix=output, formats=config.formats)
-    claim(files.all, source=structure, overwrite=overwrite)
-    calculator = choice.calculator(atoms)
     command = shlex.join(["alignn-ff", *sys.argv[1:]])
-    with stoppable(f"{files.trajectory} and {files.log} contain the steps so far"), _progress(config.steps) as show:
-        result = run_md(atoms, calculator, config=config, files=files, on_step=show, command=command)
+    with (
+        claimed(files.all, source=structure, overwrite=overwrite),
+        stoppable(f"{files.trajectory} and {files.log} contain the steps so far"),
+    ):
+        calculator = choice.calculator(atoms)
+        with _progress(config.steps) as show:
+            result = run_md(atoms, calculator, config=config, files=files, on_step=show, command=command)
     print_md(result, files)
 
 
 def _resume(restart: Path, *, steps: int | None, limits: dict[str, object], model: str | None) -> None:
     from alignn_ff.cli.summaries.md import print_md
+    from alignn_ff.io import sole_writer
     from alignn_ff.md import MDFiles, resume_md
     from alignn_ff.md.run.restart import read_restart
 
@@ -150,6 +154,7 @@ def _resume(restart: Path, *, steps: int | None, limits: dict[str, object], mode
     guards = GuardLimits.model_validate({**config.guards.model_dump(), **limits}) if limits else None
     files = MDFiles(restart.parent / content.head.prefix, config.formats)
     with (
+        sole_writer(files.all),
         stoppable(f"{files.trajectory} and {files.log} contain the steps so far"),
         _progress(steps or config.steps) as show,
     ):

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.model_choice import ModelChoice
+from alignn_ff.cli.model_choice import ModelChoice, source_json
 from alignn_ff.cli.options import JsonOption
 from alignn_ff.cli.schema import options_of
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from alignn_ff.predictor import Predicted
+    from alignn_ff.predictor import Predicted, Predictor
 
 
 @options_of(ModelChoice, "model_options", panel="Model", leave_out=("model",))
@@ -62,18 +62,25 @@ def predict(
             {"structure": name, "formula": atoms.get_chemical_formula(), **output.to_json()}
             for (name, atoms), output in zip(named, outputs, strict=True)
         ]
-        content = {"model": predictor.name, "family": predictor.header.model.name, "predictions": rows}
+        content = {
+            "model": predictor.name,
+            **source_json(predictor.source),
+            "family": predictor.header.model.name,
+            "predictions": rows,
+        }
         typer.echo(json.dumps(content, allow_nan=False))
     else:
-        _print(model, named, outputs)
+        _print(predictor, named, outputs)
         if csv_file is not None:
             results.print(f"table        {csv_file}", markup=False, soft_wrap=True)
 
 
-def _print(model: str, named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> None:
-    from alignn_ff.cli.summaries.summary import summary_table
+def _print(predictor: "Predictor", named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> None:
+    from alignn_ff.cli.summaries.summary import count, print_origin, summary_table
 
-    results.print(f"{len(named)} structures · model {model}", markup=False, soft_wrap=True)
+    results.print(f"{count(len(named), 'structure')} · model {predictor.name}", markup=False, soft_wrap=True)
+    if predictor.source is not None:
+        print_origin(*predictor.source)
     for (name, atoms), output in zip(named, outputs, strict=True):
         rows: list[tuple[str, ...]] = [(f"  {column}", value) for column, value in _columns(output).items()]
         rows += (

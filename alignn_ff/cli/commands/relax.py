@@ -18,6 +18,7 @@ from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.strain import CELL_MODES
 
 if TYPE_CHECKING:
+    from alignn_ff.potential import Potential
     from alignn_ff.relax import RelaxFiles, RelaxRecords, RelaxResult, RelaxStep
 
 NOT_CONVERGED: Final = 3
@@ -115,7 +116,7 @@ def _run(
     *,
     overwrite: bool,
 ) -> None:
-    from alignn_ff.io import check_format, claim, read_structure
+    from alignn_ff.io import check_format, claimed, read_structure
     from alignn_ff.relax import relax as run
     from alignn_ff.relax import relax_files
 
@@ -127,30 +128,36 @@ def _run(
         from alignn_ff.plots import check_figure
 
         check_figure(plot)
-    claim(files.all, source=structure, overwrite=overwrite)
-    calculator = choice.calculator(atoms)
-    place = str(Path(choice.model).absolute()) if Path(choice.model).exists() else choice.model
-    kept = {**choice.model_dump(), "model": place, "backend": calculator.potential.backend}
-    records = _records(files, kept)
-    with _running(files, config.max_steps) as (show, stop):
-        result = run(atoms, calculator, config=config, records=records, on_step=show, stop=lambda: stop.name)
-    _finish(result, files, stop)
+    with claimed(files.all, source=structure, overwrite=overwrite):
+        calculator = choice.calculator(atoms)
+        records = _records(files, _kept(choice, calculator.potential))
+        with _running(files, config.max_steps) as (show, stop):
+            result = run(atoms, calculator, config=config, records=records, on_step=show, stop=lambda: stop.name)
+        _finish(result, files, stop)
+
+
+def _kept(choice: PreciseModelChoice, potential: "Potential") -> dict[str, Any]:
+    """The choice of the model for the restart file: the name of a model of the zoo, the absolute path of another."""
+    source = potential.source
+    place = potential.name if source is None or source.origin != "file" else str(source.file)
+    return {**choice.model_dump(), "model": place, "backend": potential.backend}
 
 
 def _resume(state_file: Path, settings: Mapping[str, Any], model_options: Mapping[str, Any]) -> None:
+    from alignn_ff.io import sole_writer
     from alignn_ff.relax import RelaxFiles, read_state, resume
 
     state = read_state(state_file)
     run: dict[str, Any] = dict(state.run)
     names = {name: None if path is None else Path(path) for name, path in run.pop("files").items()}
     files = RelaxFiles(**names)  # type: ignore[arg-type]
-    calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(state.start)
     most = settings.get("max_steps", state.config.max_steps)
-    with _running(files, most) as (show, stop):
-        result = resume(
-            state, calculator, records=_records(files, run), on_step=show, stop=lambda: stop.name, max_steps=most
-        )
-    _finish(result, files, stop)
+    with sole_writer(files.all):
+        calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(state.start)
+        with _running(files, most) as (show, stop):
+            records = _records(files, run)
+            result = resume(state, calculator, records=records, on_step=show, stop=lambda: stop.name, max_steps=most)
+        _finish(result, files, stop)
 
 
 def _records(files: "RelaxFiles", run: dict[str, Any]) -> "RelaxRecords":
