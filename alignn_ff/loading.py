@@ -9,6 +9,7 @@ from ase import Atoms
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError
+from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.models import EnergyModel, PropertyModel
 
 Precision = Literal["float32", "float64"]
@@ -64,9 +65,10 @@ def open_model(name_or_path: str | Path, *, device: str, dtype: str, for_atoms: 
         for_atoms: structure that "auto" chooses a model for.
 
     Raises:
-        ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError
+        ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError, ForkedProcessError
     """
     chosen_device, chosen_dtype = select_device(device), select_dtype(dtype)
+    refuse_lost_threads(chosen_device)
     if str(name_or_path) == "auto":
         if for_atoms is None:
             raise ConfigError('the model "auto" is chosen by elements, so a structure is needed; name a model instead')

@@ -198,7 +198,7 @@ def bad_inputs(structure: Path) -> Path:
         ("energy nan.xyz", "atom(s) 1 are not finite"),
         ("md nan.xyz --steps 1", "atom(s) 1 are not finite"),
         ("relax twice.xyz", "atoms at one place: 0 and 1"),
-        ("energy si.vasp -m no-model", "holds no model"),
+        ("energy si.vasp -m ./no-model", "holds no model"),
         ("energy si.vasp -m broken-model", "broken-model"),
         ("energy si.vasp -m nope", "no model 'nope'"),
         ("energy si.vasp --device cuda:77", "cuda:77"),
