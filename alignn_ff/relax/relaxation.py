@@ -116,6 +116,7 @@ def resume(
     config = state.config.model_copy(update={"max_steps": most})
     relaxation = Relaxation(state.start, calculator, config)
     put_back(state, relaxation.atoms, relaxation.optimizer)
+    relaxation.begin_step()
     relaxation.steps = list(state.steps)
     return _run(relaxation, records or RelaxRecords(), on_step, stop, further_steps=most - done)
 
