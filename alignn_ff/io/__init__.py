@@ -1,13 +1,14 @@
 """Files: structures in, structures out, and writes that are complete or absent."""
 
 from alignn_ff.io.atomic import atomic_write, write_json
-from alignn_ff.io.claim import check_format, claim, claimed
+from alignn_ff.io.claim import EarlierRun, check_format, claim, claimed
 from alignn_ff.io.disk import FULL, disk_errors, storage_error
 from alignn_ff.io.sole_writer import sole_writer
 from alignn_ff.io.structures import iterate_structures, read_structure, read_structures, write_structure
 
 __all__ = [
     "FULL",
+    "EarlierRun",
     "atomic_write",
     "check_format",
     "claim",

@@ -40,7 +40,7 @@ class MDConfig(Stage):
         ("velocities", "forces", "stress"), description="contents of a frame in addition to positions, cell and energy"
     )
     checkpoint_every: int = Field(1000, ge=1, description="largest number of steps between restart files")
-    checkpoint_minutes: float = Field(10.0, gt=0, description="largest number of minutes between restart files")
+    checkpoint_minutes: float = Field(1.0, gt=0, description="largest number of minutes between restart files")
     guards: GuardLimits = Field(GuardLimits(), description="limits at which a run stops")
     stages: tuple[Stage, ...] = Field(
         (), description="stages, run one after another; if empty, the fields above describe the only stage"

@@ -179,13 +179,26 @@ def _steps(relaxation: Relaxation, max_steps: int) -> Iterator[RelaxStep]:
 
 
 def _recorders(stack: ExitStack, relaxation: Relaxation, records: RelaxRecords) -> Iterator[StepObserver]:
-    """Observers that write every step as a frame, and the state every 50 steps; files close with ``stack``."""
+    """Observers that write every step as a frame, and the state when it is due; files close with ``stack``."""
     if records.trajectory is not None:
         keep = _kept_bytes(records.trajectory, len(relaxation.steps)) if relaxation.steps else None
         file = stack.enter_context(RecordFile(records.trajectory, keep=keep))
         yield lambda step: file.write(frame_text(relaxation.atoms, step=step.step))
     if records.state is not None:
-        yield lambda step: _write_state(relaxation, records) if step.step and step.step % STATE_EVERY == 0 else None
+        yield _Checkpointer(relaxation, records).see
+
+
+class _Checkpointer:
+    """Writes the state when it is due: after a number of steps, or of minutes."""
+
+    def __init__(self, relaxation: Relaxation, records: RelaxRecords) -> None:
+        self._relaxation, self._records, self._saved_at = relaxation, records, time.monotonic()
+
+    def see(self, step: RelaxStep) -> None:
+        late = time.monotonic() - self._saved_at > 60.0 * self._relaxation.config.checkpoint_minutes
+        if step.step and (late or step.step % STATE_EVERY == 0):
+            _write_state(self._relaxation, self._records)
+            self._saved_at = time.monotonic()
 
 
 def _kept_bytes(path: Path, n_frames: int) -> int:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-import torch
 from ase.calculators.calculator import BaseCalculator
 from ase.data import chemical_symbols
 
 from alignn_ff import __version__
-from alignn_ff.calculator import AlignnCalculator
 
 PACKAGES: Final = ("torch", "ase", "numpy", "vesin")
 
@@ -45,6 +43,10 @@ class ModelRecord:
 
 def describe_model(calculator: BaseCalculator) -> ModelRecord:
     """The record of a calculator's model, after its first evaluation."""
+    import torch  # here, since checks of files, which need no model, import this module too
+
+    from alignn_ff.calculator import AlignnCalculator
+
     if not isinstance(calculator, AlignnCalculator):
         return ModelRecord(type(calculator).__name__)
     potential = calculator.potential

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from alignn_ff.analysis.config import AnalysisConfig
-from alignn_ff.cli.console import errors, stoppable
+from alignn_ff.cli.console import StatusLines, errors, stoppable
 from alignn_ff.cli.options import JsonOption, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of
 from alignn_ff.errors import ConfigError
@@ -50,19 +50,20 @@ def analyze(
     import json
 
     from alignn_ff.analysis import analysis_files, write_analysis
-    from alignn_ff.analysis import analyze as run
     from alignn_ff.io import claimed
 
     config = AnalysisConfig.model_validate(settings)
     wanted = None if figures == "none" else figures
     files = analysis_files(trajectory, config.observables, prefix=output, figures=wanted)
+    if not trajectory.is_file():
+        raise ConfigError(f"no such trajectory: {trajectory}")
     if wanted is not None:
         from alignn_ff.plots import check_figure
 
         check_figure(Path(f"figure.{wanted}"))
-    if not trajectory.is_file():
-        raise ConfigError(f"no such trajectory: {trajectory}")
     with claimed(files.all, source=trajectory, overwrite=overwrite):
+        from alignn_ff.analysis import analyze as run
+
         with stoppable("nothing was written"), _progress() as show:
             analysis = run(trajectory, config=config, on_frame=show)
         written = write_analysis(files, analysis)
@@ -87,5 +88,10 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        task = progress.add_task("frames", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        task, lines = progress.add_task("frames", total=None), StatusLines("reading the frames")
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+            lines.show(f"frame {done}/{total}")
+
+        yield show

@@ -43,7 +43,6 @@ def predict(
     import json
 
     from alignn_ff.io import atomic_write, read_structures
-    from alignn_ff.predictor import load_predictor
 
     named = [
         (f"{path}" if len(frames) == 1 else f"{path}[{k}]", atoms)
@@ -52,6 +51,8 @@ def predict(
         for k, atoms in enumerate(frames)
     ]
     choice = ModelChoice.model_validate(model_options)
+    from alignn_ff.predictor import load_predictor
+
     predictor = load_predictor(model, **choice.execution())
     outputs = predictor.predict([atoms for _, atoms in named])
     if csv_file is not None:
