@@ -30,8 +30,8 @@ def refuse_lost_threads(device: torch.device | None = None) -> None:
     if parents := _USED_IN - {here}:
         alone = "" if on_gpu else ", or call torch.set_num_threads(1) first in the worker"
         raise ForkedProcessError(
-            f"this process was forked from process {min(parents)}, which has used {'a GPU' if on_gpu else 'threads'} of "
-            "torch; they do not work here, and an evaluation would never end. Start workers with "
+            f"this process was forked from process {min(parents)}, which has used {'a GPU' if on_gpu else 'threads'} "
+            "of torch; they do not work here, and an evaluation would never end. Start workers with "
             'multiprocessing.get_context("spawn"), to which calculators and potentials can be passed; or load '
             f"the model only in the workers{alone}"
         )

@@ -200,7 +200,9 @@ def structures_in(structures: Iterable[Atoms]) -> list[Atoms]:
     if isinstance(structures, Atoms):
         raise StructureError("a list of structures is needed, and this is one structure; put it into a list: [atoms]")
     if isinstance(structures, str | Path):
-        raise StructureError(f"a list of ASE Atoms is needed, not the path {structures}; read it with ase.io.read first")
+        raise StructureError(
+            f"a list of ASE Atoms is needed, not the path {structures}; read it with ase.io.read first"
+        )
     found = list(structures)
     for number, atoms in enumerate(found):
         if not isinstance(atoms, Atoms):

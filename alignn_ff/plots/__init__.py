@@ -29,10 +29,22 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "alignn_ff.plots.data": ("data_figures",),
-        "alignn_ff.plots.observables": ("draw", "observable_figures",),
-        "alignn_ff.plots.properties": ("PROPERTY_FIGURES", "save_property_figures",),
+        "alignn_ff.plots.observables": (
+            "draw",
+            "observable_figures",
+        ),
+        "alignn_ff.plots.properties": (
+            "PROPERTY_FIGURES",
+            "save_property_figures",
+        ),
         "alignn_ff.plots.relaxation": ("convergence",),
-        "alignn_ff.plots.style": ("check_figure", "save_figure",),
-        "alignn_ff.plots.training": ("learning_curve", "parity_figures",),
+        "alignn_ff.plots.style": (
+            "check_figure",
+            "save_figure",
+        ),
+        "alignn_ff.plots.training": (
+            "learning_curve",
+            "parity_figures",
+        ),
     },
 )

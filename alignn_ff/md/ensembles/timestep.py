@@ -1,7 +1,7 @@
 """Whether a time step can follow the vibrations of a structure, judged by its lightest atoms.
 
-An O–H bond has a period of 9 fs, for which a step of 1 fs is usual. The frequency of a bond of the same stiffness falls
-with the square root of the mass, so √(m/1.008 u) fs is usual for a lightest atom of mass m: 3.5 fs for C, 5.3 fs for Si.
+An O–H bond has a period of 9 fs, for which a step of 1 fs is usual. The frequency of a bond of the same stiffness
+falls with the square root of the mass, so √(m/1.008 u) fs is usual for a lightest atom of mass m: 3.5 fs for C, 5.3 fs for Si.
 Verlet's method is unstable beyond a third of the shortest period, which is about three times the usual step.
 """
 
@@ -38,7 +38,9 @@ def check_timesteps(stages: Iterable[Stage], atoms: Atoms) -> None:
     usual = usual_timestep_fs(atoms)
     lightest = atoms.symbols[int(np.argmin(atoms.get_masses()))]
     longest = max(stage.timestep_fs for stage in stages)
-    advice = f"up to {usual:.1f} fs is usual with {lightest} as the lightest element; use --timestep {_rounded(usual):g}"
+    advice = (
+        f"up to {usual:.1f} fs is usual with {lightest} as the lightest element; use --timestep {_rounded(usual):g}"
+    )
     if longest > HOPELESS * usual:
         raise ConfigError(f"a time step of {longest:g} fs is longer than the vibrations of the atoms: {advice}")
     if longest > DOUBTFUL * usual:
