@@ -184,14 +184,13 @@ class StrainFilter(FrechetCellFilter):
         self._read = self._place(coordinates)
         return coordinates
 
-    def set_positions(self, positions: Matrix, **settings: Any) -> None:
+    def set_positions(self, new: Matrix, **settings: Any) -> None:  # type: ignore[override] - ASE has two signatures
         """Move the atoms and the cell to coordinates; called by ASE."""
-        known = next(
-            (place for place in (self._read, self._set) if place and np.array_equal(place.coordinates, positions)), None
-        )
+        places = (self._read, self._set)
+        known = next((place for place in places if place and np.array_equal(place.coordinates, new)), None)
         if known is None or settings:
-            super().set_positions(positions, **settings)  # type: ignore[no-untyped-call]
-            self._set = self._place(positions)
+            super().set_positions(new, **settings)  # type: ignore[no-untyped-call]
+            self._set = self._place(new)
             return
         self.atoms.set_cell(known.cell, apply_constraint=False)
         self.atoms.set_positions(known.positions, apply_constraint=False)

@@ -24,8 +24,8 @@ TRAINED_FORCE = 1.0
 
 
 SAMPLES = 24
-"""Structures whose errors are compared. The error of an energy is a sum of rounding errors of random sign, so the RMS of
-few of them is itself random: of 6 energies, eager had 3.9e-6 eV with AVX2 and 10.8e-6 eV with SSE."""
+"""Structures whose errors are compared. The error of an energy is a sum of rounding errors of random sign, so the RMS
+of few of them is itself random: of 6 energies, eager had 3.9e-6 eV with AVX2 and 10.8e-6 eV with SSE."""
 
 
 def structures(elements: Sequence[int], n: int = 6) -> list[Atoms]:

@@ -1,8 +1,8 @@
 """Whether a time step can follow the vibrations of a structure, judged by its lightest atoms.
 
 An O–H bond has a period of 9 fs, for which a step of 1 fs is usual. The frequency of a bond of the same stiffness
-falls with the square root of the mass, so √(m/1.008 u) fs is usual for a lightest atom of mass m: 3.5 fs for C, 5.3 fs for Si.
-Verlet's method is unstable beyond a third of the shortest period, which is about three times the usual step.
+falls with the square root of the mass, so √(m/1.008 u) fs is usual for a lightest atom of mass m: 3.5 fs for C, 5.3 fs
+for Si. Verlet's method is unstable beyond a third of the shortest period, which is about three times the usual step.
 """
 
 import logging
