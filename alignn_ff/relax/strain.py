@@ -184,7 +184,7 @@ class StrainFilter(FrechetCellFilter):
         self._read = self._place(coordinates)
         return coordinates
 
-    def set_positions(self, new: Matrix, **settings: Any) -> None:  # type: ignore[override] - ASE has two signatures
+    def set_positions(self, new: Matrix, **settings: Any) -> None:  # type: ignore[override]
         """Move the atoms and the cell to coordinates; called by ASE."""
         places = (self._read, self._set)
         known = next((place for place in places if place and np.array_equal(place.coordinates, new)), None)
