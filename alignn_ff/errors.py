@@ -10,6 +10,10 @@ class AlignnError(Exception):
 
     exit_code = 2
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle any error, whatever its constructor takes, so that it travels back from a worker process."""
+        return _restored, (type(self), self.args), self.__dict__
+
 
 class StructureError(AlignnError):
     """A structure cannot be read or is not physically valid."""
@@ -55,6 +59,10 @@ class TrainingError(AlignnError):
     """Training cannot start, resume or continue."""
 
 
+class ForkedProcessError(AlignnError):
+    """A forked process cannot use the threads or the GPU of its parent."""
+
+
 class SimulationError(AlignnError):
     """A simulation was stopped because further steps would give wrong results."""
 
@@ -77,3 +85,10 @@ class CompilerError(AlignnError):
 
 class KernelError(AlignnError):
     """A compiled kernel failed, or refused its input."""
+
+
+def _restored(kind: type[AlignnError], arguments: tuple[object, ...]) -> AlignnError:
+    """An error of a kind with these ``args``, without a call of its constructor."""
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    return error

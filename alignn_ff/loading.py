@@ -9,6 +9,7 @@ from ase import Atoms
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError
+from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.models import EnergyModel, PropertyModel
 
 Precision = Literal["float32", "float64"]
@@ -20,17 +21,33 @@ DTYPES: Final[dict[str, torch.dtype]] = {"float32": torch.float32, "float64": to
 assert tuple(DTYPES) == get_args(Precision)
 
 
+class ModelSource(NamedTuple):
+    """Where a model was read from.
+
+    Attributes:
+        origin: a key of ``zoo.ORIGINS``.
+        file: absolute path.
+        sha256: of the file when it was read.
+    """
+
+    origin: zoo.Origin
+    file: Path
+    sha256: str
+
+
 class Opened(NamedTuple):
     """A model in memory, and where it should run.
 
     Attributes:
         name: as the user gave it, or of the model that "auto" has chosen.
+        source: the file that it was read from.
         header: config, graph recipe, elements, provenance.
         model: in the precision of its file, on the CPU.
         device, dtype: that the user asked for.
     """
 
     name: str
+    source: ModelSource
     header: Header
     model: EnergyModel | PropertyModel
     device: torch.device
@@ -41,22 +58,34 @@ def open_model(name_or_path: str | Path, *, device: str, dtype: str, for_atoms: 
     """Read a model by zoo name, file or folder.
 
     Args:
-        name_or_path: a name of the zoo, a model file, a folder with one, or a folder of the published package; "auto"
-            takes the shipped model that fits ``for_atoms``.
+        name_or_path: a name of the zoo, a model file, a folder with one, or a folder of the published package; a path
+            has a separator or a suffix. "auto" takes the shipped model that fits ``for_atoms``.
         device: see :func:`select_device`.
         dtype: see :func:`select_dtype`.
         for_atoms: structure that "auto" chooses a model for.
 
     Raises:
-        ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError
+        ModelNotFoundError, CheckpointError, ElementNotCoveredError, ConfigError, ForkedProcessError
     """
     chosen_device, chosen_dtype = select_device(device), select_dtype(dtype)
+    refuse_lost_threads(chosen_device)
     if str(name_or_path) == "auto":
         if for_atoms is None:
             raise ConfigError('the model "auto" is chosen by elements, so a structure is needed; name a model instead')
         name_or_path = zoo.choose(for_atoms.numbers).name
-    loaded = checkpoint.load(zoo.model_file(name_or_path))
-    return Opened(str(name_or_path), loaded.header, loaded.model, chosen_device, chosen_dtype)
+    source = find_source(name_or_path)
+    loaded = checkpoint.load(source.file)
+    return Opened(str(name_or_path), source, loaded.header, loaded.model, chosen_device, chosen_dtype)
+
+
+def find_source(name_or_path: str | Path) -> ModelSource:
+    """Where the model of a name or path is read from.
+
+    Raises:
+        ModelNotFoundError, CheckpointError
+    """
+    file, origin = zoo.find(name_or_path)
+    return ModelSource(origin, file.absolute(), zoo.sha256_of(file))
 
 
 def select_dtype(dtype: str) -> torch.dtype:

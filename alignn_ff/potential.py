@@ -3,23 +3,26 @@
 In: structures. Out: predictions. The calculator, dynamics and evaluation use it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from ase import Atoms
 from ase.data import chemical_symbols
 
+from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header
 from alignn_ff.domain import DomainGuard, Evaluated, Finding
 from alignn_ff.errors import (
     DifferentiationError,
     ElementNotCoveredError,
     PropertyModelError,
+    StructureError,
 )
 from alignn_ff.execution import BackendName, Executor, Limits
+from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
@@ -36,16 +39,21 @@ from alignn_ff.graph import (
     with_extra_features,
 )
 from alignn_ff.graph.neighbors import FloatArray, NeighborPairs
-from alignn_ff.loading import Precision, cast_network, open_model
+from alignn_ff.loading import ModelSource, Precision, cast_network, open_model, select_device
 from alignn_ff.models import EnergyModel
 
 
 class Potential:
     """A model, loaded for evaluation.
 
+    Threads can share it. It can be pickled and copied: a pickle holds the weights, in the form of a model file, with
+    device, dtype, backend and limits. Where it is read, it needs no file, but the same device and, for a family from
+    outside the package, the module of that family.
+
     Attributes:
         name: of the model, for messages and provenance.
         header: config, graph recipe, elements, training domain, provenance.
+        source: the file that the model was read from; None if it was made in memory.
         model: the network on ``device``, its parameters in ``dtype``.
         device: of the network.
         dtype: of the network; geometry and energy sums are always float64.
@@ -63,8 +71,10 @@ class Potential:
         dtype: torch.dtype,
         backend: BackendName = "auto",
         limits: Limits | None = None,
+        source: ModelSource | None = None,
     ) -> None:
         self.name = name
+        self.source = source
         self.header = header
         self.device = device
         self.dtype = dtype
@@ -93,13 +103,19 @@ class Potential:
         """
         self.executor.expect(n_evaluations, n_atoms=n_atoms)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the weights and the settings; executor and kernels are made again from them."""
+        settings = {"device": self.device, "dtype": self.dtype, "limits": self.limits, "source": self.source}
+        weights = checkpoint.to_bytes(self.header, self.model.state_dict())
+        return restored, (self.name, weights, {**settings, "backend": self.executor.requested}, self.backend)
+
     def predict(
-        self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32
+        self, structures: Iterable[Atoms], *, derivatives: bool = True, batch_size: int = 32
     ) -> list[Prediction]:
         """Energy, forces and stress of structures.
 
         Args:
-            structures: ASE Atoms.
+            structures: ASE Atoms, also a single one in a list.
             derivatives: also forces and stress.
             batch_size: structures evaluated at once.
 
@@ -114,9 +130,10 @@ class Potential:
         return [prediction for prediction, _ in judged]
 
     def predict_judged(
-        self, structures: Sequence[Atoms], *, derivatives: bool = True, batch_size: int = 32
+        self, structures: Iterable[Atoms], *, derivatives: bool = True, batch_size: int = 32
     ) -> list[tuple[Prediction, tuple[Finding, ...]]]:
         """As :meth:`predict`, with what is outside of the training data in each structure."""
+        structures = structures_in(structures)
         judged: list[tuple[Prediction, tuple[Finding, ...]]] = []
         for start in range(0, len(structures), batch_size):
             part = structures[start : start + batch_size]
@@ -179,6 +196,50 @@ class Potential:
         return prepare_structure(
             atoms, self.header, name=self.name, device=self.device, skin=skin, admit=self.executor.admit_structure
         )
+
+
+def restored(name: str, weights: bytes, settings: dict[str, Any], backend: str) -> Potential:
+    """A potential from its pickle, on the same backend if that can be compiled here.
+
+    Args:
+        name: of the model.
+        weights: in the form of a model file.
+        settings: further arguments of :class:`Potential`.
+        backend: that was in use.
+
+    Raises:
+        ConfigError: there is no such device here.
+        ForkedProcessError: this process was forked after its parent had used torch's threads.
+    """
+    refuse_lost_threads(select_device(str(settings["device"])))
+    header, model = checkpoint.from_bytes(weights, name=name)
+    assert isinstance(model, EnergyModel)
+    potential = Potential(name, header, model, **settings)
+    if potential.backend != backend:
+        potential.executor.use_if_possible(backend)
+    return potential
+
+
+def structures_in(structures: Iterable[Atoms]) -> list[Atoms]:
+    """A list of structures, checked to be one.
+
+    Raises:
+        StructureError: it is a single structure, or holds something else than ASE Atoms.
+    """
+    if isinstance(structures, Atoms):
+        raise StructureError("a list of structures is needed, and this is one structure; put it into a list: [atoms]")
+    if isinstance(structures, str | Path):
+        raise StructureError(
+            f"a list of ASE Atoms is needed, not the path {structures}; read it with ase.io.read first"
+        )
+    found = list(structures)
+    for number, atoms in enumerate(found):
+        if not isinstance(atoms, Atoms):
+            raise StructureError(
+                f"structure {number} of the list is {atoms!r}, of type {type(atoms).__name__}; ASE Atoms are needed, "
+                "such as ase.io.read gives"
+            )
+    return found
 
 
 class Prepared(NamedTuple):
@@ -244,8 +305,8 @@ def load_potential(
     """Load a model by zoo name, file or folder.
 
     Args:
-        name_or_path: a name of the zoo, a model file, a training output folder; "auto" selects a shipped
-            model that covers ``for_atoms``.
+        name_or_path: a name of the zoo, a model file, a training output folder; a path has a separator or a suffix.
+            "auto" selects a shipped model that covers ``for_atoms``.
         device: "auto" (GPU if there is one), "cpu", "cuda", "cuda:1", …
         dtype: of the network.
         backend: how the model is executed; "auto" selects the fastest one that starts without compiling.
@@ -262,7 +323,16 @@ def load_potential(
             f"{name} is a property model ({header.model.name}): its output is not an energy with forces; "
             f"use `alignn-ff predict {name} STRUCTURES`"
         )
-    return Potential(name, header, model, device=opened.device, dtype=opened.dtype, backend=backend, limits=limits)
+    return Potential(
+        name,
+        header,
+        model,
+        device=opened.device,
+        dtype=opened.dtype,
+        backend=backend,
+        limits=limits,
+        source=opened.source,
+    )
 
 
 def split_prediction(batch: Prediction, n_atoms: Sequence[int]) -> list[Prediction]:

@@ -4,9 +4,9 @@ In: structures. Out: scalars, vectors, classes with probabilities, values per at
 the same potential as in its calculator.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,14 +14,16 @@ from ase import Atoms
 from numpy.typing import NDArray
 from torch import Tensor
 
+from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header
 from alignn_ff.domain import DomainGuard, Evaluated, Finding
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
+from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.graph import batch_graphs, batch_systems, edge_vectors
-from alignn_ff.loading import Precision, cast_network, open_model
+from alignn_ff.loading import ModelSource, Precision, cast_network, open_model, select_device
 from alignn_ff.models import EnergyModel, PropertyModel
-from alignn_ff.potential import Potential, prepare_structure
+from alignn_ff.potential import Potential, prepare_structure, structures_in
 
 FloatArray = NDArray[np.float64]
 
@@ -56,11 +58,12 @@ class Predicted(NamedTuple):
 
 
 class Predictor:
-    """A model of any kind, loaded for evaluation.
+    """A model of any kind, loaded for evaluation. It can be pickled and copied like a :class:`Potential`.
 
     Attributes:
         name: of the model, for messages.
         header: config, graph recipe, elements, provenance.
+        source: the file that the model was read from; None if it was made in memory.
         model: on ``device``, its parameters in ``dtype``.
         device, dtype: of the network.
         guard: compares structures with the training data.
@@ -80,26 +83,43 @@ class Predictor:
         dtype: torch.dtype,
         backend: BackendName = "auto",
         limits: Limits | None = None,
+        source: ModelSource | None = None,
     ) -> None:
-        self.name, self.header, self.device, self.dtype = name, header, device, dtype
+        self.name, self.header, self.source, self.device, self.dtype = name, header, source, device, dtype
         self.model = cast_network(model, dtype).to(device)
         self.guard = DomainGuard(header)
         self.potential = None
         if isinstance(model, EnergyModel):
-            self.potential = Potential(name, header, model, device=device, dtype=dtype, backend=backend, limits=limits)
+            execution = {"device": device, "dtype": dtype, "backend": backend, "limits": limits}
+            self.potential = Potential(name, header, model, **execution, source=source)  # type: ignore[arg-type]
         elif backend not in ("auto", "eager") or limits is not None:
             raise ConfigError(
                 f"{name} is a property model ({header.model.name}), to which backend and "
                 "memory_limit do not apply; leave them out"
             )
 
-    def predict(self, structures: Sequence[Atoms], *, batch_size: int = 32) -> list[Predicted]:
+    def __getstate__(self) -> dict[str, Any]:
+        weights = None
+        if self.potential is None:
+            weights = checkpoint.to_bytes(self.header, self.model.state_dict())
+        return {**vars(self), "model": weights}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if self.potential is not None:
+            self.model = self.potential.model
+            return
+        refuse_lost_threads(select_device(str(self.device)))
+        self.model = checkpoint.from_bytes(state["model"], name=self.name).model.to(self.device)
+
+    def predict(self, structures: Iterable[Atoms], *, batch_size: int = 32) -> list[Predicted]:
         """Outputs of each structure, in the given order.
 
         Raises:
             StructureError: a structure is not valid.
             ElementNotCoveredError: an element that the model does not cover.
         """
+        structures = structures_in(structures)
         outputs: list[Predicted] = []
         for start in range(0, len(structures), batch_size):
             outputs += self._batch(structures[start : start + batch_size])
@@ -172,6 +192,7 @@ def load_predictor(
         dtype=opened.dtype,
         backend=backend,
         limits=limits,
+        source=opened.source,
     )
 
 

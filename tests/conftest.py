@@ -12,7 +12,7 @@ from alignn_ff.native import Kernels, build, find_kernels
 from tests.support.command_line import CliResult, CommandLine
 from tests.support.tiny_models import tiny_header, tiny_model
 
-torch.set_num_threads(1)  # the models here are too small for more
+torch.set_num_threads(int(os.environ.get("TEST_THREADS", "1")))  # the models here are too small for more than one
 
 
 @pytest.fixture(scope="session")

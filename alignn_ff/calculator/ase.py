@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from ase import Atoms
@@ -11,11 +11,11 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
+from alignn_ff.calculator.per_thread import PerThread
 from alignn_ff.calculator.results import Results
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
-from alignn_ff.graph import VerletSkin
 from alignn_ff.loading import Precision, select_device, select_dtype
 from alignn_ff.potential import Potential, load_potential
 
@@ -26,7 +26,9 @@ class AlignnCalculator(Calculator):
     """Energy, forces and stress of an ALIGNN force field.
 
     One evaluation gives all properties, and ASE's cache reuses it until the atoms change. A neighbour list is
-    reused for as many steps as it is valid; results do not depend on earlier calculations. Units are ASE's:
+    reused for as many steps as it is valid; results do not depend on earlier calculations. Threads can share a
+    calculator: each has its own ``atoms`` and ``results``. It can be pickled and copied, with the potential and
+    the results of the present thread; see :class:`Potential`. Units are ASE's:
     eV, eV/Å, eV/Å³ (Voigt order xx yy zz yz xz xy, tension positive).
 
     Args:
@@ -64,6 +66,7 @@ class AlignnCalculator(Calculator):
         limits: Limits | None = None,
         outside: OutsideWord = "warn",
     ) -> None:
+        self._own = PerThread()
         super().__init__()  # type: ignore[no-untyped-call]
         if outside not in OUTSIDE:
             raise ConfigError(f"outside is {outside!r}; allowed are {', '.join(OUTSIDE)}")
@@ -74,13 +77,39 @@ class AlignnCalculator(Calculator):
         select_device(self._device)
         select_dtype(self._dtype)
         self._potential: Potential | None = None
-        self._skin = VerletSkin()
         self.outside = outside
         self.findings: tuple[Finding, ...] = ()
         self.findings_of_many: tuple[Finding, ...] = ()
         self._reported: set[str] = set()
         if str(model) != "auto":
             self._load(None)
+
+    @property
+    def atoms(self) -> Atoms | None:
+        """Copy of the structure of the results of this thread."""
+        return self._own.atoms
+
+    @atoms.setter
+    def atoms(self, atoms: Atoms | None) -> None:
+        self._own.atoms = atoms
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """Property → value, of the last evaluation in this thread."""
+        return self._own.results
+
+    @results.setter
+    def results(self, results: dict[str, Any]) -> None:
+        self._own.results = results
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {name: value for name, value in vars(self).items() if name != "_own"}
+        return {**kept, "atoms": self.atoms, "results": self.results}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._own = PerThread()
+        for name, value in state.items():
+            setattr(self, name, value)
 
     @property
     def potential(self) -> Potential:
@@ -119,7 +148,7 @@ class AlignnCalculator(Calculator):
         super().calculate(atoms, list(properties), list(system_changes))  # type: ignore[no-untyped-call]
         assert isinstance(self.atoms, Atoms)
         potential = self._load(self.atoms)
-        prepared = potential.prepare(self.atoms, skin=self._skin)
+        prepared = potential.prepare(self.atoms, skin=self._own.skin)
         prediction = potential.evaluate(prepared.system, prepared.graph)
         assert prediction.forces is not None
         assert prediction.stress is not None

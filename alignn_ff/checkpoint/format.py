@@ -5,6 +5,7 @@ so that opening a file from elsewhere never executes code. A file of an older ve
 step; one of a newer version is refused.
 """
 
+import io
 import math
 import warnings
 import zipfile
@@ -130,13 +131,36 @@ class Checkpoint(NamedTuple):
 
 def save(path: Path, header: Header, state: dict[str, Tensor]) -> None:
     """Write a model file atomically."""
-    content = {
+    write_tensors(path, _content(header, state))
+
+
+def to_bytes(header: Header, state: dict[str, Tensor]) -> bytes:
+    """The content of a model file."""
+    buffer = io.BytesIO()
+    torch.save(_content(header, state), buffer)
+    return buffer.getvalue()
+
+
+def from_bytes(content: bytes, *, name: str) -> Checkpoint:
+    """A model from the content of a model file.
+
+    Args:
+        content: result of :func:`to_bytes`.
+        name: of the model, for messages.
+
+    Raises:
+        CheckpointError: it is of a newer version, or its weights do not fit its config.
+    """
+    return load_own(Path(name), torch.load(io.BytesIO(content), weights_only=True))
+
+
+def _content(header: Header, state: dict[str, Tensor]) -> dict[str, object]:
+    return {
         "format": FORMAT,
         "version": VERSION,
         "header": header.model_dump_json(),
         "state": {name: tensor.detach().cpu() for name, tensor in state.items()},
     }
-    write_tensors(path, content)
 
 
 def load_own(path: Path, content: object) -> Checkpoint:

@@ -1,7 +1,9 @@
 """Output of the command line: results to stdout, everything else to stderr."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -18,6 +20,30 @@ def complain(message: str) -> None:
     message = message.encode("utf-8", "backslashreplace").decode()
     errors.print("error: ", style="bold red", end="")
     errors.print(message, markup=False, soft_wrap=True)
+
+
+STATUS_EVERY_S: Final = 60.0
+"""Time between the lines of a run that nobody sees a progress bar of."""
+
+
+class StatusLines:
+    """The state of a run where stderr is not a terminal: one line at the start, and one per minute.
+
+    Args:
+        start: the first line.
+    """
+
+    def __init__(self, start: str) -> None:
+        self._at = time.monotonic()
+        if not errors.is_terminal:
+            errors.print(start, markup=False, soft_wrap=True)
+
+    def show(self, line: str) -> None:
+        """Print the state, if a minute has passed since the last line."""
+        if errors.is_terminal or time.monotonic() - self._at < STATUS_EVERY_S:
+            return
+        self._at = time.monotonic()
+        errors.print(line, markup=False, soft_wrap=True)
 
 
 @contextmanager

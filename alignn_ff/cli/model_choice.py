@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from alignn_ff.calculator import AlignnCalculator
     from alignn_ff.execution import Limits
+    from alignn_ff.loading import ModelSource
 
 BACKEND_HELP = (
     "how the network is executed; auto: the fastest that needs no compiling; native: C++ kernels on the CPU; eager: "
@@ -22,7 +23,9 @@ class ModelChoice(RunConfig):
     """A model and how it is executed."""
 
     model: str = Field(
-        "auto", description="zoo name, model file or folder; auto selects a shipped one that covers the elements"
+        "auto",
+        description="zoo name, or path of a model file or folder, which has a separator or suffix, such as ./out; "
+        "auto selects a shipped one that covers the elements",
     )
     device: str = Field("auto", description="where the network runs: auto (a GPU if there is one), cpu, cuda or cuda:N")
     dtype: str = Field(
@@ -58,6 +61,13 @@ class ModelChoice(RunConfig):
         from alignn_ff.potential import load_potential
 
         return AlignnCalculator(load_potential(self.model, for_atoms=atoms, **self.execution()), outside=outside)
+
+
+def source_json(source: "ModelSource | None") -> dict[str, str]:
+    """Where a model comes from, for the JSON of a command; empty without a file."""
+    if source is None:
+        return {}
+    return {"model_origin": source.origin, "model_path": str(source.file), "model_sha256": source.sha256}
 
 
 class PreciseModelChoice(ModelChoice):

@@ -15,6 +15,7 @@ from alignn_ff.execution.admission import MemoryGate
 from alignn_ff.execution.available import available_bytes
 from alignn_ff.execution.backends import BACKENDS, choose_backend, keeps_limits, worth_compiling
 from alignn_ff.execution.contract import Evaluate, Limits
+from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.graph import AtomicGraph, AtomicSystem, GraphRecipe, Prediction, graph_size
 from alignn_ff.models import EnergyModel, ModelConfig
 
@@ -72,6 +73,11 @@ class Executor:
         return self._running.backend
 
     @property
+    def requested(self) -> str:
+        """What the user asked for: "auto", or a backend."""
+        return self._requested
+
+    @property
     def limits(self) -> Limits:
         """What an evaluation may use now: what was asked for, or less after memory ran out."""
         return self._running.limits
@@ -101,8 +107,12 @@ class Executor:
         faster = worth_compiling(self.backend, family, self._model, self.limits, n_atoms=total)
         if faster is None:
             return
+        self.use_if_possible(faster)
+
+    def use_if_possible(self, backend: str) -> None:
+        """Change to another backend; if it cannot be compiled here, warn and keep the present one."""
         try:
-            self.use(faster)
+            self.use(backend)
         except CompilerError as error:
             log.warning("staying with backend %s: %s", self.backend, error)
 
@@ -119,7 +129,9 @@ class Executor:
 
         Raises:
             MemoryLimitError: it cannot fit, or not even the smallest blocks did.
+            ForkedProcessError: this process was forked after its parent had used torch's threads.
         """
+        refuse_lost_threads(self._device)
         if derivatives:
             self._running.gate.admit(graph_size(graph))
         started = self._running

@@ -1,8 +1,9 @@
 """Files: structures in, structures out, and writes that are complete or absent."""
 
 from alignn_ff.io.atomic import atomic_write, write_json
-from alignn_ff.io.claim import check_format, claim
+from alignn_ff.io.claim import EarlierRun, check_format, claim, claimed
 from alignn_ff.io.disk import FULL, disk_errors, storage_error
+from alignn_ff.io.sole_writer import sole_writer
 from alignn_ff.io.structures import (
     Chosen,
     Source,
@@ -17,16 +18,19 @@ from alignn_ff.io.structures import (
 __all__ = [
     "FULL",
     "Chosen",
+    "EarlierRun",
     "Source",
     "atomic_write",
     "check_atoms",
     "check_format",
     "choose_structure",
     "claim",
+    "claimed",
     "disk_errors",
     "iterate_structures",
     "read_structure",
     "read_structures",
+    "sole_writer",
     "storage_error",
     "write_json",
     "write_structure",

@@ -41,7 +41,7 @@ class MDConfig(Stage):
         ("velocities", "forces", "stress"), description="contents of a frame in addition to positions, cell and energy"
     )
     checkpoint_every: int = Field(1000, ge=1, description="largest number of steps between restart files")
-    checkpoint_minutes: float = Field(10.0, gt=0, description="largest number of minutes between restart files")
+    checkpoint_minutes: float = Field(1.0, gt=0, description="largest number of minutes between restart files")
     guards: GuardLimits = Field(GuardLimits(), description="limits at which a run stops")
     outside: OutsideWord = Field("stop", description=OUTSIDE_HELP)
     allow_unseen_pairs: bool = Field(

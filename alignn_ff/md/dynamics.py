@@ -19,6 +19,7 @@ from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.graph import check_atoms
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.ensembles.suitability import admit, warn_of_vacuum
+from alignn_ff.md.ensembles.timestep import check_timesteps
 from alignn_ff.md.files import MDFiles
 from alignn_ff.md.guards.checks import baseline
 from alignn_ff.md.guards.limits import GuardLimits
@@ -66,6 +67,7 @@ def run_md(
     start = starting_atoms(atoms, config, rng)
     admit(config.schedule, start)
     warn_of_vacuum(config.schedule, start)
+    check_timesteps(config.schedule, start)
     constraints_to_json(start)
     if isinstance(calculator, AlignnCalculator):
         calculator.expect(config.steps, start)

@@ -34,6 +34,7 @@ class RelaxConfig(RunConfig):
     symmetry_tolerance_A: float = Field(
         0.01, gt=0, description="distance below which positions are equivalent by symmetry, Å"
     )
+    checkpoint_minutes: float = Field(1.0, gt=0, description="largest number of minutes between restart files")
 
     @model_validator(mode="after")
     def _pressure_needs_a_volume(self) -> "RelaxConfig":

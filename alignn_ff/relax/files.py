@@ -1,8 +1,9 @@
 """Which files a relaxation writes."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ase import Atoms
 
@@ -62,6 +63,19 @@ def relax_files(
             "--trajectory or --plot"
         )
     return files
+
+
+def result_of(restart: Path) -> dict[str, Any] | None:
+    """The JSON result beside a restart file, which need not exist; None if there is none."""
+    ending = "-restart.json"
+    path = restart.with_name(restart.name.removesuffix(ending) + ".json")
+    if not restart.name.endswith(ending) or not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def write_relaxation(files: RelaxFiles, result: RelaxResult) -> None:

@@ -17,6 +17,7 @@ from ase.calculators.calculator import BaseCalculator
 
 from alignn_ff.domain import Finding
 from alignn_ff.errors import AlignnError, ConfigError, SimulationError
+from alignn_ff.io import sole_writer
 from alignn_ff.relax.ase_optimizers import NoLowerEnergyError
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.result import RelaxResult, RelaxStep
@@ -118,6 +119,7 @@ def resume(
     config = state.config.model_copy(update={"max_steps": most})
     relaxation = Relaxation(state.start, calculator, config)
     put_back(state, relaxation.atoms, relaxation.optimizer)
+    relaxation.begin_step()
     relaxation.steps = list(state.steps)
     return _run(relaxation, records or RelaxRecords(), on_step, stop, further_steps=most - done)
 
@@ -132,6 +134,7 @@ def _run(
 ) -> RelaxResult:
     began = time.perf_counter()
     with ExitStack() as stack, quiet_logarithm():
+        stack.enter_context(sole_writer(path for path in (records.trajectory, records.state) if path is not None))
         observers = list(_recorders(stack, relaxation, records))
         if on_step is not None:
             observers.append(on_step)
@@ -213,13 +216,26 @@ def _steps(relaxation: Relaxation, max_steps: int) -> Iterator[RelaxStep]:
 
 
 def _recorders(stack: ExitStack, relaxation: Relaxation, records: RelaxRecords) -> Iterator[StepObserver]:
-    """Observers that write every step as a frame, and the state every 50 steps; files close with ``stack``."""
+    """Observers that write every step as a frame, and the state when it is due; files close with ``stack``."""
     if records.trajectory is not None:
         keep = _kept_bytes(records.trajectory, len(relaxation.steps)) if relaxation.steps else None
         file = stack.enter_context(RecordFile(records.trajectory, keep=keep))
         yield lambda step: file.write(frame_text(relaxation.atoms, step=step.step))
     if records.state is not None:
-        yield lambda step: _write_state(relaxation, records) if step.step and step.step % STATE_EVERY == 0 else None
+        yield _Checkpointer(relaxation, records).see
+
+
+class _Checkpointer:
+    """Writes the state when it is due: after a number of steps, or of minutes."""
+
+    def __init__(self, relaxation: Relaxation, records: RelaxRecords) -> None:
+        self._relaxation, self._records, self._saved_at = relaxation, records, time.monotonic()
+
+    def see(self, step: RelaxStep) -> None:
+        late = time.monotonic() - self._saved_at > 60.0 * self._relaxation.config.checkpoint_minutes
+        if step.step and (late or step.step % STATE_EVERY == 0):
+            _write_state(self._relaxation, self._records)
+            self._saved_at = time.monotonic()
 
 
 def _kept_bytes(path: Path, n_frames: int) -> int:

@@ -58,6 +58,7 @@ class Relaxation:
         forces = self.atoms.get_forces()
         energy = float(self.atoms.get_potential_energy())
         cell_force, enthalpy = None, energy
+        self.begin_step()
         if self.space is not None:
             cell_force = float(np.linalg.norm(self.target.get_forces()[-3:], axis=1).max())
             enthalpy = float(self.target.get_potential_energy())
@@ -70,6 +71,11 @@ class Relaxation:
             size=periodic_size(self.atoms, self.directions()),
             converged=converged,
         )
+
+    def begin_step(self) -> None:
+        """Drop what the filter remembers within a step, so that a step after a restart begins like any other."""
+        if self.space is not None:
+            self.target.begin_step()
 
     def directions(self) -> NDArray[np.bool_]:
         """(3,) lattice vectors along which the structure is infinite; the one across the vacuum of a slab is not."""

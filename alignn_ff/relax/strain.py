@@ -184,10 +184,22 @@ def quiet_logarithm() -> Iterator[None]:
         yield
 
 
+class Place(NamedTuple):
+    """Coordinates of a :class:`StrainFilter`, and the positions and cell that belong to them, Å."""
+
+    coordinates: Matrix
+    positions: Matrix
+    cell: Matrix
+
+
 class StrainFilter(FrechetCellFilter):
     """ASE's filter of positions and log-deformation, its strains projected onto a :class:`StrainSpace`.
 
     ASE's own masks only have Cartesian axes, and its fixed volume changes strains that a mask holds.
+
+    Coordinates that were read or set since the last step belong to exact positions and cells, and setting them again
+    gives the same bits. ASE would deform the atoms again, which rounds differently from processor to processor: an
+    optimiser that returns to its start would then continue elsewhere than one that resumes from a restart file.
 
     Args:
         atoms: moved in place.
@@ -199,6 +211,32 @@ class StrainFilter(FrechetCellFilter):
         self.space = space
         pressure = pressure_GPa / GPA_PER_EV_PER_A3
         super().__init__(atoms, scalar_pressure=pressure)  # type: ignore[no-untyped-call]
+        self._read: Place | None = None
+        self._set: Place | None = None
+
+    def get_positions(self) -> Matrix:
+        """(n_atoms + 3, 3): positions without the deformation, and its logarithm as ASE scales it; called by ASE."""
+        coordinates: Matrix = super().get_positions()  # type: ignore[no-untyped-call]
+        self._read = self._place(coordinates)
+        return coordinates
+
+    def set_positions(self, new: Matrix, **settings: Any) -> None:  # type: ignore[override]
+        """Move the atoms and the cell to coordinates; called by ASE."""
+        places = (self._read, self._set)
+        known = next((place for place in places if place and np.array_equal(place.coordinates, new)), None)
+        if known is None or settings:
+            super().set_positions(new, **settings)  # type: ignore[no-untyped-call]
+            self._set = self._place(new)
+            return
+        self.atoms.set_cell(known.cell, apply_constraint=False)
+        self.atoms.set_positions(known.positions, apply_constraint=False)
+
+    def begin_step(self) -> None:
+        """Forget the coordinates of the last step, as a restart does."""
+        self._read = self._set = None
+
+    def _place(self, coordinates: Matrix) -> "Place":
+        return Place(coordinates.copy(), self.atoms.positions.copy(), self.atoms.cell.array.copy())
 
     def get_forces(self, **settings: Any) -> Matrix:
         """(n_atoms + 3, 3): forces on atoms, and on the cell as ASE scales them; called by ASE."""

@@ -1,19 +1,14 @@
 """Model and software that produced a result."""
 
-import hashlib
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Final
 
-import torch
 from ase.calculators.calculator import BaseCalculator
 from ase.data import chemical_symbols
 
-from alignn_ff import __version__, zoo
-from alignn_ff.calculator import AlignnCalculator
-from alignn_ff.errors import ModelNotFoundError
+from alignn_ff import __version__
 
 PACKAGES: Final = ("torch", "ase", "numpy", "vesin")
 
@@ -30,6 +25,7 @@ class ModelRecord:
         backend: how the model is executed.
         threads: number of CPU threads.
         path: of the model file, absolute.
+        origin: a key of ``zoo.ORIGINS``; None if there is no file, or an earlier version wrote the record.
         memory_limit_bytes: memory that an evaluation may use; None means no limit.
     """
 
@@ -42,24 +38,30 @@ class ModelRecord:
     threads: int | None = None
     path: str | None = None
     memory_limit_bytes: int | None = None
+    origin: str | None = None
 
 
 def describe_model(calculator: BaseCalculator) -> ModelRecord:
     """The record of a calculator's model, after its first evaluation."""
+    import torch  # here, since checks of files, which need no model, import this module too
+
+    from alignn_ff.calculator import AlignnCalculator
+
     if not isinstance(calculator, AlignnCalculator):
         return ModelRecord(type(calculator).__name__)
     potential = calculator.potential
-    path = _model_path(potential.name)
+    source = potential.source
     return ModelRecord(
         name=potential.name,
-        sha256=None if path is None else file_digest(path),
+        sha256=None if source is None else source.sha256,
         elements=tuple(chemical_symbols[z] for z in potential.header.elements),
         dtype=str(potential.dtype).removeprefix("torch."),
         device=str(potential.device),
         backend=potential.backend,
         threads=torch.get_num_threads(),
-        path=None if path is None else str(path),
+        path=None if source is None else str(source.file),
         memory_limit_bytes=potential.limits.memory_bytes,
+        origin=None if source is None else source.origin,
     )
 
 
@@ -77,16 +79,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "unknown"
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _model_path(name: str) -> Path | None:
-    try:
-        return zoo.model_file(name).resolve()
-    except ModelNotFoundError:
-        return None

@@ -10,7 +10,7 @@ from alignn_ff.domain import OutsideWord
 from alignn_ff.errors import AlignnError, CheckpointError
 from alignn_ff.execution import Limits
 from alignn_ff.potential import Potential, load_potential
-from alignn_ff.runs.model_record import ModelRecord, file_digest, software_versions
+from alignn_ff.runs.model_record import ModelRecord, software_versions
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def find_model(record: ModelRecord, *, elsewhere: str | None = None, outside: Ou
     found: dict[str, str] = {}
     for place in places:
         try:
-            found[place] = file_digest(zoo.model_file(place))
+            found[place] = zoo.sha256_of(zoo.model_file(place))
         except AlignnError:
             continue
         if found[place] == record.sha256:

@@ -16,12 +16,12 @@ Everything is written to ``output_dir``:
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from alignn_ff.errors import StorageError
-from alignn_ff.io import write_json
+from alignn_ff.io import sole_writer, write_json
 from alignn_ff.loading import select_device
 from alignn_ff.predictor import load_predictor
 from alignn_ff.train.artifacts import (
@@ -114,8 +114,8 @@ def train_resolved(
     config = resolved.config
     folder = Path(config.output_dir)
     resume = resume or (config.resume_checkpoint and (folder / STATE_FILE).exists())
-    with joined_ranks(device, distributed=config.distributed) as (ranks, own_device):
-        ranks.from_first("folder", Done, lambda: _open_folder(config, resume=resume, overwrite=overwrite))
+    with ExitStack() as held, joined_ranks(device, distributed=config.distributed) as (ranks, own_device):
+        ranks.from_first("folder", Done, lambda: _open_folder(config, held, resume=resume, overwrite=overwrite))
         notify = observer.on_build if isinstance(observer, BuildObserver) else _log_build
         with prepared_data(config, resolved.recipe, lambda: records_source(config), ranks, notify) as gathered:
             resolved = with_outputs_of(resolved, gathered.records[0])
@@ -125,10 +125,11 @@ def train_resolved(
             return _evaluate(resolved.config, gathered, run, folder) if ranks.rank == 0 else None
 
 
-def _open_folder(config: TrainingConfig, *, resume: bool, overwrite: bool) -> Done:
+def _open_folder(config: TrainingConfig, held: ExitStack, *, resume: bool, overwrite: bool) -> Done:
+    """Check the folder and hold it for this run, until ``held`` ends."""
     folder = Path(config.output_dir)
+    held.enter_context(sole_writer([folder / STATE_FILE]))
     check_folder(folder, resume=resume, overwrite=overwrite)
-    folder.mkdir(parents=True, exist_ok=True)
     return Done()
 
 

@@ -1,7 +1,10 @@
 """Find a model file by a name, a path or a set of elements."""
 
+import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final, Literal, NamedTuple
 
 from ase.data import chemical_symbols
 
@@ -12,36 +15,105 @@ from alignn_ff.zoo.download import sha256_of
 from alignn_ff.zoo.fetch import SOURCE_NAME, read_source
 from alignn_ff.zoo.published import published_models
 
+log = logging.getLogger(__name__)
+
 MODEL_FILE_NAMES = ("model.pt", "best_model.pt")
 
+Origin = Literal["shipped", "own zoo", "downloaded", "file"]
 
-def model_file(name_or_path: str | Path) -> Path:
+ORIGINS: Final[dict[Origin, str]] = {
+    "shipped": "shipped with alignn-ff",
+    "own zoo": "from your own zoo",
+    "downloaded": "downloaded",
+    "file": "from a file",
+}
+"""Where a model can come from, in words."""
+
+
+class Found(NamedTuple):
+    """The file of a model, and where it comes from."""
+
+    file: Path
+    origin: Origin
+
+
+def find(name_or_path: str | Path) -> Found:
     """The file of a model given by its file, a folder that holds one, or a name.
 
-    A name is looked up among the shipped models, then in the user's zoo, then among those downloaded.
+    Text with a path separator, or that begins with "." or "~", is a path. Other text is a name, which is looked up
+    among the shipped models, then in the user's zoo, then among those downloaded. Text with a suffix that is no name
+    is a path too. A file or folder in the current directory therefore never replaces a model of the same name.
 
     Raises:
         ModelNotFoundError: no such file, folder or name.
         CheckpointError: the file in the user's zoo or in the cache is not the one that was added or downloaded.
     """
-    if not str(name_or_path):
+    text = str(name_or_path)
+    if not text:
         raise ModelNotFoundError("the name of the model is empty; give a name of the zoo, a file or a folder")
-    path = Path(name_or_path).expanduser()
+    path = Path(text).expanduser()
+    if _is_path(text) or (isinstance(name_or_path, Path) and path.exists()):
+        return _at(path, text)
+    named = _named(text)
+    if named is not None:
+        _warn_of_namesake(text, path, named)
+        return named
+    if path.suffix and path.exists():
+        return _at(path, text)
+    raise ModelNotFoundError(_not_found(text))
+
+
+def model_file(name_or_path: str | Path) -> Path:
+    """The file of a model; arguments and errors as in :func:`find`."""
+    return find(name_or_path).file
+
+
+def _is_path(text: str) -> bool:
+    separators = {os.sep, os.altsep} - {None}
+    return text.startswith((".", "~")) or any(str(separator) in text for separator in separators)
+
+
+def _at(path: Path, text: str) -> Found:
+    """The model at a path.
+
+    Raises:
+        ModelNotFoundError: there is none.
+    """
     if path.is_file():
-        return path
+        return Found(path, "file")
     if path.is_dir():
-        return file_in(path)
-    name = str(name_or_path)
+        return Found(file_in(path), "file")
+    raise ModelNotFoundError(_not_found(text))
+
+
+def _named(name: str) -> Found | None:
+    """The model of a name; None if there is none."""
     for card in shipped_cards():
         if card.name == name:
-            return card.file
+            return Found(card.file, "shipped")
     for card in cards_in(places.user_zoo()):
         if card.name == name:
-            return _unchanged(card)
+            return Found(_unchanged(card), "own zoo")
     if name in downloaded():
         read_source(places.download_cache() / name)
-        return file_in(places.download_cache() / name)
-    raise ModelNotFoundError(_not_found(name))
+        return Found(file_in(places.download_cache() / name), "downloaded")
+    return None
+
+
+def _warn_of_namesake(name: str, path: Path, named: Found) -> None:
+    """Warn if a model of the same name lies in the current directory."""
+    try:
+        here = _at(path, name).file
+    except ModelNotFoundError:
+        return
+    if here.resolve() != named.file.resolve():
+        log.warning(
+            "the model %r is the one %s; that in %s is not used, write %s for it",
+            name,
+            ORIGINS[named.origin],
+            path.resolve(),
+            f".{os.sep}{name}",
+        )
 
 
 def file_in(folder: Path) -> Path:
@@ -99,5 +171,10 @@ def _not_found(name: str) -> str:
         return (
             f"the model {name!r} of the published package is not downloaded yet; use `alignn-ff zoo fetch {name}`. "
             f"Available: {available}"
+        )
+    if not _is_path(name) and Path(name).exists():
+        return (
+            f"the zoo has no model {name!r}; it has {available}. A path has a separator or a suffix: write ./{name} "
+            f"for the {'folder' if Path(name).is_dir() else 'file'} of that name in the current directory"
         )
     return f"no model {name!r}: no such file or folder, and the zoo has {available}; `alignn-ff zoo list` shows them"

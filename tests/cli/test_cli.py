@@ -142,7 +142,7 @@ def test_ctrl_c_ends_with_130_and_one_sentence(
     monkeypatch.setattr("alignn_ff.md.run.record.RunRecord.add", lambda record, snapshot: press(snapshot))
     result = command_line("md", structure, "-m", si_model_file, "--steps", 10, "--write-every", 1)
     assert result.code == 130
-    assert result.stderr.count("\n") == 1
+    assert result.stderr.count("\n") == 2  # the line at the start, and the reason of the end
     assert "after step 3; everything is saved" in result.stderr
     assert len(read_trajectory(Path("si-md.extxyz"))) == 4
 
@@ -198,7 +198,7 @@ def bad_inputs(structure: Path) -> Path:
         ("energy nan.xyz", "atom(s) 1 are not finite"),
         ("md nan.xyz --steps 1", "atom(s) 1 are not finite"),
         ("relax twice.xyz", "atoms at one place: 0 and 1"),
-        ("energy si.vasp -m no-model", "holds no model"),
+        ("energy si.vasp -m ./no-model", "holds no model"),
         ("energy si.vasp -m broken-model", "broken-model"),
         ("energy si.vasp -m nope", "no model 'nope'"),
         ("energy si.vasp --device cuda:77", "cuda:77"),

@@ -23,6 +23,11 @@ TRAINED_FORCE = 1.0
 """RMS force, eV/Å, of such rattled structures in a trained model."""
 
 
+SAMPLES = 24
+"""Structures whose errors are compared. The error of an energy is a sum of rounding errors of random sign, so the RMS
+of few of them is itself random: of 6 energies, eager had 3.9e-6 eV with AVX2 and 10.8e-6 eV with SSE."""
+
+
 def structures(elements: Sequence[int], n: int = 6) -> list[Atoms]:
     """Crystals strained, rattled by 0.2 Å, of mixed elements."""
     made = []
@@ -73,7 +78,7 @@ def check(found: dict[str, float], allowed: dict[str, float]) -> None:
 @pytest.mark.parametrize("name", HEADERS)
 def test_every_backend_errs_at_most_twice_as_much_as_eager_on_strong_weights(name: str, kernels: object) -> None:
     model_header = HEADERS[name]
-    weights, atoms = strong(model_header), structures(model_header.elements)
+    weights, atoms = strong(model_header), structures(model_header.elements, SAMPLES)
     truth = potential(model_header, weights, "float64", "eager").predict(atoms)
     allowed = errors(potential(model_header, weights, "float32", "eager").predict(atoms), truth)
     tested = []
@@ -86,7 +91,7 @@ def test_every_backend_errs_at_most_twice_as_much_as_eager_on_strong_weights(nam
 
 
 def test_every_backend_errs_at_most_twice_as_much_as_eager_on_the_shipped_model(kernels: object) -> None:
-    atoms = structures([14], n=8)
+    atoms = structures([14], SAMPLES)
     truth = load_potential("si-smooth", device="cpu", dtype="float64", backend="eager").predict(atoms)
     assert torch.cat([p.forces for p in truth]).square().mean().sqrt() > TRAINED_FORCE
     allowed = errors(load_potential("si-smooth", device="cpu", backend="eager").predict(atoms), truth)

@@ -305,7 +305,7 @@ def test_bad_input_is_refused_before_a_file_is_opened(copper: Atoms, files: MDFi
         ({"steps": 1, "timestep_fs": 0.0}, "timestep_fs is 0.0.*greater than 0.*fs"),
         ({"steps": 1, "temperature_K": -3.0}, "temperature_K is -3.0"),
         ({"steps": 1, "temperature_K": float("nan")}, "temperature_K is nan.*finite"),
-        ({"steps": 1, "ensemble": "npt"}, "ensemble is 'npt'.*'nve', 'nvt_langevin'"),
+        ({"steps": 1, "ensemble": "canonical"}, "ensemble is 'canonical'.*'nve', 'nvt_langevin'"),
         ({"steps": 1, "supercell": (0, 1, 1)}, "supercell.0 is 0"),
         ({"steps": 1, "write_every": 0}, "write_every is 0"),
         ({"steps": 1, "temprature_K": 300}, "temprature_K is not a setting; allowed are .*temperature_K"),

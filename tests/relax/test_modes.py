@@ -266,6 +266,28 @@ def test_a_relaxation_resumes_to_the_same_bits(optimizer: OptimizerName, mode: C
     assert (tmp_path / "t.extxyz").read_text() == (tmp_path / "whole.extxyz").read_text()
 
 
+@pytest.mark.parametrize("constrained", [False, True])
+def test_coordinates_of_the_cell_filter_give_back_the_same_bits(constrained: bool) -> None:
+    """Deforming back and forth rounds, differently on each processor."""
+    for seed in range(20):
+        atoms = distorted()
+        atoms.calc = EMT()
+        if constrained:
+            atoms.set_constraint([FixAtoms([1, 2]), FixScaled([3], mask=(True, False, False))])
+        target, rng = StrainFilter(atoms, strain_space(atoms, "free")), np.random.default_rng(seed)
+        target.set_positions(target.get_positions() + 0.03 * rng.standard_normal((len(target), 3)))
+        target.begin_step()
+        positions, cell, read = atoms.positions.copy(), atoms.cell.array.copy(), target.get_positions()
+        moved = read + 0.01 * rng.standard_normal(read.shape)
+        target.set_positions(moved)
+        there = atoms.positions.copy()
+        target.set_positions(moved)
+        np.testing.assert_array_equal(atoms.positions, there)
+        target.set_positions(read)
+        np.testing.assert_array_equal(atoms.positions, positions)
+        np.testing.assert_array_equal(atoms.cell.array, cell)
+
+
 class _StopAfter:
     def __init__(self, step: int) -> None:
         self.last, self.seen = step, 0

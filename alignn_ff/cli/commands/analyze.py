@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from alignn_ff.analysis.config import AnalysisConfig
-from alignn_ff.cli.console import errors, stoppable
+from alignn_ff.cli.console import StatusLines, errors, stoppable
 from alignn_ff.cli.options import JsonOption, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of
 from alignn_ff.errors import ConfigError
@@ -55,8 +55,7 @@ def analyze(
     import json
 
     from alignn_ff.analysis import analysis_files, write_analysis
-    from alignn_ff.analysis import analyze as run
-    from alignn_ff.io import Source, claim
+    from alignn_ff.io import Source, claimed
 
     source = Source.of(trajectory)
     if source.index is not None:
@@ -65,20 +64,24 @@ def analyze(
     config = AnalysisConfig.model_validate(settings)
     wanted = None if figures == "none" else figures
     files = analysis_files(trajectory, config.observables, prefix=output, figures=wanted)
+    if not trajectory.is_file():
+        raise ConfigError(f"no such trajectory: {trajectory}")
     if wanted is not None:
         from alignn_ff.plots import check_figure
 
         check_figure(Path(f"figure.{wanted}"))
-    claim(files.all, source=trajectory, overwrite=overwrite)
-    with stoppable("nothing was written"), _progress() as show:
-        analysis = run(trajectory, config=config, on_frame=show)
-    written = write_analysis(files, analysis)
-    if wanted is not None:
-        from alignn_ff.plots import observable_figures, save_figure
+    with claimed(files.all, source=trajectory, overwrite=overwrite):
+        from alignn_ff.analysis import analyze as run
 
-        for name, figure in observable_figures(analysis).items():
-            save_figure(figure, files.figures[name])
-            written.append(files.figures[name])
+        with stoppable("nothing was written"), _progress() as show:
+            analysis = run(trajectory, config=config, on_frame=show)
+        written = write_analysis(files, analysis)
+        if wanted is not None:
+            from alignn_ff.plots import observable_figures, save_figure
+
+            for name, figure in observable_figures(analysis).items():
+                save_figure(figure, files.figures[name])
+                written.append(files.figures[name])
     if as_json:
         typer.echo(json.dumps(analysis.to_json(), allow_nan=False))
     else:
@@ -94,5 +97,10 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        task = progress.add_task("frames", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        task, lines = progress.add_task("frames", total=None), StatusLines("reading the frames")
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+            lines.show(f"frame {done}/{total}")
+
+        yield show

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.model_choice import ModelChoice
+from alignn_ff.cli.model_choice import ModelChoice, source_json
 from alignn_ff.cli.options import DATA_KEYS, USUAL, JsonOption
 from alignn_ff.cli.schema import options_of
+from alignn_ff.errors import DataError
 from alignn_ff.train.config.data import DataFields
 
 LABELS: Final = {"id_tag": "identifier", "target": "target", "forces_key": "forces", "stress_key": "stress"}
@@ -35,9 +36,12 @@ def evaluate(
     model_options: Mapping[str, Any],
 ) -> None:
     """Compare a model of any kind with labels, in total and per config_type."""
+    if not data.exists():
+        raise DataError(f"no such data: {data}; give an extended XYZ file, an ASE database, id_prop.json or its folder")
+    from alignn_ff.loading import find_source
     from alignn_ff.train import evaluate_file, records_for, summarise
 
-    choice = ModelChoice.model_validate(model_options)
+    choice, source = ModelChoice.model_validate(model_options), find_source(model)
     records = records_for(model, data, {LABELS[field]: name for field, name in keys.items()})
     comparisons = evaluate_file(model, records, **choice.execution())
     metrics = summarise(comparisons)
@@ -47,8 +51,11 @@ def evaluate(
         for name, figure in parity_figures({data.stem: comparisons}).items():
             save_figure(figure, plots / f"parity_{name}.png")
     if as_json:
-        typer.echo(json.dumps({"model": model, "data": str(data), "metrics": metrics}, indent=2))
+        content = {"model": model, **source_json(source), "data": str(data), "metrics": metrics}
+        typer.echo(json.dumps(content, indent=2))
     else:
+        from alignn_ff.cli.summaries.summary import print_origin
         from alignn_ff.cli.summaries.tables import error_table
 
         results.print(error_table(f"{model} on {data.name}", metrics))
+        print_origin(*source)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from alignn_ff.cli.console import errors, stoppable
+from alignn_ff.cli.console import StatusLines, errors, results, stoppable
 from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption, output_option
 from alignn_ff.cli.parsing import guard_fields
@@ -134,34 +134,53 @@ def md(
 
 def _run(chosen: "Chosen", config: MDConfig, choice: ModelChoice, output: Path | None, overwrite: bool) -> None:
     from alignn_ff.cli.summaries.md import print_md
-    from alignn_ff.io import claim
-    from alignn_ff.md import md_files, run_md
+    from alignn_ff.io import EarlierRun, claimed
+    from alignn_ff.md.files import md_files
 
     atoms, structure = chosen.atoms, chosen.path
     files = md_files(structure, prefix=output, formats=config.formats)
-    claim(files.all, source=structure, overwrite=overwrite)
-    calculator = choice.calculator(atoms, outside=calculator_word(config.outside))
     command = shlex.join(["alignn-ff", *sys.argv[1:]])
-    with stoppable(f"{files.trajectory} and {files.log} contain the steps so far"), _progress(config.steps) as show:
-        result = run_md(atoms, calculator, config=config, files=files, on_step=show, command=command)
+    earlier = EarlierRun("md", files.restart, files.report)
+    with (
+        claimed(files.all, source=structure, overwrite=overwrite, earlier=earlier),
+        stoppable(f"{files.trajectory} and {files.log} contain the steps so far"),
+    ):
+        from alignn_ff.md import run_md
+
+        calculator = choice.calculator(atoms, outside=calculator_word(config.outside))
+        with _progress(config.steps, files.trajectory) as show:
+            result = run_md(atoms, calculator, config=config, files=files, on_step=show, command=command)
     print_md(result, files)
 
 
 def _resume(restart: Path, settings: Mapping[str, Any], *, limits: dict[str, object], model: str | None) -> None:
     from alignn_ff.cli.summaries.md import print_md
-    from alignn_ff.md import MDFiles, resume_md
+    from alignn_ff.io import sole_writer
+    from alignn_ff.md.files import MDFiles
     from alignn_ff.md.run.restart import read_restart
 
     content = read_restart(restart)
-    config, steps, outside = content.head.config, settings.get("steps"), settings.get("outside")
+    config, done = content.head.config, content.head.progress.step
+    steps, outside = settings.get("steps"), settings.get("outside")
     if outside is not None:
         OutsideChoice(outside=outside)  # refuses other words
     guards = GuardLimits.model_validate({**config.guards.model_dump(), **limits}) if limits else None
     files = MDFiles(restart.parent / content.head.prefix, config.formats)
+    if done == (steps or config.steps) and files.summary.exists():
+        results.print(
+            f"the run is complete: {done} steps, summary in {files.summary}. To prolong it: alignn-ff md --restart "
+            f"{restart} --steps {2 * max(done, 1)}",
+            markup=False,
+            soft_wrap=True,
+        )
+        return
     with (
+        sole_writer(files.all),
         stoppable(f"{files.trajectory} and {files.log} contain the steps so far"),
-        _progress(steps or config.steps) as show,
+        _progress(steps or config.steps, files.trajectory) as show,
     ):
+        from alignn_ff.md import resume_md
+
         result = resume_md(
             restart, content=content, model=model, steps=steps, guards=guards, outside=outside, on_step=show
         )
@@ -169,7 +188,7 @@ def _resume(restart: Path, settings: Mapping[str, Any], *, limits: dict[str, obj
 
 
 @contextmanager
-def _progress(total_steps: int) -> Iterator[Callable[["Snapshot"], None]]:
+def _progress(total_steps: int, trajectory: Path) -> Iterator[Callable[["Snapshot"], None]]:
     """A progress bar on stderr with steps, temperature, speed and remaining time."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -178,6 +197,7 @@ def _progress(total_steps: int) -> Iterator[Callable[["Snapshot"], None]]:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task("starting", total=total_steps)
+        lines = StatusLines(f"dynamics of {total_steps} steps, to {trajectory}")
         first_fs: list[float] = []
 
         def show(snapshot: "Snapshot") -> None:
@@ -186,5 +206,6 @@ def _progress(total_steps: int) -> Iterator[Callable[["Snapshot"], None]]:
             speed = nanoseconds_per_day(snapshot.time_fs - first_fs[0], elapsed) if elapsed > 0 else 0.0
             description = f"{snapshot.temperature_K:.0f} K  {speed:.3g} ns/day"
             progress.update(task, completed=snapshot.step, description=description)
+            lines.show(f"step {snapshot.step}/{total_steps}  {description}")
 
         yield show

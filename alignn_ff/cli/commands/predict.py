@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignn_ff.cli.console import errors, results
-from alignn_ff.cli.model_choice import ModelChoice
+from alignn_ff.cli.model_choice import ModelChoice, source_json
 from alignn_ff.cli.options import JsonOption
 from alignn_ff.cli.schema import options_of
 from alignn_ff.cli.structure_choice import STRUCTURE_NAMES, StructureChoice
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from alignn_ff.domain import Finding
-    from alignn_ff.predictor import Predicted
+    from alignn_ff.predictor import Predicted, Predictor
 
 
 @options_of(ModelChoice, "model_options", panel="Model", leave_out=("model",))
@@ -50,7 +50,6 @@ def predict(
     import json
 
     from alignn_ff.io import atomic_write
-    from alignn_ff.predictor import load_predictor
 
     files = StructureChoice.model_validate(reading)
     named = [
@@ -61,6 +60,8 @@ def predict(
     ]
     choice = ModelChoice.model_validate(model_options)
     outside = OutsideChoice.model_validate(outside_options).outside
+    from alignn_ff.predictor import load_predictor
+
     predictor = load_predictor(model, **choice.execution())
     outputs = predictor.predict([atoms for _, atoms in named])
     if csv_file is not None:
@@ -71,10 +72,15 @@ def predict(
             {"structure": name, "formula": atoms.get_chemical_formula(), **output.to_json()}
             for (name, atoms), output in zip(named, outputs, strict=True)
         ]
-        content = {"model": predictor.name, "family": predictor.header.model.name, "predictions": rows}
+        content = {
+            "model": predictor.name,
+            **source_json(predictor.source),
+            "family": predictor.header.model.name,
+            "predictions": rows,
+        }
         typer.echo(json.dumps(content, allow_nan=False))
     else:
-        _print(model, named, outputs)
+        _print(predictor, named, outputs)
         if csv_file is not None:
             results.print(f"table        {csv_file}", markup=False, soft_wrap=True)
     _react(outside, {name: output.outside or () for (name, _), output in zip(named, outputs, strict=True)})
@@ -95,10 +101,12 @@ def _react(outside: str, findings: "Mapping[str, tuple[Finding, ...]]") -> None:
         raise OutsideError(f"{len(stopping)} of {len(findings)} structures are outside: {', '.join(stopping[:5])}")
 
 
-def _print(model: str, named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> None:
-    from alignn_ff.cli.summaries.summary import summary_table
+def _print(predictor: "Predictor", named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> None:
+    from alignn_ff.cli.summaries.summary import count, print_origin, summary_table
 
-    results.print(f"{len(named)} structures · model {model}", markup=False, soft_wrap=True)
+    results.print(f"{count(len(named), 'structure')} · model {predictor.name}", markup=False, soft_wrap=True)
+    if predictor.source is not None:
+        print_origin(*predictor.source)
     for (name, atoms), output in zip(named, outputs, strict=True):
         rows: list[tuple[str, ...]] = [(f"  {column}", value) for column, value in _columns(output).items()]
         rows += (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
-from alignn_ff.cli.console import errors, stoppable
+from alignn_ff.cli.console import StatusLines, errors, results, stoppable
 from alignn_ff.cli.model_choice import PreciseModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of, refuse_given
@@ -21,6 +21,7 @@ from alignn_ff.runs.domain import calculator_word
 
 if TYPE_CHECKING:
     from alignn_ff.io import Chosen
+    from alignn_ff.potential import Potential
     from alignn_ff.relax import RelaxFiles, RelaxRecords, RelaxResult, RelaxStep
 
 NOT_CONVERGED: Final = 3
@@ -41,7 +42,7 @@ class RelaxCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Replace ``--cell`` and ``--no-cell`` by their full forms; called by click."""
         written: list[str] = []
-        for word, following in zip(args, [*args[1:], ""], strict=True):
+        for word, following in zip(args, [*args[1:], ""][: len(args)], strict=True):
             other = following.startswith("-") or not following or Path(following).exists()
             bare = word == "--cell" and other and following not in CELL_MODES
             written.append({"--no-cell": "--cell=none"}.get(word, "--cell=free" if bare else word))
@@ -123,9 +124,8 @@ def _run(
     *,
     overwrite: bool,
 ) -> None:
-    from alignn_ff.io import check_format, claim
-    from alignn_ff.relax import relax as run
-    from alignn_ff.relax import relax_files
+    from alignn_ff.io import EarlierRun, check_format, claimed
+    from alignn_ff.relax.files import relax_files
 
     output, trajectory, plot = places
     atoms, structure = chosen.atoms, chosen.path
@@ -135,32 +135,63 @@ def _run(
         from alignn_ff.plots import check_figure
 
         check_figure(plot)
-    claim(files.all, source=structure, overwrite=overwrite)
-    calculator = choice.calculator(atoms, outside=calculator_word(config.outside))
-    place = str(Path(choice.model).absolute()) if Path(choice.model).exists() else choice.model
-    kept = {**choice.model_dump(), "model": place, "backend": calculator.potential.backend}
-    records = _records(files, kept)
-    with _running(files, config.max_steps) as (show, stop):
-        result = run(atoms, calculator, config=config, records=records, on_step=show, stop=lambda: stop.name)
-    _finish(result, files, stop)
+    earlier = EarlierRun("relax", files.restart)
+    with claimed(files.all, source=structure, overwrite=overwrite, earlier=earlier):
+        from alignn_ff.relax import relax as run
+
+        calculator = choice.calculator(atoms, outside=calculator_word(config.outside))
+        records = _records(files, _kept(choice, calculator.potential))
+        with _running(files, config.max_steps) as (show, stop):
+            result = run(atoms, calculator, config=config, records=records, on_step=show, stop=lambda: stop.name)
+        _finish(result, files, stop)
+
+
+def _kept(choice: PreciseModelChoice, potential: "Potential") -> dict[str, Any]:
+    """The choice of the model for the restart file: the name of a model of the zoo, the absolute path of another."""
+    source = potential.source
+    place = potential.name if source is None or source.origin != "file" else str(source.file)
+    return {**choice.model_dump(), "model": place, "backend": potential.backend}
 
 
 def _resume(state_file: Path, settings: Mapping[str, Any], model_options: Mapping[str, Any]) -> None:
-    from alignn_ff.relax import RelaxFiles, read_state, resume
+    from alignn_ff.io import sole_writer
+    from alignn_ff.relax.files import RelaxFiles
+    from alignn_ff.relax.state import read_state
 
+    if not state_file.is_file() and _print_converged(state_file):
+        return
     state = read_state(state_file)
     run: dict[str, Any] = dict(state.run)
     names = {name: None if path is None else Path(path) for name, path in run.pop("files").items()}
     files = RelaxFiles(**names)  # type: ignore[arg-type]
-    calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(
-        state.start, outside=calculator_word(state.config.outside)
-    )
     most = settings.get("max_steps", state.config.max_steps)
-    with _running(files, most) as (show, stop):
-        result = resume(
-            state, calculator, records=_records(files, run), on_step=show, stop=lambda: stop.name, max_steps=most
+    with sole_writer(files.all):
+        from alignn_ff.relax import resume
+
+        calculator = PreciseModelChoice.model_validate({**run, **model_options}).calculator(
+            state.start, outside=calculator_word(state.config.outside)
         )
-    _finish(result, files, stop)
+        with _running(files, most) as (show, stop):
+            records = _records(files, run)
+            result = resume(state, calculator, records=records, on_step=show, stop=lambda: stop.name, max_steps=most)
+        _finish(result, files, stop)
+
+
+def _print_converged(state_file: Path) -> bool:
+    """Print that a relaxation is complete, if that is why it has no restart file, and how to go further."""
+    from alignn_ff.relax.files import result_of
+
+    result = result_of(state_file)
+    if result is None or not result.get("converged"):
+        return False
+    results.print(
+        f"the relaxation is complete: it converged after {result['n_steps']} steps (limit "
+        f"{result['config']['fmax_eV_per_A']:g} eV/Å), so there is no {state_file}. For smaller forces, relax the "
+        "structure that it has written, with a smaller --fmax",
+        markup=False,
+        soft_wrap=True,
+    )
+    return True
 
 
 def _records(files: "RelaxFiles", run: dict[str, Any]) -> "RelaxRecords":
@@ -186,13 +217,15 @@ def _running(files: "RelaxFiles", max_steps: int) -> Iterator[tuple[Callable[["R
         Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress,
     ):
         task = progress.add_task("relaxing", total=None)
+        lines = StatusLines(f"relaxing, at most {max_steps} steps, to {files.structure}")
 
         def show(step: "RelaxStep") -> None:
-            progress.update(
-                task,
-                description=f"step {step.step}/{max_steps}  energy {step.energy_eV:.5f} eV  "
-                f"largest force {step.max_force_eV_per_A:.5f} eV/Å",
+            description = (
+                f"step {step.step}/{max_steps}  energy {step.energy_eV:.5f} eV  "
+                f"largest force {step.max_force_eV_per_A:.5f} eV/Å"
             )
+            progress.update(task, description=description)
+            lines.show(description)
 
         yield show, stop
 

@@ -29,8 +29,18 @@ def count(number: int, noun: str) -> str:
 
 
 def print_title(title: str, model: "ModelRecord") -> None:
-    """Print the title and the model."""
+    """Print the title, the model and where it comes from."""
     results.print(f"{title} · model {model.name} ({model.dtype}, {model.device})", markup=False, soft_wrap=True)
+    if model.sha256 is not None:
+        print_origin(model.origin, model.path, model.sha256)
+
+
+def print_origin(origin: str | None, path: object, sha256: str) -> None:
+    """Print where a model comes from: in words, with its path unless it is shipped, and the hash of its file."""
+    from alignn_ff.zoo import ORIGINS
+
+    place = ORIGINS["shipped"] if origin == "shipped" else path or "an unknown file"
+    results.print(f"model from   {place} (SHA-256 {sha256[:12]}…)", markup=False, soft_wrap=True)
 
 
 def print_files(files: Iterable[tuple[str, Path]]) -> None:

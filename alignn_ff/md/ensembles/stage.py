@@ -1,13 +1,17 @@
 """A stage: a part of a run in one ensemble, with temperature and pressure constant or on linear ramps."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from alignn_ff.choices import KeyOf
+from alignn_ff.errors import ConfigError
 from alignn_ff.md.ensembles.settings import CellMotion, Targets
 from alignn_ff.md.ensembles.table import ENSEMBLES
 from alignn_ff.runs.config import RunConfig
+
+FIRST_CHOICES: Final = ("nvt_bussi", "npt_mtk")
+"""Ensembles that sample correctly, and disturb the motion of the atoms little."""
 
 EnsembleName = Annotated[str, KeyOf(ENSEMBLES)]
 Temperature = Annotated[float, Field(ge=0)]
@@ -40,6 +44,16 @@ class Stage(RunConfig):
     )
     compressibility_per_GPa: float = Field(0.01, gt=0, description="assumed by a Berendsen barostat, 1/GPa")
 
+    @field_validator("ensemble", mode="before")
+    @classmethod
+    def _family_of_ensembles(cls, value: object) -> object:
+        """Explain which ensembles a word such as "nvt" could mean."""
+        members = [name for name in ENSEMBLES if isinstance(value, str) and value and value.lower() in name]
+        if value in ENSEMBLES or not members:
+            return value
+        listed = "; ".join(f"{name} ({ENSEMBLES[name].help})" for name in members)
+        raise ConfigError(f"ensemble is {value!r}, which several are called: {listed}{_first_choice(members)}")
+
     @property
     def time_fs(self) -> float:
         """Length of the stage, fs."""
@@ -62,6 +76,12 @@ class Stage(RunConfig):
     def hottest_K(self) -> float:  # noqa: N802 - the unit's letter
         """The highest target temperature."""
         return max(self.temperature_K) if isinstance(self.temperature_K, tuple) else self.temperature_K
+
+
+def _first_choice(members: list[str]) -> str:
+    """The ensemble to take if there is no reason for another one."""
+    chosen = [name for name in FIRST_CHOICES if name in members]
+    return f". Without a reason for another one, take {chosen[0]}" if chosen else ""
 
 
 def along(points: float | tuple[float, ...], step: int, steps: int) -> float:

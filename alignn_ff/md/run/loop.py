@@ -10,6 +10,7 @@ import numpy as np
 
 from alignn_ff.errors import AlignnError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
+from alignn_ff.io import sole_writer
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.files import MDFiles, Outputs, write_md_end
 from alignn_ff.md.guards.checks import Violation, broken_atoms
@@ -58,9 +59,10 @@ def drive(run: Run, on_step: Observer | None) -> MDResult:
     propagator, first_fs = run.propagator, run.propagator.snapshot().time_fs
     began = time.perf_counter()
     with ExitStack() as stack:
-        stop = stack.enter_context(stop_on_signals()) if run.files is not None else StopRequest()
-        outputs = None
+        stop, outputs = StopRequest(), None
         if run.files is not None:
+            stack.enter_context(sole_writer(run.files.all))
+            stop = stack.enter_context(stop_on_signals())
             outputs = stack.enter_context(Outputs(run.files, run.config, kept=run.kept))
         checkpointer = Checkpointer(run, outputs, began)
         if run.kept is None:
