@@ -33,7 +33,7 @@ def read_named(name: str, keys: DataKeys) -> list[Record]:
     labelled = [entry for entry in entries if not _is_missing(entry.get(keys.target))]
     left_out = len(entries) - len(labelled)
     log.info("%s: %d structures, %d without %s left out", name, len(labelled), left_out, keys.target)
-    return records_of(labelled, keys, source=name)
+    return records_of(labelled, keys, source=name, tell=log.debug)  # their other properties are known
 
 
 def _download(name: str) -> list[Mapping[str, Any]]:
