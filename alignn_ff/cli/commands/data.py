@@ -167,9 +167,11 @@ def _print_description(found: "Description") -> None:
         results.print("  shortest distances: " + ", ".join(f"{pair} {d:.3f} Å" for pair, d in nearest))
         consistency = found.consistency[name]
         if consistency.explained is not None:
+            explained = consistency.explained
             results.print(
                 f"  energies of {consistency.n_pairs} close pairs ({consistency.n_strained} of them strained): "
-                f"forces and stresses explain {100 * consistency.explained:.1f} % of their differences"
+                "forces and stresses "
+                + (f"explain {100 * explained:.1f} % of their differences" if explained > 0 else "contradict them")
             )
         results.print()
     for pair, n in found.shared_formulas.items():

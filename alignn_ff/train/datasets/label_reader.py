@@ -4,7 +4,7 @@ Each label has the name that the keys give, or a usual one. A record may lack an
 like labels and are not read, and stresses that are ignored, are named once at the end, as is a key that no record has.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -164,9 +164,14 @@ class LabelReader:
         return (given,) if kind in self._chosen and given else ((given, *usual) if given else usual)
 
     def _value(self, kind: str, name: str, value: Any, atoms: Atoms) -> Any:
+        n_atoms = len(atoms)
+        if kind == "energy":
+            return scalar(name, value)
+        if kind == "forces":
+            return shaped(name, value, (n_atoms, 3))
         if kind == "stress":
             return self._stress(name, value, atoms)
-        return READERS.get(kind, _as_its_row)(kind, name, value, len(atoms))
+        return of_atoms(name, value, n_atoms) if LABELS[kind].rows == "atom" else vector(name, value)
 
     def _stress(self, name: str, value: Any, atoms: Atoms) -> Array:
         tensor, volume = stress_tensor(name, value), volume_A3(atoms)
@@ -198,14 +203,3 @@ class LabelReader:
             if name not in STRUCTURAL and name not in found.values()
         }
         return {name: kind for name, kind in kinds.items() if kind is not None and kind not in settled}
-
-
-def _as_its_row(kind: str, name: str, value: Any, n_atoms: int) -> Array:
-    return of_atoms(name, value, n_atoms) if LABELS[kind].rows == "atom" else vector(name, value)
-
-
-READERS: Final[dict[str, Callable[[str, str, Any, int], Any]]] = {
-    "energy": lambda _kind, name, value, _n_atoms: scalar(name, value),
-    "forces": lambda _kind, name, value, n_atoms: shaped(name, value, (n_atoms, 3)),
-}
-"""Kinds of label whose shape is not that of a vector for each row."""
