@@ -57,8 +57,8 @@ class DataFields(Section):
     forces_key: str | None = Field(None, description="key of the forces, eV/Å; null: forces (ours)")
     stress_key: str | None = Field(
         None,
-        description="key of the stress, tension positive, 3×3 or Voigt: GPa in id_prop.json, eV/Å³ in others, eV if its "
-        "name holds virial; null: stresses, stress (ours)",
+        description="key of the stress, tension positive, 3×3 or Voigt: GPa in id_prop.json, eV/Å³ in others, eV if "
+        "its name holds virial; null: stresses, stress (ours)",
     )
     atomwise_key: str | None = Field(
         None, description="key of the property of each atom; null: atomwise_target or atomwise (ours)"
