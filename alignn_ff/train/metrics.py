@@ -1,5 +1,6 @@
 """How good a model is on labelled structures: errors in all and by group, for models of any kind."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -8,11 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from alignn_ff.cells import volume_A3
 from alignn_ff.potential import Potential
 from alignn_ff.predictor import Predicted, Predictor
 from alignn_ff.train.labels import LABELS
 from alignn_ff.train.model_outputs import ModelOutputs
 from alignn_ff.train.records.record import Record
+
+log = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 NOTHING: Final[Array] = np.zeros((2, 0))
@@ -120,7 +124,12 @@ def _compared(record: Record, outputs: ModelOutputs) -> Comparison:
     pairs = {}
     for kind, label in LABELS.items():
         value, predicted = record.label(kind), label.reported_by(outputs)
-        if value is not None and predicted is not None and not bool(predicted.isnan().any()):
+        if value is None or predicted is None:
+            continue
+        if not bool(predicted.isfinite().all()):  # also the stress of a structure without a volume
+            if kind != "stress" or volume_A3(record.atoms) is not None:
+                log.warning("the %s that the model predicts for %s is not finite; left out", kind, record.identifier)
+        else:
             factor = float(label.unit(torch.tensor([len(record.atoms)])))
             pairs[kind] = np.stack([np.ravel(value), predicted.detach().double().numpy().ravel()]) * factor
     return Comparison(record.identifier, record.group, len(record.atoms), pairs)

@@ -41,8 +41,8 @@ def _download(name: str) -> list[Mapping[str, Any]]:
         from jarvis.db import figshare
     except ImportError as error:
         raise ConfigError(
-            f"dataset {name!r} comes through jarvis-tools, which is not installed: pip install 'alignn-ff[jarvis]'. "
-            'For your own data give --data PATH, or "data" in the config'
+            f'no data are given: --data PATH, or "data" in the config, names your own. Without them, dataset {name!r} '
+            "is taken, which comes through jarvis-tools, and that is not installed: pip install 'alignn-ff[jarvis]'"
         ) from error
     try:
         entries: list[Mapping[str, Any]] = figshare.data(JARVIS_NAMES.get(name, name))

@@ -71,6 +71,12 @@ def load_records(config: TrainingConfig) -> list[Record]:
         ConfigError: no data are named, or a named set is not available.
         DataError: as :func:`read_records`.
     """
+    if config.dataset != "user_data" and config.model.kind == "energy":
+        raise ConfigError(
+            f'no data are given: --data PATH, or "data" in the config, names your own (extended XYZ, ASE database, '
+            f"id_prop.json or a folder). The published data set {config.dataset!r} holds no forces, so that "
+            f"{config.model.name} cannot learn from it"
+        )
     if config.dataset != "user_data":
         records = read_named(config.dataset, keys_of(config))
     elif config.data is None:
