@@ -32,6 +32,9 @@ class TrainingProgress(Protocol):
     def __exit__(self, *error: object) -> None:
         """Show no more."""
 
+    def on_begin(self) -> None:
+        """Before the data are read."""
+
     def on_build(self, done: int, total: int) -> None:
         """After some graphs of the cache were built."""
 
@@ -74,12 +77,15 @@ class ProgressLines:
         self._state = ""
 
     def __enter__(self) -> Self:
-        source = self._config.data or self._config.dataset
-        self._print(f"training on {source}, {self._config.epochs} epochs, into {self._config.output_dir}")
         return self
 
     def __exit__(self, *error: object) -> None:
         """Nothing is left to do."""
+
+    def on_begin(self) -> None:
+        """Print what is trained on."""
+        source = self._config.data or self._config.dataset
+        self._print(f"training on {source}, {self._config.epochs} epochs, into {self._config.output_dir}")
 
     def on_build(self, done: int, total: int) -> None:
         """Print the number of graphs, where a minute has passed."""
@@ -152,6 +158,9 @@ class ProgressBar:
 
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
+
+    def on_begin(self) -> None:
+        """Nothing is shown yet."""
 
     def on_build(self, done: int, total: int) -> None:
         """Advance the bar of the graph cache."""

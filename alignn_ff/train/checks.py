@@ -89,8 +89,10 @@ def label_advice(config: TrainingConfig, found: TrainingSetSummary) -> list[str]
         return sentences
     for kind, moments in found.properties.items():
         if moments.spread == 0.0 and LABELS[kind].weight(config.model) > 0:
-            what = "class of all" if config.model.outputs.classifies and kind == "target" else f"{kind} of all"
-            sentences.append(f"the {what} training records is {moments.mean.tolist()}: nothing can be learned from it")
+            what = "class" if config.model.outputs.classifies and kind == "target" else kind
+            sentences.append(
+                f"the {what} of all training records is {moments.mean.tolist()}: nothing can be learned from it"
+            )
     return sentences
 
 

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
+from ase import Atoms
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -53,15 +54,29 @@ def compare(model: Potential | Predictor, records: Sequence[Record], *, batch_si
         records: with any labels.
         batch_size: structures evaluated at once.
     """
-    structures = [record.atoms for record in records]
+    structures, bad = [record.atoms for record in records], dict[str, list[str]]()
+    compared = _all_compared(model, records, structures, bad, batch_size)
+    for kind, names in bad.items():
+        log.warning("the predicted %s is not finite, and left out, for %d structures: %s", kind, len(names), names[:3])
+    return compared
+
+
+def _all_compared(
+    model: Potential | Predictor,
+    records: Sequence[Record],
+    structures: list[Atoms],
+    bad: dict[str, list[str]],
+    batch_size: int,
+) -> list[Comparison]:
+    """As :func:`compare`; ``bad`` receives kinds of label → records for which they are not finite."""
     if isinstance(model, Potential):
         predictions = model.predict(structures, batch_size=batch_size)
         return [
-            _compared(record, ModelOutputs(predicted.energy, predicted.forces, predicted.stress))
+            _compared(record, ModelOutputs(predicted.energy, predicted.forces, predicted.stress), bad)
             for record, predicted in zip(records, predictions, strict=True)
         ]
     outputs = model.predict(structures, batch_size=batch_size)
-    return [_compare_properties(record, predicted) for record, predicted in zip(records, outputs, strict=True)]
+    return [_compare_properties(record, predicted, bad) for record, predicted in zip(records, outputs, strict=True)]
 
 
 def summarise(comparisons: Sequence[Comparison]) -> dict[str, dict[str, float]]:
@@ -111,16 +126,16 @@ def _area_under_roc(labels: Array, scores: Array) -> float:
     return float(below.mean() / (2 * len(negative)))
 
 
-def _compare_properties(record: Record, predicted: Predicted) -> Comparison:
+def _compare_properties(record: Record, predicted: Predicted, bad: dict[str, list[str]]) -> Comparison:
     values = predicted.values if predicted.predicted_class is None else np.array([float(predicted.predicted_class)])
     outputs = ModelOutputs(
         reported=_tensor(values), atomwise=_tensor(predicted.atomwise), additional=_tensor(predicted.additional)
     )
     probabilities = NOTHING[0] if predicted.probabilities is None else predicted.probabilities
-    return _compared(record, outputs)._replace(probabilities=probabilities)
+    return _compared(record, outputs, bad)._replace(probabilities=probabilities)
 
 
-def _compared(record: Record, outputs: ModelOutputs) -> Comparison:
+def _compared(record: Record, outputs: ModelOutputs, bad: dict[str, list[str]]) -> Comparison:
     pairs = {}
     for kind, label in LABELS.items():
         value, predicted = record.label(kind), label.reported_by(outputs)
@@ -128,7 +143,7 @@ def _compared(record: Record, outputs: ModelOutputs) -> Comparison:
             continue
         if not bool(predicted.isfinite().all()):  # also the stress of a structure without a volume
             if kind != "stress" or volume_A3(record.atoms) is not None:
-                log.warning("the %s that the model predicts for %s is not finite; left out", kind, record.identifier)
+                bad.setdefault(kind, []).append(record.identifier)
         else:
             factor = float(label.unit(torch.tensor([len(record.atoms)])))
             pairs[kind] = np.stack([np.ravel(value), predicted.detach().double().numpy().ravel()]) * factor

@@ -119,6 +119,8 @@ def train_resolved(
     resume = resume or (config.resume_checkpoint and (folder / STATE_FILE).exists())
     with _no_empty_folders(folder), joined_ranks(device, distributed=config.distributed) as (ranks, own_device):
         ranks.from_first("folder", Done, lambda: _open_folder(config, resume=resume, overwrite=overwrite))
+        if ranks.rank == 0 and isinstance(observer, StartObserver):
+            observer.on_begin()
         notify = observer.on_build if isinstance(observer, BuildObserver) else _log_build
         with prepared_data(config, resolved.recipe, lambda: records_source(config), ranks, notify) as gathered:
             resolved = with_outputs_of(resolved, gathered.records[0])

@@ -10,6 +10,9 @@ from alignn_ff.errors import DataError
 
 Array = NDArray[np.float64]
 
+LARGEST: Final = 1e15
+"""No label is larger; losses of larger ones would overflow."""
+
 ASYMMETRY: Final = 1e-3
 """Part of its largest component by which a stress label may differ from its transpose."""
 
@@ -33,6 +36,8 @@ def numbers(name: str, value: Any) -> Array:
         raise DataError(f"the label {name!r} is not numeric: {_short(value)}") from error
     if not np.isfinite(array).all():
         raise DataError(f"the label {name!r} holds NaN or infinity")
+    if array.size and np.abs(array).max() > LARGEST:
+        raise DataError(f"the label {name!r} holds {array.flat[np.abs(array).argmax()]:g}: beyond ±{LARGEST:g}")
     return array
 
 

@@ -50,10 +50,13 @@ class BuildObserver(Protocol):
 
 @runtime_checkable
 class StartObserver(Protocol):
-    """An observer that is also called before the first step of a run that starts from a model."""
+    """An observer that is also called before the first step."""
+
+    def on_begin(self) -> None:
+        """Before the data are read."""
 
     def on_start(self, row: dict[str, float]) -> None:
-        """The errors of the starting model, named as columns of the history."""
+        """Where a run starts from a model, with the errors of that model, named as columns of the history."""
 
 
 class Trainer:
@@ -119,8 +122,8 @@ class Trainer:
         before = self.progress.seconds
         while not self.finished:
             set_training_mode(self.model)
-            for rows, batches in self._rest_of_epoch():
-                self.averages.add(self.step(batches, rows))
+            for batches in self._rest_of_epoch():
+                self.averages.add(self.step(batches))
                 self.progress.batch += 1
                 self.progress.seconds = before + time.monotonic() - started
                 observer.on_step(self.progress, self.n_steps)
@@ -143,12 +146,8 @@ class Trainer:
         stale = patience is not None and bool(self.validation) and progress.epoch - progress.best_epoch >= patience
         return progress.epoch >= self.config.epochs or stale
 
-    def step(self, batches: Sequence[Sample], rows: Sequence[int] = ()) -> StepLoss:
+    def step(self, batches: Sequence[Sample]) -> StepLoss:
         """One optimiser step over one batch, or over several whose gradients add up.
-
-        Args:
-            batches: of this process.
-            rows: samples of the step, as the epoch numbers them, for the error.
 
         Raises:
             DivergedError: the loss or the gradient is not finite; the weights stay as they were.
@@ -169,7 +168,7 @@ class Trainer:
             sums += costs.detach()
         self.ranks.sum_gradients(self.model)
         loss = combined(sums, counts, weights)
-        self._refuse_divergence(loss, rows)
+        self._refuse_divergence(loss)
         if self.config.gradient_clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
         self.optimizer.step()
@@ -237,22 +236,25 @@ class Trainer:
         for name, tensor in self.average.weights.items():
             tensor.copy_(state.average[name])
 
-    def _refuse_divergence(self, loss: Tensor, rows: Sequence[int]) -> None:
+    def _refuse_divergence(self, loss: Tensor) -> None:
         """Stop all processes where the loss or the gradient of one is not finite."""
         what = what_diverged(loss, self.model)
         (diverged,) = self.ranks.largest(what is not None)
         if diverged:
-            raise DivergedError(what or "loss", self.progress.step + 1, training=rows)
+            n_samples, config = len(self.training) + self.n_replayed, self.config
+            order = epoch_order(n_samples, config.batch_size, seed=config.random_seed, epoch=self.progress.epoch)
+            each = config.accumulation_steps
+            batches = order[self.progress.batch * each : (self.progress.batch + 1) * each]
+            raise DivergedError(what or "loss", self.progress.step + 1, training=list(chain(*batches)))
 
-    def _rest_of_epoch(self) -> Iterator[tuple[list[int], list[Sample]]]:
-        """The samples of each step that is left of this epoch: their numbers, and the batches of this process."""
+    def _rest_of_epoch(self) -> Iterator[list[Sample]]:
+        """The batches of each step that is left of this epoch."""
         config, epoch, each = self.config, self.progress.epoch, self.config.accumulation_steps
         samples = WithReplay(self.training, self.replay, self.n_replayed, seed=config.random_seed, epoch=epoch)
         order = epoch_order(len(samples), config.batch_size, seed=config.random_seed, epoch=epoch)
         left = order[self.progress.batch * each :]
         batches = self.loader.batches(samples, [share_of(indices, self.ranks) for indices in left])
-        steps = [left[start : start + each] for start in range(0, len(left), each)]
-        return ((list(chain(*step)), list(islice(batches, each))) for step in steps)
+        return iter(lambda: list(islice(batches, each)), [])
 
     def _refuse_useless(self, row: dict[str, float], book: ValidationAverages | None) -> None:
         """Refuse numbers of an epoch that are not finite, before anything is saved.

@@ -50,8 +50,11 @@ def zero_labels(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
 
 def zero_sentences(found: Mapping[str, tuple[str, ...]], where: str) -> list[str]:
     """A sentence for each kind; ``where`` names the records that were gone through."""
-    return [
-        f"{kind} exactly zero in {len(names)} {where} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''}); if not "
-        "computed, leave it out: a record may lack any label"
-        for kind, names in found.items()
-    ]
+    sentences = []
+    for kind, names in found.items():
+        named = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        sentences.append(
+            f"the label {kind} is exactly zero in {len(names)} {where} ({named}); if it was not computed, leave it "
+            "out: a record may lack any label"
+        )
+    return sentences

@@ -78,7 +78,7 @@ def fold_split(keys: Sequence[FoldKey], choice: CrossValidation, seed: int) -> S
     units = _units(keys)
     if len(units) < choice.n_folds:
         what = "records" if choice.keep_together is None else f"values of {choice.keep_together!r}"
-        raise DataError(f"{choice.n_folds} folds need as many {what}, but there are {len(units)}")
+        raise DataError(f"{choice.n_folds} folds need as many {what}, but there are {len(units)}; set n_folds lower")
     strata: dict[str, list[list[int]]] = {}
     for unit in units:
         strata.setdefault(keys[unit[0]].stratum, []).append(unit)
