@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from alignn_ff.errors import ConfigError, DataError, TrainingError
 from alignn_ff.train import read_records, train, validate_config
@@ -78,17 +79,26 @@ def test_a_learning_rate_that_is_much_too_large_ends_with_a_message(
         assert f"smaller learning_rate (now {rate:g})" in " ".join(ended.stderr.split())
 
 
-def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, data: Path) -> None:
-    fields = {"epochs": 1, "learning_rate": 1e300, "scheduler": "none", "batch_size": 64, "optimizer": "sgd"}
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Trainer.step
+
+    def spoiled(trainer: Trainer, batches):
+        loss = step(trainer, batches)
+        with torch.no_grad():
+            next(trainer.model.parameters()).fill_(np.inf)
+        return loss
+
+    monkeypatch.setattr(Trainer, "step", spoiled)
     split = {"n_val": 0, "n_test": 0, "train_ratio": None, "cross_validation": None}
-    with pytest.raises(TrainingError, match="is not finite"):
-        train(
-            small_config(tmp_path / "run", dtype="float32", gradient_clip_norm=None, **fields, **split),
-            observer=Silent(),
-            data=data,
-            device="cpu",
-        )
+    with pytest.raises(TrainingError, match="the model is not finite"):
+        train(small_config(tmp_path / "run", batch_size=64, **split), observer=Silent(), data=data, device="cpu")
     assert not (tmp_path / "run" / "best_model.pt").exists()
+
+
+@pytest.mark.config_field("learning_rate")
+def test_a_learning_rate_beyond_the_range_of_weights_is_refused() -> None:
+    with pytest.raises(ConfigError, match="learning_rate"):
+        validate_config({**SMALL, "learning_rate": 1e300})
 
 
 # Starts that fail
