@@ -50,6 +50,7 @@ from alignn_ff.train.loop.observers import NoObserver, Observers, TensorBoardLog
 from alignn_ff.train.loop.state import STATE_FILE, Progress, TrainingState, load_state, save_state
 from alignn_ff.train.loop.trainer import BuildObserver, Observer, StartObserver, Trainer
 from alignn_ff.train.machine import machine_settings
+from alignn_ff.train.main_guard import refuse_second_run
 from alignn_ff.train.metrics import Comparison, summarise
 from alignn_ff.train.preparation import PreparedRun, prepare_run
 from alignn_ff.train.records.record import records_digest
@@ -114,6 +115,7 @@ def train_resolved(
     resolved: ResolvedConfig, *, observer: Observer, device: str = "auto", resume: bool = False, overwrite: bool = False
 ) -> TrainingResult | None:
     """Train a model by a config that is resolved already; arguments, result and errors as in :func:`train`."""
+    refuse_second_run()
     config = resolved.config
     folder = Path(config.output_dir)
     resume = resume or (config.resume_checkpoint and (folder / STATE_FILE).exists())

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,19 @@ def test_a_failed_start_leaves_no_folder_and_no_run_is_lost(tmp_path: Path, data
         train(small_config(tmp_path / "run"), observer=Silent(), data=tmp_path / "none.extxyz", overwrite=True)
     assert (tmp_path / "run" / "best_model.pt").is_file()
     assert (tmp_path / "run" / "training_state.pt").is_file()
+
+
+def test_a_script_that_a_worker_imports_does_not_train_again(tmp_path: Path, data: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from alignn_ff.train import train, validate_config\n"
+        "from tests.support.training_runs import Silent\n"
+        f"config = {{'data': {str(data)!r}, 'output_dir': {str(tmp_path / 'run')!r}}}\n"
+        "train(validate_config(config), observer=Silent())\n"
+    )
+    with pytest.raises(TrainingError, match='if __name__ == "__main__"'):
+        runpy.run_path(str(script), run_name="__mp_main__")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_training_without_data_says_how_to_give_them(tmp_path: Path) -> None:
