@@ -130,7 +130,7 @@ def test_a_script_that_a_worker_imports_does_not_train_again(tmp_path: Path, dat
 
 
 def test_a_training_without_data_says_how_to_give_them(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no data are given: --data PATH"):
+    with pytest.raises(ConfigError, match=r"there are no data: give --data PATH"):
         train(small_config(tmp_path / "run"), observer=Silent())
     assert not (tmp_path / "run").exists()
 

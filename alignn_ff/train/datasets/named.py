@@ -41,7 +41,7 @@ def _download(name: str) -> list[Mapping[str, Any]]:
         from jarvis.db import figshare
     except ImportError as error:
         raise ConfigError(
-            f'no data are given: --data PATH, or "data" in the config, names your own. Without them, dataset {name!r} '
+            f'there are no data: give --data PATH, or "data" in the config. Without them, dataset {name!r} '
             "is taken, which comes through jarvis-tools, and that is not installed: pip install 'alignn-ff[jarvis]'"
         ) from error
     try:

@@ -73,7 +73,7 @@ def load_records(config: TrainingConfig) -> list[Record]:
     """
     if config.dataset != "user_data" and config.model.kind == "energy":
         raise ConfigError(
-            f'no data are given: --data PATH, or "data" in the config, names your own (extended XYZ, ASE database, '
+            f'there are no data: give --data PATH, or "data" in the config, for your own (extended XYZ, ASE database, '
             f"id_prop.json or a folder). The published data set {config.dataset!r} holds no forces, so that "
             f"{config.model.name} cannot learn from it"
         )
