@@ -34,7 +34,10 @@ class Pair(NamedTuple):
         energy: E₂ − E₁, eV.
         work: −½ Σ (F₁ + F₂)·Δu, eV.
         strain_work: ½ (V₁σ₁ + V₂σ₂):ε, eV; None without cell or stress labels.
+        virial_work: ½ (σ₁ + σ₂):ε, eV if the labels are stresses times the volume; None as strain_work.
         dilation: ½ (V₁ + V₂)·tr ε, Å³; 0 without cell.
+        third_order: dilation times the mean square displacement, Å⁵, and times (tr ε)², Å³: terms of the third order
+            that look like an offset of the stress.
         stiffness: −Σ(F₂ − F₁)·Δu over Σ|Δu|², eV/Å²; None where nothing is displaced.
         distance: norm of ε, plus the RMS displacement in Å.
         n_atoms: of each.
@@ -43,7 +46,9 @@ class Pair(NamedTuple):
     energy: float
     work: float
     strain_work: float | None
+    virial_work: float | None
     dilation: float
+    third_order: tuple[float, float]
     stiffness: float | None
     distance: float
     n_atoms: int
@@ -94,12 +99,15 @@ def _periodic(one: Record, other: Record) -> Pair | None:
         return None
     size = float(np.linalg.norm(strain))
     volumes = (abs(np.linalg.det(first)), abs(np.linalg.det(second)))
-    strain_work = None
+    strain_work, virial_work = None, None
     if one.stress is not None and other.stress is not None:
         strain_work = float(0.5 * np.sum((volumes[0] * one.stress + volumes[1] * other.stress) * strain))
+        virial_work = float(0.5 * np.sum((one.stress + other.stress) * strain))
     dilation = float(0.5 * sum(volumes) * np.trace(strain)) if size > SMALLEST_STRAIN else 0.0
+    third_order = (dilation * spread**2, dilation * float(np.trace(strain)) ** 2)
     strain_work = 0.0 if size <= SMALLEST_STRAIN else strain_work
-    return _pair(one, other, displacement, strain_work, dilation, size + spread)
+    pair = _pair(one, other, displacement, size + spread)
+    return pair._replace(strain_work=strain_work, virial_work=virial_work, dilation=dilation, third_order=third_order)
 
 
 def _strain(deformation: Array) -> Array | None:
@@ -123,12 +131,11 @@ def _molecular(one: Record, other: Record) -> Pair | None:
     if spread > LARGEST_DISPLACEMENT_A:
         return None
     assert other.forces is not None
-    return _pair(one, other._replace(forces=other.forces @ rotation), displacement, None, 0.0, spread)
+    return _pair(one, other._replace(forces=other.forces @ rotation), displacement, spread)
 
 
-def _pair(
-    one: Record, other: Record, displacement: Array, strain_work: float | None, dilation: float, distance: float
-) -> Pair:
+def _pair(one: Record, other: Record, displacement: Array, distance: float) -> Pair:
+    """A pair without strain."""
     assert one.forces is not None
     assert other.forces is not None
     assert one.energy is not None
@@ -137,4 +144,14 @@ def _pair(
     moved = float(np.sum(displacement**2))
     still = moved < len(displacement) * SMALLEST_STRAIN**2
     stiffness = None if still else float(-np.sum((other.forces - one.forces) * displacement)) / moved
-    return Pair(other.energy - one.energy, work, strain_work, dilation, stiffness, max(distance, 1e-6), len(one.atoms))
+    return Pair(
+        energy=other.energy - one.energy,
+        work=work,
+        strain_work=None,
+        virial_work=None,
+        dilation=0.0,
+        third_order=(0.0, 0.0),
+        stiffness=stiffness,
+        distance=max(distance, 1e-6),
+        n_atoms=len(one.atoms),
+    )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from alignn_ff.data_checks.environments import Environment
 from alignn_ff.data_checks.findings import DataSet, Finding, named
+from alignn_ff.train.records.doubtful import zero_labels, zero_sentences
 from alignn_ff.train.records.record import Record
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
@@ -74,6 +75,16 @@ def outliers(data: DataSet) -> list[Finding]:
             )
             findings.append(Finding("outlier", sentence, identifiers))
     return findings
+
+
+def filled_labels(data: DataSet) -> list[Finding]:
+    """Labels that are exactly zero."""
+    zero = zero_labels(data.records)
+    sentences = zero_sentences(zero, f"of {len(data.records)} records")
+    return [
+        Finding("zero labels", f"{data.name}: {sentence}", names)
+        for sentence, names in zip(sentences, zero.values(), strict=True)
+    ]
 
 
 def short_bonds(data: DataSet) -> list[Finding]:

@@ -5,8 +5,8 @@ from typing import Final
 
 from alignn_ff.data_checks.copies import copies
 from alignn_ff.data_checks.findings import DataSet, Finding
-from alignn_ff.data_checks.label_units import force_doubts, noise, stiffness_doubts, stress_doubts
-from alignn_ff.data_checks.suspicions import net_forces, outliers, short_bonds, unlikely_energies
+from alignn_ff.data_checks.label_units import energy_doubts, force_doubts, noise, stiffness_doubts, stress_doubts
+from alignn_ff.data_checks.suspicions import filled_labels, net_forces, outliers, short_bonds, unlikely_energies
 
 Suspicion = Callable[[Sequence[DataSet]], list[Finding]]
 """All data sets of a description → findings."""
@@ -18,11 +18,13 @@ def in_each(look: Callable[[DataSet], list[Finding]]) -> Suspicion:
 
 
 SUSPICIONS: Final[dict[str, Suspicion]] = {
+    "units of energies beside forces and stresses": in_each(energy_doubts),
     "units and signs of forces": in_each(force_doubts),
     "units, signs and offset of stresses": in_each(stress_doubts),
     "noise of labels": in_each(noise),
     "stiffness": in_each(stiffness_doubts),
     "units of energies": in_each(unlikely_energies),
+    "labels that are zero": in_each(filled_labels),
     "net forces": in_each(net_forces),
     "outliers": in_each(outliers),
     "short bonds": in_each(short_bonds),

@@ -37,9 +37,12 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
             f"{folder.resolve()} already holds a training run; --resume continues it, --overwrite starts anew, "
             "another output_dir keeps it"
         )
-    if overwrite and not resume:
-        for name in (STATE_FILE, BEST_MODEL, CURRENT_MODEL):
-            (folder / name).unlink(missing_ok=True)
+
+
+def remove_old_run(folder: Path) -> None:
+    """Remove what another run would read of an earlier one, when nothing can prevent its start any more."""
+    for name in (STATE_FILE, BEST_MODEL, CURRENT_MODEL):
+        (folder / name).unlink(missing_ok=True)
 
 
 def identifiers(records: Sequence[Record], split: Split) -> dict[str, object]:

@@ -9,6 +9,7 @@ from alignn_ff.models import ModelConfig
 from alignn_ff.nn import summation_refusal
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.labels import LABELS, properties
+from alignn_ff.train.records.doubtful import zero_sentences
 from alignn_ff.train.records.properties import Moments
 from alignn_ff.train.records.statistics import TrainingSetSummary
 from alignn_ff.train.records.targets import LabelShapes
@@ -70,6 +71,29 @@ def warn_of_equal_neighbours(model: ModelConfig, found: TrainingSetSummary) -> N
             "alignn_smooth, which sums over neighbours",
             model.name,
         )
+
+
+def label_advice(config: TrainingConfig, found: TrainingSetSummary) -> list[str]:
+    """Sentences about training labels from which little can be learned."""
+    n_records = len(found.energies)
+    sentences = zero_sentences(found.zero, f"of {n_records} training records")
+    if n_records == 1:
+        return [*sentences, "there is one training record: the model can only learn it by heart"]
+    if config.model.kind == "energy":
+        per_atom = found.energies / found.n_atoms
+        n_lacking = int(np.isnan(per_atom).sum())
+        if n_lacking:
+            sentences.append(f"{n_lacking} of {n_records} training records have no energy")
+        if n_records - n_lacking > 1 and np.ptp(per_atom[np.isfinite(per_atom)]) == 0.0:
+            sentences.append("the energy per atom is the same in all training records: nothing can be learned from it")
+        return sentences
+    for kind, moments in found.properties.items():
+        if moments.spread == 0.0 and LABELS[kind].weight(config.model) > 0:
+            what = "class" if config.model.outputs.classifies and kind == "target" else kind
+            sentences.append(
+                f"the {what} of all training records is {moments.mean.tolist()}: nothing can be learned from it"
+            )
+    return sentences
 
 
 def check_labels(config: TrainingConfig, found: TrainingSetSummary, shapes: LabelShapes) -> None:

@@ -1,18 +1,23 @@
 """How good a model is on labelled structures: errors in all and by group, for models of any kind."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 import torch
+from ase import Atoms
 from numpy.typing import NDArray
 from torch import Tensor
 
+from alignn_ff.cells import volume_A3
 from alignn_ff.potential import Potential
 from alignn_ff.predictor import Predicted, Predictor
 from alignn_ff.train.labels import LABELS
 from alignn_ff.train.model_outputs import ModelOutputs
 from alignn_ff.train.records.record import Record
+
+log = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 NOTHING: Final[Array] = np.zeros((2, 0))
@@ -49,15 +54,29 @@ def compare(model: Potential | Predictor, records: Sequence[Record], *, batch_si
         records: with any labels.
         batch_size: structures evaluated at once.
     """
-    structures = [record.atoms for record in records]
+    structures, bad = [record.atoms for record in records], dict[str, list[str]]()
+    compared = _all_compared(model, records, structures, bad, batch_size)
+    for kind, names in bad.items():
+        log.warning("the predicted %s is not finite, and left out, for %d structures: %s", kind, len(names), names[:3])
+    return compared
+
+
+def _all_compared(
+    model: Potential | Predictor,
+    records: Sequence[Record],
+    structures: list[Atoms],
+    bad: dict[str, list[str]],
+    batch_size: int,
+) -> list[Comparison]:
+    """As :func:`compare`; ``bad`` receives kinds of label → records for which they are not finite."""
     if isinstance(model, Potential):
         predictions = model.predict(structures, batch_size=batch_size)
         return [
-            _compared(record, ModelOutputs(predicted.energy, predicted.forces, predicted.stress))
+            _compared(record, ModelOutputs(predicted.energy, predicted.forces, predicted.stress), bad)
             for record, predicted in zip(records, predictions, strict=True)
         ]
     outputs = model.predict(structures, batch_size=batch_size)
-    return [_compare_properties(record, predicted) for record, predicted in zip(records, outputs, strict=True)]
+    return [_compare_properties(record, predicted, bad) for record, predicted in zip(records, outputs, strict=True)]
 
 
 def summarise(comparisons: Sequence[Comparison]) -> dict[str, dict[str, float]]:
@@ -107,20 +126,25 @@ def _area_under_roc(labels: Array, scores: Array) -> float:
     return float(below.mean() / (2 * len(negative)))
 
 
-def _compare_properties(record: Record, predicted: Predicted) -> Comparison:
+def _compare_properties(record: Record, predicted: Predicted, bad: dict[str, list[str]]) -> Comparison:
     values = predicted.values if predicted.predicted_class is None else np.array([float(predicted.predicted_class)])
     outputs = ModelOutputs(
         reported=_tensor(values), atomwise=_tensor(predicted.atomwise), additional=_tensor(predicted.additional)
     )
     probabilities = NOTHING[0] if predicted.probabilities is None else predicted.probabilities
-    return _compared(record, outputs)._replace(probabilities=probabilities)
+    return _compared(record, outputs, bad)._replace(probabilities=probabilities)
 
 
-def _compared(record: Record, outputs: ModelOutputs) -> Comparison:
+def _compared(record: Record, outputs: ModelOutputs, bad: dict[str, list[str]]) -> Comparison:
     pairs = {}
     for kind, label in LABELS.items():
         value, predicted = record.label(kind), label.reported_by(outputs)
-        if value is not None and predicted is not None and not bool(predicted.isnan().any()):
+        if value is None or predicted is None:
+            continue
+        if not bool(predicted.isfinite().all()):  # also the stress of a structure without a volume
+            if kind != "stress" or volume_A3(record.atoms) is not None:
+                bad.setdefault(kind, []).append(record.identifier)
+        else:
             factor = float(label.unit(torch.tensor([len(record.atoms)])))
             pairs[kind] = np.stack([np.ravel(value), predicted.detach().double().numpy().ravel()]) * factor
     return Comparison(record.identifier, record.group, len(record.atoms), pairs)

@@ -14,9 +14,9 @@ from alignn_ff.checkpoint import Header, Provenance
 from alignn_ff.elements import indistinguishable_elements
 from alignn_ff.loading import DTYPES, cast_network
 from alignn_ff.models import EnergyModel, PropertyModel, build_model
-from alignn_ff.train.checks import check_labels, warn_of_equal_neighbours
+from alignn_ff.train.checks import check_labels, label_advice, warn_of_equal_neighbours
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.config.advice import bond_advice
+from alignn_ff.train.config.advice import bond_advice, schedule_advice
 from alignn_ff.train.datasets import load_records
 from alignn_ff.train.distributed.message import Message
 from alignn_ff.train.distributed.process_group import synchronise_norms
@@ -111,6 +111,12 @@ def prepare_run(
         device=device,
         ranks=ranks,
     )
+    if ranks.rank == 0 and stopped is None:
+        n_training = len(data.training) + trainer.n_replayed
+        for sentence in schedule_advice(
+            config, n_steps=trainer.n_scheduled, n_warmup=trainer.n_warmup, n_training=n_training
+        ):
+            log.warning(sentence)
     log.info("%d parameters, %d structures", sum(p.numel() for p in model.parameters()), len(data.training))
     return PreparedRun(trainer, header, ranks, replay)
 
@@ -135,6 +141,8 @@ def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], de
     warn_of_equal_elements(config, elements_of(data.records))
     found = summarise_training_set(zip(data.chosen(data.split.train), data.training, strict=True), elements)
     check_labels(config, found, data.shapes)
+    for sentence in label_advice(config, found):
+        log.warning(sentence)
     warn_of_equal_neighbours(config.model, found)
     statistics = measure_statistics(
         found, reference_energies=config.reference_energies if start is None else "least_squares"

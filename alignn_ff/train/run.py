@@ -16,11 +16,11 @@ Everything is written to ``output_dir``:
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from alignn_ff.errors import StorageError
+from alignn_ff.errors import StorageError, TrainingError
 from alignn_ff.io import sole_writer, write_json
 from alignn_ff.loading import select_device
 from alignn_ff.predictor import load_predictor
@@ -30,6 +30,7 @@ from alignn_ff.train.artifacts import (
     check_folder,
     identifiers,
     loader_description,
+    remove_old_run,
     save_model,
     write_histories,
     write_predictions,
@@ -39,14 +40,17 @@ from alignn_ff.train.datasets import records_source
 from alignn_ff.train.distributed.message import Done
 from alignn_ff.train.distributed.process_group import joined_ranks
 from alignn_ff.train.distributed.ranks import LostRankError
+from alignn_ff.train.diverged import divergence_message
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
 from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernels, warn_of_other_kernels
+from alignn_ff.train.loop.divergence import DivergedError
 from alignn_ff.train.loop.fingerprint import check_fingerprint, fingerprint_of
 from alignn_ff.train.loop.observers import NoObserver, Observers, TensorBoardLog
-from alignn_ff.train.loop.state import STATE_FILE, TrainingState, load_state, save_state
-from alignn_ff.train.loop.trainer import BuildObserver, Observer, Trainer
+from alignn_ff.train.loop.state import STATE_FILE, Progress, TrainingState, load_state, save_state
+from alignn_ff.train.loop.trainer import BuildObserver, Observer, StartObserver, Trainer
 from alignn_ff.train.machine import machine_settings
+from alignn_ff.train.main_guard import refuse_second_run
 from alignn_ff.train.metrics import Comparison, summarise
 from alignn_ff.train.preparation import PreparedRun, prepare_run
 from alignn_ff.train.records.record import records_digest
@@ -111,16 +115,25 @@ def train_resolved(
     resolved: ResolvedConfig, *, observer: Observer, device: str = "auto", resume: bool = False, overwrite: bool = False
 ) -> TrainingResult | None:
     """Train a model by a config that is resolved already; arguments, result and errors as in :func:`train`."""
+    refuse_second_run()
     config = resolved.config
     folder = Path(config.output_dir)
     resume = resume or (config.resume_checkpoint and (folder / STATE_FILE).exists())
-    with ExitStack() as held, joined_ranks(device, distributed=config.distributed) as (ranks, own_device):
+    with (
+        _no_empty_folders(folder),
+        ExitStack() as held,
+        joined_ranks(device, distributed=config.distributed) as (ranks, own_device),
+    ):
         ranks.from_first("folder", Done, lambda: _open_folder(config, held, resume=resume, overwrite=overwrite))
+        if ranks.rank == 0 and isinstance(observer, StartObserver):
+            observer.on_begin()
         notify = observer.on_build if isinstance(observer, BuildObserver) else _log_build
         with prepared_data(config, resolved.recipe, lambda: records_source(config), ranks, notify) as gathered:
             resolved = with_outputs_of(resolved, gathered.records[0])
             state = load_state(folder) if resume else None
             run = prepare_run(resolved, gathered, select_device(own_device), ranks, state)
+            if ranks.rank == 0 and overwrite and not resume:
+                remove_old_run(folder)
             _train(resolved.config, run, gathered, observer=observer, stopped=state)
             return _evaluate(resolved.config, gathered, run, folder) if ranks.rank == 0 else None
 
@@ -131,6 +144,19 @@ def _open_folder(config: TrainingConfig, held: ExitStack, *, resume: bool, overw
     held.enter_context(sole_writer([folder / STATE_FILE]))
     check_folder(folder, resume=resume, overwrite=overwrite)
     return Done()
+
+
+@contextmanager
+def _no_empty_folders(folder: Path) -> Iterator[None]:
+    """Remove the folders again that a failed run has made and that are empty."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):  # it holds something
+                path.rmdir()
+        raise
 
 
 def _log_build(done: int, total: int) -> None:
@@ -184,14 +210,40 @@ def _train(
             running_on(kernels),
             _observers(config, observer, leads=leads) as observers,
         ):
+            started = _errors_of_start(run, observer) if started_from and stopped is None else {}
             run.trainer.run(observer=observers, save=save, stop=lambda: asked_anywhere(stop, run.ranks))
+    except DivergedError as error:
+        raise TrainingError(divergence_message(error, config, run, data)) from error
     except (StorageError, LostRankError) as error:
         raise type(error)(f"{error}. {_kept(folder)}") from error
+    _warn_of_worse(started, run.trainer.progress)
     if stop.signal is not None:
         raise TrainingInterruptedError(
             stop.signal,
             f"after {run.trainer.progress.epoch} epochs; everything is saved in {folder}",
             "the same command with --resume continues from there",
+        )
+
+
+def _errors_of_start(run: PreparedRun, observer: Observer) -> dict[str, float]:
+    """Errors of the model that a run starts from, with the reference energies of the new data."""
+    row = run.trainer.errors_before_training()
+    if run.ranks.rank == 0 and isinstance(observer, StartObserver):
+        observer.on_start(row)
+    elif run.ranks.rank == 0:
+        log.info("errors of the starting model: %s", row)
+    return row
+
+
+def _warn_of_worse(started: dict[str, float], progress: Progress) -> None:
+    """Warn where a model has become worse than the one that it started from."""
+    before, after = started.get("val_loss"), progress.best_loss
+    if before is not None and after is not None and after > before:
+        log.warning(
+            "the validation loss of the best model, %.4g, is larger than that of the model that it starts from, %.4g: "
+            "take a smaller learning_rate, or replay_data",
+            after,
+            before,
         )
 
 

@@ -69,8 +69,10 @@ def test_contents_are_counted_and_measured() -> None:
         ({"forces": lambda r: -r.forces}, "units of forces", "wrong sign"),
         ({"forces": lambda r: r.forces * 23.0605}, "units of forces", "forces look like kcal/mol/Å"),
         ({"forces": lambda r: r.forces / 51.422}, "units of forces", "forces look like Ha/Bohr"),
-        ({"energy": lambda r: r.energy / 27.2114}, "units of forces", "energies look like Ha"),
-        ({"energy": lambda r: r.energy / 4}, "units of forces", "energies look like eV per atom"),
+        ({"energy": lambda r: r.energy / 27.2114}, "units of energy", "energies look like Ha"),
+        ({"energy": lambda r: r.energy / 13.6057}, "units of energy", "energies look like Ry"),
+        ({"energy": lambda r: r.energy * 23.0605}, "units of energy", "energies look like kcal/mol"),
+        ({"energy": lambda r: r.energy / 4}, "units of energy", "energies look like eV per atom"),
         ({"stress": lambda r: r.stress * GPA_PER_EV_PER_A3}, "units of stress", "times the stress"),
         ({"forces": lambda r: r.forces + 0.1}, "net force", "do not sum to zero"),
     ],
@@ -105,6 +107,41 @@ def test_units_and_signs_of_stresses_are_distinguished(factor: float, hint: str)
     (finding,) = findings_of(records)
     assert finding.kind == "units of stress"
     assert hint in finding.sentence
+
+
+@pytest.mark.parametrize(("factor", "hint"), [(-1.0, "virials in eV"), (1.0, "multiplied by the volume")])
+def test_stresses_that_were_not_divided_by_the_volume_are_recognised(factor: float, hint: str) -> None:
+    records = [r._replace(stress=factor * r.stress * r.atoms.get_volume()) for r in strained_copper()]
+    (finding,) = findings_of(records)
+    assert hint in finding.sentence
+
+
+def randomly_strained(strain: float, rattle: float, seed: int) -> list[Record]:
+    """Exact labels of cells with random strains and displacements of one size."""
+    generator = np.random.default_rng(seed)
+    records = []
+    for k in range(12):
+        atoms = bulk("Cu", cubic=True)
+        gradient = strain * generator.normal(size=(3, 3))
+        atoms.set_cell(atoms.cell.array @ (np.eye(3) + 0.5 * (gradient + gradient.T)), scale_atoms=True)
+        atoms.positions += rattle * generator.normal(size=(4, 3))
+        records.append(record_of(labelled(atoms, "random"), f"cu-{k}"))
+    return records
+
+
+@pytest.mark.parametrize("strain", [0.01, 0.02, 0.03])
+@pytest.mark.parametrize("rattle", [0.01, 0.05, 0.1])
+def test_exact_labels_raise_no_alarm(strain: float, rattle: float) -> None:
+    for seed in range(3):
+        assert findings_of(randomly_strained(strain, rattle, seed)) == []
+
+
+@pytest.mark.parametrize("strain", [0.01, 0.02, 0.03])
+@pytest.mark.parametrize(("factor", "unit"), [(1 / 13.605693, "Ry"), (1 / 27.211386, "Ha"), (1000.0, "meV")])
+def test_energies_in_another_unit_are_blamed_on_the_energies(strain: float, factor: float, unit: str) -> None:
+    records = [r._replace(energy=r.energy * factor) for r in randomly_strained(strain, 0.02, 1)]
+    said = [f for f in findings_of(records) if f.kind.startswith(("units", "offset"))]
+    assert [(f.kind, f"the energies look like {unit};" in f.sentence) for f in said] == [("units of energy", True)]
 
 
 def test_an_offset_of_stresses_is_found_and_measured() -> None:

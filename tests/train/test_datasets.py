@@ -385,6 +385,7 @@ def test_frames_of_a_force_field_are_read_one_by_one(tmp_path: Path, monkeypatch
             np.testing.assert_array_equal(record.forces, same.forces)
     without = copper_frames(2)
     without[1].calc.results.pop("energy")
+    without[1].calc.results.clear()
     without[1].info["target"] = [1.0, 2.0]
     lacking = validate_config({"data": str(write_frames(tmp_path / "no.extxyz", without))})
     with pytest.raises(DataError, match=r"an energy .* is missing for no\.extxyz:1"):

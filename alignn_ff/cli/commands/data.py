@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,11 +23,9 @@ DATA_HELP = (
     "extended XYZ or another format that ASE reads, ASE database, id_prop.json, or a folder with id_prop.json or .csv"
 )
 
-BASIC_KEYS: Final = ("id_tag", "target", "forces_key", "stress_key")
-
 
 @app.command("describe")
-@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=BASIC_KEYS)
+@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
 def describe(
     data: Annotated[list[Path], typer.Argument(metavar="DATA…", help=f"Data sets: {DATA_HELP}.", show_default=False)],
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for figures.")] = None,
@@ -82,7 +80,7 @@ def convert(
 
 
 @app.command("split")
-@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=BASIC_KEYS)
+@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
 @options_of(SplitFields, "splitting", panel="Options", names={"random_seed": ("--seed",)}, only=("random_seed",))
 def split(
     data: Annotated[Path, typer.Argument(metavar="DATA", help=f"Data set: {DATA_HELP}.", show_default=False)],
@@ -167,9 +165,11 @@ def _print_description(found: "Description") -> None:
         results.print("  shortest distances: " + ", ".join(f"{pair} {d:.3f} Å" for pair, d in nearest))
         consistency = found.consistency[name]
         if consistency.explained is not None:
+            explained = consistency.explained
             results.print(
                 f"  energies of {consistency.n_pairs} close pairs ({consistency.n_strained} of them strained): "
-                f"forces and stresses explain {100 * consistency.explained:.1f} % of their differences"
+                "forces and stresses "
+                + (f"explain {100 * explained:.1f} % of their differences" if explained > 0 else "contradict them")
             )
         results.print()
     for pair, n in found.shared_formulas.items():

@@ -14,7 +14,14 @@ from alignn_ff.cli.schema import options_of
 from alignn_ff.errors import DataError
 from alignn_ff.train.config.data import DataFields
 
-LABELS: Final = {"id_tag": "identifier", "target": "target", "forces_key": "forces", "stress_key": "stress"}
+LABELS: Final = {
+    "id_tag": "identifier",
+    "target": "target",
+    "forces_key": "forces",
+    "stress_key": "stress",
+    "atomwise_key": "atomwise",
+    "additional_key": "additional",
+}
 """Fields of the training config that name labels → the kind of label."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from alignn_ff.cli.console import errors, results
+from alignn_ff.cli.console import results
 from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import DATA_KEYS, SetOption
 from alignn_ff.cli.parsing import parse_changes
@@ -17,19 +17,7 @@ from alignn_ff.train.config.finetuning import FineTuningFields
 from alignn_ff.train.config.outputs import OutputFields
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
-    from alignn_ff.train import Progress, TrainingConfig, TrainingResult
-
-
-SHOWN: Mapping[str, str] = {
-    "val_force_MAE_eV_per_A": "val F {:.4f} eV/Å",
-    "val_energy_MAE_meV_per_atom": "E {:.2f} meV/atom",
-    "val_target_MAE": "val target MAE {:.4g}",
-    "val_accuracy": "val accuracy {:.3f}",
-    "val_atomwise_MAE": "atomwise MAE {:.4g}",
-}
-"""Columns of the history that are shown during a run."""
+    from alignn_ff.train import TrainingResult
 
 
 FROM_CONFIG: Final = dict.fromkeys(("output_dir", "id_tag", "target"), "as in the config")
@@ -72,83 +60,19 @@ def train(
     model_options: Mapping[str, str],
 ) -> None:
     """Train a model on DFT data."""
+    from alignn_ff.cli.training_progress import training_progress
     from alignn_ff.train import resolve_file, train_resolved
 
     device = ModelChoice.model_validate(model_options).device
     resolved = resolve_file(config, {**parse_changes(changes or []), **place, **start, **keys}, data=data)
     settings = resolved.config
-    with ProgressDisplay(settings) as display:
+    with training_progress(settings) as display:
         result = train_resolved(resolved, observer=display, device=device, resume=resume, overwrite=overwrite)
     if result is None:  # only the first process of the run prints
         return
     if settings.write_predictions:
         _write_plots(result)
     _summarise(result)
-
-
-class ProgressDisplay:
-    """A progress bar on stderr with losses and remaining time."""
-
-    def __init__(self, config: "TrainingConfig") -> None:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self._config = config
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}[/]"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            console=errors,
-            disable=not config.progress,
-        )
-        self._task: TaskID | None = None
-        self._graphs: TaskID | None = None
-        self._state = "…"
-
-    def __enter__(self) -> "ProgressDisplay":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.stop()
-
-    def on_build(self, done: int, total: int) -> None:
-        """Advance the bar of the graph cache."""
-        if self._graphs is None:
-            self._graphs = self._bar.add_task("graphs", total=total, state="")
-        self._bar.update(self._graphs, completed=done)
-
-    def on_step(self, progress: "Progress", n_steps: int) -> None:
-        """Advance the bar."""
-        if self._graphs is not None:
-            self._bar.remove_task(self._graphs)
-            self._graphs = None
-        if self._task is None:
-            self._task = self._bar.add_task("training", total=n_steps, state="")
-        self._bar.update(self._task, completed=progress.step, state=self._described(progress.epoch))
-
-    def on_epoch(self, row: dict[str, float]) -> None:
-        """Show the latest errors; if stderr is not a terminal, print a line per epoch."""
-        parts = [f"loss {row['train_total_loss']:.4g}"]
-        parts += [shown.format(row[name]) for name, shown in SHOWN.items() if name in row]
-        self._state = " · ".join(parts)
-        if self._task is not None:
-            self._bar.update(self._task, state=self._described(int(row["epoch"])), refresh=True)
-        if not errors.is_terminal and self._config.progress:
-            errors.print(f"epoch {int(row['epoch'])}/{self._config.epochs} · {self._state} · {row['seconds']:.0f} s")
-
-    def _described(self, epoch: int) -> str:
-        return f"steps · epoch {epoch} · {self._state}"
 
 
 def _write_plots(result: "TrainingResult") -> None:

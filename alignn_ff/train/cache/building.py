@@ -20,6 +20,7 @@ import torch
 from alignn_ff.errors import AlignnError, DataError, TrainingError
 from alignn_ff.train.cache.entries import pack_record, pack_sample, unpack_record
 from alignn_ff.train.cache.store import Store
+from alignn_ff.train.main_guard import ADVICE
 from alignn_ff.train.records.batches import Sample
 from alignn_ff.train.records.record import Record
 
@@ -120,7 +121,7 @@ def _built(store: Store, chunks: Sequence[Sequence[int]], build: Build, n_proces
         raise TrainingError(
             f"a process that builds the graph cache {store.folder} has died, perhaps because memory was short; the "
             "graphs built so far are kept. Run the same command again to continue, with a smaller num_workers if "
-            "memory is short"
+            f"memory is short. If a script calls training: {ADVICE}"
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -9,6 +9,9 @@ from typing import Final, NamedTuple
 from alignn_ff.models import FAMILIES
 from alignn_ff.train.config.schema import TrainingConfig
 
+LATE_FRACTION: Final = 0.6
+"""From this fraction of the steps on, ``late_energy_factor`` acts."""
+
 
 class Rule(NamedTuple):
     """One effect.
@@ -91,6 +94,37 @@ def bond_advice(config: TrainingConfig, shortest: Mapping[str, float]) -> tuple[
         f"({threshold} Å): the penalty repels it, and raises the loss; lower the threshold, or set "
         "model.use_penalty to false",
     )
+
+
+def schedule_advice(config: TrainingConfig, *, n_steps: int, n_warmup: int, n_training: int) -> tuple[str, ...]:
+    """Warnings where the steps of a run do not suit its schedule, known when the data have been read.
+
+    Args:
+        config: of the run.
+        n_steps: of the optimiser, in all epochs of the schedule.
+        n_warmup: of these, steps of the warm-up.
+        n_training: training records, those replayed included.
+    """
+    sentences = []
+    chosen = config.warmup_steps != type(config).model_fields["warmup_steps"].default
+    if chosen and config.warmup_steps > n_warmup and config.scheduler != "none":
+        sentences.append(
+            f"warmup_steps is {config.warmup_steps}, but the run has {n_steps} steps ({n_training} training records, "
+            f"{config.epochs} epochs), of which at most 30 % warm up: {n_warmup} are used. Set warmup_steps to at most "
+            f"{n_warmup}, or train longer (epochs), or with a smaller batch_size (now {config.batch_size})"
+        )
+    if config.batch_size > n_training > 1:
+        sentences.append(
+            f"batch_size is {config.batch_size}, but there are {n_training} training records: each epoch is one step. "
+            "Take a smaller batch_size, or more epochs"
+        )
+    if config.late_energy_factor > 1 and config.model.kind == "energy":
+        sentences.append(
+            f"from step {int(LATE_FRACTION * n_steps) + 1} of {n_steps} on, late_energy_factor "
+            f"({config.late_energy_factor:g}) multiplies the weight of the energies: the loss rises there, though no "
+            "error does"
+        )
+    return tuple(sentences)
 
 
 def _filled(sentence: str, config: TrainingConfig) -> str:

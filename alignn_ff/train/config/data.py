@@ -56,7 +56,9 @@ class DataFields(Section):
     id_tag: str = Field("jid", description="column or key that holds the identifier; --id-key overrides")
     forces_key: str | None = Field(None, description="key of the forces, eV/Å; null: forces (ours)")
     stress_key: str | None = Field(
-        None, description="key of the stress, GPa, tension positive, 3×3 or Voigt; null: stresses (ours)"
+        None,
+        description="key of the stress, tension positive, 3×3 or Voigt: GPa in id_prop.json, eV/Å³ in others, eV if "
+        "its name holds virial; null: stresses, stress (ours)",
     )
     atomwise_key: str | None = Field(
         None, description="key of the property of each atom; null: atomwise_target or atomwise (ours)"

@@ -19,7 +19,7 @@ class LoopFields(Section):
     accumulation_steps: int = Field(
         1, ge=1, description="batches whose gradients add up to one step, as exactly as in one large batch (ours)"
     )
-    learning_rate: float = Field(1e-2, gt=0, description="peak learning rate")
+    learning_rate: float = Field(1e-2, gt=0, le=1e30, description="peak learning rate")
     weight_decay: float = Field(0.0, ge=0, description="weight decay of matrices")
     warmup_steps: int = Field(2000, ge=0, description="steps up to the peak; at most 30 % of all steps are used")
     criterion: Annotated[str, KeyOf(CRITERIA)] = Field(

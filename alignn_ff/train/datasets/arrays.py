@@ -1,6 +1,5 @@
 """Labels as arrays: shapes checked, numbers finite, units of the container."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -8,10 +7,11 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
 from alignn_ff.errors import DataError
-from alignn_ff.train.labels import LABELS
-from alignn_ff.train.records.record import Record
 
 Array = NDArray[np.float64]
+
+LARGEST: Final = 1e15
+"""No label is larger; losses of larger ones would overflow."""
 
 ASYMMETRY: Final = 1e-3
 """Part of its largest component by which a stress label may differ from its transpose."""
@@ -21,20 +21,30 @@ def numbers(name: str, value: Any) -> Array:
     """A label of any shape.
 
     Raises:
-        DataError: it is not numeric, ragged, or holds NaN or infinity.
+        DataError: it is not numeric, ragged, a truth value, or holds NaN or infinity.
     """
+    if _holds(value, (bool, np.bool_)):
+        raise DataError(
+            f"the label {name!r} is a truth value, not a number: {_short(value)}; in the comment line of extended XYZ "
+            "a word without = is one"
+        )
+    if _holds(value, (str, bytes, complex, np.complexfloating)):
+        raise DataError(f"the label {name!r} is not numeric: {_short(value)}")
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"the label {name!r} is not numeric: {_short(value)}") from error
     if not np.isfinite(array).all():
         raise DataError(f"the label {name!r} holds NaN or infinity")
+    if array.size and np.abs(array).max() > LARGEST:
+        raise DataError(f"the label {name!r} holds {array.flat[np.abs(array).argmax()]:g}: beyond ±{LARGEST:g}")
     return array
 
 
 def scalar(name: str, value: Any) -> float:
-    """A label that is one number."""
-    return float(shaped(name, value, ()))
+    """A label that is one number; a list of one number is allowed."""
+    array = numbers(name, value)
+    return float(shaped(name, array.reshape(()) if array.shape == (1,) else array, ()))
 
 
 def shaped(name: str, value: Any, shape: tuple[int, ...]) -> Array:
@@ -85,23 +95,15 @@ def stress_tensor(name: str, value: Any) -> Array:
     return 0.5 * (full + full.T)
 
 
-def further_labels(per_structure: Mapping[str, Any], per_atom: Mapping[str, Any], n_atoms: int) -> dict[str, Array]:
-    """Labels of kinds that ``LABELS`` has beside the fields of a record, under their usual names.
-
-    Args:
-        per_structure, per_atom: name → value, per structure and per atom.
-        n_atoms: of the structure.
-    """
-    found: dict[str, Array] = {}
-    for kind, label in LABELS.items():
-        holder = per_atom if label.rows == "atom" else per_structure
-        name = next((name for name in label.usual_names if name in holder), None)
-        if kind not in Record._fields and name is not None:
-            value = holder[name]
-            found[kind] = of_atoms(name, value, n_atoms) if label.rows == "atom" else vector(name, value)
-    return found
+def _holds(value: Any, kinds: tuple[type, ...]) -> bool:
+    """Whether a value, or anything in it, is of one of some types."""
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return issubclass(value.dtype.type, kinds)
+    if isinstance(value, list | tuple | np.ndarray):
+        return any(_holds(part, kinds) for part in value)
+    return isinstance(value, kinds)
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = repr(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from alignn_ff.errors import DataError
 from alignn_ff.io import atomic_write
@@ -13,7 +13,12 @@ from alignn_ff.train.datasets.tables import read_id_prop_csv, read_id_prop_json
 from alignn_ff.train.datasets.writing import write_database, write_frames, write_id_prop
 from alignn_ff.train.records.record import Record
 
-Iterate = Callable[[Path, DataKeys], Iterator[Record]]
+
+class Iterate(Protocol):
+    """Reads records one by one."""
+
+    def __call__(self, path: Path, keys: DataKeys, *, tell: Callable[[str], None]) -> Iterator[Record]:
+        """The records of a file; ``tell`` is called after the last with each sentence that a user should read."""
 
 
 class DataFormat(NamedTuple):

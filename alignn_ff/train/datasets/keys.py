@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from alignn_ff.errors import DataError
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.labels import LABELS
 
@@ -43,33 +42,23 @@ def keys_of(config: TrainingConfig) -> DataKeys:
     )
 
 
-def label_key(keys: DataKeys, kind: str, present: Iterable[str]) -> str | None:
-    """The name of a kind of label among those present; None where there is none and the keys give none.
-
-    Raises:
-        DataError: the name that the keys give does not exist.
-    """
-    known = set(present)
+def is_choice(keys: DataKeys, kind: str) -> bool:
+    """Whether the keys give a kind of label a name that is not a usual one, so that no other name counts."""
     given: str | None = getattr(keys, kind)
-    if given is not None and given not in known:
-        raise DataError(f"no {given!r}, which {kind}_key names; there are {_listed(known)}")
-    usual = next((name for name in LABELS[kind].usual_names if name in known), None)
-    return given if given is not None else usual
+    usual = {*LABELS[kind].usual_names, *({*DEFAULT_TARGETS, "energy"} if kind == "target" else ())}
+    return given is not None and given not in usual
 
 
-def target_key(keys: DataKeys, present: Iterable[str]) -> str | None:
-    """The name of the target among those present; None where the keys give none and no usual one exists.
-
-    Raises:
-        DataError: the target that the keys give does not exist.
-    """
-    known = set(present)
-    if keys.target in known:
-        return keys.target
-    if keys.target not in DEFAULT_TARGETS:
-        raise DataError(f"no {keys.target!r}, which is the target; there are {_listed(known)} (--target-key)")
-    return next((name for name in LABELS["target"].usual_names if name in known), None)
+KEY_FIELDS: Final[dict[str, tuple[str, str]]] = {
+    "target": ("target", "--target-key"),
+    "forces": ("forces_key", "--forces-key"),
+    "stress": ("stress_key", "--stress-key"),
+    "atomwise": ("atomwise_key", "--atomwise-key"),
+    "additional": ("additional_key", "--additional-key"),
+}
+"""Kind of label → the field of the config, and the option, that give its name."""
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Names in alphabetical order."""
     return ", ".join(sorted(names)) or "no labels"

@@ -33,7 +33,7 @@ def read_named(name: str, keys: DataKeys) -> list[Record]:
     labelled = [entry for entry in entries if not _is_missing(entry.get(keys.target))]
     left_out = len(entries) - len(labelled)
     log.info("%s: %d structures, %d without %s left out", name, len(labelled), left_out, keys.target)
-    return records_of(labelled, keys, source=name)
+    return records_of(labelled, keys, source=name, tell=log.debug)  # their other properties are known
 
 
 def _download(name: str) -> list[Mapping[str, Any]]:
@@ -41,8 +41,8 @@ def _download(name: str) -> list[Mapping[str, Any]]:
         from jarvis.db import figshare
     except ImportError as error:
         raise ConfigError(
-            f"dataset {name!r} comes through jarvis-tools, which is not installed: pip install 'alignn-ff[jarvis]'. "
-            'For your own data give --data PATH, or "data" in the config'
+            f'there are no data: give --data PATH, or "data" in the config. Without them, dataset {name!r} '
+            "is taken, which comes through jarvis-tools, and that is not installed: pip install 'alignn-ff[jarvis]'"
         ) from error
     try:
         entries: list[Mapping[str, Any]] = figshare.data(JARVIS_NAMES.get(name, name))

@@ -1,5 +1,6 @@
 """Records from a path or a published name; the path decides the format."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from alignn_ff.train.datasets.keys import DataKeys, keys_of
 from alignn_ff.train.datasets.named import read_named
 from alignn_ff.train.datasets.targets import iterate_energies, prepare_targets
 from alignn_ff.train.records.record import Record
+
+log = logging.getLogger(__name__)
 
 
 def read_records(path: Path, keys: DataKeys | None = None) -> list[Record]:
@@ -48,9 +51,17 @@ class RecordsOneByOne(Iterable[Record]):
 
     def __init__(self, path: Path, config: TrainingConfig, iterate: Iterate) -> None:
         self._path, self._config, self._iterate = path, config, iterate
+        self._told: set[str] = set()
 
     def __iter__(self) -> Iterator[Record]:
-        return iterate_energies(self._iterate(self._path, keys_of(self._config)), self._config)
+        records = self._iterate(self._path, keys_of(self._config), tell=self._tell)
+        return iterate_energies(records, self._config)
+
+    def _tell(self, sentence: str) -> None:
+        """Warn, once in all passes."""
+        if sentence not in self._told:
+            self._told.add(sentence)
+            log.warning(sentence)
 
 
 def load_records(config: TrainingConfig) -> list[Record]:
@@ -60,6 +71,12 @@ def load_records(config: TrainingConfig) -> list[Record]:
         ConfigError: no data are named, or a named set is not available.
         DataError: as :func:`read_records`.
     """
+    if config.dataset != "user_data" and config.model.kind == "energy":
+        raise ConfigError(
+            f'there are no data: give --data PATH, or "data" in the config, for your own (extended XYZ, ASE database, '
+            f"id_prop.json or a folder). The published data set {config.dataset!r} holds no forces, so that "
+            f"{config.model.name} cannot learn from it"
+        )
     if config.dataset != "user_data":
         records = read_named(config.dataset, keys_of(config))
     elif config.data is None:

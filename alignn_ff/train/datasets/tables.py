@@ -6,8 +6,9 @@ tension positive. Any other target keeps the unit of its file.
 
 import csv
 import json
+import logging
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,14 +19,25 @@ from ase import Atoms
 from alignn_ff.errors import DataError
 from alignn_ff.graph import check_atoms
 from alignn_ff.io import Source, read_structure
-from alignn_ff.train.datasets.arrays import further_labels, of_atoms, shaped, stress_tensor, vector
-from alignn_ff.train.datasets.collecting import Draft, collect
-from alignn_ff.train.datasets.keys import DEFAULT_TARGETS, DataKeys, label_key, target_key
+from alignn_ff.train.datasets.arrays import of_atoms, vector
+from alignn_ff.train.datasets.collecting import Draft, collect, collected
+from alignn_ff.train.datasets.keys import DEFAULT_TARGETS, DataKeys
+from alignn_ff.train.datasets.label_reader import Convention, LabelReader, Named
+from alignn_ff.train.labels import LABELS
 from alignn_ff.train.records.record import Record
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
+log = logging.getLogger(__name__)
+
 ASE_FORMATS: Final[dict[str, str]] = {"poscar": "vasp", "cif": "cif", "xyz": "extxyz", "pdb": "proteindatabank"}
 """Published name of a file format → ASE's."""
+
+PUBLISHED: Final = Convention(
+    energy_names=(),
+    stress_names=LABELS["stress"].usual_names,
+    stress_per_eV_A3=GPA_PER_EV_PER_A3,
+    target_is_per_atom=True,
+)
 
 
 def read_id_prop_json(path: Path, keys: DataKeys) -> list[Record]:
@@ -37,10 +49,28 @@ def read_id_prop_json(path: Path, keys: DataKeys) -> list[Record]:
     return records_of(read_entries(path), keys, source=path)
 
 
-def records_of(entries: Sequence[Mapping[str, Any]], keys: DataKeys, *, source: Path | str) -> list[Record]:
-    """Records from the entries of a published data set."""
+def records_of(
+    entries: Sequence[Mapping[str, Any]],
+    keys: DataKeys,
+    *,
+    source: Path | str,
+    tell: Callable[[str], None] = log.warning,
+) -> list[Record]:
+    """Records from the entries of a published data set.
+
+    Args:
+        entries, keys: of the data.
+        source: the file or data set, for messages.
+        tell: called after the last record with each sentence that a user should read.
+
+    Raises:
+        DataError: records cannot be used; they are named.
+    """
+    reader = LabelReader(source, keys, PUBLISHED)
     name = source.name if isinstance(source, Path) else source
-    return collect(source, [(f"{name}:{index}", partial(_draft, entry, keys)) for index, entry in enumerate(entries)])
+    places = [f"{name}:{index}" for index in range(len(entries))]
+    parts = [(place, partial(_draft, entry, place, keys, reader)) for place, entry in zip(places, entries, strict=True)]
+    return list(collected(source, parts, reader, tell=tell))
 
 
 def read_entries(path: Path) -> list[Mapping[str, Any]]:
@@ -105,7 +135,7 @@ def atoms_of(content: Mapping[str, Any]) -> Atoms:
     return atoms
 
 
-def _draft(entry: Mapping[str, Any], keys: DataKeys) -> Draft:
+def _draft(entry: Mapping[str, Any], place: str, keys: DataKeys, reader: LabelReader) -> Draft:
     if not isinstance(entry.get("atoms"), Mapping):
         raise DataError("no 'atoms'; a jarvis structure is needed (elements, lattice_mat, coords, cartesian)")
     atoms = atoms_of(entry["atoms"])
@@ -113,24 +143,8 @@ def _draft(entry: Mapping[str, Any], keys: DataKeys) -> Draft:
     if "extra_features" in labels:
         atoms.arrays["extra_features"] = of_atoms("extra_features", labels["extra_features"], len(atoms))
     atoms.info.update({name: value for name, value in labels.items() if isinstance(value, str)})
-    name = target_key(keys, labels)
-    if name is None:
-        raise DataError(f"no target; there are {', '.join(sorted(labels)) or 'no labels'} (--target-key)")
-    target = vector(name, labels[name])
-    found = {kind: label_key(keys, kind, labels) for kind in ("forces", "stress", "atomwise", "additional")}
-    values = {kind: (key, labels[key]) for kind, key in found.items() if key is not None and labels[key] is not None}
-    return Draft(
-        atoms=atoms,
-        identifier=str(labels[keys.identifier]) if keys.identifier in labels else None,
-        energy=_total_energy(target, len(atoms)),
-        forces=shaped(*values["forces"], (len(atoms), 3)) if "forces" in values else None,
-        stress=stress_tensor(*values["stress"]) / GPA_PER_EV_PER_A3 if "stress" in values else None,
-        group=str(labels.get("config_type", "")),
-        target=target,
-        atomwise=of_atoms(*values["atomwise"], len(atoms)) if "atomwise" in values else None,
-        additional=vector(*values["additional"]) if "additional" in values else None,
-        further=further_labels(labels, labels, len(atoms)),
-    )
+    identifier = str(labels[keys.identifier]) if keys.identifier in labels else None
+    return reader.draft(atoms, Named(labels, labels), identifier, place)
 
 
 def _row_draft(
@@ -145,7 +159,7 @@ def _row_draft(
     source = Source.of(file, format_name=_ase_format(keys))
     atoms = read_structure(source, format_if_unknown="vasp", allow_close_atoms=True)
     check_atoms(atoms)
-    target = vector("target", [row[column].strip() for column in target_columns])
+    target = vector("target", [_number(row[column]) for column in target_columns])
     return Draft(atoms, row[file_column].strip(), energy=_total_energy(target, len(atoms)), target=target)
 
 
@@ -179,6 +193,13 @@ def _json_text(path: Path) -> str:
 
 def _ase_format(keys: DataKeys) -> str | None:
     return None if keys.file_format is None else ASE_FORMATS[keys.file_format]
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError as error:
+        raise DataError(f"the label 'target' is not numeric: {cell.strip()!r}") from error
 
 
 def _is_number(text: str) -> bool:

@@ -38,14 +38,15 @@ def prepare_targets(records: Sequence[Record], config: TrainingConfig) -> list[R
 
 
 def iterate_energies(records: Iterable[Record], config: TrainingConfig) -> Iterator[Record]:
-    """Records that a force field learns from, one by one; those without an energy are named after the last."""
+    """Records that a force field learns from, one by one; those without any label of it are named after the last."""
     lacking, n_records = list[str](), 0
+    learned = [kind for kind, label in LABELS.items() if label.weight(config.model) > 0]
     for record in records:
         n_records += 1
-        if record.energy is None:
+        if all(record.label(kind) is None for kind in learned):
             lacking.append(record.identifier)
         yield _scaled(record, config.target_multiplication_factor)
-    _require(lacking, "an energy (one number, eV)", n_records)
+    _require(lacking, "an energy (one number, eV), or another label that the model learns,", n_records)
 
 
 def output_width(config: TrainingConfig, records: Sequence[Record]) -> int | None:

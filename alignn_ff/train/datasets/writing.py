@@ -10,11 +10,16 @@ import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.db.core import str_represents
+from ase.io.extxyz import key_val_str_to_dict
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from alignn_ff.train.labels import LABELS
 from alignn_ff.train.records.record import Record
 from alignn_ff.units import GPA_PER_EV_PER_A3
+
+WORDS: Final = ("jid", "config_type")
+"""Names of what a frame holds as words, which may look like numbers."""
 
 BOX_A: Final = 20.0
 """Å of empty space around a molecule in id_prop.json, where every structure has a cell."""
@@ -22,7 +27,10 @@ BOX_A: Final = 20.0
 
 def write_frames(path: Path, records: Sequence[Record]) -> None:
     """Write extended XYZ."""
-    ase.io.write(path, [_frame(record) for record in records], format="extxyz")
+    frames = [_frame(record) for record in records]
+    for frame in frames:
+        frame.info |= {name: _as_a_word(frame.info[name]) for name in WORDS if name in frame.info}
+    ase.io.write(path, frames, format="extxyz")
 
 
 def write_database(path: Path, records: Sequence[Record]) -> None:
@@ -31,9 +39,10 @@ def write_database(path: Path, records: Sequence[Record]) -> None:
     with ase.db.connect(path, type="db") as database:
         for record in records:
             frame = _frame(record)
-            pairs = {"jid": record.identifier, **({"config_type": record.group} if record.group else {})}
-            data = _properties(record)
-            database.write(frame, key_value_pairs=pairs, data=data)
+            words = {name: frame.info[name] for name in WORDS if name in frame.info}
+            pairs = {name: word for name, word in words.items() if _stays_a_word(word)}
+            rest = {name: word for name, word in words.items() if name not in pairs}
+            database.write(frame, key_value_pairs=pairs, data={**_properties(record), **rest})
 
 
 def write_id_prop(path: Path, records: Sequence[Record]) -> None:
@@ -56,6 +65,18 @@ def _frame(record: Record) -> Atoms:
         holder = atoms.arrays if name in _names_per_atom() else atoms.info
         holder[name] = value
     return atoms
+
+
+def _stays_a_word(word: str) -> bool:
+    """Whether ASE reads a word as it was written, and not as a number or a truth value."""
+    return str(key_val_str_to_dict(f"word={{{word}}}").get("word")) == word and not any(
+        str_represents(word, kind) for kind in (bool, int, float)
+    )
+
+
+def _as_a_word(word: str) -> str:
+    """How extended XYZ holds a word that looks like a number."""
+    return word if _stays_a_word(word) else f"_JSON {json.dumps(word)}"
 
 
 def _properties(record: Record) -> dict[str, Any]:

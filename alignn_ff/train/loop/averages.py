@@ -70,6 +70,7 @@ class ValidationAverages:
         self._weights, self._classifies, self._n_structures = weights, classifies, n_structures
         self._sums, self._errors, self._counts = (torch.zeros_like(weights) for _ in range(3))
         self._outputs: dict[str, Tensor] = {}
+        self._finite: list[tuple[Sequence[int], Tensor]] = []
 
     def add(self, rows: Sequence[int], costs: Tensor, outputs: ModelOutputs, targets: Targets, n_atoms: Tensor) -> None:
         """Add a batch.
@@ -81,6 +82,7 @@ class ValidationAverages:
         """
         counts = label_counts(targets)
         self._sums += costs.detach()
+        self._finite.append((rows, costs.detach().isfinite().all()))
         for index, (kind, label) in enumerate(LABELS.items()):
             predicted = label.reported_by(outputs)
             if predicted is not None and targets.values[kind].shape[-1]:
@@ -94,6 +96,10 @@ class ValidationAverages:
         """Add up the sums of all processes."""
         self._sums, self._errors, self._counts = map(ranks.total, (self._sums, self._errors, self._counts))
         self._outputs = {name: ranks.total(values) for name, values in self._outputs.items()}
+
+    def diverged_rows(self) -> list[int]:
+        """Structures of the batches of this process whose costs are not finite."""
+        return [row for rows, finite in self._finite if not finite for row in rows]
 
     def outputs(self) -> dict[str, list[list[float]]]:
         """Targets and predictions of structures: energy per atom, or outputs of a property model."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -13,9 +13,11 @@ from alignn_ff.nn import RepulsionEnds
 from alignn_ff.train.choices.optimizers import build_optimizer
 from alignn_ff.train.choices.schedules import SCHEDULES
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.config.advice import LATE_FRACTION
 from alignn_ff.train.distributed.ranks import Ranks, SingleProcess, share_of
 from alignn_ff.train.labels import LABELS
 from alignn_ff.train.loop.averages import StepLoss, TrainingAverages, ValidationAverages
+from alignn_ff.train.loop.divergence import DivergedError, all_finite, unusable_columns, what_diverged
 from alignn_ff.train.loop.freezing import set_training_mode
 from alignn_ff.train.loop.loader import Loader
 from alignn_ff.train.loop.replay import WithReplay, n_replayed
@@ -25,8 +27,6 @@ from alignn_ff.train.loss.loss import Measure, combined, label_counts, loss_weig
 from alignn_ff.train.model_outputs import ModelOutputs, evaluate
 from alignn_ff.train.records.batches import Sample, epoch_order
 
-LATE_FRACTION = 0.6
-"""From this fraction of the steps on, ``late_energy_factor`` acts."""
 LONGEST_WARMUP_FRACTION = 0.3
 
 
@@ -46,6 +46,17 @@ class BuildObserver(Protocol):
 
     def on_build(self, done: int, total: int) -> None:
         """Now and then, with the number of graphs so far and their total number."""
+
+
+@runtime_checkable
+class StartObserver(Protocol):
+    """An observer that is also called before the first step."""
+
+    def on_begin(self) -> None:
+        """Before the data are read."""
+
+    def on_start(self, row: dict[str, float]) -> None:
+        """Where a run starts from a model, with the errors of that model, named as columns of the history."""
 
 
 class Trainer:
@@ -136,7 +147,11 @@ class Trainer:
         return progress.epoch >= self.config.epochs or stale
 
     def step(self, batches: Sequence[Sample]) -> StepLoss:
-        """One optimiser step over one batch, or over several whose gradients add up."""
+        """One optimiser step over one batch, or over several whose gradients add up.
+
+        Raises:
+            DivergedError: the loss or the gradient is not finite; the weights stay as they were.
+        """
         step = self.progress.step
         rate = self.config.learning_rate * SCHEDULES[self.config.scheduler](step, self.n_scheduled, self.n_warmup)
         for group in self.optimizer.param_groups:
@@ -152,12 +167,14 @@ class Trainer:
             combined(costs, counts, weights).backward()
             sums += costs.detach()
         self.ranks.sum_gradients(self.model)
+        loss = combined(sums, counts, weights)
+        self._refuse_divergence(loss)
         if self.config.gradient_clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
         self.optimizer.step()
         self.average.update(self.model, step)
         self.progress.step += 1
-        return StepLoss(combined(sums, counts, weights), sums, own)
+        return StepLoss(loss, sums, own)
 
     def compute(self, batch: Sample, *, training: bool) -> tuple[ModelOutputs, Tensor]:
         """Outputs, and (n_kinds,) sums of costs, of one batch: the same for training and validation."""
@@ -177,14 +194,17 @@ class Trainer:
 
     def validate(self) -> ValidationAverages:
         """Loss, errors and outputs of the averaged weights on the validation set."""
-        book = ValidationAverages(self.late_weights, len(self.validation), classifies=self.classifies)
+        return self._errors_on(self.validation)
+
+    def _errors_on(self, samples: Sequence[Sample]) -> ValidationAverages:
+        book = ValidationAverages(self.late_weights, len(samples), classifies=self.classifies)
         self.model.eval()
-        size, n_samples = self.config.batch_size, len(self.validation)
+        size, n_samples = self.config.batch_size, len(samples)
         order = [
             share_of(range(start, min(start + size, n_samples)), self.ranks) for start in range(0, n_samples, size)
         ]
         with self.average.applied_to(self.model), torch.set_grad_enabled(False):
-            for rows, sample in zip(order, self.loader.batches(self.validation, order), strict=True):
+            for rows, sample in zip(order, self.loader.batches(samples, order), strict=True):
                 batch = sample.to(self.device)
                 outputs, costs = self.compute(batch, training=False)
                 book.add(rows, costs, outputs, batch.targets, batch.graph.n_atoms)
@@ -216,6 +236,17 @@ class Trainer:
         for name, tensor in self.average.weights.items():
             tensor.copy_(state.average[name])
 
+    def _refuse_divergence(self, loss: Tensor) -> None:
+        """Stop all processes where the loss or the gradient of one is not finite."""
+        what = what_diverged(loss, self.model)
+        (diverged,) = self.ranks.largest(what is not None)
+        if diverged:
+            n_samples, config = len(self.training) + self.n_replayed, self.config
+            order = epoch_order(n_samples, config.batch_size, seed=config.random_seed, epoch=self.progress.epoch)
+            each = config.accumulation_steps
+            batches = order[self.progress.batch * each : (self.progress.batch + 1) * each]
+            raise DivergedError(what or "loss", self.progress.step + 1, training=list(chain(*batches)))
+
     def _rest_of_epoch(self) -> Iterator[list[Sample]]:
         """The batches of each step that is left of this epoch."""
         config, epoch, each = self.config, self.progress.epoch, self.config.accumulation_steps
@@ -224,6 +255,22 @@ class Trainer:
         left = order[self.progress.batch * each :]
         batches = self.loader.batches(samples, [share_of(indices, self.ranks) for indices in left])
         return iter(lambda: list(islice(batches, each)), [])
+
+    def _refuse_useless(self, row: dict[str, float], book: ValidationAverages | None) -> None:
+        """Refuse numbers of an epoch that are not finite, before anything is saved.
+
+        Raises:
+            DivergedError: a column of its row, or a weight, is not finite.
+        """
+        columns, step = unusable_columns(row), self.progress.step
+        if columns:
+            raise DivergedError(columns[0], step, validation=() if book is None else book.diverged_rows())
+        if not all_finite(evolving_tensors(self.model)):
+            raise DivergedError("model", step)
+
+    def errors_before_training(self) -> dict[str, float]:
+        """Errors of the model as it is, on the validation set, or on the training set where there is none."""
+        return self._errors_on(self.validation or self.training).row()
 
     def _finish_epoch(self) -> bool:
         """Add the row of an epoch to the history; whether the epoch is the best so far."""
@@ -234,6 +281,7 @@ class Trainer:
         book = self.validate() if self.validation else None
         row |= {} if book is None else book.row()
         row["seconds"] = progress.seconds
+        self._refuse_useless(row, book)
         progress.batch = 0
         self.averages.clear()
         progress.history.append(row)

@@ -78,7 +78,7 @@ def fold_split(keys: Sequence[FoldKey], choice: CrossValidation, seed: int) -> S
     units = _units(keys)
     if len(units) < choice.n_folds:
         what = "records" if choice.keep_together is None else f"values of {choice.keep_together!r}"
-        raise DataError(f"{choice.n_folds} folds need as many {what}, but there are {len(units)}")
+        raise DataError(f"{choice.n_folds} folds need as many {what}, but there are {len(units)}; set n_folds lower")
     strata: dict[str, list[list[int]]] = {}
     for unit in units:
         strata.setdefault(keys[unit[0]].stratum, []).append(unit)
@@ -111,8 +111,9 @@ def _sequential_split(n_records: int, config: TrainingConfig) -> Split:
     n_train = _n_train(n_records, n_records - n_val - n_test, config)
     if n_train + n_val + n_test > n_records or n_train < 0:
         raise DataError(
-            f"the split asks for {max(n_train, 0)} + {n_val} + {n_test} records (train, val, test), "
-            f"but the data has {n_records}"
+            f"the split asks for {max(n_train, 0)} + {n_val} + {n_test} records (train, val, test), but the data has "
+            f"{n_records}: lower {_counts(config)}, or take fractions, such as --set n_train=null --set n_val=null "
+            "--set n_test=null --set val_ratio=0.1 --set test_ratio=0"
         )
     left_over = n_records - n_train - n_val - n_test
     if left_over:
@@ -122,6 +123,14 @@ def _sequential_split(n_records: int, config: TrainingConfig) -> Split:
         random.Random(config.random_seed).shuffle(order)  # noqa: S311 - not for secrets
     first_test = n_records - n_test
     return Split(tuple(order[:n_train]), tuple(order[first_test - n_val : first_test]), tuple(order[first_test:]))
+
+
+def _counts(config: TrainingConfig) -> str:
+    """What the config gives of the split."""
+    counts = {"n_train": config.n_train, "n_val": config.n_val, "n_test": config.n_test}
+    ratios = {"train_ratio": config.train_ratio, "val_ratio": config.val_ratio, "test_ratio": config.test_ratio}
+    given = {name: count for name, count in counts.items() if count is not None} or ratios
+    return ", ".join(f"{name} ({value})" for name, value in given.items())
 
 
 def _n_train(n_records: int, rest: int, config: TrainingConfig) -> int:

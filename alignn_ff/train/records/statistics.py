@@ -18,6 +18,7 @@ from alignn_ff.models import ModelStatistics
 from alignn_ff.nn import RepulsionEnds
 from alignn_ff.train.labels import properties
 from alignn_ff.train.records.batches import Sample
+from alignn_ff.train.records.doubtful import ZeroLabels
 from alignn_ff.train.records.environments import Environments, RunningEnvironments
 from alignn_ff.train.records.properties import Moments, RunningMoments
 from alignn_ff.train.records.record import Record
@@ -37,6 +38,7 @@ class TrainingSetSummary(NamedTuple):
         n_edges, n_line_nodes, n_triplets: of all graphs.
         environments: pairs of elements, lone atoms, dimers, volumes.
         properties: kind of property → moments, of those that any record has.
+        zero: kind of label → records in which it is doubtful that it is zero.
     """
 
     elements: tuple[int, ...]
@@ -50,6 +52,7 @@ class TrainingSetSummary(NamedTuple):
     n_triplets: int
     environments: Environments
     properties: dict[str, Moments]
+    zero: dict[str, tuple[str, ...]]
 
     @property
     def n_atoms(self) -> Array:
@@ -72,7 +75,9 @@ def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tup
     moments = {kind: RunningMoments() for kind in properties()}
     forces, stress, environments = _Squares(), _Squares(), RunningEnvironments()
     largest, counts = -1.0, np.zeros(3, dtype=np.int64)
+    zero = ZeroLabels()
     for record, sample in pairs:
+        zero.add(record)
         composition.extend(np.bincount(record.atoms.numbers, minlength=MAX_ELEMENT)[list(elements)].tolist())
         energies.append(np.nan if record.energy is None else record.energy)
         for kind, running in moments.items():
@@ -97,6 +102,7 @@ def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tup
         n_triplets=n_triplets,
         environments=environments.result(),
         properties={kind: running.result() for kind, running in moments.items() if running.count},
+        zero=zero.result(),
     )
 
 

@@ -1,0 +1,59 @@
+"""The message of a training that has diverged: where, which records, what is kept, and what to try."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from alignn_ff.train.artifacts import BEST_MODEL
+from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.loop.divergence import DivergedError
+from alignn_ff.train.loop.replay import WithReplay
+from alignn_ff.train.loop.state import STATE_FILE
+from alignn_ff.train.preparation import PreparedRun
+from alignn_ff.train.run_data import RunData
+
+SHOWN: Final = 8
+
+
+def divergence_message(error: DivergedError, config: TrainingConfig, run: PreparedRun, data: RunData) -> str:
+    """What a user needs to know about a training that was stopped by numbers that are not finite."""
+    trainer = run.trainer
+    where = f"step {error.step} of {trainer.n_steps} (epoch {trainer.progress.epoch + (not error.validation)})"
+    names = _names(error, config, run, data)
+    which = f" The records are {_some(names)}." if names else ""
+    clip = "gradient_clip_norm" + ("" if config.gradient_clip_norm is None else f" (now {config.gradient_clip_norm:g})")
+    return (
+        f"training was stopped at {where}: the {error.what} is not finite.{which} {_kept(Path(config.output_dir))} Try "
+        f"a smaller learning_rate (now {config.learning_rate:g}), a longer warm-up (warmup_steps, now "
+        f"{trainer.n_warmup}) or {clip}, and look for wrong labels of these records with alignn-ff data describe"
+    )
+
+
+def _names(error: DivergedError, config: TrainingConfig, run: PreparedRun, data: RunData) -> list[str]:
+    """Identifiers of the records concerned."""
+    validation = [data.records[data.split.val[row]].identifier for row in error.validation if data.split.val]
+    if not error.training:
+        return validation
+    samples = WithReplay(
+        [("", index) for index in data.split.train],
+        [(record.identifier, 0) for record in run.replay],
+        run.trainer.n_replayed,
+        seed=config.random_seed,
+        epoch=run.trainer.progress.epoch,
+    )
+    chosen = [samples[row] for row in error.training]
+    return [name or data.records[index].identifier for name, index in chosen]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f", … ({len(names)} in all)" if len(names) > SHOWN else "")
+
+
+def _kept(folder: Path) -> str:
+    """What is on disk of the run before it diverged."""
+    if not (folder / STATE_FILE).exists() and not (folder / BEST_MODEL).exists():
+        return "Nothing of this run had been saved yet."
+    return (
+        f"The last good state and the best model before are kept in {folder}; to start again with other values, take "
+        "--overwrite or another --output."
+    )
