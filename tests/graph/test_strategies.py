@@ -100,6 +100,7 @@ def test_k_nearest_holds_whole_shells_in_both_directions(given: RandomStructure,
         neighbors = neighbors_by_source(everything, n_atoms)
         if min(map(len, neighbors)) >= k:
             break
+    assume(min(map(len, neighbors)) >= k or not given.pbc.any())  # a chain has more beyond the widest search
     without_near_ties(list(everything.values()))
     shells: Counter[Edge] = Counter()
     for own in neighbors:
