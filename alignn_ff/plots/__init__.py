@@ -1,5 +1,6 @@
 """Figures: a result in, a matplotlib Figure out."""
 
+from alignn_ff.plots.check import check_figures, figure_svg
 from alignn_ff.plots.data import data_figures
 from alignn_ff.plots.observables import draw, observable_figures
 from alignn_ff.plots.properties import PROPERTY_FIGURES, save_property_figures
@@ -10,9 +11,11 @@ from alignn_ff.plots.training import learning_curve, parity_figures
 __all__ = [
     "PROPERTY_FIGURES",
     "check_figure",
+    "check_figures",
     "convergence",
     "data_figures",
     "draw",
+    "figure_svg",
     "learning_curve",
     "observable_figures",
     "parity_figures",
