@@ -17,6 +17,9 @@ from alignn_ff.testing.subjects import FloatArray, Results, Subject
 FINEST: Final = 2e-4
 """Width of an interval, in units of the path's parameter, that is not halved any more."""
 
+SHARE: Final = 0.05
+"""Part of the unexplained energy that an interval may have, so that many intervals together keep the limit."""
+
 FOLLOWED: Final = 4
 """Worst intervals that are still halved when a scan has reached its number of points."""
 
@@ -64,7 +67,7 @@ class Scan(NamedTuple):
         parameter: of each point, increasing.
         energy_eV: of each point.
         slope: dE/dt that forces and stress give.
-        unexplained_eV: largest change of the energy between neighbouring points that the slope does not explain.
+        unexplained_eV: largest change of the energy along the path that the slope does not explain.
         kink: largest change of a force that does not shrink with the step, relative to the largest force at the place
             (at least 1 eV/Å).
         jumps: places where one of them exceeds its limit.
@@ -85,7 +88,7 @@ def scan(
 
     An interval is explained if the change of the energy equals Boole's rule over five slopes, and if the fourth
     difference of five forces vanishes. Both errors fall with a high power of the width where the energy is smooth, and
-    stay where it jumps.
+    stay where it jumps. What is left is summed along the path, so a slope that is wrong everywhere counts as well.
 
     Args:
         subject: the force field.
@@ -101,19 +104,21 @@ def scan(
     while pairs:
         line.add([t for pair in pairs for t in _five(*pair)])
         judged = [line.interval(*pair) for pair in pairs]
-        open_ = [i for i in judged if i.excess(explained_eV, jump) > 1 and i.end - i.start > FINEST]
+        open_ = [i for i in judged if i.excess(SHARE * explained_eV, jump) > 1 and i.end - i.start > FINEST]
         closed += [i for i in judged if i not in open_]
-        open_.sort(key=lambda interval: -interval.excess(explained_eV, jump))
+        open_.sort(key=lambda interval: -interval.excess(SHARE * explained_eV, jump))
         followed = len(open_) if len(line.found) < most_points else FOLLOWED
         closed += open_[followed:]
         pairs = [half for interval in open_[:followed] for half in interval.halves]
     parameter = np.array(sorted(line.found))
-    jumps = [Jump(0.5 * (i.start + i.end), i.energy, i.kink) for i in closed if i.excess(explained_eV, jump) > 1]
+    closed.sort()
+    left_over = np.cumsum([0.0, *(i.energy for i in closed)])
+    jumps = [Jump(0.5 * (i.start + i.end), abs(i.energy), i.kink) for i in closed if i.excess(explained_eV, jump) > 1]
     return Scan(
         parameter,
         np.array([line.found[t].results.energy for t in parameter]),
         np.array([line.found[t].slope for t in parameter]),
-        max(i.energy for i in closed),
+        float(left_over.max() - left_over.min()),
         max(i.kink for i in closed),
         tuple(sorted(jumps)),
     )
@@ -134,7 +139,7 @@ class _Interval(NamedTuple):
 
     def excess(self, energy: float, kink: float) -> float:
         """The larger one in units of its limit; infinite if it is no number."""
-        worst = np.max([self.energy / energy, self.kink / kink])
+        worst = np.max([abs(self.energy) / energy, self.kink / kink])
         return float(np.inf if np.isnan(worst) else worst)
 
     @property
@@ -170,7 +175,7 @@ class _Line:
         """An interval with its errors."""
         five = [self.found[t] for t in _five(start, end)]
         rule = (end - start) * float(BOOLE @ [each.slope for each in five])
-        energy = abs(five[-1].results.energy - five[0].results.energy - rule)
+        energy = five[-1].results.energy - five[0].results.energy - rule
         forces = np.array([each.results.forces for each in five])
         bend = np.abs(np.tensordot(FOURTH_DIFFERENCE, forces, axes=1)).max(initial=0.0)
         return _Interval(start, end, energy, float(bend / np.abs(forces).max(initial=1.0)))
