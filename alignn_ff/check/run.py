@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 OnRow = Callable[[Row], None]
 Structures = Mapping[str, Atoms]
 
+BATCH: Final = 16
+"""Structures that are evaluated at once; more would need much memory for large networks."""
+
 NO_STRUCTURES: Final[Structures] = {}
 
 
@@ -69,7 +72,7 @@ def check_potential(
         potential.prepare(atoms)
     recipe, family = potential.header.graph, potential.header.model.name
     dtype = str(potential.dtype).removeprefix("torch.")
-    setting = _setting(PotentialSubject(potential), dtype, config, structures)
+    setting = _setting(PotentialSubject(potential, BATCH), dtype, config, structures)
     setting = setting._replace(cutoffs_A=(recipe.line_cutoff, recipe.cutoff))
     expected = "" if FAMILIES[family].smooth else f"the energy of {family} is not smooth where an edge appears"
     model = describe_model(setting.subject.calculator())

@@ -128,8 +128,12 @@ class Setting(NamedTuple):
 
 
 def natural_scale(elements: Sequence[int]) -> float:
-    """Factor on the examples that makes their bonds as long as covalent radii suggest."""
-    return float(np.mean([covalent_radii[z] for z in elements[:2]]) / covalent_radii[14])
+    """Factor on the examples that makes their bonds as long as covalent radii suggest.
+
+    It is at least 0.8: in a denser structure of light elements, an atom would have hundreds of neighbours.
+    """
+    radius = float(np.mean([covalent_radii[z] for z in elements[:8]]))
+    return float(np.clip(radius / covalent_radii[14], 0.8, 1.5))
 
 
 class Figure(NamedTuple):

@@ -17,6 +17,9 @@ from alignn_ff.testing.subjects import FloatArray
 SHORTEST: Final = 0.5
 """Start of the dimers, in units of the sum of covalent radii."""
 
+MOST_SHELLS: Final = 4.5
+"""Cutoff over the shortest bond of a crystal; with a shorter bond an atom would have hundreds of neighbours."""
+
 NOISE_EV: Final = 5e-3
 """A minimum or a fall that is smaller does not count, eV and eV per atom."""
 
@@ -56,11 +59,22 @@ def _dimers(setting: Setting) -> Measured:
 
 
 def _volumes(setting: Setting, crystal: str) -> Measured:
-    z = setting.subject.elements[0]
+    """E(V) of one crystal of the largest elements, of which a thorough check takes more."""
+    elements = sorted(setting.subject.elements, key=lambda z: -covalent_radii[z])
+    chosen = elements[: max(1, setting.effort.n_pairs // 10)]
+    found = [_volumes_of_element(setting, crystal, z) for z in chosen]
+    return Measured(
+        tuple(figure for each in found for figure in each.figures),
+        tuple(curve for each in found for curve in each.curves),
+    )
+
+
+def _volumes_of_element(setting: Setting, crystal: str, z: int) -> Measured:
     bond = 2 * covalent_radii[z]
     atoms = bulk(chemical_symbols[z], crystal, a=bond / BONDS_IN_A[crystal])
     reach = max(setting.cutoffs_A, default=2.0 * bond)
-    points = np.linspace(0.75, max(1.3, min(1.8, 0.95 * reach / bond)), 2 * _points(setting))
+    start = max(0.75, reach / (MOST_SHELLS * bond))
+    points = np.linspace(start, max(1.3, min(1.8, 0.95 * reach / bond), start + 0.3), 2 * _points(setting))
     return _energy_of_volume(setting, atoms, points, f"{chemical_symbols[z]}, {crystal}")
 
 
@@ -71,8 +85,7 @@ def _volumes_of(setting: Setting, name: str) -> Measured:
 def _energy_of_volume(setting: Setting, atoms: Atoms, points: FloatArray, name: str) -> Measured:
     path = scaled_cell(atoms)
     cells = [path(float(factor)).atoms for factor in points]
-    results = setting.subject.results(cells)
-    energy = np.array([found.energy for found in results]) / len(atoms)
+    energy = np.array([setting.results(cell).energy for cell in cells]) / len(atoms)  # dense cells one by one
     volume = np.array([cell.get_volume() for cell in cells]) / len(atoms)
     bottoms = minima(energy, NOISE_EV)
     where = ", ".join(f"{volume[k]:.2f} Å³ ({energy[k]:.3f} eV)" for k in bottoms)
