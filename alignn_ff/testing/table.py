@@ -3,7 +3,7 @@
 from typing import Final
 
 from alignn_ff.testing.law import Law
-from alignn_ff.testing.physics.conservation import CONSERVATION
+from alignn_ff.testing.physics.conservation import CONSERVATION, DYNAMICS
 from alignn_ff.testing.physics.derivatives import DERIVATIVES
 from alignn_ff.testing.physics.execution import EXECUTION
 from alignn_ff.testing.physics.judgements import JUDGEMENTS
@@ -18,6 +18,7 @@ LAWS: Final[dict[str, Law]] = {
     **POTENTIALS,
     **EXECUTION,
     **SMOOTHNESS,
+    **DYNAMICS,
     **JUDGEMENTS,
 }
 """Name → law. A row that is added before a contract class is defined is a test of this class."""

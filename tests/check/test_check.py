@@ -174,7 +174,7 @@ def test_command_prints_a_table_and_writes_json_and_one_page(
     command_line: CommandLine, si_model_file: Path, tmp_path: Path
 ) -> None:
     files = ("--json", tmp_path / "check.json", "--html", tmp_path / "check.html")
-    done = command_line("check", si_model_file, "--quick", "--device", "cpu", *files)
+    done = command_line("check", si_model_file, "--quick", "--seconds", "1e6", "--device", "cpu", *files)
     assert done.code == 0, done.stdout
     assert "forces are minus the slope of the energy" in done.stdout
     assert "passed:" in done.stdout
