@@ -122,6 +122,12 @@ class Setting(NamedTuple):
         return self.subject.results([atoms])[0]
 
     @property
+    def sums_in_order(self) -> bool:
+        """Whether the same input has to give the same bits: a GPU sums in an order that may change."""
+        potential = self.subject.potential
+        return potential is None or potential.device.type == "cpu"
+
+    @property
     def bond_length(self) -> float:
         """Bond length of the examples, Å."""
         return BOND_A * self.scale

@@ -88,11 +88,10 @@ def check(
         raise ConfigError("give the MODEL: `alignn-ff check MODEL`, or --calculator module:Class")
     if calculator is None and (elements or argument):
         raise ConfigError("--elements and --argument belong to --calculator; a model has its own elements")
-    files = [("figures", json_file), ("page", html_file)]
     paths = [Path(word) for word in (given if calculator else given[1:])]
     structures = _read(paths)
-    for path in [path for _, path in files if path is not None]:
-        claim([path], source=paths[0] if paths else Path(), overwrite=overwrite)
+    written = [path for path in (json_file, html_file) if path is not None]
+    claim(written, source=paths[0] if paths else None, overwrite=overwrite)
     choice = PreciseModelChoice.model_validate(model_options)
     with stoppable("nothing was written"), _progress() as show:
         if calculator is None:
