@@ -39,8 +39,9 @@ def for_each(**parameters: Values) -> Callable[[Method], Method]:
 def method_of(name: str, law: Law) -> Callable[..., None]:
     """The method of a contract that measures a law of the table and asserts its figures."""
 
-    def method(contract: Any, potential: object, **case: object) -> None:
-        law.measure(contract.setting(potential), **case).require()
+    def method(contract: Any, potential: object, *values: object, **case: object) -> None:
+        chosen = {**dict(zip(law.cases, values, strict=False)), **case}
+        law.measure(contract.setting(potential), **chosen).require()
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(each, kind) for each in ("self", "potential", *law.cases)]

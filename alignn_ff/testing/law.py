@@ -82,7 +82,7 @@ class Effort(NamedTuple):
     """
 
     scan_points: int = 60
-    md_steps: int = 200
+    md_steps: int = 50
     n_pairs: int = 10
     moved_atoms: int = 24
 
