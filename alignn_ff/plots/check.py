@@ -46,7 +46,12 @@ def _overview(report: Report) -> Figure:
         axes.barh(range(len(rows)), shown, left=SMALLEST, color=colours, height=0.7)
         axes.axvline(1.0, color="black", linewidth=0.8)
         axes.set_yticks(range(len(rows)), [row.title for row in rows])
-        axes.set(xscale="log", xlim=(SMALLEST, max(10.0, *shown, 10.0)), xlabel="largest figure ÷ its limit")
+        axes.set(
+            xscale="log",
+            xlim=(SMALLEST, max(10.0, *shown, 10.0)),
+            xlabel="largest figure ÷ its limit",
+            ylim=(-0.8, len(rows) - 0.2),
+        )
     return figure
 
 
@@ -61,6 +66,7 @@ def _curve(curve: Curve) -> Figure:
         finite = np.array(curve.y)[np.isfinite(curve.y)]
         low, high = np.quantile(finite, [0.25, 0.75]) if len(finite) else (0.0, 1.0)
         spread = DEEPEST * max(high - low, 1e-6)
-        axes.set_ylim(max(finite.min(initial=low), low - spread), min(finite.max(initial=high), high + spread))
-        axes.margins(y=0.05)
+        bottom, top = max(finite.min(initial=low), low - spread), min(finite.max(initial=high), high + spread)
+        margin = 0.05 * (top - bottom) or 1e-6
+        axes.set_ylim(bottom - margin, top + margin)
     return figure

@@ -20,6 +20,9 @@ FINEST: Final = 2e-4
 SHARE: Final = 0.05
 """Part of the unexplained energy that an interval may have, so that many intervals together keep the limit."""
 
+AIM: Final = 0.3
+"""Part of the limit of a kink below which an interval is not halved, in the first half of the points."""
+
 FOLLOWED: Final = 4
 """Worst intervals that are still halved when a scan has reached its number of points."""
 
@@ -104,9 +107,10 @@ def scan(
     while pairs:
         line.add([t for pair in pairs for t in _five(*pair)])
         judged = [line.interval(*pair) for pair in pairs]
-        open_ = [i for i in judged if i.excess(SHARE * explained_eV, jump) > 1 and i.end - i.start > FINEST]
+        aim = jump * (AIM if len(line.found) < most_points / 2 else 1.0)
+        open_ = [i for i in judged if i.excess(SHARE * explained_eV, aim) > 1 and i.end - i.start > FINEST]
         closed += [i for i in judged if i not in open_]
-        open_.sort(key=lambda interval: -interval.excess(SHARE * explained_eV, jump))
+        open_.sort(key=lambda interval: -interval.excess(SHARE * explained_eV, aim))
         followed = len(open_) if len(line.found) < most_points else FOLLOWED
         closed += open_[followed:]
         pairs = [half for interval in open_[:followed] for half in interval.halves]

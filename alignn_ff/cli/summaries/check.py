@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alignn_ff.check import Report, Row
 
 STYLES: Final = {"passed": "green", "failed": "bold red", "warning": "yellow", "expected": "cyan"}
-SHORT: Final = {"passed": "ok", "failed": "FAILED", "not applicable": "n/a"}
+SHORT: Final = {"passed": "ok", "failed": "FAILED"}
 MOST_TOLD: Final = 5
 
 
@@ -29,6 +29,8 @@ def print_check(report: "Report", files: Sequence[tuple[str, Path]]) -> None:
             heading, justify="right" if number else "left", overflow="fold", min_width=28 if heading == "law" else None
         )
     for row in report.rows:
+        if row.verdict == "not applicable":  # counted below, with its reason in the JSON file
+            continue
         table.add_row(*_cells(row), style=STYLES.get(row.verdict, "dim"))
     results.print(table)
     for row in report.rows:

@@ -29,7 +29,7 @@ from alignn_ff.testing.scans import (
 )
 from alignn_ff.testing.subjects import FloatArray
 
-EXPLAINED: Final = "unexplained energy and jump of a force; intervals are halved until they keep the limits"
+EXPLAINED: Final = "unexplained energy and jump of a force; intervals are halved until little is left"
 FAR_A: Final = 8.0
 """End of the scans of a calculator whose cutoff is not known."""
 
