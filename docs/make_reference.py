@@ -14,6 +14,7 @@ from alignn_ff.analysis import OBSERVABLES
 from alignn_ff.domain import CHECKS, OUTSIDE
 from alignn_ff.md import ENSEMBLES, GUARDS
 from alignn_ff.relax import CELL_MODES, OPTIMIZERS
+from alignn_ff.testing import LAWS
 from alignn_ff.train.config.reference import json_schema, markdown_reference
 from alignn_ff.trajectory import FORMATS, QUANTITIES
 from tests.support.field_coverage import coverage_table
@@ -74,6 +75,7 @@ CHOICES = {
     "Optimisers: `alignn-ff relax --optimizer`": OPTIMIZERS,
     "Cell modes: `--cell`": CELL_MODES,
     "Observables: `alignn-ff analyze --only`": OBSERVABLES,
+    "Laws: `alignn-ff check --only`": LAWS,
 }
 """Heading → table."""
 

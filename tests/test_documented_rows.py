@@ -13,6 +13,7 @@ from ase.calculators.emt import EMT
 from alignn_ff import data_checks, execution, models, relax, trajectory
 from alignn_ff.analysis import OBSERVABLES, AnalysisConfig, analyze
 from alignn_ff.calculator import AlignnCalculator
+from alignn_ff.check import CheckConfig, check_calculator
 from alignn_ff.data_checks import describe
 from alignn_ff.domain import CHECKS
 from alignn_ff.errors import SimulationError
@@ -21,7 +22,7 @@ from alignn_ff.md import ENSEMBLES, GUARDS, GuardLimits, MDConfig, md_files, res
 from alignn_ff.plots import observable_figures
 from alignn_ff.potential import load_potential
 from alignn_ff.relax import RelaxConfig, RelaxRecords, read_state, resume
-from alignn_ff.testing import PhysicsContract, broken_laws, structure
+from alignn_ff.testing import LAWS, PhysicsContract, broken_laws, structure
 from alignn_ff.train import Record, read_records, train, validate_config
 from alignn_ff.train.choices import criteria, optimizers, schedules
 from alignn_ff.train.datasets import formats, write_records
@@ -51,6 +52,7 @@ TABLES: Final[dict[str, dict[str, Any]]] = {
     "Kind of label": LABELS,
     "Data format": formats.FORMATS,
     "Suspicion about data": data_checks.SUSPICIONS,
+    "Law of a force field": LAWS,
 }
 """Heading in docs/extending.md → the table that its example adds to."""
 
@@ -244,3 +246,15 @@ def test_the_suspicion_of_the_page_is_found() -> None:
     one = Record("0", bulk("Cu"), -3.5, None, None, "")
     found = [finding for finding in describe({"train": [one]}).findings if finding.kind == name]
     assert [finding.sentence for finding in found] == ["train: 1 structures of one atom"]
+
+
+def test_the_law_of_the_page_is_checked() -> None:
+    only = CheckConfig(only=(add_row("Law of a force field"),))
+    assert check_calculator(Morse(), elements=(29,), config=only).passed
+
+    class Charged(Morse):
+        def calculate(self, *args: object, **kwargs: object) -> None:
+            super().calculate(*args, **kwargs)
+            self.results["energy"] += 1e-3 * len(self.atoms) ** 2
+
+    assert not check_calculator(Charged(), elements=(29,), config=only).passed

@@ -45,6 +45,7 @@ COMMANDS: Final[dict[str, Command]] = {
     **{name: Command(row.help, PROPERTY) for name, row in PROPERTIES.items()},
     "train": Command("Train a model on DFT data.", "train"),
     "eval": Command("Compare a model with labels.", "evaluate"),
+    "check": Command("Whether a model, an export or any calculator obeys the laws of physics.", "check"),
     "config": Command("Training configs: complete, check and explain them."),
     "data": Command("Labelled data: describe, convert, split."),
     "zoo": Command("Models by name: shipped, your own, and those to download."),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from alignn_ff.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from alignn_ff.plots.check import check_figures, figure_svg
     from alignn_ff.plots.data import data_figures
     from alignn_ff.plots.observables import draw, observable_figures
     from alignn_ff.plots.properties import PROPERTY_FIGURES, save_property_figures
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 __all__ = [
     "PROPERTY_FIGURES",
     "check_figure",
+    "check_figures",
     "convergence",
     "data_figures",
     "draw",
+    "figure_svg",
     "learning_curve",
     "observable_figures",
     "parity_figures",
@@ -28,6 +31,10 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "alignn_ff.plots.check": (
+            "check_figures",
+            "figure_svg",
+        ),
         "alignn_ff.plots.data": ("data_figures",),
         "alignn_ff.plots.observables": (
             "draw",

@@ -13,7 +13,13 @@ for hypothesis are in ``alignn_ff.testing.random_structures``, which needs that 
 """
 
 from alignn_ff.testing.cases import Broken, Contract, broken_laws, for_each, laws
-from alignn_ff.testing.contract import CalculatorContract, PhysicsContract, PotentialContract, assert_closing
+from alignn_ff.testing.contract import (
+    CalculatorContract,
+    GeometryLaws,
+    PhysicsContract,
+    PotentialContract,
+    assert_closing,
+)
 from alignn_ff.testing.differences import (
     Sides,
     approach,
@@ -24,26 +30,50 @@ from alignn_ff.testing.differences import (
     hessian_by_differences,
     stress_by_differences,
 )
-from alignn_ff.testing.geometry_laws import GeometryLaws, Tolerances
-from alignn_ff.testing.scans import bent_chain, crossing_atom
+from alignn_ff.testing.law import (
+    TOLERANCES,
+    Curve,
+    DoesNotApplyError,
+    Effort,
+    Figure,
+    Law,
+    Measured,
+    Setting,
+    Tolerances,
+    natural_scale,
+)
+from alignn_ff.testing.scans import Jump, Place, Scan, bent_chain, crossing_atom, scan
 from alignn_ff.testing.structures import BOND_A, NAMES, PERIODIC, WITH_VOLUME, WITHOUT_VOLUME, structure
 from alignn_ff.testing.subjects import CalculatorSubject, PotentialSubject, Results, Subject
+from alignn_ff.testing.table import LAWS
 
 __all__ = [
     "BOND_A",
+    "LAWS",
     "NAMES",
     "PERIODIC",
+    "TOLERANCES",
     "WITHOUT_VOLUME",
     "WITH_VOLUME",
     "Broken",
     "CalculatorContract",
     "CalculatorSubject",
     "Contract",
+    "Curve",
+    "DoesNotApplyError",
+    "Effort",
+    "Figure",
     "GeometryLaws",
+    "Jump",
+    "Law",
+    "Measured",
     "PhysicsContract",
+    "Place",
     "PotentialContract",
     "PotentialSubject",
     "Results",
+    "Scan",
+    "Setting",
     "Sides",
     "Subject",
     "Tolerances",
@@ -59,6 +89,8 @@ __all__ = [
     "hessian",
     "hessian_by_differences",
     "laws",
+    "natural_scale",
+    "scan",
     "stress_by_differences",
     "structure",
 ]

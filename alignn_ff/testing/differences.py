@@ -20,10 +20,21 @@ def energies(potential: Potential, structures: Sequence[Atoms]) -> FloatArray:
     return PotentialSubject(potential).energies(structures)
 
 
-def forces_by_differences(subject: Subject, atoms: Atoms, *, step_A: float = 2e-4) -> FloatArray:
-    """(n_atoms, 3) −ΔE/Δx of the reported energy, eV/Å."""
-    directions = np.eye(3 * len(atoms)).reshape(-1, len(atoms), 3)
-    return -_slopes(subject, directions, lambda d: _moved(atoms, d), step_A).reshape(-1, 3)
+def forces_by_differences(
+    subject: Subject, atoms: Atoms, *, step_A: float = 2e-4, moved: Sequence[int] | None = None
+) -> FloatArray:
+    """(n_moved, 3) −ΔE/Δx of the reported energy, eV/Å.
+
+    Args:
+        subject: the force field.
+        atoms: the structure.
+        step_A: of the differences.
+        moved: indices of the atoms; None means all.
+    """
+    directions = np.eye(3 * len(atoms)).reshape(-1, 3, len(atoms), 3)
+    chosen = directions if moved is None else directions[list(moved)]
+    flat = chosen.reshape(-1, len(atoms), 3)
+    return -_slopes(subject, flat, lambda d: _moved(atoms, d), step_A).reshape(-1, 3)
 
 
 def stress_by_differences(subject: Subject, atoms: Atoms, *, step: float = 5e-5) -> FloatArray:
@@ -55,7 +66,7 @@ def hessian(potential: Potential, atoms: Atoms) -> FloatArray:
         torch.autograd.grad(-component, positions, retain_graph=True, materialize_grads=True, allow_unused=True)[0]
         for component in forces.flatten()
     ]
-    matrix: FloatArray = torch.stack(rows).reshape(len(rows), -1).numpy()
+    matrix: FloatArray = torch.stack(rows).reshape(len(rows), -1).cpu().numpy()
     return matrix
 
 
@@ -103,10 +114,10 @@ def energy_forces_slope(potential: Potential, atoms: Atoms, direction: FloatArra
     system = prepared.system._replace(positions=positions)
     prediction = predict(potential.model, system, prepared.graph, create_graph=True)
     assert prediction.forces is not None
-    along = (prediction.forces * torch.from_numpy(direction)).sum()
+    along = (prediction.forces * torch.from_numpy(direction).to(positions)).sum()
     (slope,) = torch.autograd.grad(along, positions)  # of a gradient field, its transpose is the same
     tensors = {"energy": prediction.energy, "forces": prediction.forces, "dF/dt": slope}
-    return {name: tensor.detach().numpy() for name, tensor in tensors.items()}
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
 
 
 def _slopes(subject: Subject, directions: FloatArray, along: Callable[[FloatArray], Atoms], step: float) -> FloatArray:

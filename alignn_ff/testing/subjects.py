@@ -4,14 +4,15 @@ In: a potential of this package, or any ASE calculator. Out: a :class:`Subject`.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError
-from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.potential import Potential
 
 FloatArray = NDArray[np.float64]
@@ -31,19 +32,27 @@ class Results(NamedTuple):
     stress: FloatArray
 
 
-def assert_same(found: Results, expected: Results, *, atol: float) -> None:
-    """Energy, forces and stress are equal but for ``atol``; NaN equals NaN."""
-    assert_allclose(found.energy, expected.energy, rtol=0, atol=atol)
-    assert_allclose(found.forces, expected.forces, rtol=0, atol=atol)
-    assert_allclose(found.stress, expected.stress, rtol=0, atol=atol)
-
-
 class Subject(Protocol):
     """A force field as the laws see it."""
 
     @property
     def elements(self) -> tuple[int, ...]:
         """Atomic numbers of the elements that structures may have."""
+
+    @property
+    def potential(self) -> Potential | None:
+        """The potential of this package; None for a calculator of another one."""
+
+    @property
+    def has_stress(self) -> bool:
+        """Whether it reports a stress where the cell has a volume."""
+
+    @property
+    def takes_singular_cells(self) -> bool:
+        """Whether an axis without periodicity may hold a vector that makes the cell singular."""
+
+    def calculator(self) -> Calculator:
+        """An ASE calculator with the same numbers."""
 
     def energies(self, structures: Sequence[Atoms]) -> FloatArray:
         """(n_structures,) reported energies, eV."""
@@ -52,16 +61,23 @@ class Subject(Protocol):
         """Energy, forces and stress of each structure."""
 
 
-class PotentialSubject(NamedTuple):
+@dataclass(frozen=True)
+class PotentialSubject:
     """A potential of this package."""
 
     potential: Potential
     batch_size: int = 64
+    has_stress: ClassVar[bool] = True
+    takes_singular_cells: ClassVar[bool] = True
 
     @property
     def elements(self) -> tuple[int, ...]:
         """See :class:`Subject`."""
         return self.potential.header.elements
+
+    def calculator(self) -> Calculator:
+        """See :class:`Subject`."""
+        return AlignnCalculator(self.potential)
 
     def energies(self, structures: Sequence[Atoms]) -> FloatArray:
         """See :class:`Subject`."""
@@ -78,16 +94,28 @@ class PotentialSubject(NamedTuple):
         return found
 
 
-class CalculatorSubject(NamedTuple):
+@dataclass(frozen=True)
+class CalculatorSubject:
     """An ASE calculator.
 
     Attributes:
-        calculator: gives energy and forces, and stress if it can.
+        ase: gives energy and forces, and stress if it can.
         elements: atomic numbers that it covers.
     """
 
-    calculator: Calculator
+    ase: Calculator
     elements: tuple[int, ...]
+    potential: ClassVar[None] = None
+    takes_singular_cells: ClassVar[bool] = False
+
+    @property
+    def has_stress(self) -> bool:
+        """See :class:`Subject`."""
+        return "stress" in self.ase.implemented_properties
+
+    def calculator(self) -> Calculator:
+        """See :class:`Subject`."""
+        return self.ase
 
     def energies(self, structures: Sequence[Atoms]) -> FloatArray:
         """See :class:`Subject`."""
@@ -99,7 +127,7 @@ class CalculatorSubject(NamedTuple):
 
     def _atoms(self, atoms: Atoms) -> Atoms:
         copy: Atoms = atoms.copy()
-        copy.calc = self.calculator
+        copy.calc = self.ase
         return copy
 
     def _results(self, atoms: Atoms) -> Results:

@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_energy_warns_and_its_json_has_the_findings(folder: Path, command_line: CommandLine) -> None:
-    done = command_line("energy", "close.xyz", "--json", *ON_CPU)
+    done = command_line("energy", "close.xyz", "--json", *ON_CPU, "--allow-close-atoms")
     checks = {finding["check"]: finding["message"] for finding in json.loads(done.stdout)["outside"]}
     assert {"distance", "dimer"} <= checks.keys()
     assert "0.700 Å apart" in checks["distance"]
@@ -31,7 +31,7 @@ def test_energy_warns_and_its_json_has_the_findings(folder: Path, command_line: 
 
 
 def test_energy_stops_where_the_numbers_are_no_predictions(folder: Path, command_line: CommandLine) -> None:
-    stopped = command_line("energy", "close.xyz", "--outside", "stop", *ON_CPU)
+    stopped = command_line("energy", "close.xyz", "--outside", "stop", *ON_CPU, "--allow-close-atoms")
     assert (stopped.code, stopped.stdout) == (4, "")
     assert "outside of the training data of si-smooth: atom(s) 0 (Si), 1 (Si) are 0.700 Å apart" in stopped.stderr
     assert command_line("energy", "lone.xyz", "--outside", "stop", *ON_CPU).code == 0
@@ -48,7 +48,7 @@ def test_a_lone_atom_is_not_a_prediction(folder: Path, command_line: CommandLine
 
 
 def test_predict_names_the_structures(folder: Path, command_line: CommandLine) -> None:
-    files = ("diamond.extxyz", "close.xyz", "lone.xyz")
+    files = ("diamond.extxyz", "close.xyz", "lone.xyz", "--allow-close-atoms")
     done = command_line("predict", "si-smooth", *files, *ON_CPU)
     assert done.code == 0
     assert "warning: close.xyz is outside of the training data: atom(s) 0 (Si), 1 (Si) are 0.700 Å" in done.stderr

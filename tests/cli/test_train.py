@@ -28,6 +28,9 @@ def test_train_then_eval_tell_the_same_story(tmp_path, config, data, command_lin
     assert "val (best model" in trained.stdout
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"learning_curve.png", "parity_energy.png", "parity_forces.png", "parity_stress.png"} <= written
+    report = json.loads((tmp_path / "out" / "check.json").read_text())
+    assert report["effort"] == "quick"
+    assert "check: " in trained.stdout
 
     evaluated = command_line("eval", tmp_path / "out", data, "--json", "--plots", tmp_path / "plots")
     metrics = json.loads(evaluated.stdout)["metrics"]
@@ -40,6 +43,10 @@ def test_train_then_eval_tell_the_same_story(tmp_path, config, data, command_lin
     assert "E MAE" in command_line("eval", tmp_path / "out", data).stdout
     by_name = command_line("eval", tmp_path / "out", data, "--json", "--backend", "eager", "--dtype", "float64")
     assert by_name.code == 0
+    (tmp_path / "out" / "check.json").unlink()
+    again = command_line("train", config, "--data", data, "--output", tmp_path / "out", "--overwrite", "--no-check")
+    assert again.code == 0
+    assert not (tmp_path / "out" / "check.json").exists()
     refused = command_line("eval", tmp_path / "out", data, "--memory-limit", "1GB")
     assert refused.code == 2
     assert "only published force fields on the backends native and blocked keep to a memory_limit" in refused.stderr

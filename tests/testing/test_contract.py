@@ -11,11 +11,16 @@ from ase.calculators.morse import MorsePotential
 
 from alignn_ff.potential import Potential
 from alignn_ff.testing import (
+    LAWS,
     NAMES,
     CalculatorContract,
+    Figure,
     GeometryLaws,
+    Law,
+    Measured,
     PhysicsContract,
     PotentialContract,
+    Setting,
     Tolerances,
     broken_laws,
     laws,
@@ -78,15 +83,18 @@ class Silicon(CalculatorContract):
     ],
 )
 def test_a_broken_calculator_breaks_the_law(calculator: type[Calculator], law: str) -> None:
-    broken = broken_laws(Silicon(), calculator(sigma=2.0, epsilon=0.1, rc=5.0, ro=3.5, smooth=True))
-    assert law in {each.law for each in broken}
+    broken = broken_laws(Silicon(), calculator(sigma=2.0, epsilon=0.1, rc=5.0, ro=3.5, smooth=True), only=(law,))
+    assert {each.law for each in broken} == {law}
     assert all(each.reason for each in broken)
 
 
 def test_a_jump_at_the_cutoff_is_found() -> None:
     sharp = LennardJones(sigma=2.0, epsilon=0.1, rc=5.0)  # the energy is shifted, the forces jump
     assert {each.law for each in broken_laws(Silicon(), sharp)} == {
-        "test_nothing_jumps_when_an_atom_crosses_the_cutoff"
+        "test_nothing_jumps_when_an_atom_crosses_the_cutoff",
+        "test_forces_explain_the_energy_of_a_pair",
+        "test_forces_explain_the_energy_of_a_triplet",
+        "test_stress_explains_the_energy_of_a_scaled_cell",
     }
 
 
@@ -117,12 +125,16 @@ def test_tolerances_of_a_subclass_decide() -> None:
     class Forgiving(Silicon):
         tolerances = Tolerances(same=1.0, forces=1.0)
 
-    broken = {each.law for each in broken_laws(Forgiving(), Pushed(sigma=2.0, epsilon=0.1, rc=5.0, smooth=True))}
-    assert "test_forces_are_minus_the_slope_of_the_reported_energy" not in broken
+    pushed, law = (
+        Pushed(sigma=2.0, epsilon=0.1, rc=5.0, smooth=True),
+        "test_forces_are_minus_the_slope_of_the_reported_energy",
+    )
+    assert broken_laws(Silicon(), pushed, only=(law,))
+    assert not broken_laws(Forgiving(), pushed, only=(law,))
 
 
 def test_every_law_of_geometry_is_a_law_of_potentials_and_calculators() -> None:
-    of_geometry = {name for name in vars(GeometryLaws) if name.startswith("test_")}
+    of_geometry = {f"test_{name}" for name, law in LAWS.items() if GeometryLaws.has(law)}
     for contract in (PhysicsContract, PotentialContract, CalculatorContract):
         assert of_geometry <= {name for name, _ in laws(contract())}
 
@@ -132,3 +144,29 @@ def test_examples_are_made_of_the_elements_of_the_potential(name: str) -> None:
     potential: Potential = tiny_potential()
     atoms = PhysicsContract().example(potential, name)
     assert set(np.unique(atoms.numbers)) <= set(potential.header.elements)
+
+
+def test_every_law_of_the_table_is_a_method_of_the_contract_of_its_kind() -> None:
+    of_physics = {name.removeprefix("test_") for name, _ in laws(PhysicsContract())}
+    assert of_physics == {name for name, law in LAWS.items() if law.in_contracts}
+    of_calculators = {name.removeprefix("test_") for name, _ in laws(Silicon())}
+    assert of_calculators == {name for name, law in LAWS.items() if law.in_contracts and not law.of_potentials}
+
+
+def test_a_row_added_to_the_table_is_a_test_of_a_contract_defined_later() -> None:
+    def warm(setting: Setting, name: str) -> Measured:
+        return Measured((Figure("energy", setting.results(setting.example(name)).energy, 0.0, "eV"),))
+
+    LAWS["energy_is_negative"] = Law("negative energy", "energy", warm, cases={"name": {"molecule": "molecule"}})
+    try:
+
+        class Later(Silicon):
+            """Has the new row."""
+
+        assert broken_laws(Later(), smooth_lennard_jones(), only=("test_energy_is_negative",)) == []
+        hot = LennardJones(sigma=4.0, epsilon=0.1, rc=5.0)
+        (broken,) = broken_laws(Later(), hot, only=("test_energy_is_negative",))
+        assert broken.case == ("molecule",)
+        assert "limit 0 eV" in broken.reason
+    finally:
+        del LAWS["energy_is_negative"]

@@ -144,17 +144,29 @@ def test_commands_add_list_show_and_remove(training_output: Path, command_line: 
     added = command_line("zoo", "add", training_output, "--summary", "my own")
     assert added.code == 0
     assert "--model my-silicon" in added.stdout
+    assert "check: " in added.stderr
+    assert json.loads((places.user_zoo() / "my-silicon" / "check.json").read_text())["model"]["elements"] == ["Si"]
     listed = json.loads(command_line("zoo", "list", "--elements", "Si", "--json").stdout)
     assert "my-silicon" in [card["name"] for card in listed]
     assert "my own" in command_line("zoo", "show", "my-silicon").stdout
     assert command_line("zoo", "add", training_output).code == 2
+    unchecked = command_line("zoo", "add", training_output, "--overwrite", "--no-check")
+    assert "check" not in unchecked.stderr
+    assert not (places.user_zoo() / "my-silicon" / "check.json").exists()
     assert command_line("zoo", "remove", "my-silicon").code == 0
     assert command_line("zoo", "show", "my-silicon").code == 2
 
 
+def test_a_property_model_is_added_without_a_check(command_line: CommandLine) -> None:
+    folder = next(folder for folder in PUBLISHED if folder.name == "classification")
+    added = command_line("zoo", "add", folder)
+    assert added.code == 0, added.stderr
+    assert "check" not in added.stderr
+
+
 def test_commands_take_a_zoo_elsewhere(training_output: Path, tmp_path: Path, command_line: CommandLine) -> None:
     zoo = tmp_path / "zoo"
-    added = command_line("zoo", "add", training_output, "--zoo", zoo, "--name", "here", "--json")
+    added = command_line("zoo", "add", training_output, "--zoo", zoo, "--name", "here", "--json", "--no-check")
     assert json.loads(added.stdout)["folder"] == str(zoo / "here")
     assert [c["name"] for c in json.loads(command_line("zoo", "list", "--zoo", zoo, "--json").stdout)] == ["here"]
     assert json.loads(command_line("zoo", "show", "here", "--zoo", zoo, "--json").stdout)["name"] == "here"

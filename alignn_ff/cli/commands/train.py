@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from alignn_ff.cli.checking import CheckOption, check_quickly
 from alignn_ff.cli.console import results
 from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import DATA_KEYS, SetOption
@@ -52,6 +53,7 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run in the output folder.", rich_help_panel="Run")
     ] = False,
+    check: CheckOption = True,
     changes: SetOption = None,
     *,
     place: Mapping[str, str],
@@ -73,6 +75,8 @@ def train(
     if settings.write_predictions:
         _write_plots(result)
     _summarise(result)
+    if check and _is_force_field(result):
+        check_quickly(result.model_file, result.folder, device=device, console=results)
 
 
 def _write_plots(result: "TrainingResult") -> None:
@@ -91,6 +95,9 @@ def _summarise(result: "TrainingResult") -> None:
     results.print(f"model: {result.model_file}", soft_wrap=True)
     results.print(f"other files: {result.folder.resolve()}", soft_wrap=True)
     file = shlex.quote(str(result.model_file))
-    is_force_field = any("energy_MAE_meV_per_atom" in metrics["all"] for metrics in result.metrics.values())
-    use = f"relax STRUCTURE --model {file}" if is_force_field else f"predict {file} STRUCTURES"
+    use = f"relax STRUCTURE --model {file}" if _is_force_field(result) else f"predict {file} STRUCTURES"
     results.print(f"use it: alignn-ff {use}", soft_wrap=True)
+
+
+def _is_force_field(result: "TrainingResult") -> bool:
+    return any("energy_MAE_meV_per_atom" in metrics["all"] for metrics in result.metrics.values())

@@ -1,12 +1,13 @@
 """``alignn-ff zoo``: the shipped models, the user's models, and those of the published package."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alignn_ff.cli.checking import CheckOption, check_quickly
 from alignn_ff.cli.console import errors, results
 from alignn_ff.cli.options import JsonOption, OverwriteOption
 
@@ -104,14 +105,19 @@ def add_model(
     ] = None,
     zoo: ZooOption = None,
     overwrite: OverwriteOption = False,
+    check: CheckOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Add a model to your own zoo, so that --model finds it by name."""
     import json
 
+    from alignn_ff.errors import PropertyModelError
     from alignn_ff.zoo import add
 
     card = add(model, name=name, summary=summary, zoo=zoo, overwrite=overwrite)
+    if check:
+        with suppress(PropertyModelError):  # has no forces to check
+            check_quickly(card.file, card.folder, device="cpu", console=errors)
     if as_json:
         typer.echo(json.dumps(card.model_dump(mode="json"), allow_nan=False))
         return
