@@ -77,3 +77,9 @@ class CompilerError(AlignnError):
 
 class KernelError(AlignnError):
     """A compiled kernel failed, or refused its input."""
+
+
+class ExportError(AlignnError):
+    """An exported file does not agree with its model, so it was not kept."""
+
+    exit_code = 1

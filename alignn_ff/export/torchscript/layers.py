@@ -76,6 +76,12 @@ class ScriptedConvolution(nn.Module):
         updated: Tensor = nodes + self.update(nn.functional.silu(inner))
         return updated
 
+    @torch.jit.export  # type: ignore[untyped-decorator]
+    def without_neighbors(self, nodes: Tensor) -> Tensor:
+        """The update of nodes that have no neighbours at all, (n_nodes, features)."""
+        updated: Tensor = nodes + self.update(nn.functional.silu(self.own(nodes)))
+        return updated
+
 
 class ScriptedNormedLayer(nn.Module):
     """:class:`~alignn_ff.nn.NormedLayer`."""

@@ -11,7 +11,6 @@ from torch import nn
 
 from alignn_ff.export.torchscript.published import ScriptedPublished
 from alignn_ff.export.torchscript.smooth import ScriptedSmooth
-from alignn_ff.models import EnergyModel
 
 
 class ScriptedFamily(NamedTuple):
@@ -36,7 +35,7 @@ NETWORKS: Final[dict[str, ScriptedFamily]] = {
 }
 
 
-def scripted_refusal(family: str, _model: EnergyModel) -> str | None:
+def scripted_refusal(family: str) -> str | None:
     """Why a family cannot be exported, None where it can."""
     if family in NETWORKS:
         return None

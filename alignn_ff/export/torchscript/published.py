@@ -76,7 +76,14 @@ class ScriptedAngleBlock(nn.Module):
         self.bonds, self.angles = scripted(block.bonds), scripted(block.angles)
 
     def forward(
-        self, atoms: Tensor, states: Tensor, angles: Tensor, src: Tensor, dst: Tensor, line_src: Tensor, line_dst: Tensor
+        self,
+        atoms: Tensor,
+        states: Tensor,
+        angles: Tensor,
+        src: Tensor,
+        dst: Tensor,
+        line_src: Tensor,
+        line_dst: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """New states of atoms, bonds and angles."""
         atoms, messages = self.bonds(atoms, states, src, dst)

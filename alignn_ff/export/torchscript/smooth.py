@@ -37,7 +37,6 @@ class ScriptedSmooth(nn.Module):
     """Energy of each atom."""
 
     reference: Tensor
-    free: Tensor
     scale: Tensor
 
     def __init__(self, model: AlignnSmooth) -> None:
@@ -54,9 +53,8 @@ class ScriptedSmooth(nn.Module):
         self.blocks = nn.ModuleList(_blocks(model))
         self.readout = model.readout
         self.repulsion = ScriptedRepulsion(model.repulsion, recipe.cutoff)
-        free = model.free_atoms().detach().double() * float(model.exact_free_atoms)
+        self.exact_free_atoms: bool = model.exact_free_atoms
         self.register_buffer("reference", model.table.reference.clone())
-        self.register_buffer("free", free)
         self.register_buffer("scale", model.scale.clone())
 
     def forward(self, s: Surroundings) -> Tensor:
@@ -67,9 +65,19 @@ class ScriptedSmooth(nn.Module):
         moments = torch.zeros((0,), dtype=atoms.dtype, device=atoms.device)
         for block in self.blocks:
             atoms, bonds, moments = block(atoms, bonds, moments, s, bases)
-        local = self.readout(atoms).squeeze(1).double() - self.free[s.rows]
+        local = self.readout(atoms).squeeze(1).double()
+        if self.exact_free_atoms:
+            local = local - self.free_atoms()[s.rows]
         energy: Tensor = self.reference[s.rows] + self.scale * local + self.repulsion(s)
         return energy
+
+    def free_atoms(self) -> Tensor:
+        """(n_elements,) float64, readout of each element without neighbours."""
+        atoms = self.embedding.weight
+        for block in self.blocks:
+            atoms = block.without_neighbors(atoms)
+        free: Tensor = self.readout(atoms).squeeze(1).double()
+        return free
 
     def bases(self, s: Surroundings, dtype: torch.dtype) -> Bases:
         """Bases and envelopes of bonds and angles."""
@@ -149,6 +157,12 @@ class ScriptedBlock(nn.Module):
         gates = self.radial_gates(bases.radial).index_add(0, s.line_nodes, from_bonds)
         return self.convolution(atoms, gates, bases.weight, s.src, s.dst), bonds, moments
 
+    @torch.jit.export  # type: ignore[untyped-decorator]
+    def without_neighbors(self, atoms: Tensor) -> Tensor:
+        """The update of atoms that have no neighbours at all, (n_atoms, features)."""
+        updated: Tensor = self.convolution.without_neighbors(atoms)
+        return updated
+
 
 class ScriptedMomentBlock(nn.Module):
     """An angle block, if there is one, then an ``AtomBlock`` with moments."""
@@ -175,6 +189,13 @@ class ScriptedMomentBlock(nn.Module):
         moments = self.moments(atoms, bases.radial, s.src, bases.weight * bases.harmonics, bases.targets)
         atoms = self.convolution(atoms, gates, bases.weight, s.src, s.dst, self.invariants(moments))
         return atoms + self.mixing(atoms), bonds, moments
+
+    @torch.jit.export  # type: ignore[untyped-decorator]
+    def without_neighbors(self, atoms: Tensor) -> Tensor:
+        """The update of atoms that have no neighbours at all, (n_atoms, features)."""
+        atoms = self.convolution.without_neighbors(atoms)
+        updated: Tensor = atoms + self.mixing(atoms)
+        return updated
 
 
 class NoMomentGates(nn.Module):

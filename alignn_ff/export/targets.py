@@ -1,0 +1,80 @@
+"""Which kinds of files a force field can be exported to: one table, name → how it is written and read back.
+
+A target from outside the package is one more row of :data:`TARGETS`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from alignn_ff.units import GPA_PER_EV_PER_A3
+
+if TYPE_CHECKING:
+    from alignn_ff.potential import Potential
+
+STRESS_UNITS: Final[dict[str, float]] = {"eV/A^3": 1.0, "GPa": GPA_PER_EV_PER_A3}
+"""Unit of the stress that a file returns → its value per eV/Å³."""
+
+
+class ExportOptions(NamedTuple):
+    """What a target may read.
+
+    Attributes:
+        stress_unit: a key of :data:`STRESS_UNITS`.
+    """
+
+    stress_unit: str = "eV/A^3"
+
+
+class Target(NamedTuple):
+    """One kind of file.
+
+    Attributes:
+        help: what it is, in a few words.
+        suffix: of the file.
+        write: (potential, path, options) writes the file; the potential is on the CPU, in the dtype of the file.
+        door: "module:function", the function that a new process reads the file with; see ``alignn_ff.export.door``.
+        record: (path, text) adds the record of the comparison to the file.
+        refusal: potential → why it cannot be exported, None where it can.
+        reads: names of the fields of :class:`ExportOptions` that it reads.
+    """
+
+    help: str
+    suffix: str
+    write: "Callable[[Potential, Path, ExportOptions], None]"
+    door: str
+    record: Callable[[Path, str], None]
+    refusal: "Callable[[Potential], str | None]"
+    reads: tuple[str, ...] = ()
+
+
+def _write_torchscript(potential: "Potential", path: Path, options: ExportOptions) -> None:
+    from alignn_ff.export.torchscript.file import write
+
+    write(potential, path, options)
+
+
+def _record_in_torchscript(path: Path, text: str) -> None:
+    from alignn_ff.export.torchscript.file import record
+
+    record(path, text)
+
+
+def _torchscript_refusal(potential: "Potential") -> str | None:
+    from alignn_ff.export.torchscript.networks import scripted_refusal
+
+    return scripted_refusal(potential.header.model.name)
+
+
+TARGETS: Final[dict[str, Target]] = {
+    "torchscript": Target(
+        help="a .pt file for libtorch, from C++ or Python",
+        suffix=".pt",
+        write=_write_torchscript,
+        door="alignn_ff.export.torchscript.file:evaluate",
+        record=_record_in_torchscript,
+        refusal=_torchscript_refusal,
+        reads=("stress_unit",),
+    ),
+}
+"""Name → target."""
