@@ -1,6 +1,7 @@
 """The example rows of docs/extending.md, analysis.md and relaxation.md work unchanged."""
 
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from alignn_ff import data_checks, execution, models, relax, trajectory
+from alignn_ff import data_checks, execution, export, models, relax, trajectory
 from alignn_ff.analysis import OBSERVABLES, AnalysisConfig, analyze
 from alignn_ff.data_checks import describe
 from alignn_ff.errors import SimulationError
@@ -48,6 +49,7 @@ TABLES: Final[dict[str, dict[str, Any]]] = {
     "Kind of label": LABELS,
     "Data format": formats.FORMATS,
     "Suspicion about data": data_checks.SUSPICIONS,
+    "Target of an export": export.TARGETS,
 }
 """Heading in docs/extending.md → the table that its example adds to."""
 
@@ -232,3 +234,10 @@ def test_the_suspicion_of_the_page_is_found() -> None:
     one = Record("0", bulk("Cu"), -3.5, None, None, "")
     found = [finding for finding in describe({"train": [one]}).findings if finding.kind == name]
     assert [finding.sentence for finding in found] == ["train: 1 structures of one atom"]
+
+
+def test_the_target_of_the_page_is_written_and_proven(tmp_path: Path, si_model_file: Path) -> None:
+    made = export.export(si_model_file, tmp_path / "si.licensed.pt", to=add_row("Target of an export"))
+    with zipfile.ZipFile(made.path) as archive:
+        assert any(name.endswith("extra/licence.txt") for name in archive.namelist())
+    assert max(difference.exceeded for difference in made.proof.differences) <= 1

@@ -41,6 +41,6 @@ def check_features(model: str, features: str) -> None:
     read = open_model(model, device="cpu", dtype="float32").header.model.outputs.element_features
     if read is not None and read != features:
         raise ConfigError(
-            f"--atom-features is {features!r}, but the model was trained with {read!r}, which the file holds; leave the "
-            "option out"
+            f"--atom-features is {features!r}, but the model was trained with {read!r}, which the file holds; leave "
+            "the option out"
         )

@@ -9,8 +9,9 @@ from alignn_ff.lazy import lazy_names
 
 if TYPE_CHECKING:
     from alignn_ff.export.exporting import Exported, export
+    from alignn_ff.export.options import STRESS_UNITS, ExportOptions
     from alignn_ff.export.proof import Difference, Proof
-    from alignn_ff.export.targets import STRESS_UNITS, TARGETS, ExportOptions, Target
+    from alignn_ff.export.targets import TARGETS, Target
 
 __all__ = ["STRESS_UNITS", "TARGETS", "Difference", "ExportOptions", "Exported", "Proof", "Target", "export"]
 
@@ -19,6 +20,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "alignn_ff.export.exporting": ("Exported", "export"),
         "alignn_ff.export.proof": ("Difference", "Proof"),
-        "alignn_ff.export.targets": ("STRESS_UNITS", "TARGETS", "ExportOptions", "Target"),
+        "alignn_ff.export.options": ("STRESS_UNITS", "ExportOptions"),
+        "alignn_ff.export.targets": ("TARGETS", "Target"),
     },
 )

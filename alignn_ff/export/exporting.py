@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alignn_ff.errors import ConfigError
+from alignn_ff.export.options import STRESS_UNITS, ExportOptions
 from alignn_ff.export.proof import Proof, prove
-from alignn_ff.export.targets import STRESS_UNITS, TARGETS, ExportOptions, Target
+from alignn_ff.export.targets import TARGETS, Target
 from alignn_ff.io import atomic_write, claim
 from alignn_ff.loading import Precision
-from alignn_ff.potential import Potential, load_potential
+from alignn_ff.potential import load_potential
 
 
 class Exported(NamedTuple):

@@ -41,8 +41,8 @@ class Difference(NamedTuple):
         network: "as written" or "float64".
         n_atoms: number of atoms.
         largest_force_eV_per_A: largest component of a force, by the eager model.
-        energy_eV, atomic_energy_eV, forces_eV_per_A, stress: differences; the stress in the unit of the file, None where
-            there is no volume.
+        energy_eV, atomic_energy_eV, forces_eV_per_A, stress: differences; the stress in the unit of the file, None
+            where there is no volume.
         exceeded: largest ratio of a difference to what is allowed.
     """
 
@@ -190,8 +190,8 @@ def _refuse(proof: Proof, path: Path) -> None:
         return
     raise ExportError(
         f"the file {path.name} gives other numbers than the model, so it was not kept: on the structure "
-        f"{worst.structure!r} (network {worst.network}) energies differ by {worst.energy_eV:.1e} eV, atomic energies by "
-        f"{worst.atomic_energy_eV:.1e} eV, forces by {worst.forces_eV_per_A:.1e} eV/Å of {worst.largest_force_eV_per_A:.1f} "
-        f"eV/Å, the stress by {worst.stress if worst.stress is not None else 0:.1e}; this is {worst.exceeded:.0f} times "
-        "what is allowed. Please report it with the model"
+        f"{worst.structure!r} (network {worst.network}) energies differ by {worst.energy_eV:.1e} eV, atomic "
+        f"energies by {worst.atomic_energy_eV:.1e} eV, forces by {worst.forces_eV_per_A:.1e} eV/Å of "
+        f"{worst.largest_force_eV_per_A:.1f} eV/Å; the largest difference is {worst.exceeded:.0f} times what is allowed."
+        " Please report it with the model"
     )

@@ -1,7 +1,7 @@
 """Structures that a file is proven on: large forces without symmetry, and every shape that may go wrong.
 
-In: the elements of a model. Out: structures of several sizes, among them cells smaller than the cutoff, a slab, a cluster,
-a close pair and a lone atom. Together they hold every element, as far as they have enough atoms.
+In: the elements of a model. Out: structures of several sizes, among them cells smaller than the cutoff, a slab, a
+cluster, a close pair and a lone atom. Together they hold every element, as far as they have enough atoms.
 """
 
 from collections.abc import Iterator, Sequence

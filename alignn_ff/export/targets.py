@@ -7,23 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from alignn_ff.units import GPA_PER_EV_PER_A3
+from alignn_ff.export.options import ExportOptions
 
 if TYPE_CHECKING:
     from alignn_ff.potential import Potential
-
-STRESS_UNITS: Final[dict[str, float]] = {"eV/A^3": 1.0, "GPa": GPA_PER_EV_PER_A3}
-"""Unit of the stress that a file returns → its value per eV/Å³."""
-
-
-class ExportOptions(NamedTuple):
-    """What a target may read.
-
-    Attributes:
-        stress_unit: a key of :data:`STRESS_UNITS`.
-    """
-
-    stress_unit: str = "eV/A^3"
 
 
 class Target(NamedTuple):

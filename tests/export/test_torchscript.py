@@ -1,10 +1,13 @@
 """Files of the target torchscript give the numbers of the model, on every structure and for every force field."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
 from ase.build import bulk
 
 from alignn_ff.errors import CheckpointError
@@ -12,11 +15,13 @@ from alignn_ff.export import ExportOptions
 from alignn_ff.export.door import Output
 from alignn_ff.export.torchscript.file import evaluate, read, write
 from alignn_ff.graph import Prediction
+from alignn_ff.potential import load_potential
 from alignn_ff.testing.structures import NAMES, structure
 from tests.support.exports import HEADERS, SMOOTH, eager, evaluated, with_repulsion_ends
 from tests.support.tiny_models import ELEMENTS
 
 REPEATS = 3
+EXAMPLE = Path(__file__).parents[2] / "examples" / "torchscript" / "host.cpp"
 
 
 def assert_agrees(found: Output, expected: Prediction, *, atol: float = 1e-12) -> None:
@@ -124,3 +129,26 @@ def test_files_that_are_something_else_are_errors_in_words(tmp_path: Path) -> No
     (tmp_path / "text.pt").write_text("no model")
     with pytest.raises(CheckpointError, match="not a TorchScript file"):
         read(tmp_path / "text.pt")
+
+
+@pytest.mark.slow
+def test_the_host_in_cpp_gives_the_numbers_of_the_package(tmp_path: Path) -> None:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no g++")
+    torch_folder = Path(torch.__path__[0])
+    include, library = torch_folder / "include", torch_folder / "lib"
+    words = ["-std=c++17", "-O0", str(EXAMPLE), f"-I{include}", f"-I{include}/torch/csrc/api/include", f"-L{library}"]
+    words += ["-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{library}", "-o", str(tmp_path / "host")]
+    subprocess.run([compiler, *words], check=True, capture_output=True)
+    potential = load_potential("si-smooth", dtype="float64", backend="eager")
+    write(potential, tmp_path / "si.pt", ExportOptions())
+    ran = subprocess.run([tmp_path / "host", tmp_path / "si.pt", "5.0"], check=True, capture_output=True, text=True)
+    numbers = [float(word) for line in ran.stdout.splitlines() for word in line.split()[1:]]
+    cell = 2.715 * (1.0 - np.eye(3))
+    atoms = Atoms("Si2", [[0, 0, 0], [1.4575, 1.3575, 1.3075]], cell=cell, pbc=True)
+    (expected,) = potential.predict([atoms])
+    assert expected.forces is not None
+    assert expected.stress is not None
+    flat = torch.cat([expected.energy, expected.forces.flatten(), expected.stress.flatten()])
+    np.testing.assert_allclose(numbers, flat.numpy(), atol=1e-9)

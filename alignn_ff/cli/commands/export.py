@@ -11,7 +11,8 @@ from alignn_ff.choices import KeyOf
 from alignn_ff.cli.console import results
 from alignn_ff.cli.options import JsonOption, OverwriteOption
 from alignn_ff.cli.schema import options_of
-from alignn_ff.export.targets import STRESS_UNITS, TARGETS
+from alignn_ff.export.options import STRESS_UNITS
+from alignn_ff.export.targets import TARGETS
 from alignn_ff.runs.config import RunConfig
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def export(
 ) -> None:
     """Export a force field to a file for other programs.
 
-    The file is read back in a new process and compared with the model before it is kept. A file that gives other numbers
-    is deleted, and the exit code is 1.
+    The file is read back in a new process and compared with the model before it is kept. A file that gives other
+    numbers is deleted, and the exit code is 1.
     """
     import json
 

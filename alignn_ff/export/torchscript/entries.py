@@ -41,7 +41,7 @@ class Deployed(nn.Module):
         self.smallest_volume_A3: float = SMALLEST_VOLUME_A3
         self.register_buffer("row_of", element_rows(model.elements))
 
-    @torch.jit.export  # type: ignore[untyped-decorator]
+    @torch.jit.export
     def forward_tensors_z(
         self,
         positions: Tensor,
@@ -50,7 +50,7 @@ class Deployed(nn.Module):
         src: Tensor,
         dst: Tensor,
         shift: Tensor,
-        compute_stress: bool,  # noqa: FBT001 - the entry that the published exporter documents
+        compute_stress: bool,
     ) -> dict[str, Tensor]:
         """Energy, forces and stress of one structure.
 
@@ -79,7 +79,7 @@ class Deployed(nn.Module):
             results["stress"] = stress
         return results
 
-    @torch.jit.export  # type: ignore[untyped-decorator]
+    @torch.jit.export
     def energy_and_edge_gradient(
         self, vectors: Tensor, z: Tensor, src: Tensor, dst: Tensor, shift: Tensor, n_local: int
     ) -> tuple[Tensor, Tensor]:
@@ -151,7 +151,7 @@ class Deployed(nn.Module):
         src: Tensor,
         dst: Tensor,
         shift: Tensor,
-        compute_stress: bool,  # noqa: FBT001
+        compute_stress: bool,
     ) -> dict[str, Tensor]:
         """:meth:`forward_tensors_z`."""
         return self.forward_tensors_z(positions, lattice, atomic_numbers, src, dst, shift, compute_stress)

@@ -1,7 +1,7 @@
 """Files of the target ``torchscript``: written, read back, and what they hold beside the network.
 
-alignn_ff.json        the header of the model, dtype, unit of the stress, reach, versions
-alignn_ff_proof.json  how closely the file agrees with the eager model
+``alignn_ff.json`` holds the header of the model, dtype, unit of the stress and versions; ``alignn_ff_proof.json`` holds
+how closely the file agrees with the eager model
 """
 
 import json
@@ -17,7 +17,7 @@ import torch
 from alignn_ff import __version__
 from alignn_ff.errors import CheckpointError
 from alignn_ff.export.door import Input, Output
-from alignn_ff.export.targets import STRESS_UNITS, ExportOptions
+from alignn_ff.export.options import STRESS_UNITS, ExportOptions
 from alignn_ff.export.torchscript.entries import Deployed
 from alignn_ff.potential import Potential
 
@@ -54,9 +54,14 @@ def write(potential: Potential, path: Path, options: ExportOptions) -> None:
 
 def record(path: Path, text: str) -> None:
     """Add the record of the comparison; nothing else in the file changes."""
+    add_entry(path, PROOF, text)
+
+
+def add_entry(path: Path, name: str, text: str) -> None:
+    """Add an entry that ``torch.jit.load(path, _extra_files={name: ""})`` reads."""
     with zipfile.ZipFile(path, "a") as archive:
         top = archive.namelist()[0].split("/")[0]
-        archive.writestr(f"{top}/extra/{PROOF}", text)
+        archive.writestr(f"{top}/extra/{name}", text)
 
 
 def read(path: Path) -> tuple[Any, dict[str, Any]]:
@@ -76,20 +81,20 @@ def read(path: Path) -> tuple[Any, dict[str, Any]]:
     about = json.loads(extra[ABOUT])
     if about["format"] != FORMAT or about["version"] > VERSION:
         raise CheckpointError(
-            f"{path} is of the format {about['format']!r}, version {about['version']}; this version reads {FORMAT!r} up "
-            f"to version {VERSION}: update alignn-ff"
+            f"{path} is of the format {about['format']!r}, version {about['version']}; this version reads "
+            f"{FORMAT!r} up to version {VERSION}: update alignn-ff"
         )
     return module, {**about, "proof": json.loads(extra[PROOF]) if extra[PROOF] else None}
 
 
-def evaluate(path: Path, inputs: list[Input], widened: bool) -> list[Output]:  # noqa: FBT001 - the protocol of doors
+def evaluate(path: Path, inputs: list[Input], widened: bool) -> list[Output]:
     """Read a file and evaluate structures; see ``alignn_ff.export.door``."""
     module, _ = read(path)
     if widened:
         module = module.double()
     outputs = []
     for item in inputs:
-        found = module.forward_tensors_z(*item, True)  # noqa: FBT003 - a TorchScript method
+        found = module.forward_tensors_z(*item, True)
         outputs.append(Output(found["energy"], found["atomic_energy"], found["forces"], found["stress"]))
     return outputs
 

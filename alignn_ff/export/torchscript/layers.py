@@ -1,7 +1,7 @@
 """Layers that TorchScript compiles, made of those of a model: the same parameters, and sums in torch's own operations.
 
-The model's layers call functions with derivatives written by hand, which a TorchScript file cannot hold. Equations are in
-the docstrings of the layers that are restated here.
+The model's layers call functions with derivatives written by hand, which a TorchScript file cannot hold. Equations are
+in the docstrings of the layers that are restated here.
 """
 
 from typing import NamedTuple
@@ -76,7 +76,7 @@ class ScriptedConvolution(nn.Module):
         updated: Tensor = nodes + self.update(nn.functional.silu(inner))
         return updated
 
-    @torch.jit.export  # type: ignore[untyped-decorator]
+    @torch.jit.export
     def without_neighbors(self, nodes: Tensor) -> Tensor:
         """The update of nodes that have no neighbours at all, (n_nodes, features)."""
         updated: Tensor = nodes + self.update(nn.functional.silu(self.own(nodes)))

@@ -75,7 +75,7 @@ class ScriptedSmooth(nn.Module):
         """(n_elements,) float64, readout of each element without neighbours."""
         atoms = self.embedding.weight
         for block in self.blocks:
-            atoms = block.without_neighbors(atoms)
+            atoms = block.without_neighbors(atoms)  # type: ignore[operator]
         free: Tensor = self.readout(atoms).squeeze(1).double()
         return free
 
@@ -157,7 +157,7 @@ class ScriptedBlock(nn.Module):
         gates = self.radial_gates(bases.radial).index_add(0, s.line_nodes, from_bonds)
         return self.convolution(atoms, gates, bases.weight, s.src, s.dst), bonds, moments
 
-    @torch.jit.export  # type: ignore[untyped-decorator]
+    @torch.jit.export
     def without_neighbors(self, atoms: Tensor) -> Tensor:
         """The update of atoms that have no neighbours at all, (n_atoms, features)."""
         updated: Tensor = self.convolution.without_neighbors(atoms)
@@ -190,7 +190,7 @@ class ScriptedMomentBlock(nn.Module):
         atoms = self.convolution(atoms, gates, bases.weight, s.src, s.dst, self.invariants(moments))
         return atoms + self.mixing(atoms), bonds, moments
 
-    @torch.jit.export  # type: ignore[untyped-decorator]
+    @torch.jit.export
     def without_neighbors(self, atoms: Tensor) -> Tensor:
         """The update of atoms that have no neighbours at all, (n_atoms, features)."""
         atoms = self.convolution.without_neighbors(atoms)
