@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "config": Command("Training configs: complete, check and explain them."),
     "data": Command("Labelled data: describe, convert, split."),
     "export": Command("A force field as a file for other programs.", "export"),
+    "lammps": Command("LAMMPS with pair_style alignn: compile it, run it."),
     "zoo": Command("Models by name: shipped, your own, and those to download."),
 }
 """Name → command, in the order of the help; implemented in the module ``commands/NAME.py``."""

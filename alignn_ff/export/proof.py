@@ -26,8 +26,8 @@ from alignn_ff.potential import Potential
 TOLERANCES: Final[dict[str, float]] = {"float64": 1e-10, "float32": 1e-3}
 """Largest difference, per the largest magnitude of the quantity in the structure where that exceeds 1.
 
-A file in float32 is also proven with its network widened to float64, to the tolerance of float64: so it holds the right
-model, and the wider tolerance only allows for rounding."""
+A file in float32 is also proven with its network widened to float64, to the target's ``widened_tolerance``: so it holds the
+right model, and the wider tolerance only allows for rounding."""
 
 LONGEST_S: Final = 900
 """Time limit of the process that reads the file."""
@@ -100,7 +100,7 @@ def prove(potential: Potential, target: Target, path: Path, *, stress_factor: fl
     dtype = str(potential.dtype).removeprefix("torch.")
     differences = []
     for network, found in evaluate_elsewhere(target, path, inputs).items():
-        tolerance = TOLERANCES["float64" if network == "float64" else dtype]
+        tolerance = target.widened_tolerance if network == "float64" != dtype else TOLERANCES[dtype]
         for number, (name, reference) in enumerate(zip(names, expected, strict=True)):
             repeats = found[number :: len(names)]
             differences.append(_difference(name, network, reference, repeats, stress_factor, tolerance))
