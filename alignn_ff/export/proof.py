@@ -26,8 +26,8 @@ from alignn_ff.potential import Potential
 TOLERANCES: Final[dict[str, float]] = {"float64": 1e-10, "float32": 1e-3}
 """Largest difference, per the largest magnitude of the quantity in the structure where that exceeds 1.
 
-A file in float32 is also proven with its network widened to float64, to the target's ``widened_tolerance``: so it holds the
-right model, and the wider tolerance only allows for rounding."""
+A file in float32 is also proven with its network widened to float64, to the target's ``widened_tolerance``: so it holds
+the right model, and the wider tolerance only allows for rounding."""
 
 LONGEST_S: Final = 900
 """Time limit of the process that reads the file."""
@@ -192,6 +192,6 @@ def _refuse(proof: Proof, path: Path) -> None:
         f"the file {path.name} gives other numbers than the model, so it was not kept: on the structure "
         f"{worst.structure!r} (network {worst.network}) energies differ by {worst.energy_eV:.1e} eV, atomic "
         f"energies by {worst.atomic_energy_eV:.1e} eV, forces by {worst.forces_eV_per_A:.1e} eV/Å of "
-        f"{worst.largest_force_eV_per_A:.1f} eV/Å; the largest difference is {worst.exceeded:.0f} times what is allowed."
-        " Please report it with the model"
+        f"{worst.largest_force_eV_per_A:.1f} eV/Å; this is {worst.exceeded:.0f} times what is allowed. "
+        "Please report it with the model"
     )

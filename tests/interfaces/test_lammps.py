@@ -26,9 +26,7 @@ def test_lammps_gives_the_numbers_of_the_package(
     potential, (processes, style) = eager(MODELS[name]), WAYS[way]
     write(potential, tmp_path / "model.alignn", ExportOptions())
     chosen = cases()
-    found = evaluate(
-        lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, processes=processes, style=style
-    )
+    found = evaluate(lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, processes=processes, style=style)
     predictions = potential.predict([case.atoms for case in chosen.values()])
     for (case, given), expected in zip(chosen.items(), predictions, strict=True):
         got = found[case]

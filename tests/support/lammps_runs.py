@@ -114,7 +114,14 @@ print "RESULT {name}: $(pe:{PLACES}) $(vol:{PLACES}) {components} {summed}"
 
 
 def evaluate(
-    lammps: Lammps, plugin: Path, folder: Path, model: Path, chosen: Mapping[str, Case], *, processes: int, style: str = ""
+    lammps: Lammps,
+    plugin: Path,
+    folder: Path,
+    model: Path,
+    chosen: Mapping[str, Case],
+    *,
+    processes: int,
+    style: str = "",
 ) -> dict[str, Evaluated]:
     """All cases in one run of LAMMPS."""
     text, prisms = "", {}
@@ -125,7 +132,7 @@ def evaluate(
         text += script(name, case, data, model, style)
     output = run(lammps, plugin, folder, text, processes=processes)
     found = {}
-    for number, (name, case) in enumerate(chosen.items()):
+    for number, name in enumerate(chosen):
         (line,) = [row for row in output.splitlines() if row.startswith(f"RESULT {name}: ")]
         numbers = np.array(line.partition(": ")[2].split(), dtype=float)
         table = np.loadtxt(folder / f"{number}.data.dump", skiprows=9, ndmin=2)

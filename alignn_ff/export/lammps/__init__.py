@@ -3,6 +3,6 @@
 In: an ``alignn_smooth`` in memory. Out: one file with a header, the packed weights and their SHA-256.
 """
 
-from alignn_ff.export.lammps.reach import reach_A
+from alignn_ff.export.lammps.reach import network_reach
 
-__all__ = ["reach_A"]
+__all__ = ["network_reach"]

@@ -19,7 +19,7 @@ from alignn_ff.cells import SMALLEST_VOLUME_A3
 from alignn_ff.errors import CheckpointError, KernelError
 from alignn_ff.execution.smooth.weights import pack
 from alignn_ff.export.door import Input, Output
-from alignn_ff.export.lammps.reach import reach_A
+from alignn_ff.export.lammps.reach import network_reach
 from alignn_ff.export.options import ExportOptions
 from alignn_ff.graph.strategies import STRATEGIES
 from alignn_ff.models import AlignnSmooth
@@ -142,7 +142,7 @@ def _header(potential: Potential, model: AlignnSmooth) -> dict[str, object]:
         "cutoff": repr(float(recipe.cutoff)),
         "line_cutoff": repr(float(recipe.line_cutoff)),
         "angle_limit": repr(float(recipe.line_cutoff) if recipe.compute_line_graph else 0.0),
-        "reach": repr(reach_A(model)),
+        "reach": repr(network_reach(model)),
         "scale": repr(float(model.scale)),
         "repels": int(model.repulsion is not None),
         "n_weights": packed.values.numel(),

@@ -34,9 +34,7 @@ class Lammps(NamedTuple):
     launcher: Path | None
 
 
-def find_lammps(
-    *, include: Path | None = None, mpi_include: Path | None = None, program: Path | None = None
-) -> Lammps:
+def find_lammps(*, include: Path | None = None, mpi_include: Path | None = None, program: Path | None = None) -> Lammps:
     """The LAMMPS that plugins are compiled for.
 
     Args:

@@ -10,9 +10,7 @@ from alignn_ff.interfaces.lammps.building import build_plugin
 from alignn_ff.interfaces.lammps.finding import Lammps
 
 
-def run_lammps(
-    lammps: Lammps, script: Path, *, processes: int = 1, threads: int = 1, words: Sequence[str] = ()
-) -> int:
+def run_lammps(lammps: Lammps, script: Path, *, processes: int = 1, threads: int = 1, words: Sequence[str] = ()) -> int:
     """Run an input file; the exit code of LAMMPS. The plugin is compiled first if it is not there yet.
 
     Args:

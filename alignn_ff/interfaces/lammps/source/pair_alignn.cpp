@@ -110,7 +110,7 @@ void PairAlignn::compute(int eflag, int vflag) {
   ev_init(eflag, vflag);
   const alignn::Atoms atoms = atoms_now();
   try {
-    if (neighbor->ago == 0) rows.search(atoms, with_ghosts, neighbor->skin);
+    if (neighbor->ago == 0 || !rows.fits(atoms)) rows.search(atoms, with_ghosts, neighbor->skin);
     rows.connect(atoms);
     evaluator->evaluate(rows.elements, rows.n_local, rows.edges, comm->nthreads);
   } catch (const std::exception& failure) {

@@ -37,10 +37,13 @@ class Rows {
 
   // Search again; until the next search, the same atoms are rows.
   void search(const Atoms& atoms, bool with_ghosts, double skin) {
-    ghosts = with_ghosts;
+    ghosts = with_ghosts, n_own = atoms.n_own;
     candidates.find(atoms.x, ghosts ? atoms.n_all : atoms.n_own, atoms.n_all, sizes->cutoff + skin);
     choose_rows(atoms, skin);
   }
+
+  // Whether the last search was for these atoms.
+  bool fits(const Atoms& atoms) const { return sizes != nullptr && size_t(atoms.n_all) == row_of.size() && atoms.n_own == n_own; }
 
   // Edges at the present positions.
   void connect(const Atoms& atoms) {
@@ -76,6 +79,7 @@ class Rows {
   const ModelFile* sizes = nullptr;
   std::vector<int> elements_;
   bool ghosts = false;
+  int n_own = 0;
   Candidates candidates;
   std::vector<int64_t> row_of;  // (n_all,) −1: not a row; of a ghost that is mapped, the row of its atom
   std::vector<Near> near;
