@@ -9,7 +9,7 @@ import torch
 
 from alignn_ff.cli import export_torchscript
 from alignn_ff.errors import ConfigError, ExportError
-from alignn_ff.export import TARGETS, ExportOptions, export
+from alignn_ff.export import TARGETS, ExportOptions, export, proof
 from alignn_ff.export.structures import proof_structures
 from alignn_ff.export.torchscript.file import read, write
 from alignn_ff.export.torchscript.networks import NETWORKS
@@ -39,6 +39,13 @@ def test_published_force_fields_are_exported(name: str, tmp_path: Path) -> None:
     assert max(row.forces_eV_per_A for row in made.proof.differences) < 1e-10
 
 
+@pytest.fixture
+def _one_structure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short proof, where the structures are not what is tested."""
+    few = {"small bulk": proof_structures((14,))["small bulk"]}
+    monkeypatch.setattr(proof, "proof_structures", lambda elements: few)
+
+
 def other_weights(potential: Potential, path: Path, options: ExportOptions) -> None:
     with torch.no_grad():
         kept = [parameter.clone() for parameter in potential.model.parameters()]
@@ -53,6 +60,7 @@ def no_file(potential: Potential, path: Path, options: ExportOptions) -> None:
     path.write_text("nothing")
 
 
+@pytest.mark.usefixtures("_one_structure")
 @pytest.mark.parametrize("wrong, words", [(other_weights, "other numbers"), (no_file, "cannot be read back")])
 def test_a_file_that_does_not_agree_is_deleted_and_the_exit_code_is_1(
     wrong: Any, words: str, tmp_path: Path, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
@@ -68,6 +76,7 @@ def test_a_file_that_does_not_agree_is_deleted_and_the_exit_code_is_1(
         export(model, tmp_path / "out" / "x.pt", to="torchscript", dtype="float64")
 
 
+@pytest.mark.usefixtures("_one_structure")
 def test_a_target_from_outside_the_package_is_a_word_of_the_command(
     tmp_path: Path, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +108,7 @@ def test_what_cannot_be_exported_is_refused_in_words_before_anything_is_written(
     assert out.read_text() == "mine"
 
 
+@pytest.mark.usefixtures("_one_structure")
 def test_the_published_command_writes_the_same_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

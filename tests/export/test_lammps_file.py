@@ -18,8 +18,17 @@ from tests.support.exports import HEADERS, MOMENTS, SMOOTH, eager, model_file, w
 from tests.support.tiny_models import CONFIG, tiny_header
 
 
+@pytest.fixture
+def _kernels_of_children(kernels: Kernels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that proves a file finds the compiled kernels of the session."""
+    (tmp_path / "cache" / "alignn-ff").mkdir(parents=True)
+    (tmp_path / "cache" / "alignn-ff" / "kernels").symlink_to(kernels.path.parent)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("_kernels_of_children")
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_file_is_proven_by_the_reader_of_the_pair_style(dtype: str, kernels: Kernels, tmp_path: Path) -> None:
+def test_a_file_is_proven_by_the_reader_of_the_pair_style(dtype: str, tmp_path: Path) -> None:
     header = with_repulsion_ends(SMOOTH["smooth, moments"], (1, 14, 1.1))
     made = export(model_file(tmp_path / "m.pt", header), tmp_path / "m.alignn", to="lammps", dtype=dtype)
     assert max(row.exceeded for row in made.proof.differences) <= 1

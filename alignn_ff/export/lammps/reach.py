@@ -5,9 +5,9 @@ In: a model of the smooth family. Out: a length in Å. A halo that is shorter gi
 Each layer moves the border outwards. A convolution on atoms reads neighbours to the cutoff. A block with angles reads,
 for an atom k, the bonds j→k below the three-body cutoff. The line graph updates these from the bonds i→j below the same
 cutoff, with the states of i and j: two lengths of the three-body cutoff. Moments of a block are sums, over the
-neighbours of an atom to the cutoff, of what the block starts from. Their products enter the same block, and the gates of
-the next block read them at both ends of a bond. What the next block reads of a neighbour at the cutoff reaches no farther than
-the state of that neighbour, so moments do not change the reach.
+neighbours of an atom to the cutoff, of what the block starts from. Their products enter the same block, and the gates
+of the next block read them at both ends of a bond. What the next block reads of a neighbour at the cutoff reaches no
+farther than the state of that neighbour, so moments do not change the reach.
 """
 
 from alignn_ff.models import AlignnSmooth
