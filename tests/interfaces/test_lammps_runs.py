@@ -143,7 +143,31 @@ run 0
     assert thermo(output)[-1, 1] == pytest.approx(2 * table[-1, 1], rel=1e-6)
 
 
+def test_dynamics_in_a_triclinic_box_under_pressure_is_the_same_on_one_process_and_two(
+    crystal: str, lammps: Lammps, plugin: Path, tmp_path: Path
+) -> None:
+    text = f"""{crystal}
+change_box all triclinic
+velocity all create 300 1 loop geom
+timestep 0.001
+fix move all npt temp 300 300 0.1 tri 0 0 0.5
+thermo_style custom step pe vol xy xz yz
+thermo_modify format float %.15g
+thermo 30
+run 30
+"""
+    tables = [thermo(run(lammps, plugin, tmp_path, text, processes=processes)) for processes in (1, 2)]
+    np.testing.assert_allclose(tables[0], tables[1], rtol=1e-8, atol=1e-8)
+    assert np.abs(tables[0][-1, 2:] - tables[0][0, 2:]).min() > 1e-4
+
+
 REFUSED = {
+    "atoms at one place": (
+        "neighbor 0.3 bin",
+        "create_atoms 1 single 1 1 1\n" * 2 + "neighbor 0.3 bin",
+        1,
+        "one place",
+    ),
     "units": ("units metal", "units real", 1, "needs units metal, not real"),
     "newton": ("newton on", "newton off", 2, "it needs newton on"),
     "exclusions": ("pair_style alignn", "neigh_modify exclude type 1 1\npair_style alignn", 1, "neigh_modify exclude"),
