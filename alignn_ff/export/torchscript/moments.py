@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from alignn_ff.export.torchscript.layers import rows_of
 from alignn_ff.nn import MomentGates, MomentInvariants, Moments
 from alignn_ff.nn.harmonics import n_harmonics, quadrupole_matrix
-from alignn_ff.nn.moments import _trace_of_product as trace_of_product
+from alignn_ff.nn.moments import trace_of_product
 
 
 class Places(NamedTuple):
