@@ -92,3 +92,9 @@ def _restored(kind: type[AlignnError], arguments: tuple[object, ...]) -> AlignnE
     error = kind.__new__(kind, *arguments)
     error.args = arguments
     return error
+
+
+class ExportError(AlignnError):
+    """An exported file does not agree with its model, so it was not kept."""
+
+    exit_code = 1

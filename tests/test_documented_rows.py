@@ -1,6 +1,7 @@
 """The example rows of docs/extending.md, analysis.md and relaxation.md work unchanged."""
 
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from alignn_ff import data_checks, execution, models, relax, trajectory
+from alignn_ff import data_checks, execution, export, models, relax, trajectory
 from alignn_ff.analysis import OBSERVABLES, AnalysisConfig, analyze
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.check import CheckConfig, check_calculator
@@ -53,6 +54,7 @@ TABLES: Final[dict[str, dict[str, Any]]] = {
     "Data format": formats.FORMATS,
     "Suspicion about data": data_checks.SUSPICIONS,
     "Law of a force field": LAWS,
+    "Target of an export": export.TARGETS,
 }
 """Heading in docs/extending.md → the table that its example adds to."""
 
@@ -258,3 +260,10 @@ def test_the_law_of_the_page_is_checked() -> None:
             self.results["energy"] += 1e-3 * len(self.atoms) ** 2
 
     assert not check_calculator(Charged(), elements=(29,), config=only).passed
+
+
+def test_the_target_of_the_page_is_written_and_proven(tmp_path: Path, si_model_file: Path) -> None:
+    made = export.export(si_model_file, tmp_path / "si.licensed.pt", to=add_row("Target of an export"))
+    with zipfile.ZipFile(made.path) as archive:
+        assert any(name.endswith("extra/licence.txt") for name in archive.namelist())
+    assert max(difference.exceeded for difference in made.proof.differences) <= 1

@@ -6,7 +6,8 @@ Heavy imports (torch) are inside the commands.
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -48,6 +49,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "check": Command("Whether a model, an export or any calculator obeys the laws of physics.", "check"),
     "config": Command("Training configs: complete, check and explain them."),
     "data": Command("Labelled data: describe, convert, split."),
+    "export": Command("A force field as a file for other programs.", "export"),
+    "lammps": Command("LAMMPS with pair_style alignn: compile it, run it."),
     "zoo": Command("Models by name: shipped, your own, and those to download."),
 }
 """Name → command, in the order of the help; implemented in the module ``commands/NAME.py``."""
@@ -141,8 +144,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: of the command line, without the program's name; None means those of the process.
     """
     keep_freed_memory()
-    try:
+    with user_errors():
         app(args=arguments)
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """A context in which an error that a user can correct is one message and an exit code."""
+    try:
+        yield
     except AlignnError as error:
         complain(str(error))
         sys.exit(error.exit_code)

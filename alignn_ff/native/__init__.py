@@ -1,5 +1,15 @@
 """C++ kernels for the CPU, compiled on demand; everything also runs without them."""
 
-from alignn_ff.native.kernels import DTYPES, Kernels, cached_kernels, find_kernels, kernels_for, using
+from typing import TYPE_CHECKING
+
+from alignn_ff.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from alignn_ff.native.kernels import DTYPES, Kernels, cached_kernels, find_kernels, kernels_for, using
 
 __all__ = ["DTYPES", "Kernels", "cached_kernels", "find_kernels", "kernels_for", "using"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {"alignn_ff.native.kernels": ("DTYPES", "Kernels", "cached_kernels", "find_kernels", "kernels_for", "using")},
+)

@@ -96,7 +96,7 @@ class SmoothArguments(ctypes.Structure):
     """Mirror of the C++ struct of this name, field by field."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("n_atoms", "n_edges", "n_line_nodes", "n_triplets")),
+        *((name, ctypes.c_int64) for name in ("n_atoms", "n_edges", "n_line_nodes", "n_triplets", "n_local")),
         *((name, ctypes.c_int64) for name in ("features", "n_radial", "n_angular", "n_elements")),
         *((name, ctypes.c_int64) for name in ("angle_layers", "atom_layers", "exponent", "threads")),
         *((name, ctypes.c_int64) for name in ("moment_channels", "max_moment")),

@@ -15,7 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import platformdirs
 from filelock import FileLock, Timeout
@@ -65,18 +65,52 @@ def find_compiler() -> str | None:
     return next((path for name in COMPILERS if (path := shutil.which(name))), None)
 
 
+class Recipe(NamedTuple):
+    """What a library is made of.
+
+    Attributes:
+        sources: files that are compiled.
+        folders: with headers and sources; the name of the library changes with every file in them.
+        includes: further folders of headers.
+        flags: further flags.
+        depends: anything else that the library depends on.
+    """
+
+    sources: tuple[Path, ...]
+    folders: tuple[Path, ...]
+    includes: tuple[Path, ...] = ()
+    flags: tuple[str, ...] = ()
+    depends: str = ""
+
+
+def kernels_recipe() -> Recipe:
+    """The recipe of the package's kernels."""
+    return Recipe(tuple(sorted(SOURCES.rglob("*.cpp"))), (SOURCES,))
+
+
 def library_path(compiler: str) -> Path:
     """Path of the kernels for these sources, this compiler, this CPU and this C library."""
+    return library_folder() / f"kernels-{digest(kernels_recipe(), compiler)}.so"
+
+
+def digest(recipe: Recipe, compiler: str) -> str:
+    """What tells libraries apart: sources, flags, compiler, CPU and C library."""
     program = Path(compiler).resolve()
     status = program.stat()
     flags = [*FLAGS, *(" ".join(rung) for rung in LADDER)]
     machine = [platform.system(), _cpu(), _c_library(), str(program), str(status.st_size), str(status.st_mtime_ns)]
-    digest = hashlib.sha256("\n".join([*machine, *flags]).encode() + _sources()).hexdigest()
-    return library_folder() / f"kernels-{digest[:24]}.so"
+    chosen = [*recipe.flags, *map(str, recipe.includes), recipe.depends] if recipe.includes else []
+    text = "\n".join([*machine, *flags, *chosen]).encode()
+    return hashlib.sha256(text + b"".join(map(_content, recipe.folders))).hexdigest()[:24]
 
 
-def build(path: Path, compiler: str) -> None:
+def build(path: Path, compiler: str, recipe: Recipe | None = None) -> None:
     """Compile to ``path``, unless the file exists; only one process compiles, the others wait.
+
+    Args:
+        path: of the library.
+        compiler: path of the program.
+        recipe: what is compiled; None means the package's kernels.
 
     Raises:
         CompilerError: the compiler failed, the cache cannot be written, or it is not private to this user.
@@ -86,7 +120,7 @@ def build(path: Path, compiler: str) -> None:
         make_private_folder(folder)
         with FileLock(folder / "build.lock", timeout=LONGEST_WAIT_S, mode=0o600):
             if not path.exists():
-                _build(path, compiler)
+                _build(path, compiler, kernels_recipe() if recipe is None else recipe)
     except Timeout as error:
         raise CompilerError(
             f"another process has been compiling the kernels for {LONGEST_WAIT_S} s; if there is none, remove "
@@ -96,7 +130,7 @@ def build(path: Path, compiler: str) -> None:
         raise CompilerError(f"the kernels could not be compiled by {compiler} into {folder}: {error}") from error
 
 
-def _build(path: Path, compiler: str) -> None:
+def _build(path: Path, compiler: str, recipe: Recipe) -> None:
     """Compile with the first flags of ``LADDER`` that the compiler accepts, in a private temporary folder."""
     start = time.monotonic()
     reason = ""
@@ -104,7 +138,7 @@ def _build(path: Path, compiler: str) -> None:
         with tempfile.TemporaryDirectory(prefix=".build-", dir=path.parent) as folder:
             made = Path(folder) / path.name
             try:
-                _compile(compiler, FLAGS + rung, Path(folder), made)
+                _compile(recipe, compiler, FLAGS + rung + recipe.flags, Path(folder), made)
             except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
                 reason = _reason(error)
                 log.warning("%s did not compile the kernels with %s: %s", compiler, _words(rung), _last_line(reason))
@@ -116,17 +150,16 @@ def _build(path: Path, compiler: str) -> None:
     raise CompilerError(f"{compiler} could not compile the kernels:\n{reason}")
 
 
-def _compile(compiler: str, flags: tuple[str, ...], folder: Path, target: Path) -> None:
+def _compile(recipe: Recipe, compiler: str, flags: tuple[str, ...], folder: Path, target: Path) -> None:
     """Compile all sources in parallel, then link the library."""
 
     def run(*words: str) -> None:
-        command = [compiler, *flags, f"-I{SOURCES}", *words]
+        command = [compiler, *flags, *(f"-I{place}" for place in (*recipe.folders, *recipe.includes)), *words]
         subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=True)  # noqa: S603
 
-    sources = sorted(SOURCES.rglob("*.cpp"))
-    objects = [str(folder / f"{source.stem}.o") for source in sources]
+    objects = [str(folder / f"{source.stem}.o") for source in recipe.sources]
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda source, made: run("-c", str(source), "-o", made), sources, objects))
+        list(pool.map(lambda source, made: run("-c", str(source), "-o", made), recipe.sources, objects))
     run("-shared", *objects, "-o", str(target))
 
 
@@ -145,9 +178,9 @@ def _last_line(text: str) -> str:
 
 
 @cache
-def _sources() -> bytes:
-    files = (path for path in sorted(SOURCES.rglob("*")) if path.is_file())
-    return b"".join(str(file.relative_to(SOURCES)).encode() + file.read_bytes() for file in files)
+def _content(folder: Path) -> bytes:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return b"".join(str(file.relative_to(folder)).encode() + file.read_bytes() for file in files)
 
 
 @cache

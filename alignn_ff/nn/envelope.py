@@ -17,8 +17,13 @@ def polynomial_envelope(distance: Tensor, cutoff: float | Tensor, exponent: int 
     Returns:
         The shape of ``distance``, in [0, 1], C² everywhere on distance > 0.
     """
+    return reduced_envelope(distance / cutoff, exponent)
+
+
+def reduced_envelope(x: Tensor, exponent: int) -> Tensor:
+    """The envelope u(x) of a distance divided by its cutoff; TorchScript compiles it."""
     p = float(exponent)
-    x = (distance / cutoff).clamp(max=1.0)
+    x = x.clamp(max=1.0)
     tail = x * (p * (p + 2.0) - (0.5 * p * (p + 1.0)) * x) - 0.5 * (p + 1.0) * (p + 2.0)
     return 1.0 + x.pow(exponent) * tail
 

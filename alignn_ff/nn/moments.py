@@ -136,7 +136,7 @@ class MomentInvariants(nn.Module):
             turned = (matrix * vector[:, None]).sum(2)
             invariants += [
                 (turned * (vector @ self.triples[0])).sum(1),
-                _trace_of_product(matrix, other),
+                trace_of_product(matrix, other),
                 (turned * turned).sum(1),
             ]
         result: Tensor = self.out(torch.cat(invariants, -1))
@@ -164,7 +164,7 @@ class MomentGates(nn.Module):
         return own + gather(other.contiguous(), directions.reverse)
 
 
-def _trace_of_product(matrix: Tensor, other: Tensor) -> Tensor:
+def trace_of_product(matrix: Tensor, other: Tensor) -> Tensor:
     """tr(M²·M') of symmetric matrices (n, 3, 3, channels), without products of small matrices: (n, channels)."""
     total = torch.zeros_like(matrix[:, 0, 0])
     for first in range(3):

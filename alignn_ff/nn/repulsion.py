@@ -1,14 +1,19 @@
 """Short-range repulsion between nuclei (ZBL), switched off where the training data begin."""
 
+from typing import Final
+
 import torch
 from ase.data import covalent_radii
 from torch import Tensor, nn
 
-from alignn_ff.nn.envelope import polynomial_envelope
+from alignn_ff.nn.envelope import reduced_envelope
 from alignn_ff.units import BOHR_A, COULOMB_EV_A
 
-_COEFFICIENTS = (0.18175, 0.50986, 0.28022, 0.02817)
-_EXPONENTS = (3.19980, 0.94229, 0.40290, 0.20162)
+SCREENING_LENGTH_A: Final = 0.8854 * BOHR_A
+"""The length that distances are divided by in the screening function, times Z₁^0.23 + Z₂^0.23."""
+
+EXPONENT: Final = 6
+"""Of the envelope."""
 
 RepulsionEnds = tuple[tuple[int, int, float], ...]
 """(z, z, Å) of pairs of elements: where their repulsion ends."""
@@ -54,14 +59,30 @@ class ZBLRepulsion(nn.Module):
         """
         reach = self.reach(z_src, z_dst, end)
         close = torch.nonzero(distance.detach() < reach).squeeze(1)
-        z1, z2 = z_src[close].to(distance.dtype), z_dst[close].to(distance.dtype)
         r = distance.index_select(0, close)
-        screened = r * (z1.pow(0.23) + z2.pow(0.23)) / (0.8854 * BOHR_A)
-        pair = COULOMB_EV_A * z1 * z2 / r * screening(screened) * polynomial_envelope(r, reach[close])
+        pair = screened_repulsion(z_src[close], z_dst[close], r, SCREENING_LENGTH_A, COULOMB_EV_A)
+        pair = pair * reduced_envelope(r / reach[close], EXPONENT)
         return torch.zeros_like(distance).index_add(0, close, 0.5 * pair)
+
+
+def screened_repulsion(z_src: Tensor, z_dst: Tensor, r: Tensor, length_A: float, coulomb_eV_A: float) -> Tensor:
+    """e²Z₁Z₂/(4πε₀r)·φ(r/a) of each pair, without an envelope; TorchScript compiles it.
+
+    Args:
+        z_src: (n,) atomic numbers.
+        z_dst: (n,) atomic numbers.
+        r: (n,) float64, Å.
+        length_A: a·(Z₁^0.23 + Z₂^0.23).
+        coulomb_eV_A: e²/(4πε₀).
+
+    Returns:
+        (n,) float64, eV.
+    """
+    z1, z2 = z_src.to(r.dtype), z_dst.to(r.dtype)
+    return coulomb_eV_A * z1 * z2 / r * screening(r * (z1.pow(0.23) + z2.pow(0.23)) / length_A)
 
 
 def screening(x: Tensor) -> Tensor:
     """The universal screening function φ(x) of a reduced distance, any shape."""
-    terms = [c * torch.exp(-a * x) for c, a in zip(_COEFFICIENTS, _EXPONENTS, strict=True)]
-    return terms[0] + terms[1] + terms[2] + terms[3]
+    first = 0.18175 * torch.exp(-3.19980 * x) + 0.50986 * torch.exp(-0.94229 * x)
+    return first + 0.28022 * torch.exp(-0.40290 * x) + 0.02817 * torch.exp(-0.20162 * x)

@@ -6,13 +6,15 @@ Each gives an energy to every directed edge; a pair is two edges.
 import torch
 from torch import Tensor
 
-from alignn_ff.nn.envelope import polynomial_envelope
-from alignn_ff.nn.repulsion import screening
+from alignn_ff.nn.envelope import reduced_envelope
+from alignn_ff.nn.repulsion import screened_repulsion
 
 ZBL_LENGTH_A = 0.46850
 """0.8854·a₀, Å, with the digits that the published weights were trained with."""
 ZBL_COULOMB_EV_A = 14.399645
 """e²/(4πε₀), eV·Å, likewise."""
+ZBL_EXPONENT = 4
+"""Of its envelope."""
 
 
 def linear_penalty(length: Tensor, factor: float, threshold: float) -> Tensor:
@@ -44,8 +46,7 @@ def published_zbl(z_src: Tensor, z_dst: Tensor, distance: Tensor, end: float) ->
         (n_edges,) float64, eV.
     """
     close = torch.nonzero(distance.detach() < end).squeeze(1)
-    z1, z2 = z_src[close].to(distance.dtype), z_dst[close].to(distance.dtype)
     r = distance.index_select(0, close)
-    phi = screening(r * (z1.pow(0.23) + z2.pow(0.23)) / ZBL_LENGTH_A)
-    pair = ZBL_COULOMB_EV_A * z1 * z2 / r * phi * polynomial_envelope(r, end, 4)
+    pair = screened_repulsion(z_src[close], z_dst[close], r, ZBL_LENGTH_A, ZBL_COULOMB_EV_A)
+    pair = pair * reduced_envelope(r / end, ZBL_EXPONENT)
     return torch.zeros_like(distance).index_add(0, close, 0.5 * pair)

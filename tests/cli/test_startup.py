@@ -29,6 +29,11 @@ def test_command_line_loads_nothing_heavy_before_a_command_runs() -> None:
     assert not loaded & {*HEAVY, "ase", "numpy", "pydantic"}
 
 
+def test_lammps_finds_the_plugin_without_heavy_imports() -> None:
+    loaded = modules_after("from alignn_ff.interfaces.lammps import plugin_folder; plugin_folder()")
+    assert not loaded & {*HEAVY, "ase", "numpy", "typer"}
+
+
 TABLES = {"ase", "numpy", "scipy", "matscipy"}
 """Modules used by the rows of the ensembles, optimisers and formats that the help lists."""
 
@@ -40,6 +45,8 @@ TABLES = {"ase", "numpy", "scipy", "matscipy"}
         (["--version"], set()),
         (["train", "--help"], set()),
         (["energy", "--help"], set()),
+        (["export", "--help"], set()),
+        (["lammps", "run", "--help"], set()),
         (["md", "--help"], TABLES),
         (["relax", "--help"], TABLES),
         (["analyze", "--help"], TABLES),

@@ -25,9 +25,9 @@ def test_kernels_are_cached_for_these_sources_this_compiler_this_cpu_and_this_c_
     assert cached_kernels() is find_kernels()
     compiler = build.find_compiler()
     path = build.library_path(compiler)
-    for name in ("_sources", "_cpu", "_c_library"):
+    for name in ("_content", "_cpu", "_c_library"):
         with monkeypatch.context() as patch:
-            patch.setattr(build, name, lambda: b"other" if name == "_sources" else "other")  # noqa: B023
+            patch.setattr(build, name, lambda *_: b"other" if name == "_content" else "other")  # noqa: B023
             assert build.library_path(compiler) != path
             assert cached_kernels() is None
     assert build.library_path(sys.executable) != path

@@ -141,6 +141,7 @@ def _arguments(
     assert all(tensor.is_contiguous() for tensor in arrays.values())
     return SmoothArguments(
         n_atoms=rows.shape[0],
+        n_local=rows.shape[0],
         n_edges=graph.edge_src.shape[0],
         n_line_nodes=graph.line_nodes.shape[0],
         n_triplets=graph.line_src.shape[0],

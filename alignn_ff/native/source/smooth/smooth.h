@@ -11,6 +11,7 @@ namespace alignn {
 // Mirrored field by field in native/arguments.py; T is float or double throughout.
 struct SmoothArguments {
   int64_t n_atoms, n_edges, n_line_nodes, n_triplets;
+  int64_t n_local;  // the gradient is that of the sum over the first n_local readouts
   int64_t features, n_radial, n_angular;  // padded with zero weights to multiples of CHANNELS
   int64_t n_elements, angle_layers, atom_layers, exponent, threads;
   int64_t moment_channels, max_moment;  // padded likewise; no channels: no moments
@@ -24,7 +25,7 @@ struct SmoothArguments {
   const void* weights;            // packed as execution/smooth/weights.py does
   void* local;                    // (n_atoms,) T, readout of each atom
   double* distance;               // (n_edges,) Å
-  double* gradient;               // (n_edges, 3) ∂(Σ local)/∂vectors, not wanted if null
+  double* gradient;               // (n_edges, 3) ∂(Σ local[:n_local])/∂vectors, not wanted if null
 };
 
 template <class T>

@@ -1,0 +1,97 @@
+"""Which kinds of files a force field can be exported to: one table, name → how it is written and read back.
+
+A target from outside the package is one more row of :data:`TARGETS`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from alignn_ff.export.options import ExportOptions
+
+if TYPE_CHECKING:
+    from alignn_ff.potential import Potential
+
+
+class Target(NamedTuple):
+    """One kind of file.
+
+    Attributes:
+        help: what it is, in a few words.
+        suffix: of the file.
+        write: (potential, path, options) writes the file; the potential is on the CPU, in the dtype of the file.
+        door: "module:function", the function that a new process reads the file with; see ``alignn_ff.export.door``.
+        record: (path, text) adds the record of the comparison to the file.
+        refusal: potential → why it cannot be exported, None where it can.
+        reads: names of the fields of :class:`ExportOptions` that it reads.
+        widened_tolerance: allowed difference of a file in float32 whose network is widened to float64; larger than that
+            of float64 where the file holds products of weights, which are rounded once more.
+    """
+
+    help: str
+    suffix: str
+    write: "Callable[[Potential, Path, ExportOptions], None]"
+    door: str
+    record: Callable[[Path, str], None]
+    refusal: "Callable[[Potential], str | None]"
+    reads: tuple[str, ...] = ()
+    widened_tolerance: float = 1e-10
+
+
+def _write_torchscript(potential: "Potential", path: Path, options: ExportOptions) -> None:
+    from alignn_ff.export.torchscript.file import write
+
+    write(potential, path, options)
+
+
+def _record_in_torchscript(path: Path, text: str) -> None:
+    from alignn_ff.export.torchscript.file import record
+
+    record(path, text)
+
+
+def _torchscript_refusal(potential: "Potential") -> str | None:
+    from alignn_ff.export.torchscript.networks import scripted_refusal
+
+    return scripted_refusal(potential.header.model.name)
+
+
+def _write_for_lammps(potential: "Potential", path: Path, options: ExportOptions) -> None:
+    from alignn_ff.export.lammps.file import write
+
+    write(potential, path, options)
+
+
+def _record_for_lammps(path: Path, text: str) -> None:
+    from alignn_ff.export.lammps.file import record
+
+    record(path, text)
+
+
+def _lammps_refusal(potential: "Potential") -> str | None:
+    from alignn_ff.export.lammps.file import refusal
+
+    return refusal(potential)
+
+
+TARGETS: Final[dict[str, Target]] = {
+    "torchscript": Target(
+        help="a .pt file for libtorch, from C++ or Python",
+        suffix=".pt",
+        write=_write_torchscript,
+        door="alignn_ff.export.torchscript.file:evaluate",
+        record=_record_in_torchscript,
+        refusal=_torchscript_refusal,
+        reads=("stress_unit",),
+    ),
+    "lammps": Target(
+        help="a file for pair_style alignn of LAMMPS, on the C++ kernels; alignn_smooth only",
+        suffix=".alignn",
+        write=_write_for_lammps,
+        door="alignn_ff.export.lammps.file:evaluate",
+        record=_record_for_lammps,
+        refusal=_lammps_refusal,
+        widened_tolerance=1e-5,
+    ),
+}
+"""Name → target."""

@@ -1,0 +1,10 @@
+"""LAMMPS: ``pair_style alignn`` compiled for the LAMMPS of this machine, and LAMMPS started with it.
+
+In: a LAMMPS with headers, and a C++ compiler. Out: a plugin in the user's cache, or a run of an input file.
+"""
+
+from alignn_ff.interfaces.lammps.building import build_plugin, plugin_folder
+from alignn_ff.interfaces.lammps.finding import Lammps, find_lammps
+from alignn_ff.interfaces.lammps.running import run_lammps
+
+__all__ = ["Lammps", "build_plugin", "find_lammps", "plugin_folder", "run_lammps"]

@@ -1,0 +1,52 @@
+"""Start LAMMPS with the plugin, on one process or several."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from alignn_ff.errors import ConfigError
+from alignn_ff.interfaces.lammps.building import build_plugin
+from alignn_ff.interfaces.lammps.finding import Lammps
+
+
+def run_lammps(lammps: Lammps, script: Path, *, processes: int = 1, threads: int = 1, words: Sequence[str] = ()) -> int:
+    """Run an input file; the exit code of LAMMPS. The plugin is compiled first if it is not there yet.
+
+    Args:
+        lammps: that runs.
+        script: input file.
+        processes: of MPI.
+        threads: of each process.
+        words: further arguments of LAMMPS.
+
+    Raises:
+        ConfigError: no such file, or several processes and nothing that starts them.
+        CompilerError: the plugin cannot be compiled.
+    """
+    if not script.is_file():
+        raise ConfigError(f"no such input file: {script}")
+    plugin = build_plugin(lammps)
+    command = [*start_words(lammps, processes), str(lammps.program), "-in", str(script), *words]
+    return subprocess.run(command, env=environment(lammps, plugin, threads), check=False).returncode  # noqa: S603
+
+
+def start_words(lammps: Lammps, processes: int) -> list[str]:
+    """What starts LAMMPS on some processes.
+
+    Raises:
+        ConfigError: there is no mpirun.
+    """
+    if processes == 1:
+        return []
+    if processes < 1 or lammps.launcher is None:
+        raise ConfigError(f"{processes} processes need a number of at least 1, and mpirun or mpiexec beside LAMMPS")
+    return [str(lammps.launcher), "-np", str(processes)]
+
+
+def environment(lammps: Lammps, plugin: Path, threads: int) -> Mapping[str, str]:
+    """The variables that LAMMPS finds MPI, the plugin and its number of threads by."""
+    given = os.environ
+    paths = {"LD_LIBRARY_PATH": str(lammps.mpi_libraries), "LAMMPS_PLUGIN_PATH": str(plugin.parent)}
+    joined = {name: ":".join(filter(None, (path, given.get(name, "")))) for name, path in paths.items()}
+    return {**given, **joined, "OMP_NUM_THREADS": str(threads)}
