@@ -53,5 +53,20 @@ PROPERTIES: Final[dict[str, Property]] = {
         config=deferred("alignn_ff.properties.elasticity", "ElasticConfig"),
         compute=deferred("alignn_ff.properties.elasticity", "elastic_constants"),
     ),
+    "vacancy": Property(
+        "Formation energies of neutral vacancies.",
+        config=deferred("alignn_ff.properties.defects", "DefectConfig"),
+        compute=deferred("alignn_ff.properties.defects", "vacancy"),
+    ),
+    "interstitial": Property(
+        "Formation energies of neutral interstitials.",
+        config=deferred("alignn_ff.properties.defects", "DefectConfig"),
+        compute=deferred("alignn_ff.properties.defects", "interstitial"),
+    ),
+    "antisite": Property(
+        "Formation energies of neutral antisites of a compound.",
+        config=deferred("alignn_ff.properties.defects", "DefectConfig"),
+        compute=deferred("alignn_ff.properties.defects", "antisite"),
+    ),
 }
 """Name → property, in the order of the help."""
