@@ -16,6 +16,7 @@ from alignn_ff.plots.quasi_harmonic import expansion_figure
 from alignn_ff.plots.report import report_page
 from alignn_ff.plots.style import save_figure
 from alignn_ff.properties.report import ReportResult
+from alignn_ff.plots.surfaces import surface_figures
 from alignn_ff.properties.result import PropertyResult
 
 Figures = Callable[[Any], dict[str, Figure]]
@@ -30,6 +31,7 @@ PROPERTY_FIGURES: Final[dict[str, Figures]] = {
     "vacancy": lambda result: {"defects": defects_figure(result)},
     "interstitial": lambda result: {"defects": defects_figure(result)},
     "antisite": lambda result: {"defects": defects_figure(result)},
+    "surface": surface_figures,
 }
 """Name of a property → its figures."""
 

@@ -26,7 +26,16 @@ def conventional_cell(atoms: Atoms, tolerance_A: float) -> Atoms:
     Raises:
         StructureError: no symmetry is found.
     """
-    found = _found(spglib.standardize_cell, atoms, tolerance_A, to_primitive=False, no_idealize=True)
+    return _standardized(atoms, tolerance_A, to_primitive=False)
+
+
+def primitive_cell(atoms: Atoms, tolerance_A: float) -> Atoms:
+    """The primitive cell, likewise."""
+    return _standardized(atoms, tolerance_A, to_primitive=True)
+
+
+def _standardized(atoms: Atoms, tolerance_A: float, *, to_primitive: bool) -> Atoms:
+    found = _found(spglib.standardize_cell, atoms, tolerance_A, to_primitive=to_primitive, no_idealize=True)
     lattice, positions, numbers = found
     return Atoms(numbers=numbers, cell=lattice, scaled_positions=positions, pbc=True)
 

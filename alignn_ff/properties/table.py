@@ -68,5 +68,10 @@ PROPERTIES: Final[dict[str, Property]] = {
         config=deferred("alignn_ff.properties.defects", "DefectConfig"),
         compute=deferred("alignn_ff.properties.defects", "antisite"),
     ),
+    "surface": Property(
+        "Surface energies of all terminations, and the shape of least energy.",
+        config=deferred("alignn_ff.properties.surfaces", "SurfaceConfig"),
+        compute=deferred("alignn_ff.properties.surfaces", "surface"),
+    ),
 }
 """Name → property, in the order of the help."""
