@@ -11,6 +11,7 @@ from alignn_ff.plots.conductivity import conductivity_figure
 from alignn_ff.plots.defects import defects_figure
 from alignn_ff.plots.elasticity import elastic_figure
 from alignn_ff.plots.equation_of_state import eos_figure
+from alignn_ff.plots.faults import fault_figure
 from alignn_ff.plots.phonons import phonon_figures
 from alignn_ff.plots.quasi_harmonic import expansion_figure
 from alignn_ff.plots.report import report_page
@@ -32,6 +33,7 @@ PROPERTY_FIGURES: Final[dict[str, Figures]] = {
     "interstitial": lambda result: {"defects": defects_figure(result)},
     "antisite": lambda result: {"defects": defects_figure(result)},
     "surface": surface_figures,
+    "stacking-fault": lambda result: {"fault": fault_figure(result)},
 }
 """Name of a property → its figures."""
 

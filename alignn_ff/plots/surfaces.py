@@ -1,10 +1,11 @@
 """Figures of surfaces: energies of the terminations, lines over thickness, shape of least energy."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+from numpy.typing import NDArray
 
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
 from alignn_ff.properties.surfaces import SurfaceResult
@@ -12,7 +13,12 @@ from alignn_ff.properties.surfaces.miller import Miller
 from alignn_ff.properties.surfaces.wulff import Wulff
 from alignn_ff.units import MEV_PER_EV
 
-MARKERS = "osD^v<>"
+FloatArray = NDArray[np.float64]
+MARKERS: Final = "osD^v<>"
+VIEW: Final = (1.0, 0.42, 0.5)
+"""From where the shape is seen."""
+LIGHTEST: Final = 0.3
+"""Share of white in a face that looks at the viewer."""
 
 
 def surface_figures(result: SurfaceResult) -> dict[str, Figure]:
@@ -54,28 +60,36 @@ def _residuals(panel: Any, result: SurfaceResult, index: int, label: str) -> Non
 
 
 def _shape(wulff: Wulff) -> Figure:
-    """The shape, faces coloured by family."""
+    """The shape seen from VIEW, without perspective; faces coloured by family, lighter towards the viewer."""
+    view = np.array(VIEW) / np.linalg.norm(VIEW)
+    right = np.cross([0.0, 0.0, 1.0], view) / np.linalg.norm(np.cross([0.0, 0.0, 1.0], view))
+    screen = np.array([right, np.cross(view, right)])
+    families = list(wulff.fractions)
     with house_style():
-        figure = new_figure(3.4, 3.0)
-        axes: Any = figure.add_subplot(projection="3d")
-        families = list(wulff.fractions)
-        corners = np.concatenate([facet.corners for facet in wulff.facets])
+        figure = new_figure(3.4, 3.4)
+        axes = figure.subplots()
+        for facet in wulff.facets:
+            turned = float(_outwards(facet.corners) @ view)
+            if turned <= 0.0:  # the body is convex, so that faces that look away are hidden
+                continue
+            base = np.array(to_rgb(COLOURS[families.index(facet.family) % len(COLOURS)]))
+            colour = base + (1.0 - base) * LIGHTEST * turned
+            axes.fill(
+                *(screen @ facet.corners.T), facecolor=colour, edgecolor="black", linewidth=0.4, joinstyle="round"
+            )
         for index, family in enumerate(families):
-            faces = [facet.corners for facet in wulff.facets if facet.family == family]
             share = f"{_label(family)}  {100.0 * wulff.fractions[family]:.0f} %"
-            colour = COLOURS[index % len(COLOURS)]
-            if faces:
-                axes.add_collection3d(
-                    Poly3DCollection(faces, facecolors=colour, edgecolors="black", linewidths=0.5, shade=True)
-                )
-            axes.plot([], [], [], "s", color=colour, label=share)
-        reach = float(np.abs(corners).max())
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
-        axes.set_box_aspect((1, 1, 1), zoom=1.5)
-        axes.view_init(elev=22, azim=28)
+            axes.plot([], [], "s", color=COLOURS[index % len(COLOURS)], label=share)
+        axes.set_aspect("equal")
         axes.set_axis_off()
         figure.legend(loc="outside lower center", ncols=min(len(families), 3), title="share of the surface")
     return figure
+
+
+def _outwards(corners: FloatArray) -> FloatArray:
+    """The outer normal of a face of a body around the origin."""
+    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+    return np.asarray(normal / np.linalg.norm(normal) * np.sign(normal @ corners[0]))
 
 
 def _label(miller: Miller, label: str = "") -> str:

@@ -73,5 +73,10 @@ PROPERTIES: Final[dict[str, Property]] = {
         config=deferred("alignn_ff.properties.surfaces", "SurfaceConfig"),
         compute=deferred("alignn_ff.properties.surfaces", "surface"),
     ),
+    "stacking-fault": Property(
+        "Energies of stacking faults along a direction in a plane.",
+        config=deferred("alignn_ff.properties.faults", "FaultConfig"),
+        compute=deferred("alignn_ff.properties.faults", "stacking_fault"),
+    ),
 }
 """Name → property, in the order of the help."""

@@ -120,19 +120,28 @@ def slab(layers: Layering, cut: Cut, n_layers: int, *, vacuum_A: float) -> Atoms
         n_layers: number of layers.
         vacuum_A: between the outermost atoms and those of the image.
     """
+    crystal, plane, _ = stacked(layers, cut, n_layers)
+    positions = crystal.positions
+    height = np.ptp(positions[:, 2]) + vacuum_A
+    positions[:, 2] += 0.5 * vacuum_A - positions[:, 2].min()
+    positions[:, :2] = (positions[:, :2] @ np.linalg.inv(plane[:, :2]) % 1.0) @ plane[:, :2]
+    cell = np.array([plane[0], plane[1], [0.0, 0.0, height]])
+    return Atoms(numbers=crystal.numbers, positions=positions, cell=cell, pbc=True)
+
+
+def stacked(layers: Layering, cut: Cut, n_layers: int) -> tuple[Atoms, FloatArray, FloatArray]:
+    """Layers above a cut, with the normal along z and the first vector in the plane along x.
+
+    Returns:
+        Atoms without a cell, the (2, 3) vectors in the plane, and the (3, 3) axes: a vector v becomes ``v @ axes.T``.
+    """
     lifts = np.ceil((cut.height - layers.heights) / layers.spacing)  # whole layers, so that no atom is below the cut
     lowest = layers.crystal.positions + lifts[:, None] * layers.step
     positions = np.concatenate([lowest + k * layers.step for k in range(n_layers)])
     x = layers.in_plane[0] / np.linalg.norm(layers.in_plane[0])
     axes = np.array([x, np.cross(layers.normal, x), layers.normal])
-    turned, plane = positions @ axes.T, layers.in_plane @ axes.T
-    turned[:, 2] -= turned[:, 2].min()
-    height = turned[:, 2].max() + vacuum_A
-    turned[:, :2] = (turned[:, :2] @ np.linalg.inv(plane[:, :2]) % 1.0) @ plane[:, :2]
-    turned[:, 2] += 0.5 * vacuum_A
-    cell = np.array([plane[0], plane[1], [0.0, 0.0, height]])
     numbers = np.tile(layers.crystal.numbers, n_layers)
-    return Atoms(numbers=numbers, positions=turned, cell=cell, pbc=True)
+    return Atoms(numbers=numbers, positions=positions @ axes.T), layers.in_plane @ axes.T, axes
 
 
 def _maps(layers: Layering, rotations: NDArray[np.int_], translations: FloatArray) -> list[tuple[int, float]]:
