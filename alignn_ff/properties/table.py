@@ -77,6 +77,7 @@ PROPERTIES: Final[dict[str, Property]] = {
         "Energies of stacking faults along a direction in a plane.",
         config=deferred("alignn_ff.properties.faults", "FaultConfig"),
         compute=deferred("alignn_ff.properties.faults", "stacking_fault"),
+        option_names={"max_energy_J_per_m2": ("--max-energy",)},
     ),
 }
 """Name → property, in the order of the help."""

@@ -39,7 +39,7 @@ def test_the_intrinsic_fault_of_tersoff_silicon_costs_nothing() -> None:
 
 def test_the_unstable_fault_of_the_glide_set_is_the_known_one(glide: FaultResult) -> None:
     assert glide.summary["unstable_fault_unrelaxed_J_per_m2"] == pytest.approx(4.79, abs=0.01)
-    assert glide.summary["unstable_fault_J_per_m2"] == pytest.approx(3.21, abs=0.01)
+    assert glide.summary["unstable_fault_J_per_m2"] == pytest.approx(3.09, abs=0.01)  # 3.19 in a cell of fixed height
     assert glide.summary["shift_of_the_unstable_fault_A"] == pytest.approx(glide.period / 6.0)
 
 
@@ -78,13 +78,18 @@ def test_the_summary_says_which_gap_slips(glide: FaultResult) -> None:
     assert shuffle.unrelaxed.max() < 0.1 * glide.unrelaxed.max()
 
 
-def test_atoms_move_along_the_normal_only_and_the_cell_stays(glide: FaultResult) -> None:
+def test_atoms_and_the_cell_move_along_the_normal_only(glide: FaultResult) -> None:
     start, relaxed = glide.frames[0], glide.frames[2]
-    assert relaxed.cell.array[2, 2] == pytest.approx(start.cell.array[2, 2])
-    fresh = fault(silicon(), points=13, fault_fmax_eV_per_A=1e3).frames[2]  # not relaxed
-    shifts = relaxed.positions - fresh.positions
-    np.testing.assert_allclose(shifts[:, :2], 0.0, atol=1e-9)
-    assert np.abs(shifts[:, 2]).max() > 0.05
+    assert 0.1 < relaxed.cell.array[2, 2] - start.cell.array[2, 2] < 1.0  # the halves are pushed apart
+    np.testing.assert_array_equal(relaxed.cell.array[:2], start.cell.array[:2])
+    np.testing.assert_allclose(
+        relaxed.cell.array[2, :2] - start.cell.array[2, :2], [0.0, glide.period / 6.0], atol=1e-9
+    )
+
+
+def test_the_height_of_the_cell_does_not_change_the_energy(glide: FaultResult) -> None:
+    high = fault(silicon(), points=7, thickness_A=40.0, max_energy_J_per_m2=5.0)
+    assert high.summary["unstable_fault_J_per_m2"] == pytest.approx(glide.relaxed[2], abs=2e-3)
 
 
 def test_the_fault_of_copper_lies_between_crystal_and_unstable_fault() -> None:

@@ -1,8 +1,8 @@
 """Energies of stacking faults along a path: the γ-line of a plane and a direction.
 
 In: a crystal. Out: :class:`FaultResult`. The cell is a stack of layers, and its third vector is the height of the stack
-plus the shift, so that each cell has one fault and no surface. Atoms relax along the normal only; the shift would go
-back otherwise.
+plus the shift, so that each cell has one fault and no surface. Atoms and the height of the cell relax along the normal
+only; the shift would go back otherwise.
 
 Source: V. Vítek, Phil. Mag. 18, 773 (1968).
 """
@@ -13,18 +13,18 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import FixedLine
 from numpy.typing import NDArray
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.properties.faults.config import GAPS, FaultConfig
+from alignn_ff.properties.faults.opening import relaxed_along_normal, stiffness_along_normal
 from alignn_ff.properties.faults.result import FaultResult, doubts
 from alignn_ff.properties.reference import bare, check_crystal, relaxation_of, relaxed_crystal
 from alignn_ff.properties.supercells import check_size
 from alignn_ff.properties.surfaces.miller import parse_miller, reduced
 from alignn_ff.properties.surfaces.slab import Cut, Layering, cuts, layering, stacked
 from alignn_ff.properties.symmetry import conventional_cell, primitive_cell
-from alignn_ff.properties.work import Relaxed, Work
+from alignn_ff.properties.work import Work
 from alignn_ff.units import J_PER_M2_PER_EV_PER_A2
 
 FloatArray = NDArray[np.float64]
@@ -76,8 +76,12 @@ def stacking_fault(atoms: Atoms, config: FaultConfig, work: Work) -> FaultResult
     reversed_sense = unrelaxed[: config.points // 2].sum() > unrelaxed[::-1][: config.points // 2].sum() + 1e-6
     if reversed_sense:  # the other sense passes the same cells from the end
         unrelaxed, cells = unrelaxed[::-1] - unrelaxed[-1], cells[::-1]
+    settings = relaxation_of(config, "none").model_copy(update={"fmax_eV_per_A": config.fault_fmax_eV_per_A})
+    stiffness = stiffness_along_normal(work, cells[0])
     relaxed = [
-        _relaxed(work, config, fraction, cell) if energy <= config.max_energy_J_per_m2 else None
+        relaxed_along_normal(work, f"shift {fraction:.6f}", cell, settings, stiffness)
+        if energy <= config.max_energy_J_per_m2
+        else None
         for fraction, cell, energy in zip(fractions, cells, unrelaxed, strict=True)
     ]
     totals = np.array([np.nan if one is None else one.energy for one in relaxed])
@@ -124,10 +128,3 @@ def fault_path(crystal: Atoms, config: FaultConfig) -> Path:
     )
     places = cuts(layers, min_gap_A=config.min_gap_A, tolerance_A=tolerance)
     return Path(layers, GAPS[config.plane].choose(places), np.array(whole) @ primitive.cell.array, n_layers)
-
-
-def _relaxed(work: Work, config: FaultConfig, fraction: float, cell: Atoms) -> Relaxed:
-    start = cell.copy()
-    start.set_constraint(FixedLine(list(range(len(start))), [0.0, 0.0, 1.0]))
-    settings = relaxation_of(config, "none").model_copy(update={"fmax_eV_per_A": config.fault_fmax_eV_per_A})
-    return work.relax(f"shift {fraction:.6f}", start, settings)
