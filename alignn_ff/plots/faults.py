@@ -18,8 +18,8 @@ def fault_figure(result: FaultResult) -> Figure:
         axes.plot(shift, near, "s-", color="0.6", ms=3, linewidth=0.8, label="unrelaxed")
         axes.plot(shift, result.relaxed, "o-", color=COLOURS[0], ms=3, label="relaxed along the normal")
         top = float(np.nanmax(near))
-        if not shown.all():
-            lost = shift[~shown]
+        lost = shift[result.unrelaxed > result.config.max_energy_J_per_m2]
+        if len(lost):
             axes.axvspan(lost.min(), lost.max(), color="0.92", linewidth=0)
             axes.text(lost.mean(), 0.5 * top, "atoms collide", rotation=90, ha="center", va="center", color="0.4")
         for index, name in ((result.unstable, "USF"), (result.stable, "ISF")):

@@ -120,3 +120,11 @@ def test_a_slab_is_refused() -> None:
     slab.calc = EMT()
     with pytest.raises(StructureError, match="a stacking fault needs a crystal"):
         fault(slab)
+
+
+def test_a_shift_that_does_not_relax_is_left_out_and_told() -> None:
+    result = fault(silicon(), points=7, max_energy_J_per_m2=5.0, relax=False, max_steps=1)
+    assert np.isnan(result.relaxed[1])
+    assert result.relaxed[2] == pytest.approx(0.0, abs=1e-6)
+    assert result.summary["unstable_fault_J_per_m2"] is None
+    assert "not_converged" in {remark.code for remark in result.remarks}

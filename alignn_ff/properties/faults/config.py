@@ -43,7 +43,7 @@ class FaultConfig(PropertyConfig):
     thickness_A: float = Field(20.0, gt=0, description="smallest distance between a fault and its image")
     min_gap_A: float = Field(0.2, gt=0, description="planes of atoms that are closer are not separated")
     max_energy_J_per_m2: float = Field(
-        20.0, gt=0, description="shifts whose unrelaxed energy (J/m²) is higher are not relaxed: atoms collide there"
+        10.0, gt=0, description="shifts whose unrelaxed energy (J/m²) is higher are not relaxed: atoms collide there"
     )
     fault_fmax_eV_per_A: float = Field(1e-3, gt=0, description="limit on the forces along the normal")
     max_atoms: int = Field(1000, ge=1, description="larger cells are refused")

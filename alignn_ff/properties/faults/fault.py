@@ -62,7 +62,8 @@ def stacking_fault(atoms: Atoms, config: FaultConfig, work: Work) -> FaultResult
     Raises:
         StructureError: it is not a crystal.
         ConfigError: the direction is not in the plane, or the cell is too large.
-        NotConvergedError, SimulationError: a cell did not relax.
+        NotConvergedError: the crystal did not relax.
+        SimulationError: energies are not finite numbers.
     """
     check_crystal(atoms, WHAT)
     fault_path(bare(atoms), config)

@@ -22,7 +22,7 @@ class FaultResult(PropertyResult):
     Attributes:
         config: how they were computed.
         fractions: (n,) of the period.
-        unrelaxed, relaxed: (n,) J/m², above the crystal; NaN where atoms collide and were not relaxed.
+        unrelaxed, relaxed: (n,) J/m², above the crystal; NaN where atoms collide, or did not relax.
         period: Å, length of the lattice vector.
         gap: Å, between the planes that slip.
         reversed_sense: whether the shift goes along −``along``, because atoms collide first the other way.
@@ -49,7 +49,7 @@ class FaultResult(PropertyResult):
 
     @property
     def unstable(self) -> int | None:
-        """Index of the highest relaxed energy up to the intrinsic fault, or of all; None where atoms collide there."""
+        """Index of the highest relaxed energy up to the intrinsic fault, or of all; None where one is missing there."""
         end = len(self.relaxed) if self.stable is None else self.stable + 1
         way = self.relaxed[:end]
         return None if np.isnan(way).any() else int(np.argmax(way))
@@ -101,7 +101,17 @@ class FaultResult(PropertyResult):
 
 def doubts(result: FaultResult) -> list[Remark]:
     """What a reader must know."""
-    remarks, lost = [], result.fractions[np.isnan(result.relaxed)]
+    remarks, missing = [], np.isnan(result.relaxed)
+    collides = result.unrelaxed > result.config.max_energy_J_per_m2
+    lost, failed = result.fractions[missing & collides], result.fractions[missing & ~collides]
+    if len(failed):
+        remarks.append(
+            Remark(
+                "not_converged",
+                f"{len(failed)} shifts did not relax ({', '.join(f'{f:.3f}' for f in failed)} of the period), and their "
+                "relaxed energies are left out; allow more --max-steps, or a larger --fault-fmax",
+            )
+        )
     if len(lost):
         remarks.append(
             Remark(
