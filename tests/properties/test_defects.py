@@ -64,6 +64,13 @@ def test_a_vacancy_held_by_its_symmetry_leaves_the_saddle(silicon_vacancy: Defec
     assert set(found) == set(STARTS)
 
 
+def test_equal_energies_go_to_the_start_that_comes_first() -> None:
+    result = defects("vacancy", copper(), min_width_A=7.0)
+    (defect,) = result.defects
+    assert defect.best.start == "unrattled"
+    assert "symmetry_hides_minimum" not in {remark.code for remark in result.remarks}
+
+
 def test_the_supercell_converges_like_one_over_n_and_is_extrapolated() -> None:
     result = defects("vacancy", copper(), sizes=(2, 3, 4), starts=("unrattled",))
     relaxed = result.tables["defects"]["relaxed_eV"]
@@ -159,7 +166,7 @@ def test_supercells_are_as_wide_as_asked() -> None:
     ("name", "config", "message"),
     [
         ("vacancy", {"element": "Ge"}, r"--element Ge is not in the structure, which has Cu"),
-        ("vacancy", {"min_width_A": 40.0}, r"12×12×12 for a vacancy has 6912 atoms.*4 relaxations, about 200"),
+        ("vacancy", {"min_width_A": 40.0}, r"12×12×12 for a vacancy has 6912 atoms.*5 relaxations, about 250"),
         ("vacancy", {"starts": ("sideways",)}, "it should be 'unrattled'"),
         ("antisite", {}, "an antisite needs a compound, but the crystal is all Cu"),
     ],

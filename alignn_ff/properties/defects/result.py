@@ -130,8 +130,9 @@ class DefectResult(PropertyResult):
         return float(np.polyfit(inverse, [self.formation_energy(defect, limit) for defect in rows], 1)[1])
 
     def lowest(self, limit: Potentials) -> Defect:
-        """The defect with the lowest formation energy, in the largest supercell."""
-        return min(self.largest, key=lambda defect: self.formation_energy(defect, limit))
+        """The defect with the lowest formation energy, in the largest supercell; the first of equal ones."""
+        energies = [self.formation_energy(defect, limit) for defect in self.largest]
+        return next(d for d, e in zip(self.largest, energies, strict=True) if e <= min(energies) + TIE_EV)
 
     @property
     def summary(self) -> dict[str, float | int | str | None]:

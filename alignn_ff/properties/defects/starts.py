@@ -28,7 +28,7 @@ class Start(NamedTuple):
     """One start.
 
     Attributes:
-        shift: (directions from the defect (n, 3) of unit length, random generator) → (n, 3) displacements in Å.
+        shift: (vectors (n, 3) from the defect to the atoms around it, random generator) → (n, 3) displacements; Å.
         help: what it is.
     """
 
@@ -36,15 +36,27 @@ class Start(NamedTuple):
     help: str
 
 
-def _noise(away: FloatArray, rng: np.random.Generator) -> FloatArray:
-    return NOISE_A * rng.normal(size=away.shape)
+def _radial(distance_A: float, vectors: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """All atoms alike along their vectors, with noise."""
+    away = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return distance_A * away + NOISE_A * rng.normal(size=vectors.shape)
+
+
+def _split(vectors: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """The first atom halfway to the defect, with noise."""
+    shifts = NOISE_A * rng.normal(size=vectors.shape)
+    shifts[0] -= 0.5 * vectors[0]
+    return shifts
 
 
 STARTS: Final[dict[str, Start]] = {
-    "unrattled": Start(lambda away, _: np.zeros_like(away), "as built, which keeps its symmetry"),
-    "inward": Start(lambda away, rng: _noise(away, rng) - BREATHING_A * away, f"neighbours {BREATHING_A} Å closer"),
-    "outward": Start(lambda away, rng: _noise(away, rng) + BREATHING_A * away, f"neighbours {BREATHING_A} Å farther"),
-    "random": Start(lambda away, rng: RATTLE_A * rng.normal(size=away.shape), f"neighbours rattled by {RATTLE_A} Å"),
+    "unrattled": Start(lambda vectors, _: np.zeros_like(vectors), "as built, which keeps its symmetry"),
+    "inward": Start(lambda vectors, rng: _radial(-BREATHING_A, vectors, rng), f"neighbours {BREATHING_A} Å closer"),
+    "outward": Start(lambda vectors, rng: _radial(BREATHING_A, vectors, rng), f"neighbours {BREATHING_A} Å farther"),
+    "random": Start(
+        lambda vectors, rng: RATTLE_A * rng.normal(size=vectors.shape), f"neighbours rattled by {RATTLE_A} Å"
+    ),
+    "split": Start(_split, "one neighbour halfway to the defect, as in a split vacancy"),
 }
 """Name → start."""
 
@@ -61,6 +73,5 @@ def started(defect: Atoms, centre: FloatArray, name: str) -> Atoms:
     vectors, distances = find_mic(moved.positions - centre, moved.cell)
     apart = np.where(distances > 0.1, distances, np.inf)  # an atom at the place itself has no direction
     near = np.flatnonzero(apart < SHELL * apart.min())
-    away = vectors[near] / distances[near, None]
-    moved.positions[near] += STARTS[name].shift(away, np.random.default_rng(0))
+    moved.positions[near] += STARTS[name].shift(vectors[near], np.random.default_rng(0))
     return moved

@@ -108,8 +108,8 @@ def doubts(result: FaultResult) -> list[Remark]:
         remarks.append(
             Remark(
                 "not_converged",
-                f"{len(failed)} shifts did not relax ({', '.join(f'{f:.3f}' for f in failed)} of the period), and their "
-                "relaxed energies are left out; allow more --max-steps, or a larger --fault-fmax",
+                f"{len(failed)} shifts did not relax ({', '.join(f'{f:.3f}' for f in failed)} of the period), and "
+                "their relaxed energies are left out; allow more --max-steps, or a larger --fault-fmax",
             )
         )
     if len(lost):
