@@ -12,11 +12,15 @@ from ase.calculators.lj import LennardJones
 from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.plots import PROPERTY_FIGURES
 from alignn_ff.properties import compute
-from alignn_ff.properties.defects import DefectResult
+from alignn_ff.properties.defects import DefectConfig, DefectResult
 from alignn_ff.properties.defects.sites import distinct_voids, interstitials
 from alignn_ff.properties.defects.starts import STARTS
+from alignn_ff.properties.files import restart_file
+from alignn_ff.properties.run import PropertyRun
+from alignn_ff.properties.run import compute as compute_run
 from alignn_ff.properties.supercells import repeats_for_size, repeats_for_width
 from alignn_ff.properties.symmetry import conventional_cell
+from tests.support.command_line import CommandLine
 from tests.support.silicon import silicon
 
 BOND_EV = 2.16826
@@ -186,3 +190,28 @@ def test_a_compound_without_phases_and_a_slab_are_refused(tmp_path: Path) -> Non
     slab.calc = EMT()
     with pytest.raises(StructureError, match="a vacancy needs a crystal"):
         compute("vacancy", slab)
+
+
+def test_a_stopped_run_finishes_with_the_same_bits(tmp_path: Path) -> None:
+    config = DefectConfig(min_width_A=7.0, starts=("unrattled", "random"))
+    run = PropertyRun("vacancy", (bulk("Cu", a=3.6),), config, tmp_path / "cu", {"model": "emt"})
+    expected = compute_run(run, EMT())
+    journal = restart_file(run.prefix)
+    lines = journal.read_text().splitlines()
+    journal.write_text("\n".join(lines[: len(lines) // 2]))
+    found = compute_run(run, EMT(), resume=True)
+    assert found.to_json()["tables"] == expected.to_json()["tables"]
+
+
+def test_the_command_writes_files_and_refuses_with_exit_code_2(tmp_path: Path, command_line: CommandLine) -> None:
+    bulk("Si", a=5.46).write(tmp_path / "si.vasp")
+    words = ["vacancy", str(tmp_path / "si.vasp"), "-o", str(tmp_path / "out")]
+    quick = ["--min-width", "5", "--starts", "unrattled", "--fmax", "0.01", "--defect-fmax", "0.1"]
+    finished = command_line(*words, *quick)
+    assert finished.code == 0, finished.stderr
+    assert "formation energy, eV" in finished.stdout
+    assert {"out-defects.csv", "out-starts.csv", "out-defects.png"} <= {path.name for path in tmp_path.iterdir()}
+    for option, value in (("--element", "Ge"), ("--max-atoms", "5"), ("--starts", "sideways"), ("--sizes", "two")):
+        refused = command_line(*words, option, value, "--overwrite")
+        assert refused.code == 2
+        assert "Traceback" not in refused.stderr

@@ -39,7 +39,7 @@ class Start(NamedTuple):
 def _radial(distance_A: float, vectors: FloatArray, rng: np.random.Generator) -> FloatArray:
     """All atoms alike along their vectors, with noise."""
     away = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return distance_A * away + NOISE_A * rng.normal(size=vectors.shape)
+    return np.asarray(distance_A * away + NOISE_A * rng.normal(size=vectors.shape))
 
 
 def _split(vectors: FloatArray, rng: np.random.Generator) -> FloatArray:
