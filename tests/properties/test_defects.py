@@ -19,7 +19,7 @@ from alignn_ff.properties.files import restart_file
 from alignn_ff.properties.run import PropertyRun
 from alignn_ff.properties.run import compute as compute_run
 from alignn_ff.properties.supercells import repeats_for_size, repeats_for_width
-from alignn_ff.properties.symmetry import conventional_cell
+from alignn_ff.properties.symmetry import conventional_cell, primitive_cell, symmetry_dataset
 from tests.support.command_line import CommandLine
 from tests.support.silicon import silicon
 
@@ -215,3 +215,10 @@ def test_the_command_writes_files_and_refuses_with_exit_code_2(tmp_path: Path, c
         refused = command_line(*words, option, value, "--overwrite")
         assert refused.code == 2
         assert "Traceback" not in refused.stderr
+
+
+def test_symmetry_that_cannot_be_found_is_an_error_for_people() -> None:
+    overlapping = Atoms("Si2", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, 1e-4]], cell=[3.0, 3.0, 3.0], pbc=True)
+    for ask in (symmetry_dataset, conventional_cell, primitive_cell):
+        with pytest.raises(StructureError, match=r"no symmetry was found within 0\.01 Å.*--symprec"):
+            ask(overlapping, 0.01)
