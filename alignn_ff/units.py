@@ -5,6 +5,9 @@ from typing import Final
 GPA_PER_EV_PER_A3: Final = 160.21766208
 """Multiply a stress in eV/Å³ by this to get GPa (CODATA 2014, as in the published ALIGNN)."""
 
+J_PER_M2_PER_EV_PER_A2: Final = GPA_PER_EV_PER_A3 / 10.0
+"""Multiply a surface energy in eV/Å² by this to get J/m²."""
+
 MEV_PER_EV: Final = 1000.0
 
 COULOMB_EV_A: Final = 14.399645478

@@ -8,12 +8,15 @@ from matplotlib.figure import Figure
 
 from alignn_ff.io import atomic_write
 from alignn_ff.plots.conductivity import conductivity_figure
+from alignn_ff.plots.defects import defects_figure
 from alignn_ff.plots.elasticity import elastic_figure
 from alignn_ff.plots.equation_of_state import eos_figure
+from alignn_ff.plots.faults import fault_figure
 from alignn_ff.plots.phonons import phonon_figures
 from alignn_ff.plots.quasi_harmonic import expansion_figure
 from alignn_ff.plots.report import report_page
 from alignn_ff.plots.style import save_figure
+from alignn_ff.plots.surfaces import surface_figures
 from alignn_ff.properties.report import ReportResult
 from alignn_ff.properties.result import PropertyResult
 
@@ -26,6 +29,11 @@ PROPERTY_FIGURES: Final[dict[str, Figures]] = {
     "kappa": lambda result: {"kappa": conductivity_figure(result)},
     "eos": lambda result: {"eos": eos_figure(result)},
     "elastic": lambda result: {"stress": elastic_figure(result)},
+    "vacancy": lambda result: {"defects": defects_figure(result)},
+    "interstitial": lambda result: {"defects": defects_figure(result)},
+    "antisite": lambda result: {"defects": defects_figure(result)},
+    "surface": surface_figures,
+    "stacking-fault": lambda result: {"fault": fault_figure(result)},
 }
 """Name of a property → its figures."""
 

@@ -53,5 +53,31 @@ PROPERTIES: Final[dict[str, Property]] = {
         config=deferred("alignn_ff.properties.elasticity", "ElasticConfig"),
         compute=deferred("alignn_ff.properties.elasticity", "elastic_constants"),
     ),
+    "vacancy": Property(
+        "Formation energies of neutral vacancies.",
+        config=deferred("alignn_ff.properties.defects", "DefectConfig"),
+        compute=deferred("alignn_ff.properties.defects", "vacancy"),
+    ),
+    "interstitial": Property(
+        "Formation energies of neutral interstitials.",
+        config=deferred("alignn_ff.properties.defects", "DefectConfig"),
+        compute=deferred("alignn_ff.properties.defects", "interstitial"),
+    ),
+    "antisite": Property(
+        "Formation energies of neutral antisites of a compound.",
+        config=deferred("alignn_ff.properties.defects", "DefectConfig"),
+        compute=deferred("alignn_ff.properties.defects", "antisite"),
+    ),
+    "surface": Property(
+        "Surface energies of all terminations, and the shape of least energy.",
+        config=deferred("alignn_ff.properties.surfaces", "SurfaceConfig"),
+        compute=deferred("alignn_ff.properties.surfaces", "surface"),
+    ),
+    "stacking-fault": Property(
+        "Energies of stacking faults along a direction in a plane.",
+        config=deferred("alignn_ff.properties.faults", "FaultConfig"),
+        compute=deferred("alignn_ff.properties.faults", "stacking_fault"),
+        option_names={"max_energy_J_per_m2": ("--max-energy",)},
+    ),
 }
 """Name → property, in the order of the help."""
