@@ -13,6 +13,7 @@ from alignn_ff.plots.equation_of_state import eos_figure
 from alignn_ff.plots.phonons import phonon_figures
 from alignn_ff.plots.quasi_harmonic import expansion_figure
 from alignn_ff.plots.report import report_page
+from alignn_ff.plots.reaction_path import neb_figure
 from alignn_ff.plots.style import save_figure
 from alignn_ff.properties.report import ReportResult
 from alignn_ff.properties.result import PropertyResult
@@ -26,6 +27,7 @@ PROPERTY_FIGURES: Final[dict[str, Figures]] = {
     "kappa": lambda result: {"kappa": conductivity_figure(result)},
     "eos": lambda result: {"eos": eos_figure(result)},
     "elastic": lambda result: {"stress": elastic_figure(result)},
+    "neb": lambda result: {"path": neb_figure(result)},
 }
 """Name of a property → its figures."""
 

@@ -1,12 +1,16 @@
-"""What the configs of all properties have in common: how the structure is relaxed first."""
+"""What the configs of properties have in common; for crystals: how the structure is relaxed first."""
 
 from pydantic import Field
 
 from alignn_ff.runs.config import RunConfig
 
 
-class PropertyConfig(RunConfig):
-    """Base of the configs of properties."""
+class PropertySettings(RunConfig):
+    """Base of the configs of all properties."""
+
+
+class PropertyConfig(PropertySettings):
+    """Base of the configs of properties of a crystal, which is relaxed first."""
 
     relax: bool = Field(True, description="relax the structure first; false: it is taken as it is")
     fmax_eV_per_A: float = Field(

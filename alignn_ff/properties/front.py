@@ -5,14 +5,14 @@ from typing import Any
 from ase import Atoms
 
 from alignn_ff.errors import ConfigError
-from alignn_ff.properties.config import PropertyConfig
+from alignn_ff.properties.config import PropertySettings
 from alignn_ff.properties.result import PropertyResult
 from alignn_ff.properties.table import PROPERTIES
 from alignn_ff.properties.work import Notify, Work
 
 
 def compute(
-    name: str, *structures: Atoms, config: PropertyConfig | dict[str, Any] | None = None, notify: Notify | None = None
+    name: str, *structures: Atoms, config: PropertySettings | dict[str, Any] | None = None, notify: Notify | None = None
 ) -> PropertyResult:
     """Compute a property with the calculator of the (first) structure.
 
@@ -40,5 +40,5 @@ def compute(
         raise ConfigError(
             "the structure has no calculator; set atoms.calc = AlignnCalculator(...), or any other of ASE"
         )
-    settings = config if isinstance(config, PropertyConfig) else row.config().model_validate(config or {})
+    settings = config if isinstance(config, PropertySettings) else row.config().model_validate(config or {})
     return row.compute()(*structures, settings, Work(structures[0].calc, notify=notify))

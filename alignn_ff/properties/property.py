@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from alignn_ff.properties.config import PropertyConfig
+    from alignn_ff.properties.config import PropertySettings
     from alignn_ff.properties.result import PropertyResult
 
 Compute = Callable[..., "PropertyResult"]
@@ -27,7 +27,7 @@ class Property(NamedTuple):
     """
 
     help: str
-    config: Callable[[], "type[PropertyConfig]"]
+    config: Callable[[], "type[PropertySettings]"]
     compute: Callable[[], Compute]
     inputs: tuple[str, ...] = ("STRUCTURE",)
     option_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - never changed

@@ -53,5 +53,12 @@ PROPERTIES: Final[dict[str, Property]] = {
         config=deferred("alignn_ff.properties.elasticity", "ElasticConfig"),
         compute=deferred("alignn_ff.properties.elasticity", "elastic_constants"),
     ),
+    "neb": Property(
+        "Path and barrier between two structures: nudged elastic band with a climbing image.",
+        config=deferred("alignn_ff.properties.reaction_path", "NEBConfig"),
+        compute=deferred("alignn_ff.properties.reaction_path", "reaction_path"),
+        inputs=("START", "END"),
+        option_names={"climb": ("--climb/--no-climb",), "spring_eV_per_A2": ("--spring",)},
+    ),
 }
 """Name → property, in the order of the help."""

@@ -170,6 +170,30 @@ class Work:
         self._notify(name, len(structures), len(structures))
         return evaluations
 
+    def step(self, name: str, structures: Sequence[Atoms]) -> list[Evaluation]:
+        """Evaluate the structures of one step of a longer piece of work; only its :meth:`save` keeps something.
+
+        Args:
+            name: of the piece of work, for messages.
+            structures: of any kind.
+
+        Raises:
+            SimulationError: as :meth:`evaluate`.
+        """
+        return [one for _, group in _groups(structures) for one in self._evaluate(group, name)]
+
+    def saved(self, name: str) -> Any:
+        """The latest state of a longer piece of work; None where it has not begun."""
+        return self._journal.read(name)
+
+    def save(self, name: str, state: Any) -> None:
+        """Keep the state of a longer piece of work, JSON-ready, in place of the one before."""
+        self._journal.write(name, state)
+
+    def tell(self, name: str, done: int, total: int) -> None:
+        """Report how far a longer piece of work is."""
+        self._notify(name, done, total)
+
     def _evaluate(self, structures: Sequence[Atoms], name: str) -> list[Evaluation]:
         if isinstance(self.calculator, EvaluatesMany):
             found = [Evaluation(*one) for one in self.calculator.evaluate_many(structures)]
