@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.constraints import dict2constraint
 
-from alignn_ff.errors import ConfigError
+from alignn_ff.errors import AlignnError, ConfigError
 from alignn_ff.md.run.restart import constraints_to_json
 from alignn_ff.properties.config import PropertySettings
 from alignn_ff.properties.files import restart_file
@@ -50,9 +50,15 @@ def compute(
         AlignnError: as the property.
         CheckpointError, ConfigError: the journal is of another run.
     """
-    with Journal(restart_file(run.prefix), _identity(run), resume=resume) as journal:
+    file = restart_file(run.prefix)
+    with Journal(file, _identity(run), resume=resume) as journal:
         work = Work(calculator, journal=journal, notify=notify)
-        return PROPERTIES[run.name].compute()(*run.structures, run.config, work)
+        try:
+            return PROPERTIES[run.name].compute()(*run.structures, run.config, work)
+        except AlignnError:
+            if journal.n_done == 0:  # refused, so there is nothing to finish
+                file.unlink(missing_ok=True)
+            raise
 
 
 def stopped_run(file: Path) -> PropertyRun:

@@ -29,11 +29,13 @@ from tests.support.command_line import CommandLine
 def vacancies(*, solute: str | None = None) -> tuple[Atoms, Atoms]:
     """A vacancy on one site of copper, and on the next; optionally beside an atom of another element."""
     crystal = bulk("Cu", cubic=True, a=3.5897).repeat(2)
-    neighbours = np.argsort(crystal.get_distances(0, range(len(crystal)), mic=True))
+    distances = crystal.get_all_distances(mic=True)
+    jumping = int(np.argsort(distances[0])[1])
     if solute is not None:
-        crystal.symbols[int(neighbours[2])] = solute
+        near_end_only = distances[0] - distances[jumping] - 10.0 * (distances[jumping] == 0)
+        crystal.symbols[int(np.argmax(near_end_only))] = solute
     start, end = crystal.copy(), crystal.copy()
-    end.positions[neighbours[1]] = crystal.positions[0]
+    end.positions[jumping] = crystal.positions[0]
     del start[0], end[0]
     start.calc = EMT()
     return start, end
@@ -73,7 +75,7 @@ def test_the_work_of_the_forces_is_the_difference_of_energies() -> None:
 
 
 def test_without_climbing_images_are_equally_spaced_and_the_curve_gives_the_barrier() -> None:
-    result = path(*vacancies(), images=4, climb=False)  # no image on the saddle
+    result = path(*vacancies(), images=4, climb=False, spring_eV_per_A2=2.0)  # no image on the saddle
     steps = np.diff(result.profile.distance)
     assert np.ptp(steps) < 0.05 * steps.mean()
     assert float(np.ptp(result.energies)) < 0.75
@@ -105,10 +107,12 @@ def test_periodic_images_and_the_other_order_give_the_same_motion() -> None:
 def test_other_orders_cells_atoms_and_origins_are_refused() -> None:
     start, end = vacancies(solute="Au")
     order = np.arange(len(end))
-    order[[4, 9]] = order[[9, 4]]
+    copper = int(np.flatnonzero(end.numbers == 29)[-1])
+    near = next(k for k in np.argsort(end.get_distances(copper, order, mic=True))[1:] if end.numbers[k] == 29)
+    order[[copper, near]] = order[[near, copper]]
     with pytest.raises(StructureError, match=r"2 atoms seem to be in another order.*--order nearest"):
         matched_ends(start, end[order], "same")
-    assert np.abs(motion(*matched_ends(start, end[order], "given"))[4]).max() > 1.0
+    assert np.abs(motion(*matched_ends(start, end[order], "given"))[copper]).max() > 1.0
     with pytest.raises(StructureError, match="elements of START and END are in another order"):
         matched_ends(start, end[::-1], "same")
     strained = end.copy()
@@ -149,7 +153,7 @@ def test_atoms_that_exchange_places_pass_around_each_other() -> None:
 def test_nothing_is_read_beyond_the_ends_of_the_curve() -> None:
     profile = Profile(np.arange(3.0), np.array([0.0, 0.1, 0.2]), np.array([-1.0, 0.1, 2.0]), np.zeros(3))
     place, height = profile.maximum()
-    assert (place, height) == (2.0, 0.2)
+    assert (place, height) == pytest.approx((2.0, 0.2))
     assert np.isnan(profile.curve(2.1))
     wave = np.linspace(0.0, 4 * np.pi, 9)
     valley = Profile(wave, 1 - np.cos(wave), np.sin(wave), np.zeros(9)).deepest_minimum()
@@ -165,22 +169,20 @@ def test_the_profile_of_a_known_path_is_exact() -> None:
 
 
 def test_a_valley_and_a_slope_without_barrier_are_marked() -> None:
-    start, end = vacancies()
-    third = end.copy()
-    index = int(np.argmax(np.linalg.norm(motion(start, end), axis=1)))
-    sites = bulk("Cu", cubic=True, a=3.5897).repeat(2)
-    gone = start.positions[index]
-    distances = [np.linalg.norm(gone - atom.position) for atom in third]
-    follower = int(np.argsort(distances)[0])
-    third.positions[follower] = gone  # a second atom follows into the place that the first has left
-    assert len(sites) == len(third) + 1
-    codes = [remark.code for remark in path(start, third, images=5, climb=False, fmax_eV_per_A=0.1).remarks]
+    start, middle = vacancies()
+    end = middle.copy()
+    jumping = int(np.argmax(np.linalg.norm(motion(start, middle), axis=1)))
+    distances = start.get_distances(jumping, range(len(start)), mic=True)
+    follower = int(np.argsort(distances)[1])
+    end.positions[follower] = start.positions[jumping]  # a second atom follows to the site that the first has left
+    chain = path(start, end, images=5, climb=False, fmax_eV_per_A=0.1, order="given")
+    codes = [remark.code for remark in chain.remarks]
     assert "intermediate_minimum" in codes
     slope = start.copy()
     slope.positions[0] += 0.4
     slope.calc = EMT()
-    codes = [remark.code for remark in path(slope, start, images=3, relax=False).remarks]
-    assert codes[0] == "no_barrier"
+    codes = [remark.code for remark in path(slope, start, images=3, relax=False, fmax_eV_per_A=0.2).remarks]
+    assert "no_barrier" in codes
 
 
 class Batched(EMT):
@@ -214,9 +216,13 @@ def test_all_images_are_evaluated_in_one_call_and_a_killed_run_ends_with_the_sam
     whole = Batched()
     expected = compute_on_disk(run(tmp_path), whole)
     assert isinstance(expected, NEBResult)
-    assert set(whole.sizes) == {1, 2, 3, 5}  # relaxed ends, both ends, images, the whole path at last
-    assert whole.sizes.count(3) > 15
-    for lives in (6, len(whole.sizes) - 4):
+    assert set(whole.sizes) == {
+        2,
+        3,
+        5,
+    }  # both ends, images, the whole path at last; relaxations evaluate by themselves
+    assert whole.sizes.count(3) > 10
+    for lives in (14, len(whole.sizes) - 1):
         with pytest.raises(KeyboardInterrupt):
             compute_on_disk(run(tmp_path), Batched(lives))
         rest = Batched()
@@ -251,11 +257,13 @@ def test_files_and_figure(hop: NEBResult, tmp_path: Path) -> None:
 
 
 def test_the_command_refuses_with_exit_code_2(tmp_path: Path, command_line: CommandLine) -> None:
-    start, end = vacancies()
+    start = bulk("Si", cubic=True)
     start.write(tmp_path / "start.vasp")
-    end[::-1].write(tmp_path / "end.vasp")
-    refused = command_line("neb", tmp_path / "start.vasp", tmp_path / "end.vasp", "--model", "si-smooth")
+    start[::-1].write(tmp_path / "end.vasp")
+    refused = command_line("neb", tmp_path / "start.vasp", tmp_path / "end.vasp", "-o", tmp_path / "neb")
     assert refused.code == 2
+    assert "another order" in refused.stderr
+    assert not restart_file(tmp_path / "neb").exists()  # nothing was computed that a restart could use
     single = command_line("neb", tmp_path / "start.vasp")
     assert single.code == 2
     assert "give the END" in single.stderr
