@@ -181,7 +181,8 @@ def test_a_valley_and_a_slope_without_barrier_are_marked() -> None:
     slope = start.copy()
     slope.positions[0] += 0.4
     slope.calc = EMT()
-    codes = [remark.code for remark in path(slope, start, images=3, relax=False, climb=False, fmax_eV_per_A=9.0).remarks]
+    still = path(slope, start, images=3, relax=False, climb=False, fmax_eV_per_A=9.0)
+    codes = [remark.code for remark in still.remarks]
     assert "no_barrier" in codes
 
 
