@@ -1,7 +1,7 @@
 """The ASE calculator: ``atoms.calc = AlignnCalculator("si-smooth")``."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +75,11 @@ class AlignnCalculator(Calculator):
     def cutoff_A(self) -> float:  # noqa: N802 - the unit's letter
         """Å, distance up to which atoms are neighbours in the graph."""
         return self.potential.header.graph.cutoff
+
+    @property
+    def shortest_training_distances_A(self) -> Mapping[str, float]:  # noqa: N802 - the unit's letter
+        """Pair of elements, "O-Si" → Å, shortest distance in the training data; empty if the model file has none."""
+        return self.potential.header.domain.shortest_distance_A
 
     def expect(self, n_evaluations: int, atoms: Atoms) -> None:
         """Announce a long run of a structure, so that a faster backend is compiled if that saves time.

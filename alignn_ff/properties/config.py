@@ -8,6 +8,10 @@ from alignn_ff.runs.config import RunConfig
 class PropertySettings(RunConfig):
     """Base of the configs of all properties."""
 
+    def further_elements(self) -> tuple[str, ...]:
+        """Elements that the model needs beside those of the structures."""
+        return ()
+
 
 class PropertyConfig(PropertySettings):
     """Base of the configs of properties of a crystal, which is relaxed first."""

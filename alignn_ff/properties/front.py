@@ -3,6 +3,7 @@
 from typing import Any
 
 from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.properties.config import PropertySettings
@@ -12,13 +13,18 @@ from alignn_ff.properties.work import Notify, Work
 
 
 def compute(
-    name: str, *structures: Atoms, config: PropertySettings | dict[str, Any] | None = None, notify: Notify | None = None
+    name: str,
+    *structures: Atoms,
+    config: PropertySettings | dict[str, Any] | None = None,
+    calculator: BaseCalculator | None = None,
+    notify: Notify | None = None,
 ) -> PropertyResult:
     """Compute a property with the calculator of the (first) structure.
 
     Args:
         name: a key of ``PROPERTIES``: "phonon", "elastic", …
         structures: as many as the property takes; the first one has a calculator, any of ASE.
+        calculator: instead of that of the first structure, for properties that take none.
         config: of the property, or its fields as a dictionary; None takes the defaults.
         notify: called with the name of the work, the number of parts done, and their total number.
 
@@ -32,13 +38,13 @@ def compute(
     if name not in PROPERTIES:
         raise ConfigError(f"there is no property {name!r}; there are {', '.join(PROPERTIES)}")
     row = PROPERTIES[name]
-    if len(structures) != len(row.inputs):
+    if (len(structures) < 1) if row.many else (len(structures) != len(row.inputs)):
+        wanted = "at least one structure" if row.many else f"{len(row.inputs)} structure(s)"
+        raise ConfigError(f"{name} takes {wanted} ({', '.join(row.inputs) or 'none'}), not {len(structures)}")
+    chosen = calculator or (structures[0].calc if structures else None)
+    if chosen is None:
         raise ConfigError(
-            f"{name} takes {len(row.inputs)} structure(s) ({', '.join(row.inputs)}), not {len(structures)}"
-        )
-    if structures[0].calc is None:
-        raise ConfigError(
-            "the structure has no calculator; set atoms.calc = AlignnCalculator(...), or any other of ASE"
+            "there is no calculator; set atoms.calc = AlignnCalculator(...), or any other of ASE, or give calculator=…"
         )
     settings = config if isinstance(config, PropertySettings) else row.config().model_validate(config or {})
-    return row.compute()(*structures, settings, Work(structures[0].calc, notify=notify))
+    return row.run(structures, settings, Work(chosen, notify=notify))

@@ -54,7 +54,7 @@ def compute(
     with Journal(file, _identity(run), resume=resume) as journal:
         work = Work(calculator, journal=journal, notify=notify)
         try:
-            return PROPERTIES[run.name].compute()(*run.structures, run.config, work)
+            return PROPERTIES[run.name].run(run.structures, run.config, work)
         except AlignnError:
             if journal.n_done == 0:  # refused, so there is nothing to finish
                 file.unlink(missing_ok=True)

@@ -60,5 +60,12 @@ PROPERTIES: Final[dict[str, Property]] = {
         inputs=("START", "END"),
         option_names={"climb": ("--climb/--no-climb",), "spring_eV_per_A2": ("--spring",)},
     ),
+    "dimer": Property(
+        "Energy and force of pairs of atoms over their distance.",
+        config=deferred("alignn_ff.properties.pairs", "DimerConfig"),
+        compute=deferred("alignn_ff.properties.pairs", "dimers"),
+        inputs=(),
+        option_names={"shortest_A": ("--from",), "longest_A": ("--to",)},
+    ),
 }
 """Name → property, in the order of the help."""
