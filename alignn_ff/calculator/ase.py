@@ -11,6 +11,14 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
+from alignn_ff.calculator.dispersion import (
+    Dispersion,
+    DispersionRecord,
+    DispersionSum,
+    check_counted_once,
+    parse_dispersion,
+    with_contribution,
+)
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import VerletSkin
@@ -34,6 +42,8 @@ class AlignnCalculator(Calculator):
         dtype: "float32" (the default) or "float64" network; geometry and sums are always float64.
         backend: how the network is executed; "auto" (the default) selects the fastest one that needs no compiling.
         limits: memory that an evaluation may use; None means no limit.
+        dispersion: D3 dispersion added to the model, such as "pbe-d3bj"; None adds none. Energies per atom are then
+            not available.
 
     A loaded potential already has a device, dtype, backend and limits; different values here are an error.
 
@@ -53,8 +63,12 @@ class AlignnCalculator(Calculator):
         dtype: Precision | None = None,
         backend: BackendName | None = None,
         limits: Limits | None = None,
+        dispersion: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._dispersion = None if dispersion is None else Dispersion(parse_dispersion(dispersion))
+        if self._dispersion is not None:
+            self.implemented_properties = list(DispersionSum.implemented_properties)
         if isinstance(model, Potential):
             _refuse_contradictions(model, device=device, dtype=dtype, backend=backend, limits=limits)
         self._model, self._limits = model, limits
@@ -70,6 +84,11 @@ class AlignnCalculator(Calculator):
     def potential(self) -> Potential:
         """The potential of this calculator."""
         return self._load(self.atoms)
+
+    @property
+    def dispersion(self) -> DispersionRecord | None:
+        """The dispersion that is added to the model."""
+        return None if self._dispersion is None else self._dispersion.record
 
     @property
     def cutoff_A(self) -> float:  # noqa: N802 - the unit's letter
@@ -127,6 +146,8 @@ class AlignnCalculator(Calculator):
                 "stress needs a volume, but this cell has none: "
                 f"{self.atoms.cell.array.tolist()}; give the structure a cell with three vectors"
             )
+        if self._dispersion is not None:
+            self.results = with_contribution(self.results, self._dispersion.evaluate(self.atoms))
 
     def evaluate_many(
         self, structures: Sequence[Atoms]
@@ -144,10 +165,14 @@ class AlignnCalculator(Calculator):
         """
         predictions = self._load(structures[0]).predict(structures, batch_size=_together(structures))
         found = []
-        for prediction in predictions:
+        for atoms, prediction in zip(structures, predictions, strict=True):
             assert prediction.forces is not None
             assert prediction.stress is not None
-            found.append((float(prediction.energy[0]), prediction.forces.numpy(), prediction.stress[0].numpy()))
+            one = (float(prediction.energy[0]), prediction.forces.numpy(), prediction.stress[0].numpy())
+            if self._dispersion is not None:
+                added = self._dispersion.evaluate(atoms)
+                one = (one[0] + added.energy, one[1] + added.forces, one[2] + added.stress)
+            found.append(one)
         return found
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
@@ -178,6 +203,8 @@ class AlignnCalculator(Calculator):
                     for_atoms=atoms,
                 )
             _warn_of_differences(self._potential)
+            if self._dispersion is not None:
+                check_counted_once(self._potential.name, self._dispersion.record.name)
         return self._potential
 
 

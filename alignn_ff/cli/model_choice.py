@@ -33,6 +33,9 @@ class ModelChoice(RunConfig):
         None,
         description="largest memory of an evaluation of a published model, such as 4GB; a low limit is slower",
     )
+    dispersion: str | None = Field(
+        None, description="D3 dispersion added to the model, such as pbe-d3bj, or pbe-d3bj-atm with the three-body term"
+    )
 
     def limits(self) -> "Limits | None":
         """Limits of one evaluation.
@@ -57,7 +60,9 @@ class ModelChoice(RunConfig):
         from alignn_ff.calculator import AlignnCalculator
         from alignn_ff.potential import load_potential
 
-        return AlignnCalculator(load_potential(self.model, for_atoms=atoms, **self.execution()))
+        return AlignnCalculator(
+            load_potential(self.model, for_atoms=atoms, **self.execution()), dispersion=self.dispersion
+        )
 
 
 class PreciseModelChoice(ModelChoice):

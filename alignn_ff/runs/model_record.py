@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -12,8 +12,9 @@ from ase.calculators.calculator import BaseCalculator
 from ase.data import chemical_symbols
 
 from alignn_ff import __version__, zoo
-from alignn_ff.calculator import AlignnCalculator
-from alignn_ff.errors import ModelNotFoundError
+from alignn_ff.calculator import AlignnCalculator, DispersionSum
+from alignn_ff.calculator.dispersion import DispersionRecord
+from alignn_ff.errors import ConfigError, ModelNotFoundError
 
 PACKAGES: Final = ("torch", "ase", "numpy", "vesin")
 
@@ -31,6 +32,7 @@ class ModelRecord:
         threads: number of CPU threads.
         path: of the model file, absolute.
         memory_limit_bytes: memory that an evaluation may use; None means no limit.
+        dispersion: added to the model; None if there is none.
     """
 
     name: str
@@ -42,10 +44,13 @@ class ModelRecord:
     threads: int | None = None
     path: str | None = None
     memory_limit_bytes: int | None = None
+    dispersion: DispersionRecord | None = None
 
 
 def describe_model(calculator: BaseCalculator) -> ModelRecord:
     """The record of a calculator's model, after its first evaluation."""
+    if isinstance(calculator, DispersionSum):
+        return replace(describe_model(calculator.base), dispersion=calculator.dispersion.record)
     if not isinstance(calculator, AlignnCalculator):
         return ModelRecord(type(calculator).__name__)
     potential = calculator.potential
@@ -60,7 +65,21 @@ def describe_model(calculator: BaseCalculator) -> ModelRecord:
         threads=torch.get_num_threads(),
         path=None if path is None else str(path),
         memory_limit_bytes=potential.limits.memory_bytes,
+        dispersion=calculator.dispersion,
     )
+
+
+def check_same_dispersion(then: ModelRecord, now: ModelRecord) -> None:
+    """Check that a run is resumed with the dispersion with which it began.
+
+    Raises:
+        ConfigError: it is another one.
+    """
+    before, after = ("none" if record.dispersion is None else record.dispersion.name for record in (then, now))
+    if before != after:
+        raise ConfigError(
+            f"the run began with dispersion {before}, now it is {after}; a restart would mix two energies"
+        )
 
 
 def software_versions() -> dict[str, str]:

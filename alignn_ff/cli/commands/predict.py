@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alignn_ff.predictor import Predicted
 
 
-@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model",))
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion"))
 def predict(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder, also one of the published package.")
