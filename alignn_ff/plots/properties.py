@@ -10,6 +10,7 @@ from alignn_ff.io import atomic_write
 from alignn_ff.plots.conductivity import conductivity_figure
 from alignn_ff.plots.elasticity import elastic_figure
 from alignn_ff.plots.equation_of_state import eos_figure
+from alignn_ff.plots.hull import hull_figure
 from alignn_ff.plots.pairs import dimer_figure
 from alignn_ff.plots.phonons import phonon_figures
 from alignn_ff.plots.quasi_harmonic import expansion_figure
@@ -30,6 +31,7 @@ PROPERTY_FIGURES: Final[dict[str, Figures]] = {
     "elastic": lambda result: {"stress": elastic_figure(result)},
     "neb": lambda result: {"path": neb_figure(result)},
     "dimer": lambda result: {"curves": dimer_figure(result)},
+    "hull": lambda result: {"hull": hull_figure(result)},
 }
 """Name of a property → its figures."""
 

@@ -67,5 +67,17 @@ PROPERTIES: Final[dict[str, Property]] = {
         inputs=(),
         option_names={"shortest_A": ("--from",), "longest_A": ("--to",)},
     ),
+    "formation-energy": Property(
+        "Formation energy from the elements, all with the same model.",
+        config=deferred("alignn_ff.properties.formation", "FormationConfig"),
+        compute=deferred("alignn_ff.properties.formation", "formation_energy"),
+    ),
+    "hull": Property(
+        "Convex hull of the structures of a file: formation energies, energies above the hull.",
+        config=deferred("alignn_ff.properties.formation", "FormationConfig"),
+        compute=deferred("alignn_ff.properties.formation", "convex_hull"),
+        inputs=("STRUCTURES",),
+        many=True,
+    ),
 }
 """Name → property, in the order of the help."""
