@@ -14,8 +14,8 @@ from alignn_ff.plots.hull import hull_figure
 from alignn_ff.plots.pairs import dimer_figure
 from alignn_ff.plots.phonons import phonon_figures
 from alignn_ff.plots.quasi_harmonic import expansion_figure
-from alignn_ff.plots.report import report_page
 from alignn_ff.plots.reaction_path import neb_figure
+from alignn_ff.plots.report import report_page
 from alignn_ff.plots.style import save_figure
 from alignn_ff.properties.report import ReportResult
 from alignn_ff.properties.result import PropertyResult

@@ -184,15 +184,11 @@ class Work:
 
     def saved(self, name: str) -> Any:
         """The latest state of a longer piece of work; None where it has not begun."""
-        return self._journal.read(name)
+        return self._journal.read(self._prefix + name)
 
     def save(self, name: str, state: Any) -> None:
         """Keep the state of a longer piece of work, JSON-ready, in place of the one before."""
-        self._journal.write(name, state)
-
-    def tell(self, name: str, done: int, total: int) -> None:
-        """Report how far a longer piece of work is."""
-        self._notify(name, done, total)
+        self._journal.write(self._prefix + name, state)
 
     def _evaluate(self, structures: Sequence[Atoms], name: str) -> list[Evaluation]:
         if isinstance(self.calculator, EvaluatesMany):

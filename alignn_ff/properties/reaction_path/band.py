@@ -87,7 +87,7 @@ def _run(
     for _ in optimizer.irun(fmax=stage.fmax, steps=config.max_steps):
         largest = float(np.linalg.norm(band.get_forces(), axis=1).max())
         state = {**state, "steps": before + optimizer.nsteps, "largest_force": largest}
-        together.work.tell(f"{NAME}, largest force {largest:.3f} eV/Å, step", state["steps"], config.max_steps)
+        together.work.tell(f"{NAME}: step {state['steps']}, largest force {largest:.3f} eV/Å")
         if optimizer.nsteps % STATE_EVERY == 0:
             together.save({**state, "optimizer": _plain(optimizer)})
     if largest > stage.fmax:
