@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
 from alignn_ff.properties.formation import HullResult
 from alignn_ff.properties.formation.result import STABLE_EV
+from alignn_ff.units import MEV_PER_EV
 
 MOST_BARS = 25
 
@@ -55,10 +56,10 @@ def _bars(result: HullResult) -> Figure:
     with house_style():
         figure = new_figure(3.4, 0.8 + 0.16 * len(order))
         axes = figure.subplots()
-        heights = [result.above_hull[k] for k in order]
+        heights = [MEV_PER_EV * result.above_hull[k] for k in order]
         axes.barh([_subscripts(result.phases[k].name) for k in order], heights, color=COLOURS[0], height=0.6)
         axes.invert_yaxis()
-        axes.set(xlabel="energy above the hull (eV/atom)")
+        axes.set(xlabel="energy above the hull (meV/atom)")
     return figure
 
 
