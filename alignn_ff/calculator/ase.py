@@ -1,7 +1,7 @@
 """The ASE calculator: ``atoms.calc = AlignnCalculator("si-smooth")``."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,14 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
+from alignn_ff.calculator.dispersion import (
+    Dispersion,
+    DispersionRecord,
+    DispersionSum,
+    check_counted_once,
+    parse_dispersion,
+    with_contribution,
+)
 from alignn_ff.calculator.per_thread import PerThread
 from alignn_ff.calculator.results import Results
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
@@ -38,6 +46,8 @@ class AlignnCalculator(Calculator):
         dtype: "float32" (the default) or "float64" network; geometry and sums are always float64.
         backend: how the network is executed; "auto" (the default) selects the fastest one that needs no compiling.
         limits: memory that an evaluation may use; None means no limit.
+        dispersion: D3 dispersion added to the model, such as "pbe-d3bj"; None adds none. Energies per atom are then
+            not available.
 
         outside: what happens where a structure is outside of the training data: "warn" logs each kind of finding once,
             "stop" raises an error where the numbers are no longer predictions, "ignore" does neither.
@@ -65,11 +75,15 @@ class AlignnCalculator(Calculator):
         backend: BackendName | None = None,
         limits: Limits | None = None,
         outside: OutsideWord = "warn",
+        dispersion: str | None = None,
     ) -> None:
         self._own = PerThread()
         super().__init__()  # type: ignore[no-untyped-call]
         if outside not in OUTSIDE:
             raise ConfigError(f"outside is {outside!r}; allowed are {', '.join(OUTSIDE)}")
+        self._dispersion = None if dispersion is None else Dispersion(parse_dispersion(dispersion))
+        if self._dispersion is not None:
+            self.implemented_properties = list(DispersionSum.implemented_properties)
         if isinstance(model, Potential):
             _refuse_contradictions(model, device=device, dtype=dtype, backend=backend, limits=limits)
         self._model, self._limits = model, limits
@@ -117,9 +131,19 @@ class AlignnCalculator(Calculator):
         return self._load(self.atoms)
 
     @property
+    def dispersion(self) -> DispersionRecord | None:
+        """The dispersion that is added to the model."""
+        return None if self._dispersion is None else self._dispersion.record
+
+    @property
     def cutoff_A(self) -> float:  # noqa: N802 - the unit's letter
         """Å, distance up to which atoms are neighbours in the graph."""
         return self.potential.header.graph.cutoff
+
+    @property
+    def shortest_training_distances_A(self) -> Mapping[str, float]:  # noqa: N802 - the unit's letter
+        """Pair of elements, "O-Si" → Å, shortest distance in the training data; empty if the model file has none."""
+        return self.potential.header.domain.shortest_distance_A
 
     def expect(self, n_evaluations: int, atoms: Atoms) -> None:
         """Announce a long run of a structure, so that a faster backend is compiled if that saves time.
@@ -170,6 +194,8 @@ class AlignnCalculator(Calculator):
                 "stress needs a volume, but this cell has none: "
                 f"{self.atoms.cell.array.tolist()}; give the structure a cell with three vectors"
             )
+        if self._dispersion is not None:
+            self.results = with_contribution(self.results, self._dispersion.evaluate(self.atoms))
 
     def evaluate_many(
         self, structures: Sequence[Atoms]
@@ -190,10 +216,14 @@ class AlignnCalculator(Calculator):
         self.findings_of_many = tuple(finding for _, findings in judged for finding in findings)
         self._react(potential.name, self.findings_of_many)
         found = []
-        for prediction, _ in judged:
+        for atoms, (prediction, _) in zip(structures, judged, strict=True):
             assert prediction.forces is not None
             assert prediction.stress is not None
-            found.append((float(prediction.energy[0]), prediction.forces.numpy(), prediction.stress[0].numpy()))
+            one = (float(prediction.energy[0]), prediction.forces.numpy(), prediction.stress[0].numpy())
+            if self._dispersion is not None:
+                added = self._dispersion.evaluate(atoms)
+                one = (one[0] + added.energy, one[1] + added.forces, one[2] + added.stress)
+            found.append(one)
         return found
 
     def _react(self, model: str, findings: tuple[Finding, ...]) -> None:
@@ -238,6 +268,8 @@ class AlignnCalculator(Calculator):
                     for_atoms=atoms,
                 )
             _warn_of_differences(self._potential)
+            if self._dispersion is not None:
+                check_counted_once(self._potential.name, self._dispersion.record.name)
         return self._potential
 
 

@@ -36,6 +36,9 @@ class ModelChoice(RunConfig):
         None,
         description="largest memory of an evaluation of a published model, such as 4GB; a low limit is slower",
     )
+    dispersion: str | None = Field(
+        None, description="D3 dispersion added to the model, such as pbe-d3bj, or pbe-d3bj-atm with the three-body term"
+    )
 
     def limits(self) -> "Limits | None":
         """Limits of one evaluation.
@@ -60,7 +63,11 @@ class ModelChoice(RunConfig):
         from alignn_ff.calculator import AlignnCalculator
         from alignn_ff.potential import load_potential
 
-        return AlignnCalculator(load_potential(self.model, for_atoms=atoms, **self.execution()), outside=outside)
+        return AlignnCalculator(
+            load_potential(self.model, for_atoms=atoms, **self.execution()),
+            outside=outside,
+            dispersion=self.dispersion,
+        )
 
 
 def source_json(source: "ModelSource | None") -> dict[str, str]:

@@ -32,7 +32,7 @@ from alignn_ff.md.run.restart import MDHead, RestartContent, constraints_to_json
 from alignn_ff.md.run.start import starting_atoms
 from alignn_ff.models import FAMILIES
 from alignn_ff.runs.domain import calculator_word
-from alignn_ff.runs.model_record import ModelRecord, describe_model
+from alignn_ff.runs.model_record import ModelRecord, check_same_dispersion, describe_model
 from alignn_ff.runs.saved_model import find_model, warn_of_differences
 
 log = logging.getLogger(__name__)
@@ -164,6 +164,7 @@ def _check_same_model(head: MDHead, now: ModelRecord) -> None:
             f"the run was made with the model {then.name} ({then.sha256}), but the calculator has {now.name} "
             f"({now.sha256})"
         )
+    check_same_dispersion(then, now)
     warn_of_differences(then, now, head.versions)
 
 

@@ -12,8 +12,11 @@ from alignn_ff.plots.defects import defects_figure
 from alignn_ff.plots.elasticity import elastic_figure
 from alignn_ff.plots.equation_of_state import eos_figure
 from alignn_ff.plots.faults import fault_figure
+from alignn_ff.plots.hull import hull_figure
+from alignn_ff.plots.pairs import dimer_figure
 from alignn_ff.plots.phonons import phonon_figures
 from alignn_ff.plots.quasi_harmonic import expansion_figure
+from alignn_ff.plots.reaction_path import neb_figure
 from alignn_ff.plots.report import report_page
 from alignn_ff.plots.style import save_figure
 from alignn_ff.plots.surfaces import surface_figures
@@ -34,6 +37,9 @@ PROPERTY_FIGURES: Final[dict[str, Figures]] = {
     "antisite": lambda result: {"defects": defects_figure(result)},
     "surface": surface_figures,
     "stacking-fault": lambda result: {"fault": fault_figure(result)},
+    "neb": lambda result: {"path": neb_figure(result)},
+    "dimer": lambda result: {"curves": dimer_figure(result)},
+    "hull": lambda result: {"hull": hull_figure(result)},
 }
 """Name of a property → its figures."""
 

@@ -3,22 +3,28 @@
 from typing import Any
 
 from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
 
 from alignn_ff.errors import ConfigError
-from alignn_ff.properties.config import PropertyConfig
+from alignn_ff.properties.config import PropertySettings
 from alignn_ff.properties.result import PropertyResult, with_findings
 from alignn_ff.properties.table import PROPERTIES
 from alignn_ff.properties.work import Notify, Work
 
 
 def compute(
-    name: str, *structures: Atoms, config: PropertyConfig | dict[str, Any] | None = None, notify: Notify | None = None
+    name: str,
+    *structures: Atoms,
+    config: PropertySettings | dict[str, Any] | None = None,
+    calculator: BaseCalculator | None = None,
+    notify: Notify | None = None,
 ) -> PropertyResult:
     """Compute a property with the calculator of the (first) structure.
 
     Args:
         name: a key of ``PROPERTIES``: "phonon", "elastic", …
         structures: as many as the property takes; the first one has a calculator, any of ASE.
+        calculator: instead of that of the first structure, for properties that take none.
         config: of the property, or its fields as a dictionary; None takes the defaults.
         notify: called with the name of the work, the number of parts done, and their total number.
 
@@ -33,14 +39,14 @@ def compute(
     if name not in PROPERTIES:
         raise ConfigError(f"there is no property {name!r}; there are {', '.join(PROPERTIES)}")
     row = PROPERTIES[name]
-    if len(structures) != len(row.inputs):
+    if (len(structures) < 1) if row.many else (len(structures) != len(row.inputs)):
+        wanted = "at least one structure" if row.many else f"{len(row.inputs)} structure(s)"
+        raise ConfigError(f"{name} takes {wanted} ({', '.join(row.inputs) or 'none'}), not {len(structures)}")
+    chosen = calculator or (structures[0].calc if structures else None)
+    if chosen is None:
         raise ConfigError(
-            f"{name} takes {len(row.inputs)} structure(s) ({', '.join(row.inputs)}), not {len(structures)}"
+            "there is no calculator; set atoms.calc = AlignnCalculator(...), or any other of ASE, or give calculator=…"
         )
-    if structures[0].calc is None:
-        raise ConfigError(
-            "the structure has no calculator; set atoms.calc = AlignnCalculator(...), or any other of ASE"
-        )
-    settings = config if isinstance(config, PropertyConfig) else row.config().model_validate(config or {})
-    work = Work(structures[0].calc, notify=notify, outside=settings.outside)
-    return with_findings(row.compute()(*structures, settings, work), work)
+    settings = config if isinstance(config, PropertySettings) else row.config().model_validate(config or {})
+    work = Work(chosen, notify=notify, outside=settings.outside)
+    return with_findings(row.run(structures, settings, work), work)

@@ -28,20 +28,34 @@ class ReportConfig(PropertyConfig):
     fmax_eV_per_A: float = Field(
         1e-5, gt=0, description="limit on the forces (and on those on the cell, per atom) of the first relaxation"
     )
-    parts: tuple[str, ...] = Field(
-        USUAL_PARTS, min_length=1, description="properties, such as eos,elastic,phonon, each with its own defaults"
+    parts: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="properties, each with its own defaults; null: eos, elastic, phonon, qha, vacancy and surface",
     )
 
     @field_validator("parts")
     @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _known(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         from alignn_ff.properties.table import PROPERTIES
 
-        allowed = [name for name, row in PROPERTIES.items() if row.inputs == ("STRUCTURE",) and name != "report"]
+        if value is None:
+            return None
+
+        allowed = [
+            name
+            for name, row in PROPERTIES.items()
+            if row.inputs == ("STRUCTURE",) and not row.many and name != "report"
+        ]
         unknown = [name for name in value if name not in allowed]
         if unknown:
             raise ConfigError(f"parts has {', '.join(unknown)}; allowed are {', '.join(allowed)}")
         return value
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The parts."""
+        return self.parts or USUAL_PARTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +79,7 @@ class ReportResult(PropertyResult):
         """The relaxed crystal, and each part's state."""
         volume = float(self.atoms.get_volume())
         a, b, c = self.atoms.cell.lengths()
-        done = {name: "done" if name in self.parts else "FAILED" for name in self.config.parts}
+        done = {name: "done" if name in self.parts else "FAILED" for name in self.config.chosen}
         return {
             "energy_eV_per_atom": self.energy_eV_per_atom,
             "volume_A3_per_atom": volume / len(self.atoms),
@@ -110,7 +124,7 @@ def report(atoms: Atoms, config: ReportConfig, work: Work) -> ReportResult:
     reference, remarks = relaxed_crystal(work, atoms, config, what="a report")
     parts: dict[str, PropertyResult] = {}
     failures: dict[str, str] = {}
-    for name in config.parts:
+    for name in config.chosen:
         row = PROPERTIES[name]
         settings = row.config().model_validate({"keep_symmetry": config.keep_symmetry})
         try:

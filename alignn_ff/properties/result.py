@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from alignn_ff.properties.config import PropertyConfig
+from alignn_ff.properties.config import PropertySettings
 from alignn_ff.runs.model_record import ModelRecord, software_versions
 
 FloatArray = NDArray[np.float64]
@@ -41,7 +41,7 @@ class PropertyResult(ABC):
     """
 
     atoms: Atoms
-    config: PropertyConfig
+    config: PropertySettings
     model: ModelRecord
     remarks: tuple[Remark, ...] = ()
 

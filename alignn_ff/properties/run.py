@@ -10,9 +10,11 @@ from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
+from ase.constraints import dict2constraint
 
-from alignn_ff.errors import ConfigError
-from alignn_ff.properties.config import PropertyConfig
+from alignn_ff.errors import AlignnError, ConfigError
+from alignn_ff.md.run.restart import constraints_to_json
+from alignn_ff.properties.config import PropertySettings
 from alignn_ff.properties.files import restart_file
 from alignn_ff.properties.journal import Journal, read_identity
 from alignn_ff.properties.result import PropertyResult, with_findings
@@ -34,7 +36,7 @@ class PropertyRun:
 
     name: str
     structures: tuple[Atoms, ...]
-    config: PropertyConfig
+    config: PropertySettings
     prefix: Path
     options: Mapping[str, Any]
 
@@ -48,9 +50,15 @@ def compute(
         AlignnError: as the property.
         CheckpointError, ConfigError: the journal is of another run.
     """
-    with Journal(restart_file(run.prefix), _identity(run), resume=resume) as journal:
+    file = restart_file(run.prefix)
+    with Journal(file, _identity(run), resume=resume) as journal:
         work = Work(calculator, journal=journal, notify=notify, outside=run.config.outside)
-        return with_findings(PROPERTIES[run.name].compute()(*run.structures, run.config, work), work)
+        try:
+            return with_findings(PROPERTIES[run.name].run(run.structures, run.config, work), work)
+        except AlignnError:
+            if journal.n_done == 0:  # refused, so there is nothing to finish
+                file.unlink(missing_ok=True)
+            raise
 
 
 def stopped_run(file: Path) -> PropertyRun:
@@ -86,8 +94,10 @@ def _content(atoms: Atoms) -> dict[str, Any]:
         "cell": atoms.cell.array.tolist(),
         "pbc": atoms.pbc.tolist(),
         "masses": atoms.get_masses().tolist(),
+        "constraints": constraints_to_json(atoms),
     }
 
 
 def _atoms(content: Mapping[str, Sequence[Any]]) -> Atoms:
-    return Atoms(**content)
+    arrays = {name: values for name, values in content.items() if name != "constraints"}
+    return Atoms(**arrays, constraint=[dict2constraint(described) for described in content["constraints"]])

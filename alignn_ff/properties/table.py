@@ -79,5 +79,31 @@ PROPERTIES: Final[dict[str, Property]] = {
         compute=deferred("alignn_ff.properties.faults", "stacking_fault"),
         option_names={"max_energy_J_per_m2": ("--max-energy",)},
     ),
+    "neb": Property(
+        "Path and barrier between two structures: nudged elastic band with a climbing image.",
+        config=deferred("alignn_ff.properties.reaction_path", "NEBConfig"),
+        compute=deferred("alignn_ff.properties.reaction_path", "reaction_path"),
+        inputs=("START", "END"),
+        option_names={"climb": ("--climb/--no-climb",), "spring_eV_per_A2": ("--spring",)},
+    ),
+    "dimer": Property(
+        "Energy and force of pairs of atoms over their distance.",
+        config=deferred("alignn_ff.properties.pairs", "DimerConfig"),
+        compute=deferred("alignn_ff.properties.pairs", "dimers"),
+        inputs=(),
+        option_names={"shortest_A": ("--from",), "longest_A": ("--to",)},
+    ),
+    "formation-energy": Property(
+        "Formation energy from the elements, all with the same model.",
+        config=deferred("alignn_ff.properties.formation", "FormationConfig"),
+        compute=deferred("alignn_ff.properties.formation", "formation_energy"),
+    ),
+    "hull": Property(
+        "Convex hull of the structures of a file: formation energies, energies above the hull.",
+        config=deferred("alignn_ff.properties.formation", "FormationConfig"),
+        compute=deferred("alignn_ff.properties.formation", "convex_hull"),
+        inputs=("STRUCTURES",),
+        many=True,
+    ),
 }
 """Name → property, in the order of the help."""

@@ -208,6 +208,26 @@ class Work:
         for check, message in found.items():
             self.outside.setdefault(check, f"{name}: {message}")
 
+    def step(self, name: str, structures: Sequence[Atoms]) -> list[Evaluation]:
+        """Evaluate the structures of one step of a longer piece of work; only its :meth:`save` keeps something.
+
+        Args:
+            name: of the piece of work, for messages.
+            structures: of any kind.
+
+        Raises:
+            SimulationError: as :meth:`evaluate`.
+        """
+        return [one for _, group in _groups(structures) for one in self._evaluate(group, name)]
+
+    def saved(self, name: str) -> Any:
+        """The latest state of a longer piece of work; None where it has not begun."""
+        return self._journal.read(self._prefix + name)
+
+    def save(self, name: str, state: Any) -> None:
+        """Keep the state of a longer piece of work, JSON-ready, in place of the one before."""
+        self._journal.write(self._prefix + name, state)
+
     def _evaluate(self, structures: Sequence[Atoms], name: str) -> list[Evaluation]:
         if isinstance(self.calculator, EvaluatesMany):
             found = [Evaluation(*one) for one in self.calculator.evaluate_many(structures)]

@@ -25,7 +25,7 @@ from alignn_ff.relax.setup import Relaxation
 from alignn_ff.relax.state import RelaxState, put_back, write_state
 from alignn_ff.relax.strain import quiet_logarithm
 from alignn_ff.runs.domain import findings_of
-from alignn_ff.runs.model_record import describe_model
+from alignn_ff.runs.model_record import check_same_dispersion, describe_model
 from alignn_ff.trajectory.extended_xyz import frame_text, length_of_frames
 from alignn_ff.trajectory.frame_copy import bare_copy
 from alignn_ff.trajectory.record_file import RecordFile
@@ -107,12 +107,14 @@ def resume(
         ConfigError: the calculator has a different model than before, or all steps are done.
         StructureError, SimulationError: as :func:`relax`.
     """
-    sha256, done = describe_model(calculator).sha256, state.steps[-1].step
+    model, done = describe_model(calculator), state.steps[-1].step
+    sha256 = model.sha256
     if sha256 != state.model.sha256:
         raise ConfigError(
             f"the relaxation began with a different model (sha256 {state.model.sha256}, now {sha256}), and a restart "
             "would mix two energies. Start a new relaxation from the structure that was written"
         )
+    check_same_dispersion(state.model, model)
     most = state.config.max_steps if max_steps is None else max_steps
     if most <= done:
         raise ConfigError(f"the relaxation is at step {done} of at most {most}; allow more steps (--steps)")

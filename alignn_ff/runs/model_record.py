@@ -1,7 +1,7 @@
 """Model and software that produced a result."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -9,6 +9,8 @@ from ase.calculators.calculator import BaseCalculator
 from ase.data import chemical_symbols
 
 from alignn_ff import __version__
+from alignn_ff.calculator.dispersion import DispersionRecord
+from alignn_ff.errors import ConfigError
 
 PACKAGES: Final = ("torch", "ase", "numpy", "vesin")
 
@@ -27,6 +29,7 @@ class ModelRecord:
         path: of the model file, absolute.
         origin: a key of ``zoo.ORIGINS``; None if there is no file, or an earlier version wrote the record.
         memory_limit_bytes: memory that an evaluation may use; None means no limit.
+        dispersion: added to the model; None if there is none.
     """
 
     name: str
@@ -39,14 +42,17 @@ class ModelRecord:
     path: str | None = None
     memory_limit_bytes: int | None = None
     origin: str | None = None
+    dispersion: DispersionRecord | None = None
 
 
 def describe_model(calculator: BaseCalculator) -> ModelRecord:
     """The record of a calculator's model, after its first evaluation."""
     import torch  # here, since checks of files, which need no model, import this module too
 
-    from alignn_ff.calculator import AlignnCalculator
+    from alignn_ff.calculator import AlignnCalculator, DispersionSum
 
+    if isinstance(calculator, DispersionSum):
+        return replace(describe_model(calculator.base), dispersion=calculator.dispersion.record)
     if not isinstance(calculator, AlignnCalculator):
         return ModelRecord(type(calculator).__name__)
     potential = calculator.potential
@@ -62,7 +68,21 @@ def describe_model(calculator: BaseCalculator) -> ModelRecord:
         path=None if source is None else str(source.file),
         memory_limit_bytes=potential.limits.memory_bytes,
         origin=None if source is None else source.origin,
+        dispersion=calculator.dispersion,
     )
+
+
+def check_same_dispersion(then: ModelRecord, now: ModelRecord) -> None:
+    """Check that a run is resumed with the dispersion with which it began.
+
+    Raises:
+        ConfigError: it is another one.
+    """
+    before, after = ("none" if record.dispersion is None else record.dispersion.name for record in (then, now))
+    if before != after:
+        raise ConfigError(
+            f"the run began with dispersion {before}, now it is {after}; a restart would mix two energies"
+        )
 
 
 def software_versions() -> dict[str, str]:

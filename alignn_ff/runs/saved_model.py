@@ -39,7 +39,11 @@ def find_model(record: ModelRecord, *, elsewhere: str | None = None, outside: Ou
         except AlignnError:
             continue
         if found[place] == record.sha256:
-            return AlignnCalculator(_load(place, record), outside=outside)
+            return AlignnCalculator(
+                _load(place, record),
+                outside=outside,
+                dispersion=None if record.dispersion is None else record.dispersion.name,
+            )
     if not found:
         raise CheckpointError(
             f"the model of this run was not found: looked for {' and '.join(places)}, sha256 {record.sha256}; "

@@ -1,8 +1,10 @@
 """Model cards: description, training data and errors of each model of a zoo."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
+from typing import Final
 
 from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,6 +14,8 @@ from alignn_ff.zoo import places
 
 CARD_NAME = "card.toml"
 NOT_STATED = "not stated"
+DISPERSION_WORDS: Final = re.compile(r"D[234]\b|D3\(|vdW|VV10|MBD|TS\b", re.IGNORECASE)
+"""Words in a level of theory that contains dispersion."""
 
 
 class ModelCard(BaseModel):
@@ -24,6 +28,7 @@ class ModelCard(BaseModel):
         family: family of the model.
         data, data_licence, data_reference: training data.
         level_of_theory: of the training data.
+        dispersion: that the training functional contains, such as "D3(BJ)"; "none" if it contains none.
         licence: of the weights.
         n_parameters: trainable parameters.
         cutoff_A, three_body_cutoff_A: graph recipe.
@@ -43,6 +48,7 @@ class ModelCard(BaseModel):
     data_licence: str = NOT_STATED
     data_reference: str = NOT_STATED
     level_of_theory: str = NOT_STATED
+    dispersion: str = NOT_STATED
     licence: str = NOT_STATED
     n_parameters: int
     cutoff_A: float
@@ -56,6 +62,12 @@ class ModelCard(BaseModel):
     def atomic_numbers(self) -> frozenset[int]:
         """Atomic numbers of the elements."""
         return frozenset(atomic_numbers[symbol] for symbol in self.elements)
+
+    def contained_dispersion(self) -> str | None:
+        """Dispersion in the training functional: "" if there is none, None if the card does not state it."""
+        if self.dispersion != NOT_STATED:
+            return "" if self.dispersion.lower() == "none" else self.dispersion
+        return self.level_of_theory if DISPERSION_WORDS.search(self.level_of_theory) else None
 
     @property
     def file(self) -> Path:

@@ -25,7 +25,7 @@ LABELS: Final = {
 """Fields of the training config that name labels → the kind of label."""
 
 
-@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model",))
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion"))
 @options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(LABELS))
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder.")],

@@ -16,6 +16,8 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.properties.table import PROPERTIES
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from alignn_ff.properties.run import PropertyRun
     from alignn_ff.properties.work import Notify
 
@@ -84,12 +86,13 @@ def _new_run(
         raise ConfigError(f"give the {missing[0]}: `alignn-ff {name} {' '.join(row.inputs)}`, or --restart FILE")
     config = row.config().model_validate(settings)
     choice = PreciseModelChoice.model_validate(model_options)
-    from alignn_ff.io import claim, read_structure
+    from alignn_ff.io import claim, read_structure, read_structures
     from alignn_ff.properties.files import present_files, restart_file, result_file
     from alignn_ff.properties.run import PropertyRun
 
     paths = [path for path in structures if path is not None]
-    atoms = tuple(read_structure(path) for path in paths)
+    read = read_structures if row.many else lambda path: [read_structure(path)]
+    atoms = tuple(one for path in paths for one in read(path))
     prefix = output or Path(f"{paths[0].stem if paths else name}-{name}")
     if restart_file(prefix).exists() and not overwrite:
         raise ConfigError(
@@ -109,7 +112,7 @@ def _compute(run: "PropertyRun", *, resume: bool, figures: bool, as_json: bool) 
     from alignn_ff.runs.domain import calculator_word
 
     calculator = PreciseModelChoice.model_validate(run.options).calculator(
-        run.structures[0], outside=calculator_word(run.config.outside)
+        _all_elements(run), outside=calculator_word(run.config.outside)
     )
     with _running(run) as notify:
         result = compute(run, calculator, resume=resume, notify=notify)
@@ -118,6 +121,15 @@ def _compute(run: "PropertyRun", *, resume: bool, figures: bool, as_json: bool) 
         files += save_property_figures(run.name, result, run.prefix)
     restart_file(run.prefix).unlink(missing_ok=True)
     print_property(run.name, result, files, as_json=as_json)
+
+
+def _all_elements(run: "PropertyRun") -> "Atoms":
+    """A structure with all elements of the run, for which a model is chosen."""
+    from ase import Atoms
+
+    if len(run.structures) == 1:
+        return run.structures[0]
+    return Atoms([*run.config.further_elements(), *(symbol for atoms in run.structures for symbol in atoms.symbols)])
 
 
 @contextmanager
@@ -142,7 +154,8 @@ def _running(run: "PropertyRun") -> "Iterator[Notify]":
 def _parameters(name: str) -> list[inspect.Parameter]:
     """Parameters of a property's command before those of its config and of the model."""
     row = PROPERTIES[name]
-    help_of_file = "Structure file in any format that ASE reads; of several structures the last is used."
+    which = "all its structures are used" if row.many else "of several structures the last is used"
+    help_of_file = f"Structure file in any format that ASE reads; {which}."
     keyword = inspect.Parameter.KEYWORD_ONLY
     places = {place: typer.Argument(metavar=place, help=help_of_file, show_default=False) for place in row.inputs}
     arguments: list[tuple[str, Any, Any]] = [
