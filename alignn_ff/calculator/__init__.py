@@ -1,23 +1,21 @@
 """The ASE calculator of a potential, and dispersion added to any calculator."""
 
-from ase.calculators.calculator import BaseCalculator
+from typing import TYPE_CHECKING
 
-from alignn_ff.calculator.ase import AlignnCalculator
-from alignn_ff.calculator.dispersion import Dispersion, DispersionSum, parse_dispersion
+from alignn_ff.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from alignn_ff.calculator.adding import with_dispersion
+    from alignn_ff.calculator.ase import AlignnCalculator
+    from alignn_ff.calculator.dispersion import DispersionSum
 
 __all__ = ["AlignnCalculator", "DispersionSum", "with_dispersion"]
 
-
-def with_dispersion(calculator: BaseCalculator, name: str) -> BaseCalculator:
-    """A calculator plus D3 dispersion.
-
-    Args:
-        calculator: any ASE calculator.
-        name: functional, damping, and "-atm" for the three-body term: "pbe-d3bj", "pbe-d3bj-atm".
-
-    Raises:
-        ConfigError: the name is not known, dftd3 is not installed, or the model contains dispersion.
-    """
-    if isinstance(calculator, AlignnCalculator):
-        return AlignnCalculator(calculator.potential, dispersion=name)
-    return DispersionSum(calculator, Dispersion(parse_dispersion(name)))
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "alignn_ff.calculator.adding": ("with_dispersion",),
+        "alignn_ff.calculator.ase": ("AlignnCalculator",),
+        "alignn_ff.calculator.dispersion": ("DispersionSum",),
+    },
+)

@@ -18,7 +18,6 @@ from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
-from alignn_ff import zoo
 from alignn_ff.cells import volume_A3
 from alignn_ff.errors import ConfigError, SimulationError
 
@@ -158,6 +157,8 @@ def check_counted_once(model: str, dispersion: str) -> None:
     Raises:
         ConfigError: the card states that it does.
     """
+    from alignn_ff import zoo  # here, since it imports torch, and records of models import this module
+
     card = next((card for card in zoo.cards() if card.name == model), None)
     contained = None if card is None else card.contained_dispersion()
     if contained is None:

@@ -34,6 +34,8 @@ UNITS: Final[dict[str, str]] = {
 """Ending of a field's name → its unit in the help."""
 
 GIVEN: Final = "COMMANDLINE"
+LONG: Final = 3
+"""Longer lists in the help have spaces, at which lines break."""
 
 
 class OptionOf(NamedTuple):
@@ -257,7 +259,7 @@ def _default(info: FieldInfo) -> str:
     if value is None or value is False:
         return ""
     if isinstance(value, tuple):
-        return ",".join(str(part) for part in value)
+        return (", " if len(value) > LONG else ",").join(str(part) for part in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

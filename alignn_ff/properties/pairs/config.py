@@ -3,8 +3,8 @@
 from ase.data import atomic_numbers
 from pydantic import Field, field_validator, model_validator
 
-from alignn_ff.errors import ConfigError
 from alignn_ff.domain.actions import OUTSIDE_HELP, OutsideWord
+from alignn_ff.errors import ConfigError
 from alignn_ff.properties.config import PropertySettings
 
 
