@@ -222,7 +222,7 @@ def _kind(info: FieldInfo) -> tuple[Any, Callable[[Any], object], str | None]:
     tuples = [member for member in inner if getattr(member, "__origin__", None) is tuple]
     if bool in inner:
         return bool, _same, None
-    if tuples and (float in inner or float in {m for t in inner for m in _members(t)}):
+    if tuples and (float in inner or float in get_args(tuples[0])):
         return str, parse_points, "VALUE[:VALUE…]"
     if tuples and len(get_args(tuples[0])) == 3 and Ellipsis not in get_args(tuples[0]):
         return str, parse_supercell, "N,N,N"

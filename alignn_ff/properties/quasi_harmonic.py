@@ -31,6 +31,8 @@ Array = NDArray[np.float64]
 FEWEST: Final = 5
 """Volumes that a fit needs."""
 SHOWN_K: Final = 300.0
+DISAGREEMENT: Final = 0.1
+"""Largest relative difference between the expansion of the fits and of the mode parameters without a remark."""
 J_PER_MOL_PER_EV: Final = 96485.33212331
 
 
@@ -94,7 +96,7 @@ class QHAResult(PropertyResult):
             f"heat_capacity_at_constant_pressure_at_{at}_J_per_K_per_mol": float(
                 found.heat_capacity[row] * J_PER_MOL_PER_EV / n
             ),
-            f"gruneisen_parameter_at_{at}": float(found.gruneisen[row]),
+            f"gruneisen_parameter_{at.replace('_', '')}": float(found.gruneisen[row]),
             "highest_temperature_K": float(found.temperatures[-1]),
         }
 
@@ -216,7 +218,19 @@ def _doubts(result: QHAResult, left_out: Sequence[float], everywhere: Sequence[E
     remarks = []
     if left_out:
         shown = ", ".join(f"{scale:.3f}" for scale in left_out)
-        remarks.append(Remark("unstable_volumes", f"volumes with imaginary modes were left out (fractions): {shown}"))
+        remarks.append(Remark("unstable_volumes", f"volumes with imaginary modes were left out: {shown}"))
+    first = result.expansions[0]
+    row = int(np.argmin(np.abs(first.temperatures - SHOWN_K)))
+    fitted, modes = float(first.expansion[row]), float(result.gruneisen_expansion[row])
+    if abs(fitted - modes) > DISAGREEMENT * max(abs(fitted), abs(modes)):
+        remarks.append(
+            Remark(
+                "expansion_disagrees",
+                f"the expansion at {first.temperatures[row]:g} K is {fitted:.2e} 1/K from fits over the volume, and "
+                f"{modes:.2e} 1/K from the mode Grüneisen parameters: energies or frequencies are not smooth over the "
+                "volume. Trust neither; look at the tables, or choose another --range",
+            )
+        )
     for pressure, whole, kept in zip(result.config.pressures_GPa, everywhere, result.expansions, strict=True):
         if len(kept.temperatures) < len(whole.temperatures):
             end = float(kept.temperatures[-1]) if len(kept.temperatures) else 0.0

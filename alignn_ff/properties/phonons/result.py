@@ -78,7 +78,7 @@ class PhononResult(PropertyResult):
             f"heat_capacity_per_mole_of_atoms_at_{t.temperatures[row]:g}_K_J_per_K_per_mol": float(
                 t.heat_capacity[row] / n
             ),
-            **({} if self.gruneisen is None else {f"gruneisen_parameter_at_{ROOM_K:g}_K": self.gruneisen.mean(ROOM_K)}),
+            **({} if self.gruneisen is None else {f"gruneisen_parameter_{ROOM_K:g}K": self.gruneisen.mean(ROOM_K)}),
         }
 
     @property
