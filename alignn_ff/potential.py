@@ -130,14 +130,24 @@ class Potential:
         return [prediction for prediction, _ in judged]
 
     def predict_judged(
-        self, structures: Iterable[Atoms], *, derivatives: bool = True, batch_size: int = 32
+        self,
+        structures: Iterable[Atoms],
+        *,
+        derivatives: bool = True,
+        batch_size: int = 32,
+        skin: VerletSkin | None = None,
     ) -> list[tuple[Prediction, tuple[Finding, ...]]]:
-        """As :meth:`predict`, with what is outside of the training data in each structure."""
+        """As :meth:`predict`, with what is outside of the training data in each structure.
+
+        Args:
+            structures, derivatives, batch_size: as for :meth:`predict`.
+            skin: reused from structure to structure, for those that differ little; results do not depend on it.
+        """
         structures = structures_in(structures)
         judged: list[tuple[Prediction, tuple[Finding, ...]]] = []
         for start in range(0, len(structures), batch_size):
             part = structures[start : start + batch_size]
-            inputs = [self.prepare(atoms) for atoms in part]
+            inputs = [self.prepare(atoms, skin=skin) for atoms in part]
             batch = self.evaluate(
                 batch_systems([item.system for item in inputs]),
                 batch_graphs([item.graph for item in inputs]),

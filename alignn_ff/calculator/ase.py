@@ -24,6 +24,7 @@ from alignn_ff.calculator.results import Results
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
+from alignn_ff.graph import VerletSkin
 from alignn_ff.loading import Precision, select_device, select_dtype
 from alignn_ff.potential import Potential, load_potential
 
@@ -212,7 +213,10 @@ class AlignnCalculator(Calculator):
             StructureError, ElementNotCoveredError, MemoryLimitError, OutsideError: as for one structure.
         """
         potential = self._load(structures[0])
-        judged = potential.predict_judged(structures, batch_size=_together(structures))
+        n_atoms = {len(atoms) for atoms in structures}
+        potential.expect(len(structures), n_atoms=max(n_atoms))
+        skin = VerletSkin() if len(n_atoms) == 1 < len(structures) else None
+        judged = potential.predict_judged(structures, batch_size=_together(structures), skin=skin)
         self.findings_of_many = tuple(finding for _, findings in judged for finding in findings)
         self._react(potential.name, self.findings_of_many)
         found = []
@@ -273,7 +277,7 @@ class AlignnCalculator(Calculator):
         return self._potential
 
 
-ATOMS_TOGETHER: Final = 1000
+ATOMS_TOGETHER: Final = 256
 """Structures are evaluated together up to about this number of atoms; larger batches are not faster on a CPU."""
 
 
