@@ -65,7 +65,7 @@ def stretch(potential: Potential, atoms: Atoms, arguments: argparse.Namespace) -
     steps = arguments.steps
     whole, inside = (ends[-1] - ends[0]) / steps, sum(evaluations[-steps:]) / steps
     graph = sum(graphs[-steps:]) / steps
-    system, prepared = potential.prepare(atoms)
+    system, prepared, _ = potential.prepare(atoms)
     began = clock()
     for _ in range(arguments.steps):
         potential.evaluate(system, prepared)

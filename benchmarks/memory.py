@@ -95,10 +95,11 @@ def peak(family: str, backend: str, dtype: str, case: dict[str, object]) -> dict
     torch.set_num_threads(1)
     potential = random_potential(family, backend, dtype, case)
     small = bulk("Si", cubic=True)
-    potential.evaluate(*potential.prepare(small))  # loads what the first evaluation needs
+    first = potential.prepare(small)
+    potential.evaluate(first.system, first.graph)  # loads what the first evaluation needs
     atoms = bulk("Si", cubic=True, a=5.43).repeat(case["repeat"])
     atoms.rattle(0.05, seed=1)
-    system, graph = potential.prepare(atoms)
+    system, graph, _ = potential.prepare(atoms)
     ctypes.CDLL(None).malloc_trim(0)  # otherwise the evaluation would reuse freed memory unnoticed
     before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak

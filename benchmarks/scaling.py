@@ -38,7 +38,7 @@ def main() -> None:
         atoms = bulk("Si", a=5.43, cubic=True).repeat(cells)
         atoms.rattle(0.05, seed=1)
         some = next(iter(potentials.values()))
-        system, graph = some.prepare(atoms)
+        system, graph, _ = some.prepare(atoms)
         sides: dict[str, Callable[[], object]] = {
             "graph, from scratch": partial(build_graph, system, some.header.graph),
             "graph, from a skin": partial(build_graph, system, some.header.graph, skin=VerletSkin()),

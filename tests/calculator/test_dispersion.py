@@ -125,13 +125,13 @@ def test_calculators_of_other_packages_conserve_energy_with_dispersion() -> None
 def test_dispersion_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     (card,) = (card for card in zoo.cards() if card.name == "si-smooth")
     for changes in ({"dispersion": "D3(BJ)"}, {"dispersion": "not stated", "level_of_theory": "VASP, optB88-vdW"}):
-        monkeypatch.setattr(room.zoo, "cards", lambda changes=changes: [card.model_copy(update=changes)])
+        monkeypatch.setattr(zoo, "cards", lambda changes=changes: [card.model_copy(update=changes)])
         with pytest.raises(ConfigError, match=r"counted twice.*contain it \((D3\(BJ\)|VASP, optB88-vdW)\)"):
             check_counted_once("si-smooth", "pbe-d3bj")
     with caplog.at_level(logging.WARNING):
         check_counted_once("my-model", "pbe-d3bj")
     assert "nothing states whether" in caplog.text
-    monkeypatch.setattr(room.zoo, "cards", lambda: [card])
+    monkeypatch.setattr(zoo, "cards", lambda: [card])
     caplog.clear()
     check_counted_once("si-smooth", "pbe-d3bj")
     assert not caplog.text

@@ -114,11 +114,11 @@ def test_evaluation_does_not_depend_on_those_before_it(backend: str, kernels: Ke
     prepared = [potential.prepare(cells) for cells in (atoms, atoms * (3, 2, 1))]
     evaluate, alone = built(potential, backend), []
     assert isinstance(evaluate, BlockedEvaluation)
-    for system, graph in prepared:
+    for system, graph, _ in prepared:
         evaluate.workspaces = Workspaces()
         alone.append(evaluate(system, graph, derivatives=True))
     for which in (1, 0, 0, 1, 0):
-        result = evaluate(*prepared[which], derivatives=True)
+        result = evaluate(prepared[which].system, prepared[which].graph, derivatives=True)
         torch.testing.assert_close(tuple(result), tuple(alone[which]), rtol=0, atol=0)
 
 

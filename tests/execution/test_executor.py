@@ -67,7 +67,8 @@ def executor(backend: str, *, limits: Limits | None = None, offers: int | None =
 
 
 def prepared(atoms: Atoms | None = None) -> tuple[AtomicSystem, AtomicGraph]:
-    return tiny_potential(dtype="float32").prepare(structure("bulk", (14,)) if atoms is None else atoms)
+    found = tiny_potential(dtype="float32").prepare(structure("bulk", (14,)) if atoms is None else atoms)
+    return found.system, found.graph
 
 
 # rows from outside

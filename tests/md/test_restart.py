@@ -316,7 +316,7 @@ def test_other_settings_are_a_warning(
 ) -> None:
     files = md_files(silicon)
     run_md(_read(silicon), AlignnCalculator(si_model_file), config=MDConfig(steps=1), files=files)
-    monkeypatch.setattr("alignn_ff.runs.model_record.torch.get_num_threads", lambda: 17)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 17)
     resume_md(files.restart, steps=2)
     assert "threads 1 → 17" in caplog.text
 

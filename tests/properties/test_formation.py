@@ -155,7 +155,7 @@ def test_files_figure_and_mixtures(hull: HullResult, tmp_path: Path) -> None:
 
 def test_the_command_takes_a_file_of_structures(tmp_path: Path, command_line: CommandLine) -> None:
     write(tmp_path / "si.extxyz", [bulk("Si"), bulk("Si", "bcc", a=3.1)])
-    words = ("--fmax", "0.05", "--no-relax", "-o", tmp_path / "si-hull")
+    words = ("--fmax", "0.05", "--no-relax", "--outside", "warn", "-o", tmp_path / "si-hull")
     found = command_line("hull", tmp_path / "si.extxyz", *words)
     assert found.code == 0, found.stderr
     assert "Si#2 above hull, eV/atom" in found.stdout

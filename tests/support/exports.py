@@ -67,7 +67,7 @@ def model_file(path: Path, header: Header) -> Path:
 
 def evaluated(potential: Potential, atoms: Atoms) -> tuple[Input, Prediction]:
     """A structure as hosts hold it, and its prediction."""
-    system, graph = potential.prepare(atoms)
+    system, graph, _ = potential.prepare(atoms)
     edges = (graph.edge_src, graph.edge_dst, graph.edge_shift)
     given = Input(system.positions, system.cell[0], system.atomic_numbers, *edges)
     return given, potential.evaluate(system, graph)

@@ -76,31 +76,32 @@ def vasp_frames(source: Source) -> Iterator[Frame]:
 
 
 def traj_frames(source: Source) -> Iterator[Frame]:
-    """Frames of ASE's binary format, each read only when it is wanted.
+    """Frames of ASE's binary format, each read only when it is wanted, also after the iteration has ended.
 
     Raises:
         StructureError: the file is not an ASE trajectory, or is cut.
     """
     try:
-        reader = TrajectoryReader(source.path)
+        with TrajectoryReader(source.path) as reader:
+            n_frames = len(reader)
     except Exception as error:  # junk in the header of a binary file raises anything
         raise StructureError(
             f"{source.path} is not an ASE trajectory, has no frame, or is cut: {type(error).__name__}: {error}"
         ) from error
-    with reader:
-        for index in range(len(reader)):
-            yield Frame(index, f"{source.path}, frame {index}", _TrajFrame(reader, source.path, index))
+    for index in range(n_frames):
+        yield Frame(index, f"{source.path}, frame {index}", _TrajFrame(source.path, index))
 
 
 class _TrajFrame:
-    """Reads one frame when it is called, while the file is open."""
+    """Reads one frame when it is called."""
 
-    def __init__(self, reader: TrajectoryReader, path: Path, index: int) -> None:
-        self._reader, self._path, self._index = reader, path, index
+    def __init__(self, path: Path, index: int) -> None:
+        self._path, self._index = path, index
 
     def __call__(self) -> Atoms:
         try:
-            atoms: Atoms = self._reader[self._index]
+            with TrajectoryReader(self._path) as reader:
+                atoms: Atoms = reader[self._index]
         except Exception as error:  # as above
             reason = " ".join(str(error).split())[:200]
             raise StructureError(

@@ -31,7 +31,7 @@ def numbers(name: str, value: Any) -> Array:
     if _holds(value, (str, bytes, complex, np.complexfloating)):
         raise DataError(f"the label {name!r} is not numeric: {_short(value)}")
     try:
-        array = np.asarray(value, dtype=np.float64)
+        array = np.asarray(value, dtype=np.float64, order="C")  # sums depend on the order in memory
     except (TypeError, ValueError) as error:
         raise DataError(f"the label {name!r} is not numeric: {_short(value)}") from error
     if not np.isfinite(array).all():
