@@ -12,7 +12,6 @@ from ase.calculators.emt import EMT
 from ase.md.verlet import VelocityVerlet
 
 from alignn_ff import AlignnCalculator, zoo
-from alignn_ff.calculator import dispersion as room
 from alignn_ff.calculator import with_dispersion
 from alignn_ff.calculator.dispersion import Dispersion, DispersionRecord, check_counted_once, parse_dispersion
 from alignn_ff.errors import ConfigError
