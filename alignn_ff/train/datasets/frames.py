@@ -15,8 +15,7 @@ from ase import Atoms
 from ase.db.row import AtomsRow
 
 from alignn_ff.errors import DataError, StructureError
-from alignn_ff.graph import check_atoms
-from alignn_ff.io import iterate_structures
+from alignn_ff.io import check_atoms, iterate_structures
 from alignn_ff.train.datasets.collecting import Draft, collect, collected
 from alignn_ff.train.datasets.comment_lines import stresses_as_written
 from alignn_ff.train.datasets.keys import DataKeys
