@@ -184,3 +184,36 @@ def test_no_input_is_replaced(folder: Path, command_line: CommandLine) -> None:
     refused = command_line("neb", "si.vasp", "out-path.extxyz", "-o", "out", "--overwrite")
     assert refused.code == 2
     assert "would replace the input" in refused.stderr
+
+
+def test_damaged_lines_of_a_journal_are_computed_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    expected = compute(run(tmp_path), EMT())
+    file = restart_file(tmp_path / "cu-eos")
+    whole = file.read_text().splitlines(keepends=True)
+    for place, change in ((2, ("7", "8")), (2, (", ", ",  ")), (len(whole) - 1, ("]", "")), (1, (whole[1], whole[0]))):
+        lines = [line.replace(*change, 1) if k == place else line for k, line in enumerate(whole)]
+        assert lines != whole
+        file.write_text("".join(lines))
+        found = compute(run(tmp_path), EMT(), resume=True)
+        assert found.summary == expected.summary
+        assert "that work is done again" in caplog.text
+        caplog.clear()
+
+
+def test_a_damaged_head_of_a_journal_is_refused(tmp_path: Path) -> None:
+    compute(run(tmp_path), EMT())
+    file = restart_file(tmp_path / "cu-eos")
+    file.write_text(file.read_text().replace("1.825", "1.925", 1))
+    with pytest.raises(CheckpointError, match="its first line has changed"):
+        stopped_run(file)
+
+
+def test_a_journal_of_version_1_has_no_checksums_and_is_read(tmp_path: Path) -> None:
+    expected = compute(run(tmp_path), EMT())
+    file = restart_file(tmp_path / "cu-eos")
+    head, *lines = (json.loads(line) for line in file.read_text().splitlines())
+    old = {**{name: value for name, value in head.items() if name != "checksum"}, "version": 1}
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in (old, *(line[:2] for line in lines))))
+    calculator = Mortal(10_000)
+    assert compute(stopped_run(file), calculator, resume=True).summary == expected.summary
+    assert calculator.count < 40
