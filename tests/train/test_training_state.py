@@ -70,11 +70,11 @@ def test_a_state_with_a_flipped_bit_or_a_missing_weight_is_refused_in_words(tmp_
         entry = max(archive.infolist(), key=lambda info: info.file_size)
     middle = whole.index(entry.filename.encode()) + len(entry.filename) + entry.file_size // 2
     file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
-    with pytest.raises(TrainingError, match="cannot be read.*checksum"):
+    with pytest.raises(TrainingError, match=r"cannot be read.*checksum"):
         train(config, observer=Silent(), resume=True)
     file.write_bytes(whole)
     content = torch.load(file, weights_only=True)
     del content["average"][next(iter(content["average"]))]
     torch.save(content, file)
-    with pytest.raises(TrainingError, match="cannot be read: the entry .* is missing"):
+    with pytest.raises(TrainingError, match=r"cannot be read: the entry .* is missing"):
         train(config, observer=Silent(), resume=True)
