@@ -18,7 +18,7 @@ from alignn_ff.check.config import CheckConfig
 from alignn_ff.check.efforts import EFFORTS, EffortRow
 from alignn_ff.check.report import Broken, Report, Row, Verdict
 from alignn_ff.errors import ConfigError
-from alignn_ff.graph import check_atoms
+from alignn_ff.io import check_atoms
 from alignn_ff.models import FAMILIES
 from alignn_ff.potential import Potential
 from alignn_ff.runs.model_record import ModelRecord, describe_model, software_versions

@@ -35,6 +35,16 @@ DATA_KEYS: Final = {
 }
 """Fields of the training config that name labels, and their options."""
 
+DATA_READING: Final = {
+    "data_format": ("--format", "--input-format"),
+    "data_index": ("--index",),
+    "data_elements": ("--elements",),
+}
+"""Fields of the training config that tell how a file of data is read, and their options."""
+
+DATA_READING_BESIDE_FORMAT: Final = {**DATA_READING, "data_format": ("--input-format",)}
+"""The same for commands whose ``--format`` is that of their output."""
+
 USUAL: Final = dict.fromkeys(DATA_KEYS, "the usual names")
 """Default of each without a training config."""
 

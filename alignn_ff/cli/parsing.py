@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from alignn_ff.errors import ConfigError
 
@@ -154,14 +154,31 @@ def parse_changes(words: list[str]) -> dict[str, object]:
     return changes
 
 
-def data_keys(given: "Mapping[str, str]") -> "DataKeys":
-    """The names of labels: those given, by field of the training config, and the usual ones for the rest."""
+KEY_OF: Final = {
+    "id_tag": "identifier",
+    "target": "target",
+    "forces_key": "forces",
+    "stress_key": "stress",
+    "atomwise_key": "atomwise",
+    "additional_key": "additional",
+}
+"""Field of the training config → field of ``DataKeys``, where they differ."""
+
+
+def data_names(given: "Mapping[str, Any]") -> "dict[str, Any]":
+    """Fields of ``DataKeys`` from those of the training config.
+
+    Raises:
+        StructureError: the index is not one.
+    """
+    from alignn_ff.io import parse_index
+
+    found = {KEY_OF.get(field, field): value for field, value in given.items()}
+    return found | ({"data_index": parse_index(found["data_index"])} if "data_index" in found else {})
+
+
+def data_keys(given: "Mapping[str, Any]") -> "DataKeys":
+    """How data are read: as given, by field of the training config, and as usual for the rest."""
     from alignn_ff.train import DataKeys
 
-    usual = DataKeys(
-        forces=given.get("forces_key"),
-        stress=given.get("stress_key"),
-        atomwise=given.get("atomwise_key"),
-        additional=given.get("additional_key"),
-    )
-    return usual._replace(target=given.get("target", usual.target), identifier=given.get("id_tag", usual.identifier))
+    return DataKeys(**data_names(given))

@@ -5,7 +5,7 @@ In: an evaluated structure and what the model has seen. Out: what is outside, or
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -16,7 +16,9 @@ from alignn_ff.cells import is_bulk, volume_A3
 from alignn_ff.domain.environments import dimers, lone_atoms, volume_per_atom_A3
 from alignn_ff.domain.pairs import closest_pair, pair_name
 from alignn_ff.domain.seen import DISTANCE_MARGIN, FORCE_MARGIN, VOLUME_MARGIN, Range, Seen
-from alignn_ff.graph.neighbors import NeighborPairs
+
+if TYPE_CHECKING:
+    from alignn_ff.graph.neighbors import NeighborPairs
 
 NAMED_ATOMS: Final = 5
 
@@ -32,7 +34,7 @@ class Evaluated(NamedTuple):
     """
 
     atoms: Atoms
-    pairs: NeighborPairs
+    pairs: "NeighborPairs"
     energy_eV: float | None = None
     forces_eV_per_A: NDArray[np.float64] | None = None
 

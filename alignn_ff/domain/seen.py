@@ -1,13 +1,15 @@
 """The training domain of a model in the form that checks read: tables by atomic number, and limits."""
 
-from typing import Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from alignn_ff.checkpoint import Header
 from alignn_ff.domain.pairs import N_ELEMENTS, pair_table
+
+if TYPE_CHECKING:
+    from alignn_ff.checkpoint import Header
 
 DISTANCE_MARGIN: Final = 0.1
 """Fraction of the shortest distance of a pair by which atoms may be closer."""
@@ -60,7 +62,7 @@ class Seen(NamedTuple):
         return max(SMALLEST_ENERGY_MARGIN_EV, ENERGY_MARGIN * (high - low))
 
     @classmethod
-    def of(cls, header: Header) -> Self:
+    def of(cls, header: "Header") -> Self:
         """What the header of a model tells.
 
         Energies are compared less the reference energies of the elements, so that compositions do not matter. The

@@ -8,7 +8,7 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.export.options import STRESS_UNITS, ExportOptions
 from alignn_ff.export.proof import Proof, prove
 from alignn_ff.export.targets import TARGETS, Target
-from alignn_ff.io import atomic_write, claim
+from alignn_ff.io import atomic_write, claimed
 from alignn_ff.loading import Precision
 from alignn_ff.potential import load_potential
 
@@ -62,9 +62,8 @@ def export(
     reason = target.refusal(potential)
     if reason is not None:
         raise ConfigError(f"{potential.name} cannot be exported to {to}: {reason}")
-    claim([path], overwrite=overwrite)
     factor = STRESS_UNITS[options.stress_unit] if "stress_unit" in target.reads else 1.0
-    with atomic_write(path) as temporary:
+    with claimed([path], overwrite=overwrite), atomic_write(path) as temporary:
         target.write(potential, temporary, options)
         proof = prove(potential, target, temporary, stress_factor=factor)
         target.record(temporary, json.dumps(proof.to_json(), allow_nan=False))

@@ -17,7 +17,6 @@ from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
 from alignn_ff.graph.skin import SKIN_A, VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES, Strategy
 from alignn_ff.graph.transfer import graph_to, system_to
-from alignn_ff.io import check_atoms
 
 __all__ = [
     "SKIN_A",
@@ -34,7 +33,6 @@ __all__ = [
     "batch_systems",
     "bond_cosines",
     "build_graph",
-    "check_atoms",
     "edge_vectors",
     "expected_size",
     "find_pairs",

@@ -6,12 +6,16 @@ from alignn_ff.io.disk import FULL, disk_errors, storage_error
 from alignn_ff.io.sole_writer import sole_writer
 from alignn_ff.io.structures import (
     Chosen,
+    Index,
     Source,
     check_atoms,
     choose_structure,
     iterate_structures,
+    parse_index,
     read_structure,
     read_structures,
+    select,
+    unread_structures,
     write_structure,
 )
 
@@ -19,6 +23,7 @@ __all__ = [
     "FULL",
     "Chosen",
     "EarlierRun",
+    "Index",
     "Source",
     "atomic_write",
     "check_atoms",
@@ -28,10 +33,13 @@ __all__ = [
     "claimed",
     "disk_errors",
     "iterate_structures",
+    "parse_index",
     "read_structure",
     "read_structures",
+    "select",
     "sole_writer",
     "storage_error",
+    "unread_structures",
     "write_json",
     "write_structure",
 ]

@@ -16,7 +16,7 @@ from ase.calculators.calculator import BaseCalculator
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.domain import OutsideWord, pair_name, unseen_pairs
 from alignn_ff.errors import CheckpointError, ConfigError
-from alignn_ff.graph import check_atoms
+from alignn_ff.io import check_atoms
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.ensembles.suitability import admit, warn_of_vacuum
 from alignn_ff.md.ensembles.timestep import check_timesteps

@@ -2,13 +2,15 @@
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import ase.io
 import numpy as np
 
 from alignn_ff.io import atomic_write, write_json
 from alignn_ff.properties.result import Columns, PropertyResult
+
+RESTART: Final = "-restart.jsonl"
 
 
 def result_file(prefix: Path) -> Path:
@@ -18,7 +20,13 @@ def result_file(prefix: Path) -> Path:
 
 def restart_file(prefix: Path) -> Path:
     """The journal of a run that has not finished."""
-    return prefix.with_name(f"{prefix.name}-restart.jsonl")
+    return prefix.with_name(prefix.name + RESTART)
+
+
+def result_of(restart: Path) -> Path | None:
+    """The JSON file of the run that a restart file was of; None where the restart file exists, or no result does."""
+    result = result_file(restart.with_name(restart.name.removesuffix(RESTART)))
+    return result if restart.name.endswith(RESTART) and not restart.exists() and result.is_file() else None
 
 
 def present_files(prefix: Path) -> list[Path]:

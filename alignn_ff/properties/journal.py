@@ -1,18 +1,23 @@
 """The journal of a property run: each finished piece of work is one line of a file, so that a killed run loses little.
 
-The first line identifies the run. A restart with another structure, config or model is refused; a torn last line is
-ignored. Numbers read back to the same bits.
+The first line identifies the run. A restart with another structure, config or model is refused. Each line has a
+checksum; work whose line is torn or damaged is done again. Numbers read back to the same bits.
 """
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from alignn_ff.errors import CheckpointError, ConfigError
+from alignn_ff.io.seal import OPEN, is_whole, sealed
+
+log = logging.getLogger(__name__)
 
 FORMAT: Final = "alignn-ff property journal"
-VERSION: Final = 1
+VERSION: Final = 2
+VERSIONS: Final = (1, 2)  # 2 adds a checksum to each line; those of 1 are read without
 
 
 class Journal:
@@ -34,13 +39,12 @@ class Journal:
         self._file: IO[str] | None = None
         if path is None:
             return
-        head = {"format": FORMAT, "version": VERSION, "identity": identity or {}}
-        kept = _read(path, head) if resume else [json.dumps(head)]
-        for line in kept[1:]:
-            name, content = json.loads(line)
-            self._done[name] = content
+        head = {"format": FORMAT, "version": VERSION, "identity": identity or {}, "checksum": OPEN}
+        if resume:
+            self._done = _read(path, head)
         self._file = path.open("w", encoding="utf-8")
-        self._file.writelines(f"{line}\n" for line in kept)
+        self._file.write(sealed(json.dumps(head)) + "\n")
+        self._file.writelines(_line(name, content) for name, content in self._done.items())
         self._file.flush()
 
     @property
@@ -56,7 +60,7 @@ class Journal:
         """Keep the result of a piece of work."""
         if self._file is not None:
             self._done[name] = content
-            self._file.write(json.dumps([name, content]) + "\n")
+            self._file.write(_line(name, content))
             self._file.flush()
 
     def __enter__(self) -> Self:
@@ -85,37 +89,57 @@ def digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def _line(name: str, content: Any) -> str:
+    return sealed(json.dumps([name, content, OPEN])) + "\n"
+
+
 def _head(path: Path) -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8") as file:
-            head = json.loads(file.readline())
+            text = file.readline().rstrip("\n")
+        head: dict[str, Any] = json.loads(text)
         if head.get("format") != FORMAT:
             raise ValueError("it has another format")
     except OSError as error:
         raise CheckpointError(f"cannot read the restart file {path}: {error.strerror or error}") from error
     except (ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} is not the restart file of a property: {error}") from error
-    if head.get("version") != VERSION:
+    if head.get("version") not in VERSIONS:
         raise CheckpointError(
-            f"{path} has version {head.get('version')!r}, this alignn-ff reads version {VERSION}; start again without "
-            "--restart"
+            f"{path} has version {head.get('version')!r}, this alignn-ff reads versions 1 to {VERSION}; start again "
+            "without --restart"
         )
-    content: dict[str, Any] = head
-    return content
+    if (head["version"] > 1 and not is_whole(text)) or not isinstance(head.get("identity"), dict):
+        raise CheckpointError(f"{path} is damaged: its first line has changed; start again without --restart")
+    return head
 
 
-def _read(path: Path, head: dict[str, Any]) -> list[str]:
-    """The lines that are whole."""
+def _read(path: Path, head: dict[str, Any]) -> dict[str, Any]:
+    """The work that is done, by name."""
     found = _head(path)
     wanted = json.loads(json.dumps(head))
     if found["identity"] != wanted["identity"]:
         different = [key for key in wanted["identity"] if found["identity"].get(key) != wanted["identity"][key]]
         raise ConfigError(f"{path} is of another run: {', '.join(different) or 'its content'} differ; start without it")
-    lines = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        try:
-            json.loads(line)
-        except ValueError:
-            break
-        lines.append(line)
-    return lines
+    done, damaged = dict[str, Any](), 0
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n")[1:]:
+        piece = _piece(line, checked=found["version"] > 1)
+        if piece is not None:
+            done[piece[0]] = piece[1]
+        elif line:
+            damaged += 1
+    if damaged:
+        log.warning("%s: %d line(s) are torn or damaged; that work is done again", path, damaged)
+    return done
+
+
+def _piece(line: str, *, checked: bool) -> tuple[str, Any] | None:
+    """Name and result in a line; None where it is torn or damaged."""
+    if checked and not is_whole(line):
+        return None
+    try:
+        piece = json.loads(line)
+    except ValueError:
+        return None
+    is_one = isinstance(piece, list) and len(piece) > 1 and isinstance(piece[0], str)
+    return (piece[0], piece[1]) if is_one else None

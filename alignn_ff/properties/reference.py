@@ -8,7 +8,7 @@ from ase.spacegroup.symmetrize import refine_symmetry
 
 from alignn_ff.cells import empty_axes, gaps_A, is_bulk
 from alignn_ff.errors import StructureError
-from alignn_ff.graph import check_atoms
+from alignn_ff.io import check_atoms
 from alignn_ff.properties.config import PropertyConfig
 from alignn_ff.properties.result import Remark
 from alignn_ff.properties.work import Relaxed, Work

@@ -9,7 +9,7 @@ from ase.calculators.calculator import BaseCalculator
 from ase.optimize.optimize import Optimizer
 from numpy.typing import NDArray
 
-from alignn_ff.graph import check_atoms
+from alignn_ff.io import check_atoms
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.domain import RelaxationGuard
 from alignn_ff.relax.optimizers import OPTIMIZERS

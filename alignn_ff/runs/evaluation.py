@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from alignn_ff.domain import Finding
 from alignn_ff.errors import SimulationError
-from alignn_ff.graph import check_atoms
+from alignn_ff.io import check_atoms
 from alignn_ff.runs.domain import findings_of
 from alignn_ff.runs.model_record import ModelRecord, describe_model
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from alignn_ff import checkpoint, zoo
 from alignn_ff.errors import ConfigError
@@ -38,7 +38,7 @@ def evaluate_file(
     return Evaluator(predictor).compare(records)
 
 
-def records_for(name_or_path: str | Path, data: Path, names: Mapping[str, str] | None = None) -> list[Record]:
+def records_for(name_or_path: str | Path, data: Path, names: Mapping[str, Any] | None = None) -> list[Record]:
     """Records of a data set with targets as a model learned them: under its keys, multiplied, made classes of.
 
     A model without a record of its training is compared with the labels as they stand.
@@ -59,7 +59,8 @@ def records_for(name_or_path: str | Path, data: Path, names: Mapping[str, str] |
         return read_records(data, DataKeys(**names))
     if not header.provenance.training_config:
         return read_records(data, DataKeys(**names))
-    return prepare_targets(read_records(data, keys_of(config)._replace(**names)), config)
+    keys = keys_of(config)._replace(data_format=None, data_index=None, data_elements=())  # these are of other data
+    return prepare_targets(read_records(data, keys._replace(**names)), config)
 
 
 class Evaluator:

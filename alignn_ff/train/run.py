@@ -47,7 +47,7 @@ from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernel
 from alignn_ff.train.loop.divergence import DivergedError
 from alignn_ff.train.loop.fingerprint import check_fingerprint, fingerprint_of
 from alignn_ff.train.loop.observers import NoObserver, Observers, TensorBoardLog
-from alignn_ff.train.loop.state import STATE_FILE, Progress, TrainingState, load_state, save_state
+from alignn_ff.train.loop.state import STATE_FILE, Progress, TrainingState, load_state, save_state, unreadable
 from alignn_ff.train.loop.trainer import BuildObserver, Observer, StartObserver, Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.main_guard import refuse_second_run
@@ -189,7 +189,10 @@ def _train(
     if stopped is not None:
         check_fingerprint(stopped.fingerprint, fingerprint)
         warn_of_other_kernels(stopped.kernels, kernels)
-        run.trainer.restore(stopped)
+        try:
+            run.trainer.restore(stopped)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+            raise unreadable(folder / STATE_FILE, error) from error
 
     def save(trainer: Trainer, is_best: bool) -> None:
         state = trainer.state(fingerprint, kernels.name, run.header.statistics.repulsion_ends)

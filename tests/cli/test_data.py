@@ -1,6 +1,8 @@
 """The commands of ``alignn-ff data``."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import ase.io
@@ -189,3 +191,35 @@ def test_eval_takes_labels_by_name(tmp_path: Path, command_line: CommandLine) ->
         for more in ((), ("--target-key", "REF_energy"))
     )
     assert abs(named - usual) > 100.0
+
+
+def test_commands_of_data_choose_format_records_and_elements(tmp_path, data, command_line: CommandLine) -> None:
+    text = tmp_path / "cu.txt"
+    text.write_bytes(data.read_bytes())
+    reading = ("--index", ":6")
+    described = command_line("data", "describe", text, "--format", "extxyz", *reading, "--json")
+    assert json.loads(described.stdout)["sets"]["cu.txt"]["n_structures"] == 6
+    converted = command_line("data", "convert", text, "--format", "extxyz", *reading, "-o", tmp_path / "six.extxyz")
+    assert converted.code == 0, converted.stderr
+    assert_same_records(read_records(tmp_path / "six.extxyz"), read_records(data)[:6])
+    parts = ("-o", tmp_path / "parts", "--ratios", "0.5,0.5,0")
+    split = command_line("data", "split", text, "--input-format", "extxyz", *reading, *parts)
+    assert split.code == 0, split.stderr
+    assert sum(len(read_records(tmp_path / "parts" / f"{name}.extxyz")) for name in ("train", "val")) == 6
+    for words in (("--index", "x"), ("--format", "nonsense"), ("--elements", "Xy"), ("--elements", "Cu")):
+        refused = command_line("data", "describe", data, *words)
+        assert refused.code == 2, words
+        assert "Traceback" not in refused.stderr
+
+
+def test_a_second_writer_of_the_same_data_is_refused(tmp_path, data, command_line: CommandLine) -> None:
+    writer = "import sys; from pathlib import Path; from alignn_ff.io import sole_writer\n"
+    writer += f"with sole_writer([Path({str(tmp_path / 'all.db')!r})]): print('held', flush=True); sys.stdin.read()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", writer], stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        second = command_line("data", "convert", data, "-o", tmp_path / "all.db")
+        other.communicate()
+    assert second.code == 2
+    assert "is being written by another run" in second.stderr

@@ -31,7 +31,14 @@ def outcomes(*commands: str, folder: Path) -> list[tuple[list[str], int, bool]]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write(tmp_path / "si.extxyz", bulk("Si"))
-    for name in ("si-md.csv", "si-relaxed.extxyz", "si-analysis.json", "junk.restart", "junk-restart.json"):
+    for name in (
+        "si-md.csv",
+        "si-relaxed.extxyz",
+        "si-analysis.json",
+        "junk.restart",
+        "junk-restart.json",
+        "si-elastic.json",
+    ):
         (tmp_path / name).write_text("taken")
     (tmp_path / "taken").mkdir()
     return tmp_path
@@ -46,6 +53,8 @@ def test_errors_that_need_no_model_come_before_torch(folder: Path) -> None:
         *("relax si.extxyz -o si.extxyz --overwrite", "md si.extxyz --steps 1 --frobnicate"),
         *("md --restart missing.restart", "md --restart junk.restart", "relax --restart missing-restart.json"),
         "relax --restart junk-restart.json",
+        *("eos missing.vasp", "phonon", "vacancy si.extxyz --fmax -1", "hull missing.extxyz", "elastic si.extxyz"),
+        "qha --restart junk-restart.json",
     ]
     found = outcomes(*commands, folder=folder)
     assert [" ".join(words) for words, _, _ in found] == commands

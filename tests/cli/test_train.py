@@ -52,6 +52,20 @@ def test_train_then_eval_tell_the_same_story(tmp_path, config, data, command_lin
     assert "only published force fields on the backends native and blocked keep to a memory_limit" in refused.stderr
 
 
+def test_train_and_eval_choose_format_and_records(tmp_path, config, data, command_line: CommandLine) -> None:
+    text = tmp_path / "cu.txt"
+    text.write_bytes(data.read_bytes())
+    reading, out = ("--format", "extxyz", "--index", ":6"), tmp_path / "out"
+    trained = command_line("train", config, "--data", text, *reading, "--output", out, "--no-check")
+    assert trained.code == 0, trained.stderr
+    written = json.loads((out / "config.json").read_text())
+    assert (written["data_format"], written["data_index"]) == ("extxyz", ":6")
+    metrics = json.loads(command_line("eval", out, data, "--json").stdout)["metrics"]
+    assert metrics["all"]["n_structures"] == 8  # the choice of the training is not one of other data
+    chosen = command_line("eval", out, text, "--format", "extxyz", "--index", "1:3", "--json")
+    assert json.loads(chosen.stdout)["metrics"]["all"]["n_structures"] == 2
+
+
 @pytest.mark.parametrize(
     ("content", "hint"),
     [

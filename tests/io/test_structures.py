@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignn_ff.errors import StructureError
-from alignn_ff.io import Source, choose_structure, iterate_structures, read_structure, read_structures
+from alignn_ff.io import Source, choose_structure, iterate_structures, parse_index, read_structure, read_structures
 from alignn_ff.io.structures.closeness import ERROR_BELOW, WARNING_BELOW, check_distances, close_pairs
+from tests.support.fuzz_kinds import write_dump
 
 
 def frames(number: int = 3) -> list[Atoms]:
@@ -126,6 +127,20 @@ def test_an_index_chooses_as_in_ase_before_or_after_the_name(tmp_path: Path, wor
         read_structures(Source.of(path, index=word)),
         ase.io.read(f"{path}@{word if ':' in word else word + ':'}")[: len(numbers)],
     )
+
+
+@pytest.mark.parametrize("word", ["-2:", "-1", "::-1", "-3:-1", "1:"])
+@pytest.mark.parametrize("name", ["frames.traj", "frames.lammpstrj", "frames.xyz.gz"])
+def test_an_index_from_the_end_works_in_every_format(tmp_path: Path, name: str, word: str) -> None:
+    made = frames()
+    if name.endswith("lammpstrj"):
+        write_dump(tmp_path / name)
+        made = read_structures(tmp_path / name)
+    else:
+        ase.io.write(tmp_path / name, made, format="traj" if name.endswith("traj") else "extxyz")
+    index = parse_index(word)
+    expected = made[index] if isinstance(index, slice) else [made[index]]
+    assert_same(read_structures(Source.of(tmp_path / name, index=word)), expected)
 
 
 def test_which_of_several_structures_is_used_is_told(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -358,3 +359,16 @@ def test_a_run_folder_can_be_moved(tmp_path: Path) -> None:
     resume_md(tmp_path / "there" / "run.restart", calculator=Morse(), steps=6)
     assert not (tmp_path / "here").exists()
     assert (tmp_path / "there" / "run.csv").read_text().count("\n") == 2
+
+
+def test_a_restart_file_with_a_damaged_array_header_is_refused(tmp_path: Path) -> None:
+    files = md_files(Path("c.vasp"), prefix=tmp_path / "c")
+    run_md(morse_crystal(), Morse(), config=MDConfig(steps=1), files=files)
+    with zipfile.ZipFile(files.restart) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    damaged = {name: data.replace(b"{'descr'", b"{('desc'", 1) for name, data in content.items()}
+    with zipfile.ZipFile(files.restart, "w") as archive:
+        for name, data in damaged.items():
+            archive.writestr(name, data)
+    with pytest.raises(CheckpointError, match="is damaged or not a restart file"):
+        read_restart(files.restart)

@@ -1,6 +1,8 @@
 """Properties as commands: files, restart after a kill, refusals."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import all_changes
 from ase.calculators.emt import EMT
+from ase.io import write
 
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.plots import PROPERTY_FIGURES, save_property_figures
@@ -104,3 +107,113 @@ def test_the_command_writes_refuses_and_names_the_restart(tmp_path: Path, comman
     failed = command_line(*words, "--overwrite", "--max-steps", "1", "--fmax", "1e-9")
     assert failed.code == 3
     assert "did not converge" in failed.stderr
+
+
+EOS = ("eos", "si.vasp", "--points", "5", "--fmax", "0.05", "--no-figures")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    bulk("Si", a=5.45).write(tmp_path / "si.vasp")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [EOS, (*EOS, "--overwrite"), ("eos", "--restart", "si-eos-restart.jsonl")])
+def test_of_two_runs_with_the_same_output_the_second_is_refused(
+    words: tuple[str, ...], folder: Path, command_line: CommandLine
+) -> None:
+    with pytest.raises(Killed):
+        compute(PropertyRun("eos", (bulk("Cu", a=3.65),), EOSConfig(), folder / "si-eos", {}), Mortal(10))
+    before = (folder / "si-eos-restart.jsonl").read_bytes()
+    writer = "import sys; from pathlib import Path; from alignn_ff.io import sole_writer\n"
+    writer += "with sole_writer([Path('si-eos.json')]): print('held', flush=True); sys.stdin.read()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", writer], stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        second = command_line(*words)
+        other.communicate()
+    assert second.code == 2
+    assert "is being written by another run" in second.stderr
+    assert (folder / "si-eos-restart.jsonl").read_bytes() == before
+
+
+def test_a_finished_run_says_so_and_is_not_computed_again(folder: Path, command_line: CommandLine) -> None:
+    assert command_line(*EOS).code == 0
+    before = (folder / "si-eos.json").read_bytes()
+    again = command_line("eos", "--restart", "si-eos-restart.jsonl")
+    assert again.code == 0
+    assert "the run is complete" in again.stdout
+    assert "--overwrite" in again.stdout
+    assert (folder / "si-eos.json").read_bytes() == before
+    assert "add --overwrite" in command_line(*EOS).stderr
+
+
+def test_properties_choose_format_structure_and_elements(folder: Path, command_line: CommandLine) -> None:
+    write(folder / "two.extxyz", [bulk("Si", a=5.3), bulk("Si", a=5.5)])
+    write(folder / "si.lmp", bulk("Si", a=5.43, cubic=True), format="lammps-data")
+    (folder / "si.vasp").rename(folder / "si.txt")
+    rest = ("--no-relax", "--points", "5", "--no-figures", "--outside", "ignore")
+    first = command_line("eos", "two.extxyz", "--index", "0", *rest, "--json", "-o", "first")
+    last = command_line("eos", "two.extxyz", *rest, "--json", "-o", "last")
+    assert first.code == last.code == 0, first.stderr + last.stderr
+    assert first.stdout != last.stdout
+    assert "number 1, the last, is used (--index)" in last.stderr
+    same = command_line("eos", "two.extxyz@0", *rest, "--json", "-o", "same")
+    assert json.loads(same.stdout)["summary"] == json.loads(first.stdout)["summary"]
+    assert command_line("eos", "si.txt", "--format", "vasp", *rest).code == 0
+    assert command_line("eos", "si.lmp", "--format", "lammps-data", "--elements", "Si", *rest, "-o", "lmp").code == 0
+
+
+def test_every_property_with_structures_has_the_options_of_the_reader(command_line: CommandLine) -> None:
+    for name, row in PROPERTIES.items():
+        shown = command_line(name, "--help").stdout
+        assert ("--allow-close-atoms" in shown) == bool(row.inputs), name
+
+
+def test_close_atoms_are_refused_and_can_be_allowed(folder: Path, command_line: CommandLine) -> None:
+    write(folder / "close.extxyz", bulk("Si", a=1.5))
+    refused = command_line("eos", "close.extxyz")
+    assert refused.code == 2
+    assert "--allow-close-atoms" in refused.stderr
+
+
+def test_no_input_is_replaced(folder: Path, command_line: CommandLine) -> None:
+    write(folder / "out-path.extxyz", bulk("Si"))
+    refused = command_line("neb", "si.vasp", "out-path.extxyz", "-o", "out", "--overwrite")
+    assert refused.code == 2
+    assert "would replace the input" in refused.stderr
+
+
+def test_damaged_lines_of_a_journal_are_computed_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    expected = compute(run(tmp_path), EMT())
+    file = restart_file(tmp_path / "cu-eos")
+    whole = file.read_text().splitlines(keepends=True)
+    for place, change in ((2, ("7", "8")), (2, (", ", ",  ")), (len(whole) - 1, ("]", "")), (1, (whole[1], whole[0]))):
+        lines = [line.replace(*change, 1) if k == place else line for k, line in enumerate(whole)]
+        assert lines != whole
+        file.write_text("".join(lines))
+        found = compute(run(tmp_path), EMT(), resume=True)
+        assert found.summary == expected.summary
+        assert "that work is done again" in caplog.text
+        caplog.clear()
+
+
+def test_a_damaged_head_of_a_journal_is_refused(tmp_path: Path) -> None:
+    compute(run(tmp_path), EMT())
+    file = restart_file(tmp_path / "cu-eos")
+    file.write_text(file.read_text().replace("1.825", "1.925", 1))
+    with pytest.raises(CheckpointError, match="its first line has changed"):
+        stopped_run(file)
+
+
+def test_a_journal_of_version_1_has_no_checksums_and_is_read(tmp_path: Path) -> None:
+    expected = compute(run(tmp_path), EMT())
+    file = restart_file(tmp_path / "cu-eos")
+    head, *lines = (json.loads(line) for line in file.read_text().splitlines())
+    old = {**{name: value for name, value in head.items() if name != "checksum"}, "version": 1}
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in (old, *(line[:2] for line in lines))))
+    calculator = Mortal(10_000)
+    assert compute(stopped_run(file), calculator, resume=True).summary == expected.summary
+    assert calculator.count < 40

@@ -12,8 +12,11 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from alignn_ff import checkpoint
 from alignn_ff.analysis import AnalysisConfig, analyze
 from alignn_ff.io import Source, read_structures
+from alignn_ff.train import load_config
+from tests.support import fuzz_states as states
 from tests.support.mutations import BINARY, TEXT, Mutation
 
 
@@ -27,6 +30,7 @@ class Kind:
         read: reads a file as the package does; raises an ``AlignnError`` where it refuses it.
         reference: reads the same numbers with other means, or raises anything; None where there is no such means.
         mutations: how it is damaged.
+        exit_codes: of the errors that are allowed.
     """
 
     suffix: str
@@ -34,6 +38,7 @@ class Kind:
     read: Callable[[Path], object]
     reference: Callable[[Path], list[Atoms]] | None = None
     mutations: Mapping[str, Mutation] = field(default_factory=lambda: TEXT)
+    exit_codes: tuple[int, ...] = (2,)
 
 
 def crystals() -> list[Atoms]:
@@ -119,5 +124,24 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "analysis of HDF5": Kind(".h5", write_h5md, averaged, None, BINARY),
     "analysis of a LAMMPS dump": Kind(".lammpstrj", write_dump, averaged),
+    "labels of extended XYZ": Kind(
+        ".extxyz", lambda path: ase.io.write(path, with_labels()), states.labelled, by_ase("extxyz")
+    ),
+    "labels of an ASE database": Kind(".db", states.write_database, states.labelled, states.database_by_ase, BINARY),
+    "id_prop.json": Kind(".json", states.write_id_prop, states.labelled),
+    "id_prop.csv": Kind(".csv", states.write_table, states.labelled),
+    "training config": Kind(".json", states.write_config, load_config),
+    "restart file of dynamics": Kind(
+        ".restart",
+        states.write_dynamics,
+        states.resumed_dynamics,
+        None,
+        {**states.ARCHIVE, "headed": states.headed, "headed again": states.headed},
+        exit_codes=(2, 4),  # a guard may stop dynamics of another structure
+    ),
+    "restart file of a relaxation": Kind(".json", states.write_relaxation, states.resumed_relaxation),
+    "journal of a property": Kind(".jsonl", states.write_journal, states.resumed_property),
+    "training state": Kind(".pt", states.write_training, states.resumed_training, None, states.ARCHIVE),
+    "model file": Kind(".pt", states.write_model, checkpoint.load, None, states.ARCHIVE),
 }
 """Name → kind."""

@@ -64,7 +64,9 @@ def _read(kind: Kind, path: Path) -> dict[str, Any]:
         different = "" if kind.reference is None else _difference(read, kind, path)
         outcome, words = ("failed", different) if different else ("success", "")
     except AlignnError as error:
-        outcome, words = ("refused", str(error)) if error.exit_code == 2 else ("failed", traceback.format_exc())
+        outcome, words = (
+            ("refused", str(error)) if error.exit_code in kind.exit_codes else ("failed", traceback.format_exc())
+        )
         seconds = time.process_time() - began
     except BaseException:  # noqa: BLE001 - this is what is looked for
         outcome, words, seconds = "failed", traceback.format_exc(), time.process_time() - began
@@ -90,8 +92,19 @@ def _difference(read: object, kind: Kind, path: Path) -> str:
 def _equal(atoms: Atoms, other: Atoms) -> bool:
     same = np.array_equal(atoms.numbers, other.numbers) and np.array_equal(atoms.pbc, other.pbc)
     return (
-        same and np.array_equal(atoms.positions, other.positions) and np.array_equal(atoms.cell.array, other.cell.array)
+        same
+        and np.array_equal(atoms.positions, other.positions)
+        and np.array_equal(atoms.cell.array, other.cell.array)
+        and all(np.array_equal(*pair) for pair in _labels(atoms, other))
     )
+
+
+def _labels(atoms: Atoms, other: Atoms) -> list[tuple[Any, Any]]:
+    """Energies and forces that both structures have."""
+    if atoms.calc is None or other.calc is None:
+        return []
+    ours, theirs = atoms.calc.results, other.calc.results
+    return [(ours[name], theirs[name]) for name in ("energy", "forces") if name in ours and name in theirs]
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ import pytest
 from ase import Atoms
 from numpy.testing import assert_allclose
 
-from alignn_ff.errors import ConfigError, DataError
+from alignn_ff.errors import ConfigError, DataError, StructureError
 from alignn_ff.train import DataKeys, read_records, validate_config
-from alignn_ff.train.datasets import load_records, output_width
+from alignn_ff.train.datasets import load_records, output_width, records_source, write_records
 from tests.support.labelled_data import copper_frames, molecule_frames, write_frames
 from tests.support.published_data import (
     force_field_entries,
@@ -70,6 +70,68 @@ def test_the_same_data_are_read_alike_from_every_form(tmp_path: Path) -> None:
             assert_allclose(record.forces, same.forces, atol=1e-7)
             assert_allclose(record.stress, same.stress, atol=1e-8)
     assert [r.group for r in read_records(tmp_path / "ase.db")] == [r.group for r in expected]
+
+
+INDICES = ((":2", [0, 1]), ("-1", [3]), ("0", [0]), ("-2:", [2, 3]), ("::-2", [3, 1]), ("1::2", [1, 3]))
+
+
+@pytest.mark.config_field("data_index")
+@pytest.mark.parametrize(("index", "places"), INDICES)
+def test_the_index_chooses_records_in_every_form(tmp_path: Path, index: str, places: list[int]) -> None:
+    frames = copper_frames(4)
+    write_force_field_folder(tmp_path / "folder", 4)
+    with ase.db.connect(tmp_path / "ase.db") as database:
+        for frame in frames:
+            database.write(frame)
+    ase.io.write(tmp_path / "cu.traj", frames)
+    write_frames(tmp_path / "cu.extxyz", frames)
+    for name in ("folder", "ase.db", "cu.traj", "cu.extxyz"):
+        records = loaded(tmp_path / name, FORCE_FIELD, data_index=index)
+        whole = loaded(tmp_path / name, FORCE_FIELD)
+        assert [record.identifier for record in records] == [whole[place].identifier for place in places], name
+        for record, place in zip(records, places, strict=True):
+            assert_allclose(record.energy, frames[place].get_potential_energy(), atol=1e-6)
+            assert_allclose(record.forces, frames[place].get_forces(), atol=1e-6)
+            assert_allclose(record.stress, frames[place].get_stress(voigt=False), atol=1e-8)
+    one_by_one = records_source(
+        validate_config({"data": f"{tmp_path}/cu.extxyz@{index}", "dataset": "user_data", "model": FORCE_FIELD})
+    )
+    assert [record.identifier for record in one_by_one] == [f"cu.extxyz:{place}" for place in places]
+
+
+@pytest.mark.parametrize("name", ["cu.extxyz", "ase.db"])
+def test_an_index_without_records_or_given_twice_is_an_error(tmp_path: Path, name: str) -> None:
+    write_frames(tmp_path / "cu.extxyz", copper_frames(2))
+    write_records(tmp_path / "ase.db", read_records(tmp_path / "cu.extxyz"))
+    with pytest.raises(DataError, match=r"index chooses|holds no records"):
+        read_records(tmp_path / name, DataKeys(data_index=7))
+    with pytest.raises(DataError, match="only one of them"):
+        read_records(tmp_path / f"{name}@0", DataKeys(data_index=1))
+    with pytest.raises(StructureError, match="every tenth"):
+        loaded(tmp_path / name, FORCE_FIELD, data_index="first")
+
+
+def write_dump(path: Path) -> None:
+    """A dump of LAMMPS whose types have no elements, with forces."""
+    lines = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", "2", "ITEM: BOX BOUNDS pp pp pp", *["0.0 5.0"] * 3]
+    lines += ["ITEM: ATOMS id type x y z fx fy fz", "1 1 0 0 0 0.1 0 0", "2 2 2.5 2.5 2.5 -0.1 0 0"]
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.config_field("data_format", "data_elements")
+def test_format_and_elements_of_a_file_can_be_given(tmp_path: Path) -> None:
+    write_dump(tmp_path / "forces.txt")
+    given = {"data_format": "lammps-dump-text", "data_elements": ["Si", "O"]}
+    record = loaded(tmp_path / "forces.txt", FORCE_FIELD, **given)[0]
+    assert list(record.atoms.symbols) == ["Si", "O"]
+    assert_allclose(record.forces, [[0.1, 0, 0], [-0.1, 0, 0]])
+    with pytest.raises(DataError, match="--elements"):
+        loaded(tmp_path / "forces.txt", FORCE_FIELD, data_format="lammps-dump-text")
+    with pytest.raises(DataError, match="'lammps' is not the name of a format"):
+        loaded(tmp_path / "forces.txt", FORCE_FIELD, data_format="lammps")
+    folder = write_force_field_folder(tmp_path / "folder", 2)
+    with pytest.raises(DataError, match="names its elements"):
+        loaded(folder, FORCE_FIELD, data_elements=["Si"])
 
 
 @pytest.mark.config_field("file_format")

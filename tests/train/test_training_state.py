@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from alignn_ff.errors import TrainingError
 from alignn_ff.train import load_config, train
 from alignn_ff.train.loop.fingerprint import check_fingerprint
 from alignn_ff.train.loop.state import STATE_FILE, VERSION, load_state
-from tests.support.training_runs import Silent, weights_of
+from tests.support.labelled_data import copper_frames, write_frames
+from tests.support.training_runs import Silent, small_config, weights_of
 
 OLD = Path(__file__).parents[1] / "data" / "written_by_0.1.0" / "train"
 
@@ -56,3 +58,23 @@ def test_a_field_that_did_not_exist_yet_counts_as_its_default() -> None:
 
 
 LABELS_OF_0_1_0 = json.dumps(["energy", "forces", "stress", "target", "atomwise", "additional"])
+
+
+def test_a_state_with_a_flipped_bit_or_a_missing_weight_is_refused_in_words(tmp_path: Path) -> None:
+    data = write_frames(tmp_path / "cu.extxyz", copper_frames(6))
+    config = small_config(tmp_path / "out", epochs=1, data=str(data), dataset="user_data", write_predictions=False)
+    train(config, observer=Silent())
+    file = tmp_path / "out" / STATE_FILE
+    whole = file.read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        entry = max(archive.infolist(), key=lambda info: info.file_size)
+    middle = whole.index(entry.filename.encode()) + len(entry.filename) + entry.file_size // 2
+    file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    with pytest.raises(TrainingError, match=r"cannot be read.*checksum"):
+        train(config, observer=Silent(), resume=True)
+    file.write_bytes(whole)
+    content = torch.load(file, weights_only=True)
+    del content["average"][next(iter(content["average"]))]
+    torch.save(content, file)
+    with pytest.raises(TrainingError, match=r"cannot be read: the entry .* is missing"):
+        train(config, observer=Silent(), resume=True)

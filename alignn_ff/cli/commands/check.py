@@ -80,7 +80,7 @@ def check(
     energies. Judgements are about this potential: dimers that repel, one volume of lowest energy. They are warnings,
     and failures with --strict.
     """
-    from alignn_ff.io import claim
+    from alignn_ff.io import claimed
 
     config = _config(settings, quick=quick, full=full)
     given = list(words or [])
@@ -91,14 +91,14 @@ def check(
     paths = [Path(word) for word in (given if calculator else given[1:])]
     structures = _read(paths)
     written = [path for path in (json_file, html_file) if path is not None]
-    claim(written, source=paths[0] if paths else None, overwrite=overwrite)
     choice = PreciseModelChoice.model_validate(model_options)
-    with stoppable("nothing was written"), _progress() as show:
-        if calculator is None:
-            report = _of_model(given[0], choice, config, structures, show)
-        else:
-            report = _of_calculator((calculator, argument or [], elements), choice, config, structures, show)
-    _finish(report, json_file, html_file)
+    with claimed(written, source=paths[0] if paths else None, overwrite=overwrite):
+        with stoppable("nothing was written"), _progress() as show:
+            if calculator is None:
+                report = _of_model(given[0], choice, config, structures, show)
+            else:
+                report = _of_calculator((calculator, argument or [], elements), choice, config, structures, show)
+        _finish(report, json_file, html_file)
 
 
 def _config(settings: Mapping[str, Any], *, quick: bool, full: bool) -> CheckConfig:

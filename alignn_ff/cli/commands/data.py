@@ -1,14 +1,21 @@
 """``alignn-ff data``: describe, convert and split labelled data."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.options import DATA_KEYS, USUAL, JsonOption, OverwriteOption
+from alignn_ff.cli.options import (
+    DATA_KEYS,
+    DATA_READING,
+    DATA_READING_BESIDE_FORMAT,
+    USUAL,
+    JsonOption,
+    OverwriteOption,
+)
 from alignn_ff.cli.parsing import data_keys
 from alignn_ff.cli.schema import options_of
 from alignn_ff.train.config.data import DataFields
@@ -16,6 +23,7 @@ from alignn_ff.train.config.splitting import SplitFields
 
 if TYPE_CHECKING:
     from alignn_ff.data_checks import Description
+    from alignn_ff.train import Record
 
 app = typer.Typer(help="Labelled data: describe, convert, split.", no_args_is_help=True)
 
@@ -26,18 +34,20 @@ DATA_HELP = (
 
 @app.command("describe")
 @options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
+@options_of(DataFields, "reading", panel="Data", names=DATA_READING, only=tuple(DATA_READING))
 def describe(
     data: Annotated[list[Path], typer.Argument(metavar="DATA…", help=f"Data sets: {DATA_HELP}.", show_default=False)],
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for figures.")] = None,
     as_json: JsonOption = False,
     *,
     keys: Mapping[str, str],
+    reading: Mapping[str, Any],
 ) -> None:
     """Contents and possible errors of data: units, signs, outliers, duplicates, leaks between the sets."""
     from alignn_ff.data_checks import describe as survey
     from alignn_ff.train import read_records
 
-    names = data_keys(keys)
+    names = data_keys({**keys, **reading})
     sets = {name: read_records(path, names) for name, path in _names(data).items()}
     found = survey(sets)
     if plots is not None:
@@ -54,6 +64,7 @@ def describe(
 
 @app.command("convert")
 @options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
+@options_of(DataFields, "reading", panel="Data", names=DATA_READING, only=tuple(DATA_READING))
 def convert(
     sources: Annotated[
         list[Path],
@@ -66,21 +77,24 @@ def convert(
     overwrite: OverwriteOption = False,
     *,
     keys: Mapping[str, str],
+    reading: Mapping[str, Any],
 ) -> None:
     """Convert labelled data: outputs of DFT codes (OUTCAR, vasprun.xml, …) and data sets into one file."""
-    from alignn_ff.io import claim
-    from alignn_ff.train import read_records
-    from alignn_ff.train.datasets import write_records
+    from alignn_ff.io import claimed
 
-    claim([target], overwrite=overwrite)
-    names = data_keys(keys)
-    records = [record for source in sources for record in read_records(source, names)]
-    write_records(target, records)
+    with claimed([target], overwrite=overwrite):
+        from alignn_ff.train import read_records
+        from alignn_ff.train.datasets import write_records
+
+        names = data_keys({**keys, **reading})
+        records = [record for source in sources for record in read_records(source, names)]
+        write_records(target, records)
     results.print(f"{len(records)} structures in {target}", markup=False, soft_wrap=True)
 
 
 @app.command("split")
 @options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
+@options_of(DataFields, "reading", panel="Data", names=DATA_READING_BESIDE_FORMAT, only=tuple(DATA_READING))
 @options_of(SplitFields, "splitting", panel="Options", names={"random_seed": ("--seed",)}, only=("random_seed",))
 def split(
     data: Annotated[Path, typer.Argument(metavar="DATA", help=f"Data set: {DATA_HELP}.", show_default=False)],
@@ -102,29 +116,37 @@ def split(
     overwrite: OverwriteOption = False,
     *,
     keys: Mapping[str, str],
+    reading: Mapping[str, Any],
     splitting: Mapping[str, int],
 ) -> None:
     """Split data without leaks: equal structures, also rotated or as supercells, are in the same part."""
-    from alignn_ff.data_checks import split_without_leaks
-    from alignn_ff.io import claim, write_json
-    from alignn_ff.train import read_records
-    from alignn_ff.train.datasets import write_records
+    from alignn_ff.io import claimed
 
     files = {name: output / f"{name}.{suffix}" for name in ("train", "val", "test")}
-    claim(files.values(), overwrite=overwrite)
-    records = read_records(data, data_keys(keys))
-    seed = SplitFields.model_validate(splitting).random_seed
-    parts = split_without_leaks(
-        records, _ratios(ratios), keep_together=keep_together, stratify_by=stratify_by, seed=seed
-    )._asdict()
+    fractions, seed = _ratios(ratios), SplitFields.model_validate(splitting).random_seed
+    identifiers = output / "ids_train_val_test.json"
+    with claimed([*files.values(), identifiers], overwrite=overwrite):
+        from alignn_ff.data_checks import split_without_leaks
+        from alignn_ff.train import read_records
+
+        records = read_records(data, data_keys({**keys, **reading}))
+        parts = split_without_leaks(
+            records, fractions, keep_together=keep_together, stratify_by=stratify_by, seed=seed
+        )._asdict()
+        _write_parts(parts, records, files, identifiers)
+
+
+def _write_parts(
+    parts: "Mapping[str, Sequence[int]]", records: "Sequence[Record]", files: Mapping[str, Path], identifiers: Path
+) -> None:
+    from alignn_ff.io import write_json
+    from alignn_ff.train.datasets import write_records
+
     for name, indices in parts.items():
         if indices:
             write_records(files[name], [records[i] for i in indices])
             results.print(f"{name:<5} {len(indices):>6} structures in {files[name]}", markup=False, soft_wrap=True)
-    write_json(
-        output / "ids_train_val_test.json",
-        {name: [records[i].identifier for i in indices] for name, indices in parts.items()},
-    )
+    write_json(identifiers, {name: [records[i].identifier for i in indices] for name, indices in parts.items()})
 
 
 def _names(paths: list[Path]) -> dict[str, Path]:

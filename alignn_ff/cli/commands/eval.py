@@ -3,30 +3,22 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from alignn_ff.cli.console import results
 from alignn_ff.cli.model_choice import ModelChoice, source_json
-from alignn_ff.cli.options import DATA_KEYS, USUAL, JsonOption
+from alignn_ff.cli.options import DATA_KEYS, DATA_READING, USUAL, JsonOption
+from alignn_ff.cli.parsing import data_names
 from alignn_ff.cli.schema import options_of
 from alignn_ff.errors import DataError
 from alignn_ff.train.config.data import DataFields
 
-LABELS: Final = {
-    "id_tag": "identifier",
-    "target": "target",
-    "forces_key": "forces",
-    "stress_key": "stress",
-    "atomwise_key": "atomwise",
-    "additional_key": "additional",
-}
-"""Fields of the training config that name labels → the kind of label."""
-
 
 @options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion"))
-@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(LABELS))
+@options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
+@options_of(DataFields, "reading", panel="Data", names=DATA_READING, only=tuple(DATA_READING))
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder.")],
     data: Annotated[
@@ -40,6 +32,7 @@ def evaluate(
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for parity plots.")] = None,
     *,
     keys: Mapping[str, str],
+    reading: Mapping[str, Any],
     model_options: Mapping[str, Any],
 ) -> None:
     """Compare a model of any kind with labels, in total and per config_type."""
@@ -49,7 +42,7 @@ def evaluate(
     from alignn_ff.train import evaluate_file, records_for, summarise
 
     choice, source = ModelChoice.model_validate(model_options), find_source(model)
-    records = records_for(model, data, {LABELS[field]: name for field, name in keys.items()})
+    records = records_for(model, data, data_names({**keys, **reading}))
     comparisons = evaluate_file(model, records, **choice.execution())
     metrics = summarise(comparisons)
     if plots is not None:

@@ -4,14 +4,15 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from alignn_ff.cli.console import errors, stoppable
+from alignn_ff.cli.console import errors, results, stoppable
 from alignn_ff.cli.model_choice import PreciseModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, JsonOption, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of, refuse_given
+from alignn_ff.cli.structure_choice import STRUCTURE_NAMES, StructureChoice
 from alignn_ff.errors import ConfigError
 from alignn_ff.properties.table import PROPERTIES
 
@@ -41,7 +42,9 @@ def command_of(name: str) -> Callable[..., None]:
     command.__signature__ = inspect.Signature(_parameters(name))  # type: ignore[attr-defined]
     with_model = options_of(PreciseModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
     with_settings = options_of(row.config(), "settings", panel="Property", names={**NAMES, **row.option_names})
-    return with_model(with_settings(command))
+    fields = tuple(StructureChoice.model_fields) if row.inputs else ()
+    with_reading = options_of(StructureChoice, "reading", panel="Structure", names=STRUCTURE_NAMES, only=fields)
+    return with_model(with_settings(with_reading(command)))
 
 
 def _command(
@@ -54,54 +57,90 @@ def _command(
     no_figures: bool,
     as_json: bool,
     overwrite: bool,
+    reading: Mapping[str, Any],
     settings: Mapping[str, Any],
     model_options: Mapping[str, Any],
 ) -> None:
     if restart is not None:
         refuse_given(ctx, allowed=("--json", "--no-figures"), reason="--restart")
-        from alignn_ff.properties.run import stopped_run
-
-        run = stopped_run(restart)
-        if run.name != name:
-            raise ConfigError(
-                f"{restart} is of `alignn-ff {run.name}`; call `alignn-ff {run.name} --restart {restart}`"
-            )
-    else:
-        run = _new_run(name, structures, settings, model_options, output, overwrite=overwrite)
-    _compute(run, resume=restart is not None, figures=not no_figures, as_json=as_json)
+        _resume(name, restart, figures=not no_figures, as_json=as_json)
+        return
+    chosen = _read(name, structures, StructureChoice.model_validate(reading))
+    run = _new_run(name, chosen, settings, model_options, output)
+    with _claimed(run, chosen.paths, overwrite=overwrite):
+        _compute(run, resume=False, figures=not no_figures, as_json=as_json)
 
 
-def _new_run(
-    name: str,
-    structures: list[Path | None],
-    settings: Mapping[str, Any],
-    model_options: Mapping[str, Any],
-    output: Path | None,
-    *,
-    overwrite: bool,
-) -> "PropertyRun":
+class _Read(NamedTuple):
+    """Structures, and the files that they are from."""
+
+    atoms: "tuple[Atoms, ...]"
+    paths: tuple[Path, ...]
+
+
+def _read(name: str, structures: list[Path | None], choice: StructureChoice) -> _Read:
     row = PROPERTIES[name]
     missing = [place for place, path in zip(row.inputs, structures, strict=True) if path is None]
     if missing:
         raise ConfigError(f"give the {missing[0]}: `alignn-ff {name} {' '.join(row.inputs)}`, or --restart FILE")
-    config = row.config().model_validate(settings)
-    choice = PreciseModelChoice.model_validate(model_options)
-    from alignn_ff.io import claim, read_structure, read_structures
-    from alignn_ff.properties.files import present_files, restart_file, result_file
+    paths = [path for path in structures if path is not None]
+    if row.many:
+        atoms = tuple(one for path in paths for one in choice.all(path))
+        return _Read(atoms, tuple(choice.source(path).path for path in paths))
+    chosen = [choice.one(path) for path in paths]
+    return _Read(tuple(one.atoms for one in chosen), tuple(one.path for one in chosen))
+
+
+def _new_run(
+    name: str, chosen: _Read, settings: Mapping[str, Any], model_options: Mapping[str, Any], output: Path | None
+) -> "PropertyRun":
     from alignn_ff.properties.run import PropertyRun
 
-    paths = [path for path in structures if path is not None]
-    read = read_structures if row.many else lambda path: [read_structure(path)]
-    atoms = tuple(one for path in paths for one in read(path))
-    prefix = output or Path(f"{paths[0].stem if paths else name}-{name}")
-    if restart_file(prefix).exists() and not overwrite:
-        raise ConfigError(
-            f"{restart_file(prefix)} is of a run that was stopped: `alignn-ff {name} --restart {restart_file(prefix)}` "
-            "finishes it; --overwrite starts again"
-        )
-    claim([result_file(prefix), *present_files(prefix)], overwrite=overwrite, source=paths[0] if paths else None)
+    config = PROPERTIES[name].config().model_validate(settings)
+    choice = PreciseModelChoice.model_validate(model_options)
+    prefix = output or Path(f"{chosen.paths[0].stem if chosen.paths else name}-{name}")
     place = str(Path(choice.model).absolute()) if Path(choice.model).exists() else choice.model
-    return PropertyRun(name, atoms, config, prefix, {**choice.model_dump(), "model": place})
+    return PropertyRun(name, chosen.atoms, config, prefix, {**choice.model_dump(), "model": place})
+
+
+@contextmanager
+def _claimed(run: "PropertyRun", sources: tuple[Path, ...], *, overwrite: bool) -> Iterator[None]:
+    """A context in which this run alone writes files with its prefix, none of which exists without ``overwrite``."""
+    from alignn_ff.io import claim, sole_writer
+    from alignn_ff.properties.files import present_files, restart_file, result_file
+
+    result, restart = result_file(run.prefix), restart_file(run.prefix)
+    with sole_writer([result]):
+        if restart.exists() and not overwrite:
+            raise ConfigError(
+                f"{restart} is of a run that was stopped: `alignn-ff {run.name} --restart {restart}` finishes it; "
+                "--overwrite starts again"
+            )
+        outputs = dict.fromkeys([result, *present_files(run.prefix)])
+        for source in sources or (None,):
+            claim(outputs, overwrite=overwrite, source=source)
+        yield
+
+
+def _resume(name: str, restart: Path, *, figures: bool, as_json: bool) -> None:
+    from alignn_ff.io import sole_writer
+    from alignn_ff.properties.files import result_file, result_of
+    from alignn_ff.properties.run import stopped_run
+
+    result = result_of(restart)
+    if result is not None:
+        results.print(
+            f"the run is complete, so there is no {restart}; its result is in {result}. To compute it again, give the "
+            "command without --restart, with --overwrite or another --output",
+            markup=False,
+            soft_wrap=True,
+        )
+        return
+    run = stopped_run(restart)
+    if run.name != name:
+        raise ConfigError(f"{restart} is of `alignn-ff {run.name}`; call `alignn-ff {run.name} --restart {restart}`")
+    with sole_writer([result_file(run.prefix)]):
+        _compute(run, resume=True, figures=figures, as_json=as_json)
 
 
 def _compute(run: "PropertyRun", *, resume: bool, figures: bool, as_json: bool) -> None:
@@ -170,6 +209,7 @@ def _parameters(name: str) -> list[inspect.Parameter]:
         ("no_figures", Annotated[bool, no_figures], False),
         ("as_json", JsonOption, False),
         ("overwrite", OverwriteOption, False),
+        ("reading", Mapping[str, Any], inspect.Parameter.empty),
         ("settings", Mapping[str, Any], inspect.Parameter.empty),
         ("model_options", Mapping[str, Any], inspect.Parameter.empty),
     ]

@@ -3,14 +3,14 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from alignn_ff.cli.checking import CheckOption, check_quickly
 from alignn_ff.cli.console import results
 from alignn_ff.cli.model_choice import ModelChoice
-from alignn_ff.cli.options import DATA_KEYS, SetOption
+from alignn_ff.cli.options import DATA_KEYS, DATA_READING, SetOption
 from alignn_ff.cli.parsing import parse_changes
 from alignn_ff.cli.schema import options_of
 from alignn_ff.train.config.data import DataFields
@@ -27,6 +27,7 @@ FROM_CONFIG: Final = dict.fromkeys(("output_dir", "id_tag", "target"), "as in th
 
 @options_of(ModelChoice, "model_options", panel="Run", only=("device",))
 @options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=FROM_CONFIG, only=tuple(DATA_KEYS))
+@options_of(DataFields, "reading", panel="Data", names=DATA_READING, only=tuple(DATA_READING))
 @options_of(FineTuningFields, "start", panel="Run", names={"start_from": ("--from",)}, only=("start_from",))
 @options_of(
     OutputFields,
@@ -59,6 +60,7 @@ def train(
     place: Mapping[str, str],
     start: Mapping[str, str],
     keys: Mapping[str, str],
+    reading: Mapping[str, Any],
     model_options: Mapping[str, str],
 ) -> None:
     """Train a model on DFT data."""
@@ -66,7 +68,7 @@ def train(
     from alignn_ff.train import resolve_file, train_resolved
 
     device = ModelChoice.model_validate(model_options).device
-    resolved = resolve_file(config, {**parse_changes(changes or []), **place, **start, **keys}, data=data)
+    resolved = resolve_file(config, {**parse_changes(changes or []), **place, **start, **keys, **reading}, data=data)
     settings = resolved.config
     with training_progress(settings) as display:
         result = train_resolved(resolved, observer=display, device=device, resume=resume, overwrite=overwrite)

@@ -4,18 +4,30 @@ In: a path, and how to read it (:class:`Source`). Out: ASE's ``Atoms``, whole an
 names the file, the structure in it and the line.
 """
 
-from alignn_ff.io.structures.door import Chosen, choose_structure, iterate_structures, read_structure, read_structures
+from alignn_ff.io.structures.door import (
+    Chosen,
+    choose_structure,
+    iterate_structures,
+    read_structure,
+    read_structures,
+    unread_structures,
+)
+from alignn_ff.io.structures.index import Index, parse_index, select
 from alignn_ff.io.structures.source import Source
 from alignn_ff.io.structures.validity import check_atoms
 from alignn_ff.io.structures.writing import write_structure
 
 __all__ = [
     "Chosen",
+    "Index",
     "Source",
     "check_atoms",
     "choose_structure",
     "iterate_structures",
+    "parse_index",
     "read_structure",
     "read_structures",
+    "select",
+    "unread_structures",
     "write_structure",
 ]

@@ -1,8 +1,9 @@
 """Structures of files, checked: what every command and every reader of data calls."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,6 +81,18 @@ def iterate_structures(source: Path | Source, *, format_if_unknown: str | None =
     """
     for frame in _chosen(source, format_if_unknown):
         yield _whole(frame, frame.where)
+
+
+def unread_structures(source: Source) -> Iterator[Callable[[], Atoms]]:
+    """All structures of a file, whatever the index, each read and checked for disorder when it is called.
+
+    Raises:
+        StructureError: the file is empty, cut or in no format that ASE reads.
+    """
+    frames = frames_of(source)
+    with closing(frames):
+        for frame in frames:
+            yield partial(_whole, frame, frame.where)
 
 
 def read_structures(source: Path | Source, *, allow_close_atoms: bool = False) -> list[Atoms]:

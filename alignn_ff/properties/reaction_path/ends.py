@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from alignn_ff.errors import StructureError
-from alignn_ff.graph import check_atoms
+from alignn_ff.io import check_atoms
 from alignn_ff.properties.reaction_path.config import ORDERS
 
 FloatArray = NDArray[np.float64]

@@ -48,6 +48,19 @@ class DataFields(Section):
         description="file or folder of user_data: extended XYZ, ASE database, id_prop.json, or a folder with "
         "id_prop.json or id_prop.csv; --data overrides (ours)",
     )
+    data_format: str | None = Field(
+        None,
+        description="ASE's name of the format of the file `data`, such as vasp-out or lammps-dump-text; null: found "
+        "from name and content (ours)",
+    )
+    data_index: str | None = Field(
+        None,
+        description="which records of `data`: 0 is the first, -1 the last, :100 the first hundred, ::10 every tenth; "
+        "null: all. FILE@INDEX means the same (ours)",
+    )
+    data_elements: tuple[str, ...] = Field(
+        (), description="elements of the types 1, 2, … in a file of LAMMPS that does not name them, such as Si,O (ours)"
+    )
     target: str = Field(
         "exfoliation_energy",
         description="column of id_prop.csv, key of id_prop.json or of a frame that is learned; where the data lack "

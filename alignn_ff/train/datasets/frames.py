@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +16,8 @@ from ase import Atoms
 from ase.db.row import AtomsRow
 
 from alignn_ff.errors import DataError, StructureError
-from alignn_ff.graph import check_atoms
-from alignn_ff.io import iterate_structures
+from alignn_ff.io import Source, check_atoms, select, unread_structures
+from alignn_ff.train.datasets.arrays import Array
 from alignn_ff.train.datasets.collecting import Draft, collect, collected
 from alignn_ff.train.datasets.comment_lines import stresses_as_written
 from alignn_ff.train.datasets.keys import DataKeys
@@ -47,22 +48,23 @@ def iterate_frames(path: Path, keys: DataKeys, *, tell: Callable[[str], None] = 
         tell: called after the last record with each sentence that a user should read.
     """
     reader = LabelReader(path, keys, OF_ASE)
-    frames = zip(_frames(path), stresses_as_written(path), strict=False)
     parts = (
-        (f"{path.name}:{index}", partial(_draft, atoms, stress, f"{path.name}:{index}", keys, reader))
-        for index, (atoms, stress) in enumerate(frames)
+        (f"{path.name}:{place}", partial(_draft, atoms, stress, f"{path.name}:{place}", keys, reader))
+        for place, atoms, stress in _frames(path, keys)
     )
     yield from collected(path, parts, reader, tell=tell)
 
 
-def _frames(path: Path) -> Iterator[Atoms]:
-    n_read = 0
+def _frames(path: Path, keys: DataKeys) -> Iterator[tuple[int, Atoms, Array | None]]:
+    """Of each chosen frame its place in the file, its structure, and its stress as it is written."""
+    source = Source(path, format=keys.data_format, elements=keys.data_elements)
+    written = stresses_as_written(path) if keys.data_format in (None, "extxyz") else repeat(None)
+    frames = enumerate(zip(unread_structures(source), written, strict=False))
     try:
-        for atoms in iterate_structures(path):
-            yield atoms
-            n_read += 1
+        for place, (read, stress) in frames if keys.data_index is None else select(frames, keys.data_index):
+            yield place, read(), stress
     except StructureError as error:
-        raise DataError(f"cannot read training data, frame {n_read}: {error}") from error
+        raise DataError(f"cannot read training data: {error}") from error
 
 
 def read_database(path: Path, keys: DataKeys) -> list[Record]:

@@ -1,8 +1,9 @@
-"""Under which names a data set holds its labels."""
+"""How a data set is read: which file, which of its records, and under which names it holds their labels."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from alignn_ff.io import Index, parse_index
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.labels import LABELS
 
@@ -18,6 +19,9 @@ class DataKeys(NamedTuple):
         identifier: of a record.
         forces, stress, atomwise, additional: labels.
         file_format: of structure files beside a table; None: their names decide.
+        data_format: ASE's name of the format of the file itself; None: found from name and content.
+        data_index: which of its records; None: all.
+        data_elements: of the types 1, 2, … in a file of LAMMPS; empty where the file names them.
     """
 
     target: str = "exfoliation_energy"
@@ -27,6 +31,9 @@ class DataKeys(NamedTuple):
     atomwise: str | None = None
     additional: str | None = None
     file_format: str | None = None
+    data_format: str | None = None
+    data_index: Index | None = None
+    data_elements: tuple[str, ...] = ()
 
 
 def keys_of(config: TrainingConfig) -> DataKeys:
@@ -39,6 +46,9 @@ def keys_of(config: TrainingConfig) -> DataKeys:
         atomwise=config.atomwise_key,
         additional=config.additional_key,
         file_format=config.file_format,
+        data_format=config.data_format,
+        data_index=None if config.data_index is None else parse_index(config.data_index),
+        data_elements=config.data_elements,
     )
 
 

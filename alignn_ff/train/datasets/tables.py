@@ -17,8 +17,7 @@ import numpy as np
 from ase import Atoms
 
 from alignn_ff.errors import DataError
-from alignn_ff.graph import check_atoms
-from alignn_ff.io import Source, read_structure
+from alignn_ff.io import Source, check_atoms, read_structure
 from alignn_ff.train.datasets.arrays import of_atoms, vector
 from alignn_ff.train.datasets.collecting import Draft, collect, collected
 from alignn_ff.train.datasets.keys import DEFAULT_TARGETS, DataKeys

@@ -4,17 +4,16 @@ The order of the data follows from seed and epoch, and nothing else is drawn at 
 were made, so weights, moments, averages and counters are all there is.
 """
 
-import pickle
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 from torch import Tensor
 
 import alignn_ff
-from alignn_ff.errors import TrainingError
+from alignn_ff.checkpoint.format import read_archive
+from alignn_ff.errors import CheckpointError, TrainingError
 from alignn_ff.io.tensors import write_tensors
 from alignn_ff.nn import RepulsionEnds
 
@@ -101,12 +100,21 @@ def load_state(folder: Path) -> TrainingState:
     if not path.is_file():
         raise TrainingError(f"nothing to resume in {folder}: no {STATE_FILE}; start without --resume")
     try:
-        content = _upgraded(torch.load(path, map_location="cpu", weights_only=True), path)
+        content = read_archive(path)
+        if not isinstance(content, dict):
+            raise TypeError("it holds no table")
+        content = _upgraded(content, path)
         return TrainingState(**{**content, "progress": Progress(**content["progress"])})
-    except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, KeyError) as error:
-        raise TrainingError(
-            f"the training state {path} cannot be read: {error}. Start again with --overwrite, or in another output_dir"
-        ) from error
+    except (CheckpointError, TypeError, KeyError, ValueError, AttributeError) as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> TrainingError:
+    """The error of a training state that is damaged, with what to do."""
+    reason = f"the entry {error} is missing" if isinstance(error, KeyError) else str(error)
+    return TrainingError(
+        f"the training state {path} cannot be read: {reason}. Start again with --overwrite, or in another output_dir"
+    )
 
 
 def _upgraded(content: dict[str, Any], path: Path) -> dict[str, Any]:
