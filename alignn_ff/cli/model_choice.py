@@ -1,9 +1,11 @@
 """The model of a command and its execution: the options of every command with a model."""
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from alignn_ff.errors import ConfigError
 from alignn_ff.runs.config import RunConfig
 
 if TYPE_CHECKING:
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from alignn_ff.calculator import AlignnCalculator
     from alignn_ff.execution import Limits
     from alignn_ff.loading import ModelSource
+
+PRECISIONS: Final = ("float32", "float64")
+DEVICES: Final = r"auto|(cpu|cuda|mps|xpu)(:\d+)?"
+"""Devices by name, before torch tells which of them are there."""
 
 BACKEND_HELP = (
     "how the network is executed; auto: the fastest that needs no compiling; native: C++ kernels on the CPU; eager: "
@@ -39,6 +45,20 @@ class ModelChoice(RunConfig):
     dispersion: str | None = Field(
         None, description="D3 dispersion added to the model, such as pbe-d3bj, or pbe-d3bj-atm with the three-body term"
     )
+
+    @field_validator("dtype")
+    @classmethod
+    def _a_precision(cls, word: str) -> str:
+        if word not in PRECISIONS:
+            raise ConfigError(f"dtype is {word!r}; allowed are {', '.join(PRECISIONS)} (--dtype)")
+        return word
+
+    @field_validator("device")
+    @classmethod
+    def _a_device(cls, word: str) -> str:
+        if re.fullmatch(DEVICES, word) is None:
+            raise ConfigError(f"device is {word!r}; allowed are auto, cpu, cuda and cuda:N (--device)")
+        return word
 
     def limits(self) -> "Limits | None":
         """Limits of one evaluation.

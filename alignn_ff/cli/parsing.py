@@ -154,6 +154,25 @@ def parse_changes(words: list[str]) -> dict[str, object]:
     return changes
 
 
+def check_data(*paths: "Path") -> None:
+    """Make sure that data sets exist, before torch is imported.
+
+    Raises:
+        DataError: one does not.
+    """
+    from alignn_ff.errors import DataError, StructureError
+    from alignn_ff.io import Source
+
+    for path in paths:
+        try:
+            if not path.expanduser().is_dir():
+                Source.of(path)
+        except StructureError as error:
+            raise DataError(
+                f"no such data: {path}; give an extended XYZ file, an ASE database, id_prop.json or its folder"
+            ) from error
+
+
 KEY_OF: Final = {
     "id_tag": "identifier",
     "target": "target",

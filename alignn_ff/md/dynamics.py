@@ -29,7 +29,7 @@ from alignn_ff.md.run.loop import Observer, Run, drive
 from alignn_ff.md.run.propagator import Propagator
 from alignn_ff.md.run.record import RunRecord
 from alignn_ff.md.run.restart import MDHead, RestartContent, constraints_to_json, read_restart
-from alignn_ff.md.run.start import starting_atoms
+from alignn_ff.md.run.start import starting_atoms, warn_of_minimum
 from alignn_ff.models import FAMILIES
 from alignn_ff.runs.domain import calculator_word
 from alignn_ff.runs.model_record import ModelRecord, check_same_dispersion, describe_model
@@ -74,6 +74,7 @@ def run_md(
         _refuse_unseen_pairs(calculator, start, config)
     start.calc = calculator
     start.get_forces()  # errors in the input are raised here, before a file is opened
+    warn_of_minimum(start, config)
     _warn_of_kinks(calculator, config)
     hottest = max(stage.hottest_K for stage in config.schedule)
     compared_with = baseline(start, hottest_K=hottest, shortest_A=_shortest_distances(calculator))

@@ -4,6 +4,7 @@ A family from outside the package is one more row: ``FAMILIES["mine"] = Family(M
 training config, a model file and the command line can name it.
 """
 
+import difflib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple, Union
@@ -98,8 +99,14 @@ def validate_model_config(content: object) -> ModelConfig:
     """
     name = _family_of(content)
     if name not in FAMILIES:
-        raise ValueError(f"no family {name!r}; allowed are {', '.join(FAMILIES)}" if name else NO_CONFIG)
+        raise ValueError(_no_family(name) if name else NO_CONFIG)
     return _union(tuple(FAMILIES.items())).validate_python(content)
+
+
+def _no_family(name: str) -> str:
+    near = difflib.get_close_matches(name, FAMILIES, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"no family {name!r}; allowed are {', '.join(FAMILIES)}{hint}"
 
 
 NO_CONFIG: Final = 'a model is an object such as {"name": "alignn_smooth"}'

@@ -154,7 +154,7 @@ def test_split_writes_parts_without_leaks(tmp_path: Path, command_line: CommandL
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (("describe", "none.extxyz"), "no such structure file"),
+        (("describe", "none.extxyz"), "no such data"),
         (("convert", "cu.extxyz", "-o", "out.cif"), "allowed suffixes are .extxyz"),
         (("split", "cu.extxyz", "-o", "parts", "--ratios", "0.9"), "three numbers"),
         (("split", "cu.extxyz", "-o", "parts", "--ratios", "0.9,0.2,0.2"), "at most 1"),

@@ -40,6 +40,7 @@ def folder(tmp_path: Path) -> Path:
         "si-elastic.json",
     ):
         (tmp_path / name).write_text("taken")
+    (tmp_path / "config.json").write_text("{}")
     (tmp_path / "taken").mkdir()
     return tmp_path
 
@@ -55,6 +56,9 @@ def test_errors_that_need_no_model_come_before_torch(folder: Path) -> None:
         "relax --restart junk-restart.json",
         *("eos missing.vasp", "phonon", "vacancy si.extxyz --fmax -1", "hull missing.extxyz", "elastic si.extxyz"),
         "qha --restart junk-restart.json",
+        *("train missing.json", "train config.json --data missing.extxyz", "data describe missing.extxyz"),
+        *("data convert missing.extxyz -o all.db", "data split missing.extxyz -o parts"),
+        *("energy si.extxyz --dtype float16", "relax si.extxyz -o out.vasp --device gpu", "eos si.extxyz --dtype half"),
     ]
     found = outcomes(*commands, folder=folder)
     assert [" ".join(words) for words, _, _ in found] == commands

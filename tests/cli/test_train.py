@@ -88,7 +88,7 @@ def test_bad_data_are_one_message_and_exit_code_2(tmp_path, config, data, comman
     junk = tmp_path / "junk.extxyz"
     junk.write_text("this is no structure\n")
     for words, hint in (
-        (("train", config, "--data", tmp_path / "none.extxyz"), "no such structure file"),
+        (("train", config, "--data", tmp_path / "none.extxyz"), "no such data"),
         (("train", config, "--data", junk), "junk.extxyz"),
         (("train", config), "give --data PATH"),
         (("train", config, "--data", data, "--resume", "-o", tmp_path / "new"), "nothing to resume"),

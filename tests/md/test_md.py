@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from alignn_ff.md import ENSEMBLES, MDConfig, MDFiles, MDResult, Snapshot, md_fi
 from alignn_ff.md.run.drift import BlockMeans
 from alignn_ff.md.run.start import draw_velocities
 from alignn_ff.trajectory import read_trajectory
+from tests.support.pair_crystal import Morse, morse_crystal
 
 FIXED_CELL = sorted(name for name, ensemble in ENSEMBLES.items() if not ensemble.motions)
 
@@ -377,3 +379,20 @@ def test_too_few_samples_have_no_slope() -> None:
     series = BlockMeans()
     series.add(0.0, 1.0)
     assert series.trend() == (1.0, None, None)
+
+
+@pytest.mark.parametrize(
+    "changes, warned",
+    [({}, True), ({"ensemble": "nvt_bussi"}, False), ({"temperature_K": 0.0}, False), ({"supercell": (1, 1, 2)}, True)],
+)
+def test_who_starts_a_crystal_at_its_minimum_is_told_of_half_the_temperature(
+    changes: dict[str, Any], warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"steps": 1, "ensemble": "nve", "temperature_K": 300.0, **changes}
+    run_md(morse_crystal(2), Morse(), config=MDConfig(**settings))
+    assert ("settles near 150 K; draw at 600 K" in caplog.text) == warned
+    rattled = morse_crystal(2)
+    rattled.rattle(0.1, seed=1)
+    caplog.clear()
+    run_md(rattled, Morse(), config=MDConfig(**settings))
+    assert "settles near" not in caplog.text

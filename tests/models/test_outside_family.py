@@ -134,7 +134,9 @@ def test_its_fields_are_checked_and_named() -> None:
         validate_config({"model": {"name": NAME, "widht": 3}})
     with pytest.raises(ConfigError, match=r"model.width: Input should be greater than or equal to 1"):
         validate_config({"model": {"name": NAME, "width": 0}})
-    with pytest.raises(ConfigError, match=r"no family 'toy_pears'; allowed are alignn_smooth, .*toy_pairs"):
+    with pytest.raises(
+        ConfigError, match=r"no family 'toy_pears'; allowed are alignn_smooth, .*did you mean 'toy_pairs'\?"
+    ):
         validate_config({"model": {"name": "toy_pears"}})
     assert ToyConfig.__name__ in json_schema()["$defs"]
 

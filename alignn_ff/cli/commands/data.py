@@ -16,7 +16,7 @@ from alignn_ff.cli.options import (
     JsonOption,
     OverwriteOption,
 )
-from alignn_ff.cli.parsing import data_keys
+from alignn_ff.cli.parsing import check_data, data_keys
 from alignn_ff.cli.schema import options_of
 from alignn_ff.train.config.data import DataFields
 from alignn_ff.train.config.splitting import SplitFields
@@ -44,6 +44,7 @@ def describe(
     reading: Mapping[str, Any],
 ) -> None:
     """Contents and possible errors of data: units, signs, outliers, duplicates, leaks between the sets."""
+    check_data(*data)
     from alignn_ff.data_checks import describe as survey
     from alignn_ff.train import read_records
 
@@ -82,6 +83,7 @@ def convert(
     """Convert labelled data: outputs of DFT codes (OUTCAR, vasprun.xml, …) and data sets into one file."""
     from alignn_ff.io import claimed
 
+    check_data(*sources)
     with claimed([target], overwrite=overwrite):
         from alignn_ff.train import read_records
         from alignn_ff.train.datasets import write_records
@@ -122,6 +124,7 @@ def split(
     """Split data without leaks: equal structures, also rotated or as supercells, are in the same part."""
     from alignn_ff.io import claimed
 
+    check_data(data)
     files = {name: output / f"{name}.{suffix}" for name in ("train", "val", "test")}
     fractions, seed = _ratios(ratios), SplitFields.model_validate(splitting).random_seed
     identifiers = output / "ids_train_val_test.json"

@@ -10,9 +10,8 @@ import typer
 from alignn_ff.cli.console import results
 from alignn_ff.cli.model_choice import ModelChoice, source_json
 from alignn_ff.cli.options import DATA_KEYS, DATA_READING, USUAL, JsonOption
-from alignn_ff.cli.parsing import data_names
+from alignn_ff.cli.parsing import check_data, data_names
 from alignn_ff.cli.schema import options_of
-from alignn_ff.errors import DataError
 from alignn_ff.train.config.data import DataFields
 
 
@@ -36,8 +35,7 @@ def evaluate(
     model_options: Mapping[str, Any],
 ) -> None:
     """Compare a model of any kind with labels, in total and per config_type."""
-    if not data.exists():
-        raise DataError(f"no such data: {data}; give an extended XYZ file, an ASE database, id_prop.json or its folder")
+    check_data(data)
     from alignn_ff.loading import find_source
     from alignn_ff.train import evaluate_file, records_for, summarise
 

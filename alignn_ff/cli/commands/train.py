@@ -11,8 +11,9 @@ from alignn_ff.cli.checking import CheckOption, check_quickly
 from alignn_ff.cli.console import results
 from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import DATA_KEYS, DATA_READING, SetOption
-from alignn_ff.cli.parsing import parse_changes
+from alignn_ff.cli.parsing import check_data, parse_changes
 from alignn_ff.cli.schema import options_of
+from alignn_ff.errors import ConfigError
 from alignn_ff.train.config.data import DataFields
 from alignn_ff.train.config.finetuning import FineTuningFields
 from alignn_ff.train.config.outputs import OutputFields
@@ -64,6 +65,10 @@ def train(
     model_options: Mapping[str, str],
 ) -> None:
     """Train a model on DFT data."""
+    if not config.is_file():
+        raise ConfigError(f"no such config file: {config}")
+    if data is not None:
+        check_data(data)
     from alignn_ff.cli.training_progress import training_progress
     from alignn_ff.train import resolve_file, train_resolved
 

@@ -1,5 +1,8 @@
 """The start of a run: the supercell and its velocities."""
 
+import logging
+from typing import Final
+
 import numpy as np
 from ase import Atoms
 from ase.md.velocitydistribution import thermalize_momenta
@@ -8,6 +11,11 @@ from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.kinetics import Freedom, freedom, stop_rotation, stop_translation, temperature
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.ensembles.table import ENSEMBLES
+
+log = logging.getLogger(__name__)
+
+AT_REST_EV_PER_A: Final = 0.05
+"""Largest force of a structure that counts as a minimum; at 300 K forces are ten times larger."""
 
 
 def starting_atoms(atoms: Atoms, config: MDConfig, rng: np.random.Generator) -> Atoms:
@@ -30,6 +38,25 @@ def starting_atoms(atoms: Atoms, config: MDConfig, rng: np.random.Generator) -> 
     if config.exact_temperature:
         rescale_velocities(start, target_K, ENSEMBLES[first.ensemble].freedom(start))
     return start
+
+
+def warn_of_minimum(start: Atoms, config: MDConfig) -> None:
+    """Warn where half of the drawn kinetic energy will become potential energy, and no thermostat gives it back.
+
+    Args:
+        start: the first structure, with its calculator.
+        config: of the run.
+    """
+    first, target_K = config.schedule[0], config.schedule[0].targets(0).temperature_K
+    if config.keep_velocities or ENSEMBLES[first.ensemble].thermostat or not target_K > 0:
+        return
+    largest = float(np.abs(start.get_forces()).max())
+    if largest < AT_REST_EV_PER_A:
+        log.warning(
+            "the structure is at a minimum (largest force %.3f eV/Å) and %s has no thermostat: half of the kinetic "
+            "energy becomes potential energy, so the run settles near %g K; draw at %g K, or begin with a thermostat",
+            *(largest, first.ensemble, target_K / 2, 2 * target_K),
+        )
 
 
 def repeated(atoms: Atoms, repeats: tuple[int, int, int]) -> Atoms:
