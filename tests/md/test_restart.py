@@ -372,3 +372,15 @@ def test_a_restart_file_with_a_damaged_array_header_is_refused(tmp_path: Path) -
             archive.writestr(name, data)
     with pytest.raises(CheckpointError, match="is damaged or not a restart file"):
         read_restart(files.restart)
+
+
+def test_a_restart_file_with_an_element_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    files = md_files(Path("c.vasp"), prefix=tmp_path / "c")
+    run_md(morse_crystal(), Morse(), config=MDConfig(steps=1), files=files)
+    with np.load(files.restart) as archive:
+        arrays = dict(archive)
+    arrays["atoms/numbers"][3] = 285
+    with files.restart.open("wb") as file:
+        np.savez(file, **arrays)
+    with pytest.raises(CheckpointError, match=r"is damaged: its arrays do not describe a structure .*285"):
+        read_restart(files.restart)

@@ -14,8 +14,8 @@ from ase import Atoms
 from ase.constraints import dict2constraint
 from numpy.typing import NDArray
 
-from alignn_ff.errors import CheckpointError, ConfigError
-from alignn_ff.io import atomic_write
+from alignn_ff.errors import CheckpointError, ConfigError, StructureError
+from alignn_ff.io import atomic_write, check_atoms
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.files import previous
 from alignn_ff.md.guards.checks import Baseline
@@ -132,7 +132,7 @@ def read_restart(path: Path) -> RestartContent:
     head = read_head(path, described, MDHead)
     try:
         return RestartContent(head, _atoms(arrays, head), _named(arrays, "integrator/"))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, StructureError) as error:
         raise CheckpointError(f"{path} is damaged: its arrays do not describe a structure ({error})") from error
 
 
@@ -165,6 +165,7 @@ def _atoms(arrays: Arrays, head: MDHead) -> Atoms:
     atoms = Atoms(own.pop("numbers"), own.pop("positions"), cell=arrays["cell"], pbc=arrays["pbc"])
     for name, array in own.items():
         atoms.set_array(name, array)
+    check_atoms(atoms)
     atoms.set_constraint([dict2constraint(described) for described in head.constraints])
     return atoms
 
