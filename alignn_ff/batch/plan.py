@@ -1,14 +1,17 @@
 """What a batch will cost, before it runs: some structures of middle size are computed, the rest follows by atoms."""
 
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from alignn_ff.batch.manifest import Item
+from alignn_ff.batch.inputs import Given
+from alignn_ff.batch.manifest import Item, Manifest
 from alignn_ff.batch.run import Batch, describe
 from alignn_ff.batch.worker import Claim, Job, Worker
 from alignn_ff.properties.work import EvaluatesMany
@@ -50,28 +53,47 @@ def plan(batch: Batch) -> Plan:
     largest = max(range(len(items)), key=lambda place: items[place].n_atoms)
     chosen = {place: given for place, given in enumerate(batch.inputs()) if place in {*places, largest}}
     calculator, count = _counted(batch.make())
-    worker = Worker(Job(batch.task, batch.config, lambda: calculator, manifest.model, batch.folder))
-    n_atoms, seconds, succeeded = 0, 0.0, []
-    for place in places:
-        before, began = count(), time.perf_counter()
-        outcome = worker(Claim(place, chosen[place].identifier, chosen[place].content))
-        if outcome.state == "failed" or count() == before:
-            continue
-        seconds += time.perf_counter() - began
-        n_atoms += items[place].n_atoms
-        succeeded.append(items[place].identifier)
-    per_structure = count() / len(succeeded) if succeeded else None
+    sampled = _compute(batch, manifest, calculator, {place: chosen[place] for place in places}, count)
+    per_structure = count() / len(sampled.identifiers) if sampled.identifiers else None
     content = chosen[largest].content
     return Plan(
         n_structures=len(items),
         n_atoms=manifest.n_atoms,
         largest=items[largest].n_atoms,
         shards=manifest.shards,
-        sampled=tuple(succeeded),
+        sampled=sampled.identifiers,
         evaluations=None if per_structure is None else round(per_structure * len(items)),
-        hours=seconds / n_atoms * manifest.n_atoms / 3600 if succeeded else None,
+        hours=sampled.seconds / sampled.n_atoms * manifest.n_atoms / 3600 if sampled.identifiers else None,
         memory_bytes=_memory(calculator, content) if isinstance(content, Atoms) else None,
     )
+
+
+class _Sampled(NamedTuple):
+    """The samples that were computed: ids, atoms in all, time."""
+
+    identifiers: tuple[str, ...] = ()
+    n_atoms: int = 0
+    seconds: float = 0.0
+
+
+def _compute(
+    batch: Batch,
+    manifest: Manifest,
+    calculator: BaseCalculator,
+    samples: Mapping[int, Given],
+    count: Callable[[], int],
+) -> _Sampled:
+    """Compute the samples; files of their task are not kept."""
+    found = _Sampled()
+    with tempfile.TemporaryDirectory() as folder:
+        worker = Worker(Job(batch.task, batch.config, lambda: calculator, manifest.model, Path(folder)))
+        for place, given in samples.items():
+            before, began = count(), time.perf_counter()
+            outcome = worker(Claim(place, given.identifier, given.content))
+            if outcome.state != "failed" and count() > before:
+                seconds = found.seconds + time.perf_counter() - began
+                found = _Sampled((*found.identifiers, given.identifier), found.n_atoms + given.n_atoms, seconds)
+    return found
 
 
 def _samples(items: Sequence[Item]) -> list[int]:

@@ -200,8 +200,11 @@ def _finished(claims: Iterator[Claim], job: Job, how: BatchConfig) -> Iterator[F
         timeout_s = None if how.timeout_minutes is None else 60.0 * how.timeout_minutes
         yield from in_processes(claims, job, processes=how.processes, timeout_s=timeout_s)
         return
-    if how.timeout_minutes is not None:
-        raise ConfigError("a limit on the time of a structure (--timeout) needs at least one process (--processes 1)")
+    if how.together > 1:
+        from alignn_ff.batch.together import in_flight
+
+        yield from in_flight(claims, job, together=how.together)
+        return
     worker = Worker(job)
     for claim in claims:
         began = time.monotonic()

@@ -69,6 +69,8 @@ def test_a_property_and_dynamics_of_each_structure(
     frames: Path, si_model_file: Path, command_line: CommandLine
 ) -> None:
     ending = ("--model", si_model_file, "--processes", 0, "--outside", "ignore")
+    assert command_line("batch", "md", frames, "-o", "md", *ending, "--steps", 2, "--dry-run").code == 0
+    assert not Path("md").exists()
     result = command_line("batch", "md", frames, "-o", "md", *ending, "--steps", 2, "--temperature", 100)
     assert (result.code, result.stdout.strip()) == (0, "4 of 4 done")
     assert len(list(Path("md/files").glob("*-final.extxyz"))) == 4
