@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from alignn_ff.batch.outcome import Outcome
     from alignn_ff.batch.run import Batch, run_batch
     from alignn_ff.batch.status import BatchStatus, status_of
-    from alignn_ff.batch.tasks import Task, all_tasks
+    from alignn_ff.batch.tasks import TASKS, Task, all_tasks
 
 __all__ = [
+    "TASKS",
     "Batch",
     "BatchConfig",
     "BatchStatus",
@@ -49,6 +50,7 @@ __getattr__, __dir__ = lazy_names(
             "status_of",
         ),
         "alignn_ff.batch.tasks": (
+            "TASKS",
             "Task",
             "all_tasks",
         ),

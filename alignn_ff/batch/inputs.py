@@ -148,15 +148,15 @@ def _frames(name: str) -> Iterator[tuple[str, Atoms | AlignnError, Mapping[str, 
         try:
             read = next(chosen, None)
         except StructureError as error:
-            yield name, error, {}
+            yield "", error, {}
             return
         if read is None:
             return
         try:
             atoms = read()
-            yield name, atoms, atoms.info
+            yield "", atoms, atoms.info
         except StructureError as error:
-            yield name, error, {}
+            yield "", error, {}
 
 
 def _rows(name: str) -> Iterator[tuple[str, Atoms | AlignnError, Mapping[str, Any]]]:
@@ -181,7 +181,7 @@ def _entries(name: str) -> Iterator[tuple[str, Atoms | AlignnError, Mapping[str,
 
 
 def _given(place: str, item: tuple[str, Atoms | AlignnError, Mapping[str, Any]], id_key: str | None) -> Given:
-    where, content, names = item
+    where, content, names = item[0] or place, item[1], item[2]
     if id_key == "place":
         return Given(place, where, content)
     if id_key is not None and id_key not in names and isinstance(content, Atoms):
