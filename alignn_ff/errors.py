@@ -69,6 +69,10 @@ class SimulationError(AlignnError):
     exit_code = 4
 
 
+class NotFiniteError(SimulationError):
+    """An energy, force or stress is not a finite number."""
+
+
 class OutputError(AlignnError):
     """The files of a run cannot be written, or were changed since it stopped."""
 

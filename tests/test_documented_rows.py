@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from alignn_ff import data_checks, execution, export, models, relax, trajectory
+from alignn_ff import batch, data_checks, execution, export, models, relax, trajectory
 from alignn_ff.analysis import OBSERVABLES, AnalysisConfig, analyze
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.check import CheckConfig, check_calculator
@@ -23,6 +23,7 @@ from alignn_ff.md import ENSEMBLES, GUARDS, GuardLimits, MDConfig, md_files, res
 from alignn_ff.plots import observable_figures
 from alignn_ff.potential import load_potential
 from alignn_ff.relax import RelaxConfig, RelaxRecords, read_state, resume
+from alignn_ff.runs.domain import OutsideChoice
 from alignn_ff.testing import LAWS, PhysicsContract, broken_laws, structure
 from alignn_ff.train import Record, read_records, train, validate_config
 from alignn_ff.train.choices import criteria, optimizers, schedules
@@ -55,6 +56,7 @@ TABLES: Final[dict[str, dict[str, Any]]] = {
     "Suspicion about data": data_checks.SUSPICIONS,
     "Law of a force field": LAWS,
     "Target of an export": export.TARGETS,
+    "Task of a batch": batch.TASKS,
 }
 """Heading in docs/extending.md → the table that its example adds to."""
 
@@ -267,3 +269,12 @@ def test_the_target_of_the_page_is_written_and_proven(tmp_path: Path, si_model_f
     with zipfile.ZipFile(made.path) as archive:
         assert any(name.endswith("extra/licence.txt") for name in archive.namelist())
     assert max(difference.exceeded for difference in made.proof.differences) <= 1
+
+
+def test_the_task_of_the_page_runs_in_a_batch(tmp_path: Path) -> None:
+    crystal = batch.Given("cu", "a test", bulk("Cu", a=3.5))
+    how = batch.BatchConfig(processes=0)
+    run = batch.Batch(add_row("Task of a batch"), lambda: iter([crystal]), OutsideChoice(), EMT, tmp_path / "out", how)
+    assert batch.run_batch(run).all_done
+    batch.merge_batch(tmp_path / "out", [tmp_path / "all.csv"])
+    assert "pressure_eV_per_A3" in (tmp_path / "all.csv").read_text()

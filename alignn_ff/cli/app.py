@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "relax": Command("Relax a structure, and optionally its cell.", "relax"),
     "md": Command("Molecular dynamics.", "md"),
     "analyze": Command("Structure, thermodynamics, diffusion and vibrations of a trajectory.", "analyze"),
+    "batch": Command("One task on many structures: resumable, in shards."),
     **{name: Command(row.help, PROPERTY) for name, row in PROPERTIES.items()},
     "train": Command("Train a model on DFT data.", "train"),
     "eval": Command("Compare a model with labels.", "evaluate"),

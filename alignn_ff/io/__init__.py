@@ -6,9 +6,12 @@ from alignn_ff.io.disk import FULL, disk_errors, storage_error
 from alignn_ff.io.sole_writer import sole_writer
 from alignn_ff.io.structures import (
     Chosen,
+    CloseAtomsError,
+    DisorderError,
     Index,
     Source,
     check_atoms,
+    check_matter,
     choose_structure,
     iterate_structures,
     parse_index,
@@ -22,12 +25,15 @@ from alignn_ff.io.structures import (
 __all__ = [
     "FULL",
     "Chosen",
+    "CloseAtomsError",
+    "DisorderError",
     "EarlierRun",
     "Index",
     "Source",
     "atomic_write",
     "check_atoms",
     "check_format",
+    "check_matter",
     "choose_structure",
     "claim",
     "claimed",

@@ -15,7 +15,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord
-from alignn_ff.errors import SimulationError
+from alignn_ff.errors import NotFiniteError, SimulationError
 from alignn_ff.properties.errors import NotConvergedError
 from alignn_ff.properties.journal import Journal
 from alignn_ff.relax import RelaxConfig, relax
@@ -235,7 +235,7 @@ class Work:
             found = [self._evaluate_one(atoms) for atoms in structures]
         for index, one in enumerate(found):
             if not (np.isfinite(one.energy) and np.isfinite(one.forces).all()):
-                raise SimulationError(
+                raise NotFiniteError(
                     f"{name}: energy or forces of structure {index} are not finite numbers; the model cannot be used "
                     "there. Are some atoms very close to each other?"
                 )

@@ -9,6 +9,9 @@ from alignn_ff.domain.actions import OutsideWord
 ROOM: Final = 1.05
 """Factor by which a relaxation may be farther outside than its start."""
 
+OUTSIDE_WORDS: Final = "outside of the training data"
+"""How the reason begins where a relaxation left what the model has seen."""
+
 ADVICE: Final = "--outside warn relaxes all the same"
 
 
@@ -40,4 +43,4 @@ class RelaxationGuard:
     def _first(self, findings: Iterable[Finding]) -> str | None:
         stopping = (finding for finding in findings if finding.stops and self._stops)
         found = next(stopping, None)
-        return None if found is None else f"outside of the training data: {found.message}; {ADVICE}"
+        return None if found is None else f"{OUTSIDE_WORDS}: {found.message}; {ADVICE}"

@@ -16,7 +16,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from alignn_ff.domain import Finding
-from alignn_ff.errors import AlignnError, ConfigError, SimulationError
+from alignn_ff.errors import AlignnError, ConfigError, NotFiniteError, SimulationError
 from alignn_ff.io import sole_writer
 from alignn_ff.relax.ase_optimizers import NoLowerEnergyError
 from alignn_ff.relax.config import RelaxConfig
@@ -264,7 +264,7 @@ def _end_state(relaxation: Relaxation, records: RelaxRecords, *, resumable: bool
 
 def _check_finite(step: RelaxStep) -> None:
     if not np.isfinite([step.energy_eV, step.max_force_eV_per_A]).all():
-        raise SimulationError(
+        raise NotFiniteError(
             f"the relaxation stopped at step {step.step}: energy {step.energy_eV} eV, largest force "
             f"{step.max_force_eV_per_A} eV/Å; check whether some atoms are very close to each other"
         )

@@ -8,7 +8,7 @@ from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedErr
 from numpy.typing import NDArray
 
 from alignn_ff.domain import Finding
-from alignn_ff.errors import SimulationError
+from alignn_ff.errors import NotFiniteError
 from alignn_ff.io import check_atoms
 from alignn_ff.runs.domain import findings_of
 from alignn_ff.runs.model_record import ModelRecord, describe_model
@@ -53,7 +53,7 @@ def single_point(atoms: Atoms, calculator: BaseCalculator) -> SinglePoint:
 
     Raises:
         StructureError, ElementNotCoveredError: the structure is not valid, or the model does not cover it.
-        SimulationError: energy or forces are not finite numbers.
+        NotFiniteError: energy or forces are not finite numbers.
         OutsideError: outside of the training data, with a calculator that stops there.
     """
     check_atoms(atoms)
@@ -62,7 +62,7 @@ def single_point(atoms: Atoms, calculator: BaseCalculator) -> SinglePoint:
     energy = float(work.get_potential_energy())
     forces = work.get_forces(apply_constraint=False)
     if not (np.isfinite(energy) and np.isfinite(forces).all()):
-        raise SimulationError(
+        raise NotFiniteError(
             f"the energy ({energy} eV) or forces are not finite numbers; are some atoms very close to each other?"
         )
     try:

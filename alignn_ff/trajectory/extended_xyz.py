@@ -5,7 +5,7 @@ Momenta are in ASE's units (amu·Å per ASE time). The reader leaves out a torn 
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +58,12 @@ def frame_text(
 ) -> str:
     """One frame of extended XYZ: positions and the computed quantities (None: momenta, forces, stress)."""
     frame = bare_copy(atoms) if quantities is None else chosen_copy(atoms, quantities)
-    frame.info = {"step": step} if time_fs is None else {"step": step, "time_fs": time_fs}
+    return text_of(frame, {"step": step} if time_fs is None else {"step": step, "time_fs": time_fs})
+
+
+def text_of(frame: Atoms, info: Mapping[str, object]) -> str:
+    """A copy of a structure with its results as extended XYZ; ``info`` is written to the comment line."""
+    frame.info = dict(info)
     columns = ["symbols", "positions", *(name for name in KEPT_ARRAYS if frame.has(name)), "move_mask"]
     if frame.calc is not None:
         per_atom = (row.result for row in QUANTITIES.values() if row.per_atom and row.result is not None)

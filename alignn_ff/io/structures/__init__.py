@@ -4,8 +4,11 @@ In: a path, and how to read it (:class:`Source`). Out: ASE's ``Atoms``, whole an
 names the file, the structure in it and the line.
 """
 
+from alignn_ff.io.structures.closeness import CloseAtomsError
+from alignn_ff.io.structures.disorder import DisorderError
 from alignn_ff.io.structures.door import (
     Chosen,
+    check_matter,
     choose_structure,
     iterate_structures,
     read_structure,
@@ -19,9 +22,12 @@ from alignn_ff.io.structures.writing import write_structure
 
 __all__ = [
     "Chosen",
+    "CloseAtomsError",
+    "DisorderError",
     "Index",
     "Source",
     "check_atoms",
+    "check_matter",
     "choose_structure",
     "iterate_structures",
     "parse_index",

@@ -51,6 +51,10 @@ class ClosePairs(NamedTuple):
         return self.distance / self.usual
 
 
+class CloseAtomsError(StructureError):
+    """Atoms at distances that no matter has."""
+
+
 def check_distances(atoms: Atoms, *, allow_close_atoms: bool = False) -> str | None:
     """Refuse atoms closer than a third of a usual bond.
 
@@ -67,7 +71,7 @@ def check_distances(atoms: Atoms, *, allow_close_atoms: bool = False) -> str | N
     if _packing(atoms) > 1.0:
         if allow_close_atoms:
             return _density_in_words(atoms)
-        raise StructureError(
+        raise CloseAtomsError(
             f"{_density_in_words(atoms)}; lattice vectors and positions are needed in Å. If this is meant, "
             "--allow-close-atoms"
         )
@@ -76,7 +80,7 @@ def check_distances(atoms: Atoms, *, allow_close_atoms: bool = False) -> str | N
         return None
     below = int((pairs.ratio < ERROR_BELOW).sum())
     if below and not allow_close_atoms:
-        raise StructureError(_refusal(atoms, pairs, below))
+        raise CloseAtomsError(_refusal(atoms, pairs, below))
     return (
         f"atoms are closer than half of a usual bond: {_listed(atoms, pairs)}; a model may not have seen such distances"
     )

@@ -15,16 +15,20 @@ FULL_TO: Final = 1e-3
 SHOWN: Final = 6
 
 
+class DisorderError(StructureError):
+    """A structure whose sites are not filled by one whole atom each."""
+
+
 def refuse_disorder(atoms: Atoms) -> None:
     """Make sure that each site holds one whole atom.
 
     Raises:
-        StructureError: some do not; they are named.
+        DisorderError: some do not; they are named.
     """
     partial = [*_of_kinds(atoms), *_of_atoms(atoms)]
     if partial:
         more = f" and {len(partial) - SHOWN} more" if len(partial) > SHOWN else ""
-        raise StructureError(
+        raise DisorderError(
             f"the structure is disordered: {'; '.join(partial[:SHOWN])}{more}. A model needs one whole atom on "
             "every site: write an ordered structure, each site filled or removed (supercells, special quasi-random "
             "structures: ATAT, icet, pymatgen)"

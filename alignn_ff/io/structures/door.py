@@ -67,7 +67,7 @@ def choose_structure(
         frame, picked = pick(frames, index, where=str(source.path))
         where = frame.where if picked.n_all > 1 else str(source.path)
         atoms = _whole(frame, where)
-    _check_matter(atoms, where, allow_close_atoms=allow_close_atoms)
+    check_matter(atoms, where, allow_close_atoms=allow_close_atoms)
     return Chosen(atoms, source.path, picked.place, picked.n_all)
 
 
@@ -95,6 +95,19 @@ def unread_structures(source: Source) -> Iterator[Callable[[], Atoms]]:
             yield partial(_whole, frame, frame.where)
 
 
+def check_matter(atoms: Atoms, where: str, *, allow_close_atoms: bool = False) -> None:
+    """Refuse a structure that is physically impossible.
+
+    Raises:
+        StructureError: numbers that are not finite, no cell where one is needed, atoms at distances that no matter has.
+    """
+    with _named(where):
+        check_atoms(atoms)
+        warning = check_distances(atoms, allow_close_atoms=allow_close_atoms)
+    if warning is not None:
+        log.warning("%s: %s", where, warning)
+
+
 def read_structures(source: Path | Source, *, allow_close_atoms: bool = False) -> list[Atoms]:
     """The chosen structures of a file, by default all.
 
@@ -104,7 +117,7 @@ def read_structures(source: Path | Source, *, allow_close_atoms: bool = False) -
     found = []
     for frame in _chosen(source, None):
         atoms = _whole(frame, frame.where)
-        _check_matter(atoms, frame.where, allow_close_atoms=allow_close_atoms)
+        check_matter(atoms, frame.where, allow_close_atoms=allow_close_atoms)
         found.append(atoms)
     if not found:
         chosen = isinstance(source, Source) and source.index is not None
@@ -139,18 +152,10 @@ def _whole(frame: Frame, where: str) -> Atoms:
     return atoms
 
 
-def _check_matter(atoms: Atoms, where: str, *, allow_close_atoms: bool) -> None:
-    with _named(where):
-        check_atoms(atoms)
-        warning = check_distances(atoms, allow_close_atoms=allow_close_atoms)
-    if warning is not None:
-        log.warning("%s: %s", where, warning)
-
-
 @contextmanager
 def _named(where: str) -> Iterator[None]:
     """Errors of the checks, with the file and the frame."""
     try:
         yield
     except StructureError as error:
-        raise StructureError(f"{where}: {error}") from error
+        raise type(error)(f"{where}: {error}") from error

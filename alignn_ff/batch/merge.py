@@ -1,0 +1,137 @@
+"""One file from the shards of a batch, in the order of the input: a database, extended XYZ, a table."""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import ase.db
+from ase import Atoms
+
+from alignn_ff.batch.manifest import Item, Manifest, items_of
+from alignn_ff.batch.shard import ended, read_atoms, read_record, shard_paths
+from alignn_ff.errors import ConfigError
+from alignn_ff.io import atomic_write, claim, sole_writer
+from alignn_ff.trajectory.extended_xyz import text_of
+
+
+class Merged(NamedTuple):
+    """One structure of the input, and how it ended.
+
+    Attributes:
+        item: of the input.
+        content: its record; None if it has not ended.
+        atoms: None if it has none.
+    """
+
+    item: Item
+    content: Mapping[str, Any] | None
+    atoms: Atoms | None
+
+
+def merge_batch(folder: Path, targets: list[Path], *, partial: bool = False, overwrite: bool = False) -> int:
+    """Write the results of a batch in the order of the input.
+
+    Args:
+        folder: of the batch.
+        targets: files; ``.db`` and ``.extxyz`` hold the structures, ``.csv`` a row for each input.
+        partial: also where structures have not ended.
+        overwrite: replace existing files.
+
+    Returns:
+        Number of structures that have not ended.
+
+    Raises:
+        ConfigError: structures have not ended, a suffix is not known, or a file exists.
+        CheckpointError: the files of the batch are damaged.
+    """
+    unknown = [str(target) for target in targets if target.suffix not in WRITERS]
+    if unknown or not targets:
+        raise ConfigError(f"cannot write {', '.join(unknown) or 'nothing'}; allowed suffixes are {', '.join(WRITERS)}")
+    latest = _latest(folder)
+    missing = [item.identifier for place, item in enumerate(items_of(folder)) if place not in latest]
+    if missing and not partial:
+        raise ConfigError(
+            f"{len(missing)} structures have not ended ({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}); "
+            "run the batch again to compute them, or give --partial"
+        )
+    with sole_writer(targets):
+        claim(targets, overwrite=overwrite)
+        for target in targets:
+            with atomic_write(target) as temporary:
+                WRITERS[target.suffix](temporary, lambda: _merged(folder, latest))
+    return len(missing)
+
+
+def _latest(folder: Path) -> dict[int, Any]:
+    """Place → its last record."""
+    manifest = Manifest.read(folder)
+    return {record.place: record for shard in range(manifest.shards) for record in ended(shard_paths(folder, shard))}
+
+
+def _merged(folder: Path, latest: Mapping[int, Any]) -> Iterator[Merged]:
+    for place, item in enumerate(items_of(folder)):
+        record, paths = latest.get(place), shard_paths(folder, item.shard)
+        if record is None:
+            yield Merged(item, None, None)
+            continue
+        content = read_record(paths, record)
+        yield Merged(item, content, read_atoms(paths, content))
+
+
+All = Callable[[], Iterator[Merged]]
+
+
+def _write_csv(path: Path, merged: All) -> None:
+    names: dict[str, None] = {}
+    for one in merged():
+        names.update(dict.fromkeys((one.content or {}).get("numbers", {})))
+    head = ("id", "state", "reason", "phase", "message", "n_atoms")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*head, *names, "wall_time_s"], extrasaction="ignore", restval="")
+        writer.writeheader()
+        for one in merged():
+            content = one.content or {"state": "open"}
+            row = {**content, "id": one.item.identifier, "n_atoms": one.item.n_atoms, **content.get("numbers", {})}
+            writer.writerow(row)
+
+
+def _write_extxyz(path: Path, merged: All) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for one in merged():
+            if one.atoms is not None:
+                file.write(text_of(one.atoms, _labels(one)))
+
+
+def _write_db(path: Path, merged: All) -> None:
+    path.unlink()  # an empty file is not a database
+    with ase.db.connect(path, type="db") as database:
+        for one in merged():
+            if one.atoms is not None and one.content is not None:
+                labels = {name: value for name, value in _labels(one).items() if not _looks_like_a_number(value)}
+                database.write(one.atoms, key_value_pairs=labels, data={"record": dict(one.content)})
+
+
+def _labels(one: Merged) -> dict[str, Any]:
+    content = one.content or {}
+    numbers = {name: value for name, value in content["numbers"].items() if value not in (None, "")}
+    return {"identifier": one.item.identifier, "state": content["state"], **numbers}
+
+
+def _looks_like_a_number(value: Any) -> bool:
+    """Whether a database of ASE refuses a text, since it cannot tell it from a number."""
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return value in ("True", "False")
+    return True
+
+
+WRITERS: Final[dict[str, Callable[[Path, All], None]]] = {
+    ".db": _write_db,
+    ".extxyz": _write_extxyz,
+    ".csv": _write_csv,
+}
+"""Suffix → what writes the file."""

@@ -1,0 +1,141 @@
+"""What a batch can compute: one table of tasks, and every property of one structure.
+
+A task takes a structure and gives an :class:`Outcome`; errors of the structure are raised.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from alignn_ff.batch.outcome import Outcome
+from alignn_ff.domain import OutsideWord
+from alignn_ff.md.config import MDConfig
+from alignn_ff.properties import PROPERTIES
+from alignn_ff.relax.config import RelaxConfig
+from alignn_ff.relax.domain import OUTSIDE_WORDS
+from alignn_ff.runs.config import RunConfig
+from alignn_ff.runs.domain import OutsideChoice, calculator_word
+
+
+class Compute(Protocol):
+    """Computes one structure."""
+
+    def __call__(self, atoms: Atoms, calculator: BaseCalculator, config: Any, prefix: Path) -> Outcome:
+        """The outcome; names of the files that it writes, if any, begin with ``prefix``."""
+
+
+class Task(NamedTuple):
+    """One task.
+
+    Attributes:
+        help: what it is, in one sentence.
+        config: gives the class of its config, which has a field ``outside``.
+        compute: structure, calculator, config, prefix of files → outcome.
+        calculator_word: what the calculator does outside of the training data, from what the user chose.
+    """
+
+    help: str
+    config: Callable[[], type[RunConfig]]
+    compute: Compute
+    calculator_word: Callable[[OutsideWord], OutsideWord] = calculator_word
+
+
+def energy(atoms: Atoms, calculator: BaseCalculator, config: OutsideChoice, prefix: Path) -> Outcome:  # noqa: ARG001
+    """One evaluation."""
+    from alignn_ff.runs.evaluation import single_point
+
+    point = single_point(atoms, calculator)
+    kept = {"energy": point.energy_eV, "forces": point.forces_eV_per_A}
+    if point.stress_eV_per_A3 is not None:
+        kept["stress"] = point.stress_eV_per_A3
+    result = atoms.copy()
+    result.calc = SinglePointCalculator(result, **kept)
+    numbers = {
+        "energy_eV": point.energy_eV,
+        "energy_eV_per_atom": point.energy_eV / len(atoms),
+        "max_force_eV_per_A": float((point.forces_eV_per_A**2).sum(axis=1).max() ** 0.5),
+    }
+    return Outcome("done", numbers, result, {"outside": [finding.message for finding in point.outside]})
+
+
+def relax(atoms: Atoms, calculator: BaseCalculator, config: RelaxConfig, prefix: Path) -> Outcome:  # noqa: ARG001
+    """A relaxation; one that left the training data, or whose energy could not be computed, has failed."""
+    from alignn_ff.relax import relax as relax_one
+
+    result = relax_one(atoms, calculator, config=config)
+    after = result.after
+    numbers = {
+        "energy_eV": after.energy_eV,
+        "energy_eV_per_atom": after.energy_eV / len(atoms),
+        "energy_before_eV": result.before.energy_eV,
+        "max_force_eV_per_A": after.max_force_eV_per_A,
+        "volume_A3": result.volume_after_A3,
+        "n_steps": after.step,
+        "space_group": result.space_group_after,
+    }
+    detail = {"outside": [finding.message for finding in result.outside]}
+    if result.stopped:
+        told = result.ended_by or ""
+        reason = "outside the domain" if told.startswith(OUTSIDE_WORDS) else "exploded"
+        return Outcome("failed", numbers, result.atoms, detail, reason, "relax", told)
+    if after.converged:
+        return Outcome("done", numbers, result.atoms, detail)
+    told = result.ended_by or f"{after.step} steps, largest force {after.max_force_eV_per_A:.3g} eV/Å"
+    return Outcome("not converged", numbers, result.atoms, detail, phase="relax", message=told)
+
+
+def md(atoms: Atoms, calculator: BaseCalculator, config: MDConfig, prefix: Path) -> Outcome:
+    """Dynamics, with their usual files."""
+    from alignn_ff.md import MDFiles, run_md
+
+    result = run_md(atoms, calculator, config=config, files=MDFiles(prefix, config.formats))
+    content = result.to_json()
+    numbers = {name: content[name] for name in MD_NUMBERS}
+    return Outcome("done", numbers, result.atoms, {"stages": content["stages"], "outside": list(result.outside)})  # type: ignore[arg-type]
+
+
+MD_NUMBERS: Final = (
+    "mean_temperature_K",
+    "final_temperature_K",
+    "total_energy_first_eV",
+    "total_energy_last_eV",
+    "drift_meV_per_atom_per_ps",
+    "simulated_time_fs",
+    "n_steps",
+)
+
+
+TASKS: Final[dict[str, Task]] = {
+    "energy": Task("Energy, forces and stress of each structure.", lambda: OutsideChoice, energy, lambda word: word),
+    "relax": Task("Relax each structure, and optionally its cell.", lambda: RelaxConfig, relax),
+    "md": Task("Molecular dynamics of each structure.", lambda: MDConfig, md),
+}
+"""Name → task beside the properties."""
+
+
+def all_tasks() -> dict[str, Task]:
+    """All tasks: those of :data:`TASKS`, and the properties of one structure as their table is now."""
+    singles = {name: row for name, row in PROPERTIES.items() if len(row.inputs) == 1 and not row.many}
+    return {**TASKS, **{name: Task(row.help, row.config, _Property(name)) for name, row in singles.items()}}
+
+
+class _Property:
+    """Computes a property of one structure."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, atoms: Atoms, calculator: BaseCalculator, config: Any, prefix: Path) -> Outcome:  # noqa: ARG002
+        from alignn_ff.properties.result import with_findings
+        from alignn_ff.properties.work import Work
+
+        work = Work(calculator, outside=config.outside)
+        result = with_findings(PROPERTIES[self._name].run((atoms,), config, work), work)
+        content = result.to_json()
+        detail = {name: content[name] for name in ("checks", "remarks", "tables")}
+        numbers = {**result.summary, "remarks": " ".join(remark.code for remark in result.remarks)}
+        return Outcome("done", numbers, result.atoms, detail)

@@ -1,0 +1,116 @@
+"""Structures in flight together: the same results as one by one, whoever the neighbours are."""
+
+import dataclasses
+import json
+from functools import partial
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from alignn_ff.batch import Batch, BatchConfig, inputs_of, run_batch
+from alignn_ff.batch.gathering import GatheringExecutor
+from alignn_ff.calculator import AlignnCalculator
+from alignn_ff.errors import ConfigError, MemoryLimitError
+from alignn_ff.execution import Executor
+from alignn_ff.relax import RelaxConfig, relax
+
+TOGETHER = 1e-7  # Å and eV: the network in float64, sums in another order, a relaxation to 0.01 eV/Å
+CONFIG = RelaxConfig(relax_cell="free", outside="ignore", max_steps=40, fmax_eV_per_A=0.02)
+
+
+def silicon(number: int) -> list[Atoms]:
+    found = []
+    for k in range(number):
+        atoms = bulk("Si", a=5.3 + 0.05 * k, cubic=k % 3 == 0)
+        atoms.rattle(0.03 + 0.02 * k, seed=k)
+        atoms.info["id"] = f"silicon-{k}"
+        found.append(atoms)
+    return found
+
+
+def batch_of(folder: Path, frames: list[Atoms], model: Path | str, together: int) -> Batch:
+    folder.mkdir(exist_ok=True)
+    ase.io.write(folder / "input.extxyz", frames, columns=["symbols", "positions"])
+    make = partial(AlignnCalculator, model, dtype="float64", outside="ignore")
+    how = BatchConfig(processes=0, together=together)
+    return Batch("relax", inputs_of([str(folder / "input.extxyz")]), CONFIG, make, folder / "out", how)
+
+
+def records(batch: Batch) -> dict[str, dict[str, object]]:
+    lines = (batch.folder / "shard-0000.jsonl").read_text().splitlines()
+    return {record["id"]: record for record in map(json.loads, lines)}
+
+
+def structures(batch: Batch) -> dict[str, Atoms]:
+    return {atoms.info["identifier"]: atoms for atoms in ase.io.read(batch.folder / "shard-0000.extxyz", ":")}
+
+
+def test_a_result_does_not_depend_on_the_neighbours(tmp_path: Path) -> None:
+    frames = silicon(7)
+    many = batch_of(tmp_path / "many", frames, "si-smooth", 3)
+    assert sum(run_batch(many).states.values()) == 7
+    again = batch_of(tmp_path / "again", frames, "si-smooth", 3)
+    run_batch(again)
+    other = batch_of(tmp_path / "other", frames[::-1], "si-smooth", 5)
+    run_batch(other)
+    read = dict(zip((atoms.info["id"] for atoms in frames), ase.io.iread(tmp_path / "many/input.extxyz"), strict=True))
+    for name, found in records(many).items():
+        assert found["numbers"] == records(again)[name]["numbers"]  # the same bits
+        single = relax(read[name], many.make(), config=CONFIG)
+        for batch in (many, other):
+            record, atoms = records(batch)[name], structures(batch)[name]
+            assert record["state"] == ("done" if single.after.converged else "not converged")
+            assert record["numbers"]["n_steps"] == single.after.step  # type: ignore[index]
+            assert record["numbers"]["energy_eV"] == pytest.approx(single.after.energy_eV, abs=TOGETHER)  # type: ignore[index]
+            np.testing.assert_allclose(atoms.positions, single.atoms.positions, atol=TOGETHER)
+            np.testing.assert_allclose(atoms.cell.array, single.atoms.cell.array, atol=TOGETHER)
+
+
+def test_a_pass_that_raises_is_halved_until_the_culprit_stands_alone(
+    tmp_path: Path, si_model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def evaluate(self: Executor, system: object, graph: object, *, derivatives: bool = True) -> object:
+        if (system.positions[:, 0] > 90).any():  # type: ignore[attr-defined]
+            raise MemoryLimitError("too much for a test")
+        return whole(self, system, graph, derivatives=derivatives)  # type: ignore[arg-type]
+
+    whole = Executor.evaluate
+    monkeypatch.setattr(Executor, "evaluate", evaluate)
+    frames = silicon(6)
+    frames[2].positions += [100.0, 0, 0]
+    unknown = bulk("Cu")
+    unknown.info["id"] = "unknown"
+    batch = batch_of(tmp_path / "run", [*frames, unknown], si_model_file, 4)
+    run_batch(batch)
+    found = records(batch)
+    assert (found["silicon-2"]["reason"], found["unknown"]["reason"]) == ("too large", "unknown element")
+    assert sum(record["state"] != "failed" for record in found.values()) == 5
+
+
+def test_structures_share_passes(tmp_path: Path, si_model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def evaluate(self: Executor, system: object, graph: object, *, derivatives: bool = True) -> object:
+        sizes.append(system.cell.shape[0])  # type: ignore[attr-defined]
+        return whole(self, system, graph, derivatives=derivatives)  # type: ignore[arg-type]
+
+    whole = Executor.evaluate
+    monkeypatch.setattr(Executor, "evaluate", evaluate)
+    run_batch(batch_of(tmp_path / "run", silicon(8), si_model_file, 4))
+    assert max(sizes) == 4
+    assert GatheringExecutor.evaluate is not whole
+
+
+def test_what_cannot_be_together_is_refused(tmp_path: Path, si_model_file: Path) -> None:
+    batch = batch_of(tmp_path / "run", silicon(2), si_model_file, 2)
+    with pytest.raises(ConfigError, match="not by EMT"):
+        run_batch(dataclasses.replace(batch, make=EMT, folder=tmp_path / "emt"))
+    with pytest.raises(ConfigError, match="--processes 0"):
+        BatchConfig(together=4)
+    with pytest.raises(ConfigError, match="needs at least one process"):
+        BatchConfig(processes=0, timeout_minutes=1)
