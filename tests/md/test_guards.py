@@ -169,7 +169,7 @@ def test_an_energy_or_a_density_unlike_the_training_data(files: MDFiles, caplog:
     result = run_md(crystal, calculator, config=MDConfig(steps=2, outside="warn"), files=files)
     assert [line.startswith("step 0: the volume is") for line in result.outside] == [True]
     assert json.loads(files.summary.read_text())["outside"] == list(result.outside)
-    assert caplog.text == ""  # this calculator has warned already
+    assert "outside of the training data" not in caplog.text  # this calculator has warned already
 
 
 def test_a_run_that_stopped_outside_resumes_when_the_user_allows_it(files: MDFiles) -> None:
