@@ -1,0 +1,61 @@
+"""Join DFT frames and frames labelled by a teacher into one training file for a model of many elements.
+
+    python examples/universal/prepare.py --dft dft/*.extxyz --distilled distilled-*.extxyz.gz --output train.extxyz
+    alignn-ff train examples/universal/config.json --data train.extxyz --output universal
+
+DFT frames are written several times, so that they weigh more. Of the successive frames of a relaxation
+(``config_type=relaxing``) every second one is left out, since they differ little. The config holds out whole
+formulas, so copies of a frame are never on both sides.
+"""
+
+import argparse
+import gzip
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def main() -> None:
+    """Write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dft", type=Path, nargs="+", required=True, help="extended XYZ, may be gzipped")
+    parser.add_argument("--distilled", type=Path, nargs="+", required=True, help="extended XYZ, may be gzipped")
+    parser.add_argument("--copies", type=int, default=3, help="of each DFT frame")
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    n_frames, n_atoms, relaxing = Counter[str](), Counter[str](), 0
+    with arguments.output.open("w", encoding="utf-8") as out:
+        for path in arguments.distilled:
+            for size, comment, block in frames(path):
+                kind = re.search(r"config_type=(\S+)", comment)
+                if kind is not None and kind[1] == "relaxing":
+                    relaxing += 1
+                    if relaxing % 2:
+                        continue
+                out.write(block)
+                n_frames["distilled"] += 1
+                n_atoms["distilled"] += size
+        for path in arguments.dft * arguments.copies:
+            for size, _, block in frames(path):
+                out.write(block)
+                n_frames["DFT, with copies"] += 1
+                n_atoms["DFT, with copies"] += size
+    for name, count in n_frames.items():
+        print(f"{name}: {count} frames, {n_atoms[name]} atoms")
+
+
+def frames(path: Path) -> Iterator[tuple[int, str, str]]:
+    """(number of atoms, comment line, text) of each frame."""
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        while head := file.readline().strip():
+            size, comment = int(head), file.readline()
+            yield (
+                size,
+                comment,
+                f"{size}\n{comment}" + "".join(file.readline().rstrip("\n") + "\n" for _ in range(size)),
+            )
+
+
+if __name__ == "__main__":
+    main()
