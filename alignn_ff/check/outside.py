@@ -36,7 +36,7 @@ def load_calculator(place: str, arguments: Mapping[str, Any]) -> Calculator:
         raise ConfigError(f"the module {module} has no {name}")
     try:
         calculator = found(**arguments)
-    except Exception as error:
+    except Exception as error:  # a class from outside raises anything
         raise ConfigError(f"{place} cannot be made ({type(error).__name__}: {error}); see --argument") from error
     if not isinstance(calculator, Calculator):
         raise ConfigError(f"{place} is a {type(calculator).__name__}, not an ASE calculator")

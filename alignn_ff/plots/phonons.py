@@ -9,11 +9,10 @@ from alignn_ff.properties.phonons import PhononResult
 from alignn_ff.properties.phonons.bridge import Bands
 from alignn_ff.properties.phonons.harmonic import OUTER_FRACTION
 from alignn_ff.properties.phonons.supercell import widths_A
+from alignn_ff.units import GAS_CONSTANT_J_PER_K_PER_MOL
 
 CM_PER_THZ = 33.35640951981521
 """1/cm of 1 THz."""
-GAS_CONSTANT = 8.31446261815324
-"""J/K/mol."""
 
 
 def phonon_figures(result: PhononResult) -> dict[str, Figure]:
@@ -107,7 +106,7 @@ def thermal_figure(result: PhononResult) -> Figure:
         top.set(ylabel="free energy\n(kJ/mol of atoms)")
         bottom.plot(thermal.temperatures, thermal.heat_capacity / n, color=COLOURS[1], label="heat capacity $C_V$")
         bottom.plot(thermal.temperatures, thermal.entropy / n, color=COLOURS[2], label="entropy")
-        bottom.axhline(3 * GAS_CONSTANT, color=COLOURS[6], linewidth=0.8, linestyle="--", label="3R")
+        bottom.axhline(3 * GAS_CONSTANT_J_PER_K_PER_MOL, color=COLOURS[6], linewidth=0.8, linestyle="--", label="3R")
         bottom.set(xlabel="temperature (K)", ylabel="J/K/mol of atoms", xlim=(0.0, float(thermal.temperatures.max())))
         bottom.legend()
         if not result.stable:

@@ -3,10 +3,8 @@
 from matplotlib.figure import Figure
 
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
-from alignn_ff.properties.quasi_harmonic import J_PER_MOL_PER_EV, QHAResult
-
-GAS_CONSTANT = 8.31446261815324
-"""J/K/mol."""
+from alignn_ff.properties.quasi_harmonic import QHAResult
+from alignn_ff.units import GAS_CONSTANT_J_PER_K_PER_MOL, J_PER_MOL_PER_EV
 
 
 def expansion_figure(result: QHAResult) -> Figure:
@@ -25,7 +23,7 @@ def expansion_figure(result: QHAResult) -> Figure:
         expansion.plot(
             first, 1e6 * result.gruneisen_expansion, color=COLOURS[6], linestyle="--", label="from mode parameters"
         )
-        heat.axhline(3 * GAS_CONSTANT, color=COLOURS[6], linewidth=0.8, linestyle=":", label="3R")
+        heat.axhline(3 * GAS_CONSTANT_J_PER_K_PER_MOL, color=COLOURS[6], linewidth=0.8, linestyle=":", label="3R")
         volume.set(ylabel="volume (Å³/atom)")
         expansion.set(ylabel="volumetric expansion (10⁻⁶/K)")
         bulk.set(ylabel="bulk modulus (GPa)", xlabel="temperature (K)")

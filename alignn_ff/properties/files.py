@@ -1,6 +1,7 @@
 """Files of a property: JSON, tables, structures, documents; all named after one prefix."""
 
 import csv
+from glob import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ def present_files(prefix: Path) -> list[Path]:
     """Files of an earlier run with this prefix, its restart file left out."""
     endings = ("*.csv", "*.extxyz", "*.png", "*.pdf", "*.svg", "*.yaml", "*.hdf5", "*.html")
     folder = prefix.parent
-    found = [path for ending in endings for path in folder.glob(f"{_escaped(prefix.name)}-{ending}")]
+    found = [path for ending in endings for path in folder.glob(f"{escape(prefix.name)}-{ending}")]
     json_file = result_file(prefix)
     return sorted(found + ([json_file] if json_file.exists() else []))
 
@@ -76,8 +77,3 @@ def _cells(column: Any) -> list[str]:
 
 def _list(column: Any) -> list[Any]:
     return list(np.asarray(column).tolist())
-
-
-def _escaped(name: str) -> str:
-    """A name without the wildcards of glob."""
-    return "".join(f"[{letter}]" if letter in "[]*?" else letter for letter in name)

@@ -21,11 +21,11 @@ from alignn_ff.properties.phonons.config import HarmonicConfig
 from alignn_ff.properties.phonons.gruneisen import gruneisen_parameters
 from alignn_ff.properties.phonons.harmonic import Crystal, force_constants
 from alignn_ff.properties.phonons.phonon import temperatures
-from alignn_ff.properties.phonons.stability import IMAGINARY_THZ, without_acoustic
+from alignn_ff.properties.phonons.stability import IMAGINARY_THZ, lowest_exact_frequency
 from alignn_ff.properties.reference import relaxed_crystal
 from alignn_ff.properties.result import Columns, PropertyResult, Remark
 from alignn_ff.properties.work import Relaxed, Work
-from alignn_ff.units import GPA_PER_EV_PER_A3
+from alignn_ff.units import BOLTZMANN_EV_PER_K, GPA_PER_EV_PER_A3, J_PER_MOL_PER_EV
 
 Array = NDArray[np.float64]
 FEWEST: Final = 5
@@ -33,7 +33,6 @@ FEWEST: Final = 5
 SHOWN_K: Final = 300.0
 DISAGREEMENT: Final = 0.1
 """Largest relative difference between the expansion of the fits and of the mode parameters without a remark."""
-J_PER_MOL_PER_EV: Final = 96485.33212331
 
 
 class QHAConfig(HarmonicConfig):
@@ -143,7 +142,7 @@ def quasi_harmonic_expansion(atoms: Atoms, config: QHAConfig, work: Work) -> QHA
     reference, remarks = relaxed_crystal(work, atoms, config, what="a thermal expansion")
     scales = np.linspace(*config.volume_range, config.points)
     crystals = _crystals(work, reference, config, scales)
-    stable = [k for k, (crystal, _) in enumerate(crystals) if lowest_frequency(crystal.harmonic) >= IMAGINARY_THZ]
+    stable = [k for k, (crystal, _) in enumerate(crystals) if lowest_exact_frequency(crystal.harmonic) >= IMAGINARY_THZ]
     if len(stable) < FEWEST:
         raise SimulationError(
             f"only {len(stable)} of {len(crystals)} volumes are dynamically stable (no imaginary mode); the harmonic "
@@ -180,12 +179,6 @@ def quasi_harmonic_expansion(atoms: Atoms, config: QHAConfig, work: Work) -> QHA
     return replace(result, remarks=(*_doubts(result, left_out, everywhere), *remarks, *used[0][0].remarks))
 
 
-def lowest_frequency(harmonic: Harmonic) -> float:
-    """THz, lowest frequency at the points where it is exact; acoustic modes at Γ do not count."""
-    points = harmonic.commensurate_points()
-    return float(np.nanmin(without_acoustic(points, harmonic.frequencies(points))))
-
-
 def _crystals(work: Work, reference: Relaxed, config: QHAConfig, scales: Array) -> list[tuple[Crystal, float]]:
     """Force constants and static energy per primitive cell at each volume, all with one supercell matrix."""
     found: list[tuple[Crystal, float]] = []
@@ -208,10 +201,10 @@ def _from_modes(harmonics: Sequence[Harmonic], found: Expansion, config: QHAConf
     middle = len(harmonics) // 2
     smaller, here, larger = harmonics[middle - 1 : middle + 2]
     modes = gruneisen_parameters(smaller, here, larger, config.mesh_length_A)
-    volume, boltzmann = harmonics[middle].primitive.get_volume(), 8.617333262e-5
+    volume = harmonics[middle].primitive.get_volume()
     bulk = found.bulk_modulus_GPa / GPA_PER_EV_PER_A3
     sums = np.array([modes.weighted_sum(t) for t in found.temperatures])
-    return np.asarray(boltzmann * sums / (bulk * volume))
+    return np.asarray(BOLTZMANN_EV_PER_K * sums / (bulk * volume))
 
 
 def _doubts(result: QHAResult, left_out: Sequence[float], everywhere: Sequence[Expansion]) -> list[Remark]:

@@ -6,6 +6,7 @@ back instead of repeating it; numbers are written so that they read back to the 
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -101,7 +102,7 @@ class Work:
 
     def within(self, part: str) -> "Work":
         """The same work for a part of a run, whose names begin with that of the part."""
-        inner = Work(self.calculator, journal=self._journal, notify=self._notify)
+        inner = copy(self)
         inner._prefix = f"{self._prefix}{part}: "
         return inner
 

@@ -41,3 +41,12 @@ def test_who_goes_on_is_told_also_after_a_restart(tmp_path: Path, silicon: Align
     remarks = runs.compute(run, silicon).remarks
     assert {"outside_volume"} <= {remark.code for remark in remarks}
     assert runs.compute(run, silicon, resume=True).remarks == remarks
+
+
+def test_the_parts_of_a_report_go_on_where_the_user_does(silicon: AlignnCalculator) -> None:
+    dense = bulk("Si", a=4.8)
+    dense.calc = silicon
+    settings = {"parts": ("eos",), "relax": False, "outside": "warn"}
+    result = compute("report", dense, config=settings)
+    assert not result.failures  # type: ignore[attr-defined]
+    assert "outside_volume" in {remark.code for remark in result.remarks}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from alignn_ff.cli.console import errors, results, stoppable
+from alignn_ff.cli.console import StatusLines, errors, results, stoppable
 from alignn_ff.cli.model_choice import PreciseModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, JsonOption, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of, refuse_given
@@ -185,9 +185,14 @@ def _running(run: "PropertyRun") -> "Iterator[Notify]":
         Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress,
     ):
         task = progress.add_task(run.name, total=None)
-        yield lambda name, done, total: progress.update(
-            task, description=name if total <= 1 else f"{name}: {done} of {total}"
-        )
+        lines = StatusLines(f"{run.name}, to {run.prefix}")
+
+        def show(name: str, done: int, total: int) -> None:
+            state = name if total <= 1 else f"{name}: {done} of {total}"
+            progress.update(task, description=state)
+            lines.show(f"{run.name}, {state}")
+
+        yield show
 
 
 def _parameters(name: str) -> list[inspect.Parameter]:

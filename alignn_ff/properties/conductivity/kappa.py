@@ -11,9 +11,10 @@ from alignn_ff.errors import ConfigError, SimulationError
 from alignn_ff.properties.conductivity.config import SOLVERS, KappaConfig
 from alignn_ff.properties.conductivity.result import KappaResult
 from alignn_ff.properties.phonons.born import read_charges
+from alignn_ff.properties.phonons.bridge import Harmonic
 from alignn_ff.properties.phonons.harmonic import chosen_matrix, force_constants
 from alignn_ff.properties.phonons.primitive import primitive_cell
-from alignn_ff.properties.phonons.stability import IMAGINARY_THZ, without_acoustic
+from alignn_ff.properties.phonons.stability import IMAGINARY_THZ, lowest_exact_frequency
 from alignn_ff.properties.phonons.supercell import supercell_matrix
 from alignn_ff.properties.reference import relaxed_crystal
 from alignn_ff.properties.result import Remark
@@ -42,7 +43,7 @@ def thermal_conductivity(atoms: Atoms, config: KappaConfig, work: Work) -> Kappa
     primitive = primitive_cell(reference.atoms, config.symmetry_tolerance_A)
     second = chosen_matrix(work, primitive, config)
     crystal = force_constants(work, reference.atoms, config, name="second order", matrix=second)
-    _check_stable(crystal.harmonic.frequencies(points := crystal.harmonic.commensurate_points()), points)
+    _check_stable(crystal.harmonic)
     third = supercell_matrix(
         primitive.atoms, primitive.rotations, min_width_A=config.third_order_width_A, max_atoms=config.max_atoms
     )
@@ -85,8 +86,8 @@ def _forces(work: Work, name: str, perfect: Atoms, cells: Sequence[Atoms | None]
     return [np.zeros((len(perfect), 3)) if cell is None else next(rest).forces - base.forces for cell in cells]
 
 
-def _check_stable(frequencies: Array, points: Array) -> None:
-    lowest = float(np.nanmin(without_acoustic(points, frequencies)))
+def _check_stable(harmonic: Harmonic) -> None:
+    lowest = lowest_exact_frequency(harmonic)
     if lowest < IMAGINARY_THZ:
         raise SimulationError(
             f"the crystal is not dynamically stable (lowest mode {lowest:.2f} THz): a thermal conductivity has no "

@@ -26,9 +26,6 @@ from alignn_ff.units import COULOMB_EV_A, GPA_PER_EV_PER_A3
 Array = NDArray[np.float64]
 SYMPREC_A = 1e-5
 """Å, tolerance of symmetry; far below a displacement, which symmetry would otherwise not tell from its images."""
-KJ_PER_MOL_PER_EV = 96.48533212331
-"""kJ/mol of 1 eV per particle (CODATA 2018)."""
-J_PER_K_PER_MOL_PER_EV_PER_K = 1000.0 * KJ_PER_MOL_PER_EV
 
 
 class Bands(NamedTuple):

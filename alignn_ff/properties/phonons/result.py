@@ -6,13 +6,14 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from alignn_ff.properties.phonons.bridge import KJ_PER_MOL_PER_EV, Bands, Harmonic, States, Thermal
+from alignn_ff.properties.phonons.bridge import Bands, Harmonic, States, Thermal
 from alignn_ff.properties.phonons.config import PhononConfig
 from alignn_ff.properties.phonons.gruneisen import Gruneisen
 from alignn_ff.properties.phonons.harmonic import Crystal, outer_ratio
 from alignn_ff.properties.phonons.stability import Followed, LowestMode
 from alignn_ff.properties.phonons.supercell import widths_A
 from alignn_ff.properties.result import Columns, PropertyResult
+from alignn_ff.units import KJ_PER_MOL_PER_EV
 
 Array = NDArray[np.float64]
 ROOM_K = 300.0

@@ -75,6 +75,12 @@ def lowest_mode(harmonic: Harmonic, bands: Bands, mesh_length_A: float) -> Lowes
     return LowestMode(float(frequencies[at]), (float(q[0]), float(q[1]), float(q[2])), unstable)
 
 
+def lowest_exact_frequency(harmonic: Harmonic) -> float:
+    """THz, the lowest at the points whose waves fit into the supercell; acoustic modes at Γ do not count."""
+    points = harmonic.commensurate_points()
+    return float(np.nanmin(without_acoustic(points, harmonic.frequencies(points))))
+
+
 def without_acoustic(qpoints: Array, frequencies: Array) -> Array:
     """Frequencies with NaN for the three of smallest size at Γ."""
     kept = frequencies.copy()

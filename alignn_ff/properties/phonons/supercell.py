@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from alignn_ff.cells import face_distances_A
 from alignn_ff.errors import ConfigError
+from alignn_ff.properties.supercells import repeats_for_width
 
 Matrix = NDArray[np.int64]
 LONGEST_TRIED: Final = 3.0
@@ -84,6 +85,4 @@ def _candidates(primitive: Atoms, min_width: float) -> Iterator[Matrix]:
 
 def _diagonal(primitive: Atoms, min_width: float) -> Matrix:
     """The smallest repetitions along the three vectors."""
-    single = face_distances_A(primitive.cell.array)
-    counts = np.ceil(min_width / single - 1e-6).astype(np.int64)
-    return np.diag(np.maximum(counts, 1))
+    return np.diag(np.array(repeats_for_width(primitive, min_width), dtype=np.int64))
