@@ -4,13 +4,13 @@ from typing import Final
 
 import numpy as np
 from ase import Atoms
-from ase.spacegroup.symmetrize import refine_symmetry
 
 from alignn_ff.cells import empty_axes, gaps_A, is_bulk
 from alignn_ff.errors import StructureError
 from alignn_ff.io import check_atoms
 from alignn_ff.properties.config import PropertyConfig
 from alignn_ff.properties.result import Remark
+from alignn_ff.properties.symmetry import refine
 from alignn_ff.properties.work import Relaxed, Work
 from alignn_ff.relax import RelaxConfig
 from alignn_ff.units import GPA_PER_EV_PER_A3
@@ -69,7 +69,7 @@ def relaxed_crystal(
         relaxed = work.relax("relaxation", start, relaxation_of(config, "free", symmetric=config.keep_symmetry))
         return relaxed, ()
     if config.keep_symmetry:
-        refine_symmetry(start, symprec=config.symmetry_tolerance_A)
+        refine(start, config.symmetry_tolerance_A)
     (found,) = work.evaluate("structure as given", [start])
     remarks = []
     largest, stress = float(np.abs(found.forces).max()), float(np.abs(found.stress).max()) * GPA_PER_EV_PER_A3

@@ -21,6 +21,7 @@ from alignn_ff.properties.elasticity.result import ElasticResult
 from alignn_ff.properties.elasticity.voigt import NAMES, averaged, strain_matrix, voigt_stress
 from alignn_ff.properties.reference import relaxation_of, relaxed_crystal
 from alignn_ff.properties.result import Remark
+from alignn_ff.properties.symmetry import cell_of, search, symmetry_dataset
 from alignn_ff.properties.work import Work
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
@@ -101,10 +102,11 @@ def fit_stiffness(strains: Matrix, stresses: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def point_group(atoms: Atoms, tolerance_A: float) -> list[Matrix]:
-    """Cartesian rotations of the crystal, in the orientation that it has."""
-    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
-    symmetry = spglib.get_symmetry(cell, symprec=tolerance_A)
-    rotations = [np.eye(3, dtype=int)] if symmetry is None else symmetry["rotations"]
+    """Cartesian rotations of the crystal, in the orientation that it has; the identity where no symmetry is found."""
+    try:
+        rotations = symmetry_dataset(atoms, tolerance_A).rotations
+    except StructureError:
+        rotations = [np.eye(3, dtype=int)]
     lattice = atoms.cell.array.T
     return [lattice @ rotation @ np.linalg.inv(lattice) for rotation in unique(rotations)]
 
@@ -121,11 +123,9 @@ def standard_axes(atoms: Atoms, config: ElasticConfig) -> Atoms:
     Raises:
         StructureError: no symmetry is found.
     """
-    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
-    found = spglib.standardize_cell(cell, to_primitive=False, symprec=config.symmetry_tolerance_A)
-    if found is None:
-        raise StructureError("no conventional cell was found; leave out --standard, or change --symprec")
-    lattice, positions, numbers = found
+    lattice, positions, numbers = search(
+        spglib.standardize_cell, cell_of(atoms), config.symmetry_tolerance_A, to_primitive=False
+    )
     return Atoms(numbers=numbers, cell=lattice, scaled_positions=positions, pbc=True)
 
 

@@ -7,7 +7,7 @@ import spglib
 from ase import Atoms
 from numpy.typing import NDArray
 
-from alignn_ff.errors import StructureError
+from alignn_ff.properties.symmetry import search
 
 
 class Primitive(NamedTuple):
@@ -34,12 +34,9 @@ def primitive_cell(atoms: Atoms, tolerance_A: float) -> Primitive:
     kinds = sorted({(int(z), float(m)) for z, m in zip(atoms.numbers, masses, strict=True)})
     labels = [kinds.index((int(z), float(m))) + 1 for z, m in zip(atoms.numbers, masses, strict=True)]
     cell = (atoms.cell.array, atoms.get_scaled_positions(), labels)
-    found = spglib.standardize_cell(cell, to_primitive=True, no_idealize=True, symprec=tolerance_A)
-    if found is None:
-        raise StructureError(
-            f"no symmetry was found within {tolerance_A:g} Å; do atoms lie on top of each other? Change --symprec"
-        )
-    lattice, positions, numbers = found
+    lattice, positions, numbers = search(
+        spglib.standardize_cell, cell, tolerance_A, to_primitive=True, no_idealize=True
+    )
     primitive = Atoms(
         numbers=[kinds[k - 1][0] for k in numbers],
         masses=[kinds[k - 1][1] for k in numbers],
@@ -47,7 +44,5 @@ def primitive_cell(atoms: Atoms, tolerance_A: float) -> Primitive:
         scaled_positions=positions,
         pbc=True,
     )
-    symmetry = spglib.get_symmetry_dataset((lattice, positions, numbers), symprec=tolerance_A)
-    if symmetry is None:
-        raise StructureError(f"no symmetry of the primitive cell was found within {tolerance_A:g} Å; change --symprec")
+    symmetry = search(spglib.get_symmetry_dataset, (lattice, positions, numbers), tolerance_A)
     return Primitive(primitive, symmetry.rotations, f"{symmetry.international} ({symmetry.number})")
