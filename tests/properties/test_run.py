@@ -15,10 +15,11 @@ from ase.io import write
 
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.plots import PROPERTY_FIGURES, save_property_figures
-from alignn_ff.properties import PROPERTIES
+from alignn_ff.properties import PROPERTIES, Work
 from alignn_ff.properties.equation_of_state import EOSConfig
 from alignn_ff.properties.files import restart_file, write_result
 from alignn_ff.properties.run import PropertyRun, compute, stopped_run
+from alignn_ff.relax import RelaxConfig
 from tests.support.command_line import CommandLine
 
 
@@ -217,3 +218,16 @@ def test_a_journal_of_version_1_has_no_checksums_and_is_read(tmp_path: Path) -> 
     calculator = Mortal(10_000)
     assert compute(stopped_run(file), calculator, resume=True).summary == expected.summary
     assert calculator.count < 40
+
+
+def test_a_relaxed_structure_is_not_evaluated_again() -> None:
+    calculator = Mortal(10_000)
+    work = Work(calculator)
+    crystal = bulk("Cu", a=3.65)
+    settings = RelaxConfig(fmax_eV_per_A=1e-3, relax_cell="free")
+    found = work.relax("crystal", crystal, settings)
+    counted = calculator.count
+    assert counted == found.n_steps + 1
+    found.atoms.calc = EMT()
+    assert found.energy == pytest.approx(found.atoms.get_potential_energy(), abs=1e-12)
+    np.testing.assert_allclose(found.stress, found.atoms.get_stress(voigt=False), atol=1e-12)
