@@ -23,7 +23,8 @@ from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.graph import batch_graphs, batch_systems, edge_vectors
 from alignn_ff.loading import ModelSource, Precision, cast_network, open_model, select_device
 from alignn_ff.models import EnergyModel, PropertyModel
-from alignn_ff.potential import Potential, prepare_structure, structures_in
+from alignn_ff.potential import Potential
+from alignn_ff.preparing import prepare_structure, structures_in
 
 FloatArray = NDArray[np.float64]
 

@@ -10,7 +10,8 @@ from typing import Final, Self
 from alignn_ff.errors import AlignnError, ConfigError
 from alignn_ff.execution import Executor
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, batch_graphs, batch_systems
-from alignn_ff.potential import Potential, split_prediction
+from alignn_ff.potential import Potential
+from alignn_ff.preparing import split_prediction
 
 MOST_ATOMS: Final = 1000
 """Atoms of one pass; more are not faster on a CPU."""

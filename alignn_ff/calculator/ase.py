@@ -1,7 +1,7 @@
 """The ASE calculator: ``atoms.calc = AlignnCalculator("si-smooth")``."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
+from alignn_ff.calculator.comparing import DECISIVE, differ, refuse_contradictions
 from alignn_ff.calculator.dispersion import (
     Dispersion,
     DispersionRecord,
@@ -86,7 +87,7 @@ class AlignnCalculator(Calculator):
         if self._dispersion is not None:
             self.implemented_properties = list(DispersionSum.implemented_properties)
         if isinstance(model, Potential):
-            _refuse_contradictions(model, device=device, dtype=dtype, backend=backend, limits=limits)
+            refuse_contradictions(model, device=device, dtype=dtype, backend=backend, limits=limits)
         self._model, self._limits = model, limits
         self._device, self._dtype, self._backend = device or "auto", dtype or "float32", backend or "auto"
         select_device(self._device)
@@ -256,7 +257,7 @@ class AlignnCalculator(Calculator):
         known = self.atoms
         if not isinstance(known, Atoms):
             return list(DECISIVE)
-        return [name for name, of in DECISIVE.items() if _differ(of(known), of(atoms), tol)]
+        return [name for name, of in DECISIVE.items() if differ(of(known), of(atoms), tol)]
 
     def _load(self, atoms: Atoms | None) -> Potential:
         if self._potential is None:
@@ -284,55 +285,6 @@ ATOMS_TOGETHER: Final = 256
 def _together(structures: Sequence[Atoms]) -> int:
     """Number of structures that are evaluated together."""
     return max(1, ATOMS_TOGETHER // max(max(len(atoms) for atoms in structures), 1))
-
-
-def _differ(one: NDArray[np.generic], other: NDArray[np.generic], tol: float) -> bool:
-    """Whether two arrays differ by more than a tolerance; integers and booleans must be equal."""
-    if tol > 0 and one.dtype.kind == "f" and one.shape == other.shape:
-        return not np.allclose(one, other, rtol=0, atol=tol)
-    return not np.array_equal(one, other)
-
-
-DECISIVE: Final[dict[str, Callable[[Atoms], NDArray[np.generic]]]] = {
-    "positions": lambda atoms: atoms.positions,
-    "cell": lambda atoms: atoms.cell.array,
-    "numbers": lambda atoms: atoms.numbers,
-    "pbc": lambda atoms: atoms.pbc,
-}
-"""Properties that an energy depends on, by their names in ASE."""
-
-
-def _refuse_contradictions(
-    potential: Potential,
-    *,
-    device: str | None,
-    dtype: Precision | None,
-    backend: BackendName | None,
-    limits: Limits | None,
-) -> None:
-    """Check that no argument differs from the loaded potential, which cannot be moved, cast or rebuilt here.
-
-    Raises:
-        ConfigError: an argument differs from the potential.
-    """
-    own = {
-        "device": potential.device,
-        "dtype": potential.dtype,
-        "backend": potential.backend,
-        "limits": potential.limits,
-    }
-    asked = {
-        "device": None if device is None else select_device(device),
-        "dtype": None if dtype is None else select_dtype(dtype),
-        "backend": None if backend == "auto" else backend,
-        "limits": limits,
-    }
-    differing = [name for name, wanted in asked.items() if wanted not in (None, own[name])]
-    if differing:
-        told = "; ".join(f"{name} {asked[name]} was requested, but it has {own[name]}" for name in differing)
-        raise ConfigError(
-            f"the potential {potential.name} is already loaded: {told}. Leave these out, or pass them to load_potential"
-        )
 
 
 def _warn_of_differences(potential: Potential) -> None:

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
 from alignn_ff.properties.phonons import PhononResult
-from alignn_ff.properties.phonons.bridge import Bands
 from alignn_ff.properties.phonons.harmonic import OUTER_FRACTION
+from alignn_ff.properties.phonons.numbers import Bands
 from alignn_ff.properties.phonons.supercell import widths_A
 from alignn_ff.units import GAS_CONSTANT_J_PER_K_PER_MOL
 

@@ -16,10 +16,11 @@ from pydantic import Field, field_validator
 
 from alignn_ff.errors import ConfigError, SimulationError
 from alignn_ff.properties.equation_of_state import cells_over_volume
-from alignn_ff.properties.phonons.bridge import Expansion, Harmonic, quasi_harmonic
+from alignn_ff.properties.phonons.bridge import Harmonic, quasi_harmonic
 from alignn_ff.properties.phonons.config import HarmonicConfig
 from alignn_ff.properties.phonons.gruneisen import gruneisen_parameters
 from alignn_ff.properties.phonons.harmonic import Crystal, force_constants
+from alignn_ff.properties.phonons.numbers import Expansion
 from alignn_ff.properties.phonons.phonon import temperatures
 from alignn_ff.properties.phonons.stability import IMAGINARY_THZ, lowest_exact_frequency
 from alignn_ff.properties.reference import relaxed_crystal

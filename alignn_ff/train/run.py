@@ -15,7 +15,7 @@ Everything is written to ``output_dir``:
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -187,25 +187,8 @@ def _train(
             write_json(folder / "dataloader.json", loader_description(config, data))
     kernels = _kernels(config, run)
     if stopped is not None:
-        check_fingerprint(stopped.fingerprint, fingerprint)
-        warn_of_other_kernels(stopped.kernels, kernels)
-        try:
-            run.trainer.restore(stopped)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
-            raise unreadable(folder / STATE_FILE, error) from error
-
-    def save(trainer: Trainer, is_best: bool) -> None:
-        state = trainer.state(fingerprint, kernels.name, run.header.statistics.repulsion_ends)
-        if not leads:
-            return
-        write_histories(folder, trainer)
-        if config.write_checkpoint:
-            save_state(folder, state)
-            if trainer.progress.batch == 0:
-                save_model(folder / CURRENT_MODEL, run.header, trainer)
-        if is_best or not (folder / BEST_MODEL).exists():
-            save_model(folder / BEST_MODEL, run.header, trainer)
-
+        _restore(run, stopped, fingerprint, kernels, folder)
+    save = _saver(config, run, fingerprint, kernels, folder)
     try:
         with (
             stop_on_signals() as stop,
@@ -226,6 +209,42 @@ def _train(
             f"after {run.trainer.progress.epoch} epochs; everything is saved in {folder}",
             "the same command with --resume continues from there",
         )
+
+
+def _restore(
+    run: PreparedRun, stopped: TrainingState, fingerprint: dict[str, str], kernels: TrainingKernels, folder: Path
+) -> None:
+    """Continue from a saved state.
+
+    Raises:
+        TrainingError: it is of another run, or cannot be used.
+    """
+    check_fingerprint(stopped.fingerprint, fingerprint)
+    warn_of_other_kernels(stopped.kernels, kernels)
+    try:
+        run.trainer.restore(stopped)
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+        raise unreadable(folder / STATE_FILE, error) from error
+
+
+def _saver(
+    config: TrainingConfig, run: PreparedRun, fingerprint: dict[str, str], kernels: TrainingKernels, folder: Path
+) -> Callable[[Trainer, bool], None]:
+    """What writes state, histories and models of a run; all processes call it, the first one writes."""
+
+    def save(trainer: Trainer, is_best: bool) -> None:
+        state = trainer.state(fingerprint, kernels.name, run.header.statistics.repulsion_ends)
+        if run.ranks.rank != 0:
+            return
+        write_histories(folder, trainer)
+        if config.write_checkpoint:
+            save_state(folder, state)
+            if trainer.progress.batch == 0:
+                save_model(folder / CURRENT_MODEL, run.header, trainer)
+        if is_best or not (folder / BEST_MODEL).exists():
+            save_model(folder / BEST_MODEL, run.header, trainer)
+
+    return save
 
 
 def _errors_of_start(run: PreparedRun, observer: Observer) -> dict[str, float]:

@@ -205,7 +205,7 @@ def test_large_structure_is_refused_before_its_graph_is_built(monkeypatch: pytes
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the graph was built")
 
-    monkeypatch.setattr("alignn_ff.potential.find_pairs", never)
+    monkeypatch.setattr("alignn_ff.preparing.find_pairs", never)
     with pytest.raises(MemoryLimitError, match="needs about"):
         tiny_potential().prepare(bulk("Si", cubic=True).repeat(6))
 
@@ -216,7 +216,7 @@ def test_a_cell_in_nm_is_refused_before_its_graph_is_built(monkeypatch: pytest.M
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the graph was built")
 
-    monkeypatch.setattr("alignn_ff.potential.find_pairs", never)
+    monkeypatch.setattr("alignn_ff.preparing.find_pairs", never)
     for scale in (0.01, 1e-4):
         atoms = bulk("Si", cubic=True)
         atoms.set_cell(scale * atoms.cell, scale_atoms=True)

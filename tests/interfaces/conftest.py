@@ -1,6 +1,5 @@
 """LAMMPS with the plugin, compiled once per session; tests are skipped with a reason where there is none."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,8 @@ def lammps() -> Lammps:
 
 
 @pytest.fixture(scope="session")
-def plugin(lammps: Lammps, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The compiled plugin; all workers share it."""
-    if build.find_compiler() is None:
-        pytest.skip("no C++ compiler")
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kernels"
-    folder.mkdir(mode=0o700, exist_ok=True)
+def plugin(lammps: Lammps, compiled_folder: Path) -> Path:
+    """The compiled plugin, beside the kernels; all workers share it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "library_folder", lambda: folder)
+        patch.setattr(build, "library_folder", lambda: compiled_folder)
         return build_plugin(lammps)

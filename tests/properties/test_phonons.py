@@ -18,7 +18,8 @@ from alignn_ff.errors import ConfigError, DataError, StructureError
 from alignn_ff.plots import PROPERTY_FIGURES
 from alignn_ff.properties import compute
 from alignn_ff.properties.phonons import PhononResult
-from alignn_ff.properties.phonons.bridge import Harmonic, band_path
+from alignn_ff.properties.phonons.bridge import Harmonic
+from alignn_ff.properties.phonons.path import band_path
 from alignn_ff.properties.phonons.primitive import primitive_cell
 from alignn_ff.properties.phonons.supercell import keeps_symmetry, supercell_matrix, widths_A
 from tests.support.silicon import silicon

@@ -1,17 +1,12 @@
-"""The only user of phonopy: structures and numbers of this package in, numbers out.
-
-Frequencies are in THz, imaginary ones negative. Thermal properties are those of the primitive cell, in phonopy's units.
-"""
+"""The only user of phonopy: structures and numbers of this package in, numbers out."""
 
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import seekpath
 from ase import Atoms
 from numpy.typing import NDArray
 from phonopy import Phonopy, PhonopyGruneisen, run_qha
@@ -21,56 +16,13 @@ from phonopy.phonon.band_structure import get_band_qpoints
 from phonopy.structure.atoms import PhonopyAtoms
 
 from alignn_ff.properties.phonons.born import Charges
+from alignn_ff.properties.phonons.numbers import Bands, Expansion, States, Thermal, Violation
+from alignn_ff.properties.phonons.path import band_path
 from alignn_ff.units import COULOMB_EV_A, GPA_PER_EV_PER_A3
 
 Array = NDArray[np.float64]
 SYMPREC_A = 1e-5
 """Å, tolerance of symmetry; far below a displacement, which symmetry would otherwise not tell from its images."""
-
-
-class Bands(NamedTuple):
-    """Frequencies along a path.
-
-    Attributes:
-        qpoints: per segment, (n, 3) fractional in the reciprocal primitive cell.
-        distances: per segment, (n,) 1/Å without 2π, going on from segment to segment.
-        frequencies: per segment, (n, n_modes) THz.
-        labels: per segment, names of its two ends.
-    """
-
-    qpoints: tuple[Array, ...]
-    distances: tuple[Array, ...]
-    frequencies: tuple[Array, ...]
-    labels: tuple[tuple[str, str], ...]
-
-
-class States(NamedTuple):
-    """Density of states.
-
-    Attributes:
-        frequencies: (n,) THz.
-        total: (n,) states per THz and primitive cell.
-        projected: (n_atoms, n) of each atom of the primitive cell.
-    """
-
-    frequencies: Array
-    total: Array
-    projected: Array
-
-
-class Thermal(NamedTuple):
-    """Harmonic thermal properties of the primitive cell.
-
-    Attributes:
-        temperatures: (n,) K.
-        free_energy: (n,) kJ/mol.
-        entropy, heat_capacity: (n,) J/K/mol.
-    """
-
-    temperatures: Array
-    free_energy: Array
-    entropy: Array
-    heat_capacity: Array
 
 
 class Harmonic:
@@ -109,7 +61,7 @@ class Harmonic:
         cells = self._phonopy.supercells_with_displacements or []
         return [as_atoms(cell) for cell in cells if cell is not None]
 
-    def take_forces(self, forces: Sequence[Array]) -> "Violation":
+    def take_forces(self, forces: Sequence[Array]) -> Violation:
         """Make the force constants and symmetrise them.
 
         Args:
@@ -257,29 +209,6 @@ def mode_gruneisen(
     return np.array(frequencies), known, np.array(weights, dtype=float)
 
 
-class Expansion(NamedTuple):
-    """Quasi-harmonic properties of the primitive cell at one pressure.
-
-    Attributes:
-        temperatures: (n,) K.
-        volumes: (n,) Å³.
-        expansion: (n,) 1/K, volumetric.
-        bulk_modulus_GPa: (n,) isothermal.
-        heat_capacity, entropy: (n,) eV/K, at constant pressure.
-        gibbs: (n,) eV.
-        gruneisen: (n,) thermodynamic Grüneisen parameter.
-    """
-
-    temperatures: Array
-    volumes: Array
-    expansion: Array
-    bulk_modulus_GPa: Array
-    heat_capacity: Array
-    entropy: Array
-    gibbs: Array
-    gruneisen: Array
-
-
 def quasi_harmonic(
     harmonics: Sequence[Harmonic], energies: Array, temperatures: Array, mesh_length_A: float, pressure_GPa: float
 ) -> Expansion:
@@ -318,60 +247,6 @@ def quasi_harmonic(
 def _as_long(values: Array, n: int) -> Array:
     """Values with zeros in front, where a difference could not be taken at 0 K."""
     return np.concatenate([np.zeros(n - len(values)), np.asarray(values)])
-
-
-class Violation(NamedTuple):
-    """How far force constants violated exact symmetries, eV/Å².
-
-    Attributes:
-        translation: largest |Σ_j Φ_ij| before symmetrising.
-        transposition: largest |Φ_ij − Φ_jiᵀ| before.
-        change: largest change by the projector.
-        left: largest |Σ_j Φ_ij| after.
-        largest: component of the force constants.
-    """
-
-    translation: float
-    transposition: float
-    change: float
-    left: float
-    largest: float
-
-
-class BandPath(NamedTuple):
-    """A path through the Brillouin zone.
-
-    Attributes:
-        points: label → (3,) fractional in the reciprocal of the given cell.
-        segments: labels of the two ends of each.
-    """
-
-    points: dict[str, Array]
-    segments: tuple[tuple[str, str], ...]
-
-
-def band_path(primitive: Atoms) -> BandPath:
-    """The path of Hinuma et al. in the basis of the cell that is given, whatever basis that is.
-
-    Coordinates of seekpath's ordinary function belong to its own standardised cell; in another basis they are other
-    points.
-    """
-    kinds = {
-        pair: k + 1 for k, pair in enumerate(sorted({*zip(primitive.numbers, primitive.get_masses(), strict=True)}))
-    }
-    numbers = [kinds[pair] for pair in zip(primitive.numbers, primitive.get_masses(), strict=True)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # edge cases between two Bravais variants, where both paths are right
-        found = seekpath.get_path_orig_cell((primitive.cell.array, primitive.get_scaled_positions(), numbers))
-    points = {readable(name): np.array(q) for name, q in found["point_coords"].items()}
-    return BandPath(points, tuple((readable(a), readable(b)) for a, b in found["path"]))
-
-
-def readable(label: str) -> str:
-    """GAMMA → Γ, X_2 → X₂."""
-    name, _, index = label.partition("_")
-    name = {"GAMMA": "Γ", "SIGMA": "Σ", "DELTA": "Δ", "LAMBDA": "Λ"}.get(name, name)
-    return name + index.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 def as_atoms(cell: PhonopyAtoms) -> Atoms:

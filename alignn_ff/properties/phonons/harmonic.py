@@ -8,8 +8,9 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alignn_ff.properties.phonons.born import read_charges
-from alignn_ff.properties.phonons.bridge import Harmonic, Violation
+from alignn_ff.properties.phonons.bridge import Harmonic
 from alignn_ff.properties.phonons.config import HarmonicConfig
+from alignn_ff.properties.phonons.numbers import Violation
 from alignn_ff.properties.phonons.primitive import Primitive, primitive_cell
 from alignn_ff.properties.phonons.supercell import check_size, keeps_symmetry, supercell_matrix, widths_A
 from alignn_ff.properties.result import Remark

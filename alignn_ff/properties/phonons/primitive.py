@@ -30,9 +30,7 @@ def primitive_cell(atoms: Atoms, tolerance_A: float) -> Primitive:
     Raises:
         StructureError: no symmetry is found.
     """
-    masses = atoms.get_masses()
-    kinds = sorted({(int(z), float(m)) for z, m in zip(atoms.numbers, masses, strict=True)})
-    labels = [kinds.index((int(z), float(m))) + 1 for z, m in zip(atoms.numbers, masses, strict=True)]
+    labels, kinds = kinds_of(atoms)
     cell = (atoms.cell.array, atoms.get_scaled_positions(), labels)
     lattice, positions, numbers = search(
         spglib.standardize_cell, cell, tolerance_A, to_primitive=True, no_idealize=True
@@ -46,3 +44,10 @@ def primitive_cell(atoms: Atoms, tolerance_A: float) -> Primitive:
     )
     symmetry = search(spglib.get_symmetry_dataset, (lattice, positions, numbers), tolerance_A)
     return Primitive(primitive, symmetry.rotations, f"{symmetry.international} ({symmetry.number})")
+
+
+def kinds_of(atoms: Atoms) -> tuple[list[int], list[tuple[int, float]]]:
+    """Kind of each atom, from 1 on, and (atomic number, mass) of each kind; isotopes are different kinds."""
+    pairs = [(int(z), float(m)) for z, m in zip(atoms.numbers, atoms.get_masses(), strict=True)]
+    kinds = sorted(set(pairs))
+    return [kinds.index(pair) + 1 for pair in pairs], kinds

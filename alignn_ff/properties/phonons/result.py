@@ -6,10 +6,11 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from alignn_ff.properties.phonons.bridge import Bands, Harmonic, States, Thermal
+from alignn_ff.properties.phonons.bridge import Harmonic
 from alignn_ff.properties.phonons.config import PhononConfig
 from alignn_ff.properties.phonons.gruneisen import Gruneisen
 from alignn_ff.properties.phonons.harmonic import Crystal, outer_ratio
+from alignn_ff.properties.phonons.numbers import Bands, States, Thermal
 from alignn_ff.properties.phonons.stability import Followed, LowestMode
 from alignn_ff.properties.phonons.supercell import widths_A
 from alignn_ff.properties.result import Columns, PropertyResult

@@ -7,7 +7,8 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alignn_ff.properties.config import PropertyConfig
-from alignn_ff.properties.phonons.bridge import Bands, Harmonic
+from alignn_ff.properties.phonons.bridge import Harmonic
+from alignn_ff.properties.phonons.numbers import Bands
 from alignn_ff.properties.reference import relaxation_of
 from alignn_ff.properties.work import Work
 
