@@ -21,6 +21,8 @@ from alignn_ff.train.datasets import load_records
 from alignn_ff.train.distributed.message import Message
 from alignn_ff.train.distributed.process_group import synchronise_norms
 from alignn_ff.train.distributed.ranks import Ranks
+from alignn_ff.train.floor.law import EnergyFloor, measure_floor
+from alignn_ff.train.floor.pool import floor_prior
 from alignn_ff.train.loop.freezing import freeze
 from alignn_ff.train.loop.state import TrainingState
 from alignn_ff.train.loop.trainer import Trainer
@@ -110,6 +112,7 @@ def prepare_run(
         measure=build_measure(config, measured.scales, measured.spreads),
         device=device,
         ranks=ranks,
+        floor=None if measured.floor is None else floor_prior(config, measured.floor, header.graph, data.shapes),
     )
     if ranks.rank == 0 and stopped is None:
         n_training = len(data.training) + trainer.n_replayed
@@ -128,11 +131,13 @@ class Measured(Message):
         header: of the model files.
         scales: RMS of energies, forces and stresses on the training set.
         spreads: of the other kinds of label.
+        floor: of the energies, where the config asks for it.
     """
 
     header: Header
     scales: LabelScales
     spreads: dict[str, float]
+    floor: EnergyFloor | None = None
 
 
 def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], device: torch.device) -> Measured:
@@ -167,7 +172,10 @@ def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], de
     header = header.model_copy(update={"domain": domain})
     scales = label_scales(found, header.statistics.reference_energies)
     spreads = {kind: moments.spread for kind, moments in found.properties.items()}
-    return Measured(header=header, scales=scales, spreads=spreads)
+    floor = None
+    if config.has_floor:
+        floor = measure_floor(data.chosen(data.split.train), elements, header.statistics.reference_energies)
+    return Measured(header=header, scales=scales, spreads=spreads, floor=floor)
 
 
 def _provenance(config: TrainingConfig, data: RunData) -> Provenance:

@@ -14,6 +14,7 @@ from alignn_ff.train.config.cache import CacheFields
 from alignn_ff.train.config.completion import completed
 from alignn_ff.train.config.data import DataFields
 from alignn_ff.train.config.finetuning import FineTuningFields
+from alignn_ff.train.config.floor import FloorFields
 from alignn_ff.train.config.graph import GraphFields
 from alignn_ff.train.config.loop import LoopFields
 from alignn_ff.train.config.outputs import OutputFields
@@ -22,7 +23,15 @@ from alignn_ff.train.config.splitting import SplitFields
 
 
 class TrainingConfig(  # the last base comes first in files
-    OutputFields, RuntimeFields, CacheFields, FineTuningFields, LoopFields, SplitFields, GraphFields, DataFields
+    OutputFields,
+    RuntimeFields,
+    CacheFields,
+    FineTuningFields,
+    FloorFields,
+    LoopFields,
+    SplitFields,
+    GraphFields,
+    DataFields,
 ):
     """Everything that decides a training run."""
 
@@ -45,6 +54,11 @@ class TrainingConfig(  # the last base comes first in files
             raise ValueError(
                 f"cutoff_extra is {self.cutoff_extra}, but a cutoff that grows makes the energy jump, which "
                 f"{self.model.name} must not: set it to 0, or leave the field out"
+            )
+        if self.has_floor and self.model.kind != "energy":
+            raise ValueError(
+                f"floor_structures and floor_data hold energies above a floor, but {self.model.name} predicts a "
+                "property here: leave them out"
             )
         if not self.compute_line_graph and self.model.outputs.reads_angles:
             raise ValueError(

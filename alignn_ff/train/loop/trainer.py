@@ -15,6 +15,7 @@ from alignn_ff.train.choices.schedules import SCHEDULES
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import LATE_FRACTION
 from alignn_ff.train.distributed.ranks import Ranks, SingleProcess, share_of
+from alignn_ff.train.floor.prior import FloorPrior, floor_row
 from alignn_ff.train.labels import LABELS
 from alignn_ff.train.loop.averages import StepLoss, TrainingAverages, ValidationAverages
 from alignn_ff.train.loop.divergence import DivergedError, all_finite, unusable_columns, what_diverged
@@ -70,6 +71,7 @@ class Trainer:
         device: where steps run.
         ranks: processes of the run; each computes its part of every batch.
         replay: samples that the start model was trained on, of which each epoch uses some.
+        floor: structures that are held above a floor of the energy, some in every step; None: there are none.
     """
 
     def __init__(
@@ -83,11 +85,12 @@ class Trainer:
         device: torch.device,
         ranks: Ranks | None = None,
         replay: Sequence[Sample] = (),
+        floor: FloorPrior | None = None,
     ) -> None:
         self.config, self.model, self.device = config, model, device
         self.ranks: Ranks = ranks or SingleProcess()
         self.loader = Loader(n_threads=config.num_workers, pin_memory=config.pin_memory)
-        self.training, self.validation, self.measure = training, validation, measure
+        self.training, self.validation, self.measure, self.floor = training, validation, measure, floor
         self.replay, self.n_replayed = replay, n_replayed(len(training), len(replay), config.replay_fraction)
         self.optimizer = build_optimizer(
             model, config.optimizer, learning_rate=config.learning_rate, weight_decay=config.weight_decay
@@ -166,8 +169,8 @@ class Trainer:
             _, costs = self.compute(batch, training=True)
             combined(costs, counts, weights).backward()
             sums += costs.detach()
+        loss = combined(sums, counts, weights) + self._push_above_floor()
         self.ranks.sum_gradients(self.model)
-        loss = combined(sums, counts, weights)
         self._refuse_divergence(loss)
         if self.config.gradient_clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
@@ -175,6 +178,16 @@ class Trainer:
         self.average.update(self.model, step)
         self.progress.step += 1
         return StepLoss(loss, sums, own)
+
+    def _push_above_floor(self) -> Tensor | float:
+        """Add the gradient of the structures below the floor; this rank's part of their cost."""
+        if self.floor is None or not isinstance(self.model, EnergyModel):
+            return 0.0
+        cost = self.floor.cost(self.model, self.progress.step, self.ranks, self.device)
+        if cost is None:
+            return 0.0
+        cost.backward()
+        return cost.detach()
 
     def compute(self, batch: Sample, *, training: bool) -> tuple[ModelOutputs, Tensor]:
         """Outputs, and (n_kinds,) sums of costs, of one batch: the same for training and validation."""
@@ -236,6 +249,16 @@ class Trainer:
         for name, tensor in self.average.weights.items():
             tensor.copy_(state.average[name])
 
+    def _floor_row(self) -> dict[str, float]:
+        """How many structures of the floor lie below it, with the averaged weights."""
+        if self.floor is None or not isinstance(self.model, EnergyModel):
+            return {}
+        self.model.eval()
+        with self.average.applied_to(self.model):
+            row = floor_row(self.floor.depths(self.model, self.device))
+        set_training_mode(self.model)
+        return row
+
     def _refuse_divergence(self, loss: Tensor) -> None:
         """Stop all processes where the loss or the gradient of one is not finite."""
         what = what_diverged(loss, self.model)
@@ -280,6 +303,7 @@ class Trainer:
         row |= {f"train_{name}_loss": mean for name, mean in self.averages.means(progress.batch, self.ranks).items()}
         book = self.validate() if self.validation else None
         row |= {} if book is None else book.row()
+        row |= self._floor_row()
         row["seconds"] = progress.seconds
         self._refuse_useless(row, book)
         progress.batch = 0

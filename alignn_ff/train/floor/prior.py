@@ -1,0 +1,72 @@
+"""The floor in the loss: a few of its structures in every step, evaluated without forces."""
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from alignn_ff.models import EnergyModel
+from alignn_ff.train.distributed.ranks import Ranks, share_of
+from alignn_ff.train.model_outputs import evaluate
+from alignn_ff.train.records.batches import Sample, join
+
+TOLERANCE_EV = 0.05
+"""Depth below the floor, eV/atom, up to which the cost is a parabola; far below it grows as a logarithm only."""
+
+NEGLIGIBLE_EV = 0.005
+"""Depth, eV/atom, from which a structure counts as below the floor."""
+
+N_REPORTED = 256
+"""Structures whose depth is reported after each epoch."""
+
+
+class FloorPrior(NamedTuple):
+    """Structures that are held above the floor.
+
+    Attributes:
+        samples: the energy of their targets is the floor, eV, in total.
+        batch_size: number of structures in each step.
+        weight: of the cost in the loss.
+        seed: decides, with the step, which structures a step sees.
+    """
+
+    samples: Sequence[Sample]
+    batch_size: int
+    weight: float
+    seed: int
+
+    def cost(self, model: EnergyModel, step: int, ranks: Ranks, device: torch.device) -> Tensor | None:
+        """Cost of one step, the part of this rank; None where it has none.
+
+        ½ ln(1 + (d/d0)²) per structure, d the depth of its energy below the floor per atom. Its slope is bounded, so
+        that one deep hole does not drown the data, and never zero, so that it is filled.
+        """
+        generator = random.Random(f"floor/{self.seed}/{step}")  # noqa: S311 - no secrets
+        drawn = generator.sample(range(len(self.samples)), min(self.batch_size, len(self.samples)))
+        chosen = share_of(drawn, ranks)
+        if not chosen:
+            return None
+        depth = depth_below(model, join([self.samples[i] for i in chosen]).to(device), training=True)
+        return self.weight * 0.5 * torch.log1p((depth / TOLERANCE_EV).square()).sum() / len(drawn)
+
+    def depths(self, model: EnergyModel, device: torch.device) -> Tensor:
+        """(n_structures,) eV/atom below the floor, 0 above it, of the first ``N_REPORTED`` structures."""
+        shown, size = self.samples[:N_REPORTED], 64
+        parts = [shown[start : start + size] for start in range(0, len(shown), size)]
+        with torch.no_grad():
+            return torch.cat([depth_below(model, join(part).to(device), training=False) for part in parts])
+
+
+def depth_below(model: EnergyModel, batch: Sample, *, training: bool) -> Tensor:
+    """(n_structures,) eV/atom by which the energy of each structure lies below its floor."""
+    energy = evaluate(model, batch.system, batch.graph, derivatives=False, training=training).energy
+    assert energy is not None
+    return (batch.targets.values["energy"] - energy).clamp(min=0.0) / batch.graph.n_atoms
+
+
+def floor_row(depths: Tensor) -> dict[str, float]:
+    """Columns of the history: the part of the structures below the floor, and the deepest of them."""
+    deep = depths > NEGLIGIBLE_EV
+    return {"floor_below_fraction": float(deep.double().mean()), "floor_deepest_eV_per_atom": float(depths.max())}
