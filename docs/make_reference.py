@@ -1,16 +1,18 @@
 """Write the pages that follow from the schema and its tests: ``python docs/make_reference.py``.
 
 config.md (every field), config.schema.json (for editors), config-tests.md (field → test that shows its effect),
-choices.md (every row of the tables of simulations).
+choices.md (every row of the tables of simulations), cli.md (every command), api/ (every public name of Python).
 """
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alignn_ff.analysis import OBSERVABLES
+from alignn_ff.cli.reference import markdown_reference as commands_reference
 from alignn_ff.domain import CHECKS, OUTSIDE
 from alignn_ff.md import ENSEMBLES, GUARDS
 from alignn_ff.relax import CELL_MODES, OPTIMIZERS
@@ -89,6 +91,55 @@ def choices() -> str:
     return "".join(parts)
 
 
+CLI_HEAD = """# Commands
+
+Made from the commands by `python docs/make_reference.py`; `alignn-ff COMMAND --help` prints the same.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | `check`, `export`: a law or a comparison does not hold |
+| 2 | wrong input; one message that names the problem and what to do |
+| 3 | not converged; results are written and marked, and `--restart` resumes |
+| 4 | stopped by a guard, or outside of the training data of the model ([domain.md](domain.md)) |
+| 5 | a file could not be written, for example on a full disk |
+| 130, 143 | ended by Ctrl-C or SIGTERM; files are written |
+
+"""
+
+ROOMS = {
+    "alignn_ff": "Models and the calculator",
+    "alignn_ff.potential": "Potentials",
+    "alignn_ff.predictor": "Property models",
+    "alignn_ff.relax": "Relaxation",
+    "alignn_ff.md": "Molecular dynamics",
+    "alignn_ff.analysis": "Analysis of trajectories",
+    "alignn_ff.properties": "Properties",
+    "alignn_ff.batch": "Batches",
+    "alignn_ff.train": "Training",
+    "alignn_ff.zoo": "Models by name",
+    "alignn_ff.domain": "Training domain",
+    "alignn_ff.check": "Checks",
+    "alignn_ff.testing": "Laws for tests",
+    "alignn_ff.export": "Export",
+    "alignn_ff.trajectory": "Trajectories",
+    "alignn_ff.errors": "Errors",
+}
+"""Package or module → title of its page of the Python reference."""
+
+
+def python_page(room: str) -> str:
+    """All public names of a package, which mkdocstrings fills with their docstrings."""
+    module = import_module(room)
+    public = getattr(module, "__all__", None) or [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", "") == room
+    ]
+    names = [name for name in public if not name.startswith("__")]
+    return "\n".join([f"# {ROOMS[room]}\n\n`{room}`\n", *(f"::: {room}.{name}\n" for name in names)])
+
+
 def pages() -> dict[Path, str]:
     """Path → content of every page."""
     return {
@@ -96,12 +147,15 @@ def pages() -> dict[Path, str]:
         DOCS / "config.schema.json": json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n",
         DOCS / "config-tests.md": TESTS_HEAD + coverage_table(),
         DOCS / "choices.md": choices(),
+        DOCS / "cli.md": CLI_HEAD + commands_reference(),
+        **{DOCS / "api" / f"{room.removeprefix('alignn_ff.')}.md": python_page(room) for room in ROOMS},
     }
 
 
 def main() -> None:
     """Write them."""
     for path, content in pages().items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(content, encoding="utf-8")
 
 
