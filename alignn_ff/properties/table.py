@@ -27,6 +27,18 @@ PROPERTIES: Final[dict[str, Property]] = {
             "pressures_GPa": ("--pressure",),
         },
     ),
+    "thermo": Property(
+        "Thermodynamic table of a crystal or a molecule: heat capacity, entropy, enthalpy, Gibbs energy.",
+        config=deferred("alignn_ff.properties.thermochemistry", "ThermoConfig"),
+        compute=deferred("alignn_ff.properties.thermochemistry", "thermo"),
+        plan=deferred("alignn_ff.properties.forecast.phonons", "thermo"),
+        option_names={
+            "mesh_length_A": ("--mesh",),
+            "max_temperature_K": ("--tmax",),
+            "volume_range": ("--range",),
+            "pressures_GPa": ("--pressure",),
+        },
+    ),
     "kappa": Property(
         "Lattice thermal conductivity (needs phono3py).",
         config=deferred("alignn_ff.properties.conductivity", "KappaConfig"),

@@ -12,9 +12,10 @@ from alignn_ff.properties.phonons.bridge import Harmonic
 from alignn_ff.properties.phonons.config import HarmonicConfig, PhononConfig
 from alignn_ff.properties.phonons.harmonic import chosen_matrix
 from alignn_ff.properties.phonons.primitive import Primitive, primitive_cell
-from alignn_ff.properties.plan import CRYSTAL_STEPS, Part, Parts, first_part
+from alignn_ff.properties.plan import ATOMS_STEPS, CRYSTAL_STEPS, Part, Parts, first_part
 from alignn_ff.properties.quasi_harmonic import QHAConfig
 from alignn_ff.properties.reference import bare, check_crystal
+from alignn_ff.properties.thermochemistry.config import ThermoConfig
 from alignn_ff.properties.work import Work
 
 COUNTED_ATOMS: Final = 2000
@@ -63,6 +64,17 @@ def thermal_conductivity(atoms: Atoms, config: KappaConfig, work: Work) -> Parts
         second._replace(n_structures=2 * second.n_structures),
         Part("supercells of third order", n_cells, n_atoms),
     ]
+
+
+def thermo(atoms: Atoms, config: ThermoConfig, work: Work) -> Parts:
+    """Phonons at one or several volumes, or the vibrations of a molecule."""
+    if config.route == "quasi-harmonic":
+        return quasi_harmonic_expansion(atoms, config, work)
+    if config.route == "ideal-gas":
+        steps = ATOMS_STEPS if config.relax else 1
+        return [Part("molecule", 1, len(atoms), steps), Part("displaced molecules", 6 * len(atoms), len(atoms))]
+    check_crystal(atoms, "a thermodynamic table")
+    return [first_part(atoms, config), _supercells(_primitive(atoms, config), config, work)]
 
 
 def _primitive(atoms: Atoms, config: HarmonicConfig) -> Primitive:
