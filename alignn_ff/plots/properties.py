@@ -20,6 +20,7 @@ from alignn_ff.plots.reaction_path import neb_figure
 from alignn_ff.plots.report import report_page
 from alignn_ff.plots.style import save_figure
 from alignn_ff.plots.surfaces import surface_figures
+from alignn_ff.plots.thermochemistry import thermo_figure
 from alignn_ff.properties.report import ReportResult
 from alignn_ff.properties.result import PropertyResult
 
@@ -29,6 +30,7 @@ Figures = Callable[[Any], dict[str, Figure]]
 PROPERTY_FIGURES: Final[dict[str, Figures]] = {
     "phonon": phonon_figures,
     "qha": lambda result: {"expansion": expansion_figure(result)},
+    "thermo": lambda result: {"thermo": thermo_figure(result)},
     "kappa": lambda result: {"kappa": conductivity_figure(result)},
     "eos": lambda result: {"eos": eos_figure(result)},
     "elastic": lambda result: {"stress": elastic_figure(result)},

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from alignn_ff.properties.config import PropertySettings
+    from alignn_ff.properties.plan import Plan
     from alignn_ff.properties.result import PropertyResult
     from alignn_ff.properties.work import Work
 
@@ -25,6 +26,7 @@ class Property(NamedTuple):
         help: what it is, in one sentence; shown in the list of commands.
         config: gives the class of its config.
         compute: gives its function (structures…, config, work) → :class:`PropertyResult`.
+        plan: gives the function that lists the pieces of work for a forecast; None where there is no forecast.
         inputs: names of the structures that it takes, as the command line shows them; empty if it takes none.
         many: whether its only input is a file of several structures, which the function takes as a list.
         option_names: field of the config → names of its option, where it is not named after the field.
@@ -33,13 +35,20 @@ class Property(NamedTuple):
     help: str
     config: Callable[[], "type[PropertySettings]"]
     compute: Callable[[], Compute]
+    plan: "Callable[[], Plan] | None" = None
     inputs: tuple[str, ...] = ("STRUCTURE",)
     many: bool = False
     option_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - never changed
 
     def run(self, structures: "Sequence[Atoms]", config: "PropertySettings", work: "Work") -> "PropertyResult":
         """Call the function with the structures in the form that it takes."""
-        function = self.compute()
+        result: PropertyResult = self.call(self.compute(), structures, config, work)
+        return result
+
+    def call(
+        self, function: Callable[..., Any], structures: "Sequence[Atoms]", config: "PropertySettings", work: "Work"
+    ) -> Any:
+        """Call the function or the plan with the structures in the form that both take."""
         return function(list(structures), config, work) if self.many else function(*structures, config, work)
 
 

@@ -12,7 +12,7 @@ from ase import Atoms
 from pydantic import Field, field_validator
 
 from alignn_ff.errors import AlignnError, ConfigError
-from alignn_ff.properties.config import PropertyConfig
+from alignn_ff.properties.config import PropertyConfig, PropertySettings
 from alignn_ff.properties.reference import relaxed_crystal
 from alignn_ff.properties.result import Columns, PropertyResult, Remark
 from alignn_ff.properties.work import Work
@@ -125,10 +125,8 @@ def report(atoms: Atoms, config: ReportConfig, work: Work) -> ReportResult:
     parts: dict[str, PropertyResult] = {}
     failures: dict[str, str] = {}
     for name in config.chosen:
-        row = PROPERTIES[name]
-        settings = row.config().model_validate({"keep_symmetry": config.keep_symmetry})
         try:
-            parts[name] = row.compute()(reference.atoms, settings, work.within(name))
+            parts[name] = PROPERTIES[name].run([reference.atoms], settings_of(name, config), work.within(name))
         except AlignnError as error:
             failures[name] = str(error)
             log.warning("%s could not be computed: %s", name, error)
@@ -143,3 +141,10 @@ def report(atoms: Atoms, config: ReportConfig, work: Work) -> ReportResult:
         failures=failures,
         energy_eV_per_atom=reference.energy / len(reference.atoms),
     )
+
+
+def settings_of(name: str, config: ReportConfig) -> PropertySettings:
+    """The config of a part: its defaults, with the choice about symmetry of the report."""
+    from alignn_ff.properties.table import PROPERTIES
+
+    return PROPERTIES[name].config().model_validate({"keep_symmetry": config.keep_symmetry})

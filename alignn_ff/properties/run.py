@@ -16,6 +16,7 @@ from alignn_ff.errors import AlignnError, ConfigError
 from alignn_ff.md.run.restart import constraints_to_json
 from alignn_ff.properties.config import PropertySettings
 from alignn_ff.properties.files import restart_file
+from alignn_ff.properties.forecast import Forecast, forecast
 from alignn_ff.properties.journal import Journal, read_identity
 from alignn_ff.properties.result import PropertyResult, with_findings
 from alignn_ff.properties.table import PROPERTIES
@@ -59,6 +60,16 @@ def compute(
             if journal.n_done == 0:  # refused, so there is nothing to finish
                 file.unlink(missing_ok=True)
             raise
+
+
+def forecast_of(run: PropertyRun, calculator: BaseCalculator) -> Forecast | None:
+    """What a run will cost; None where its property has no plan.
+
+    Raises:
+        AlignnError: the structure or the config is refused.
+    """
+    work = Work(calculator, outside=run.config.outside)
+    return forecast(PROPERTIES[run.name], run.structures, run.config, work)
 
 
 def stopped_run(file: Path) -> PropertyRun:

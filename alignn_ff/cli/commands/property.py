@@ -18,6 +18,7 @@ from alignn_ff.properties.table import PROPERTIES
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from ase.calculators.calculator import BaseCalculator
 
     from alignn_ff.properties.run import PropertyRun
     from alignn_ff.properties.work import Notify
@@ -54,6 +55,7 @@ def _command(
     *,
     restart: Path | None,
     output: Path | None,
+    dry_run: bool,
     no_figures: bool,
     as_json: bool,
     overwrite: bool,
@@ -67,6 +69,9 @@ def _command(
         return
     chosen = _read(name, structures, StructureChoice.model_validate(reading))
     run = _new_run(name, chosen, settings, model_options, output)
+    if dry_run:
+        _announce(run, _calculator(run), as_json=as_json, in_full=True)
+        return
     with _claimed(run, chosen.paths, overwrite=overwrite):
         _compute(run, resume=False, figures=not no_figures, as_json=as_json)
 
@@ -148,11 +153,10 @@ def _compute(run: "PropertyRun", *, resume: bool, figures: bool, as_json: bool) 
     from alignn_ff.plots import save_property_figures
     from alignn_ff.properties.files import restart_file, write_result
     from alignn_ff.properties.run import compute
-    from alignn_ff.runs.domain import calculator_word
 
-    calculator = PreciseModelChoice.model_validate(run.options).calculator(
-        _all_elements(run), outside=calculator_word(run.config.outside)
-    )
+    calculator = _calculator(run)
+    if not resume:
+        _announce(run, calculator)
     with _running(run) as notify:
         result = compute(run, calculator, resume=resume, notify=notify)
     files = write_result(run.prefix, result)
@@ -160,6 +164,34 @@ def _compute(run: "PropertyRun", *, resume: bool, figures: bool, as_json: bool) 
         files += save_property_figures(run.name, result, run.prefix)
     restart_file(run.prefix).unlink(missing_ok=True)
     print_property(run.name, result, files, as_json=as_json)
+
+
+def _calculator(run: "PropertyRun") -> "BaseCalculator":
+    """The calculator of a run's options."""
+    from alignn_ff.runs.domain import calculator_word
+
+    choice = PreciseModelChoice.model_validate(run.options)
+    return choice.calculator(_all_elements(run), outside=calculator_word(run.config.outside))
+
+
+def _announce(
+    run: "PropertyRun", calculator: "BaseCalculator", *, as_json: bool = False, in_full: bool = False
+) -> None:
+    """Print what a run will cost: in one line, or in full as the result of a dry run.
+
+    Raises:
+        ConfigError: its structures are larger than allowed.
+    """
+    from alignn_ff.cli.summaries.property import print_forecast
+    from alignn_ff.properties.run import forecast_of
+
+    found = forecast_of(run, calculator)
+    if in_full:
+        print_forecast(run.name, found, as_json=as_json)
+    elif found is not None:
+        errors.print(f"{run.name}: {found.sentence}", markup=False, soft_wrap=True)
+    if found is not None:
+        found.check()
 
 
 def _all_elements(run: "PropertyRun") -> "Atoms":
@@ -206,11 +238,13 @@ def _parameters(name: str) -> list[inspect.Parameter]:
         (_argument(place), Annotated[Path | None, argument], None) for place, argument in places.items()
     ]
     restart = typer.Option("--restart", metavar="FILE", help="Finish a run that was stopped, from its restart file.")
+    dry_run = typer.Option("--dry-run", help="Only print atoms, evaluations and time.", rich_help_panel="Output")
     no_figures = typer.Option("--no-figures", help="Draw nothing.", rich_help_panel="Output")
     prefix = output_option("Beginning of the names of all files.", f"<stem>-{name}")
     options: list[tuple[str, Any, Any]] = [
         ("restart", Annotated[Path | None, restart], None),
         ("output", Annotated[Path | None, prefix], None),
+        ("dry_run", Annotated[bool, dry_run], False),
         ("no_figures", Annotated[bool, no_figures], False),
         ("as_json", JsonOption, False),
         ("overwrite", OverwriteOption, False),

@@ -1,7 +1,8 @@
 """Lattice thermal conductivity of a crystal."""
 
 from collections.abc import Sequence
-from typing import Final
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from ase import Atoms
@@ -13,12 +14,15 @@ from alignn_ff.properties.conductivity.result import KappaResult
 from alignn_ff.properties.phonons.born import read_charges
 from alignn_ff.properties.phonons.bridge import Harmonic
 from alignn_ff.properties.phonons.harmonic import chosen_matrix, force_constants
-from alignn_ff.properties.phonons.primitive import primitive_cell
+from alignn_ff.properties.phonons.primitive import Primitive, primitive_cell
 from alignn_ff.properties.phonons.stability import IMAGINARY_THZ, lowest_exact_frequency
-from alignn_ff.properties.phonons.supercell import supercell_matrix
+from alignn_ff.properties.phonons.supercell import Matrix, supercell_matrix
 from alignn_ff.properties.reference import relaxed_crystal
 from alignn_ff.properties.result import Remark
 from alignn_ff.properties.work import Work
+
+if TYPE_CHECKING:
+    from alignn_ff.properties.conductivity.bridge import Anharmonic
 
 Array = NDArray[np.float64]
 
@@ -35,19 +39,13 @@ def thermal_conductivity(atoms: Atoms, config: KappaConfig, work: Work) -> Kappa
         NotConvergedError: it did not relax.
         SimulationError: it is not dynamically stable.
     """
-    try:
-        from alignn_ff.properties.conductivity.bridge import Anharmonic
-    except ModuleNotFoundError as error:
-        raise ConfigError("kappa needs phono3py, which is not installed: pip install 'alignn-ff[kappa]'") from error
+    _check_installed()
     reference, remarks = relaxed_crystal(work, atoms, config, what="a thermal conductivity")
     primitive = primitive_cell(reference.atoms, config.symmetry_tolerance_A)
     second = chosen_matrix(work, primitive, config)
     crystal = force_constants(work, reference.atoms, config, name="second order", matrix=second)
     _check_stable(crystal.harmonic)
-    third = supercell_matrix(
-        primitive.atoms, primitive.rotations, min_width_A=config.third_order_width_A, max_atoms=config.max_atoms
-    )
-    anharmonic = Anharmonic(primitive.atoms, third, second)
+    anharmonic = anharmonic_of(primitive, third_order_matrix(primitive, config), second)
     cells, harmonic_cells = anharmonic.displaced(config.displacement_A, config.pair_cutoff_A)
     perfect = anharmonic.supercells
     anharmonic.take_forces(
@@ -76,6 +74,34 @@ def thermal_conductivity(atoms: Atoms, config: KappaConfig, work: Work) -> Kappa
         remarks=(*remarks, *crystal.remarks),
     )
     return result.with_remarks(_doubts(result))
+
+
+def third_order_matrix(primitive: Primitive, config: KappaConfig) -> Matrix:
+    """The supercell of the third-order constants.
+
+    Raises:
+        ConfigError: it is too large.
+    """
+    return supercell_matrix(
+        primitive.atoms, primitive.rotations, min_width_A=config.third_order_width_A, max_atoms=config.max_atoms
+    )
+
+
+def anharmonic_of(primitive: Primitive, third: Matrix, second: Matrix) -> "Anharmonic":
+    """The crystal with the supercells of both orders.
+
+    Raises:
+        ConfigError: phono3py is not installed.
+    """
+    _check_installed()
+    from alignn_ff.properties.conductivity.bridge import Anharmonic
+
+    return Anharmonic(primitive.atoms, third, second)
+
+
+def _check_installed() -> None:
+    if find_spec("phono3py") is None:
+        raise ConfigError("kappa needs phono3py, which is not installed: pip install 'alignn-ff[kappa]'")
 
 
 def _forces(work: Work, name: str, perfect: Atoms, cells: Sequence[Atoms | None]) -> list[Array]:

@@ -59,11 +59,11 @@ def _defects(atoms: Atoms, config: DefectConfig, work: Work, *, what: str, sites
         NotConvergedError, SimulationError: a relaxation failed.
     """
     check_crystal(atoms, what)
-    _check(bare(atoms), config, sites, what)
+    check_request(bare(atoms), config, sites, what)
     reference, remarks = relaxed_crystal(work, atoms, config, what=what)
     crystal = conventional_cell(reference.atoms, config.symmetry_tolerance_A)
     limits = chemical_potentials(work, reference, config, config.reference)
-    supercells = {repeats: crystal.repeat(repeats) for repeats in _repeats(crystal, config)}
+    supercells = {repeats: crystal.repeat(repeats) for repeats in repeats_of(crystal, config)}
     found = [
         _defect(work, config, site, repeats, supercell)
         for site in sites(crystal, config.element, config.symmetry_tolerance_A)
@@ -81,13 +81,13 @@ def _defects(atoms: Atoms, config: DefectConfig, work: Work, *, what: str, sites
     return replace(result, remarks=(*doubts(result), *remarks))
 
 
-def _check(atoms: Atoms, config: DefectConfig, sites: Sites, what: str) -> None:
+def check_request(atoms: Atoms, config: DefectConfig, sites: Sites, what: str) -> None:
     """Refuse what cannot work, before the crystal is relaxed."""
     present = elements_of(atoms)
     if config.element not in (None, *present):
         raise ConfigError(f"--element {config.element} is not in the structure, which has {', '.join(present)}")
     crystal = conventional_cell(atoms, config.symmetry_tolerance_A)
-    repeats = _repeats(crystal, config)
+    repeats = repeats_of(crystal, config)
     n_sites = len(sites(crystal, config.element, config.symmetry_tolerance_A))
     largest = max(repeats, key=lambda n: int(np.prod(n)))
     check_size(
@@ -99,7 +99,8 @@ def _check(atoms: Atoms, config: DefectConfig, sites: Sites, what: str) -> None:
     )
 
 
-def _repeats(crystal: Atoms, config: DefectConfig) -> list[Repeats]:
+def repeats_of(crystal: Atoms, config: DefectConfig) -> list[Repeats]:
+    """Repetitions of the conventional cell, one per supercell."""
     if not config.sizes:
         return [repeats_for_width(crystal, config.min_width_A)]
     return [repeats_for_size(crystal, size) for size in sorted(set(config.sizes))]

@@ -49,7 +49,7 @@ def dimers(config: DimerConfig, work: Work) -> DimerResult:
         ConfigError: no elements are given, and the model covers many or does not state them.
         SimulationError: an energy is not a finite number.
     """
-    elements = config.elements or _elements_of_model(work)
+    elements = config.elements or elements_of_model(work)
     known: HasRange | None = work.calculator if isinstance(work.calculator, HasRange) else None
     cutoff = None if known is None else known.cutoff_A
     end = config.longest_A or (USUAL_END_A if cutoff is None else cutoff + BEYOND_A)
@@ -76,7 +76,12 @@ def dimers(config: DimerConfig, work: Work) -> DimerResult:
     )
 
 
-def _elements_of_model(work: Work) -> Sequence[str]:
+def elements_of_model(work: Work) -> Sequence[str]:
+    """All elements of the model.
+
+    Raises:
+        ConfigError: it states none, or too many.
+    """
     elements = work.model.elements
     if not 0 < len(elements) <= MOST_ELEMENTS:
         known = (
