@@ -35,7 +35,7 @@ from alignn_ff.train.distributed.ranks import SingleProcess
 from alignn_ff.train.loop.loader import Loader
 from alignn_ff.train.preparation import prepare_run
 from alignn_ff.train.records.batches import build_sample, epoch_order
-from alignn_ff.train.run_data import prepared_data
+from alignn_ff.train.run_data import Notify, prepared_data
 
 CONFIG = {
     "cutoff": 4.0,
@@ -70,6 +70,8 @@ def main() -> None:
 
 class Synthetic(Sequence[Record]):
     """Records that are made on access."""
+
+    notices = ()
 
     def __init__(self, n_records: int) -> None:
         self.n_records = n_records
@@ -120,7 +122,7 @@ def measure(n_structures: int, *, in_memory: bool, workers: int) -> dict[str, ob
     with tempfile.TemporaryDirectory() as folder:
         config = validate_config({**CONFIG, "output_dir": folder, "use_lmdb": not in_memory, "num_workers": workers})
         records = Synthetic(n_structures)
-        with prepared_data(config, config.recipe, lambda: records, SingleProcess(), nothing) as data:
+        with prepared_data(config, config.recipe, lambda: records, SingleProcess(), Notify(nothing, nothing)) as data:
             row |= {"build_s": watch.lap(), "MiB_build": memory.take()}
             if data.cache is not None:
                 row["cache_MB"] = round((data.cache.folder / "data.mdb").stat().st_size / 1e6, 1)

@@ -35,6 +35,9 @@ class TrainingProgress(Protocol):
     def on_begin(self) -> None:
         """Before the data are read."""
 
+    def on_read(self, done: int) -> None:
+        """After some records were read."""
+
     def on_build(self, done: int, total: int) -> None:
         """After some graphs of the cache were built."""
 
@@ -86,6 +89,11 @@ class ProgressLines:
         """Print what is trained on."""
         source = self._config.data or self._config.dataset
         self._print(f"training on {source}, {self._config.epochs} epochs, into {self._config.output_dir}")
+
+    def on_read(self, done: int) -> None:
+        """Print the number of structures, where a minute has passed."""
+        if self._is_time():
+            self._print(f"read: {done} structures")
 
     def on_build(self, done: int, total: int) -> None:
         """Print the number of graphs, where a minute has passed."""
@@ -162,11 +170,17 @@ class ProgressBar:
     def on_begin(self) -> None:
         """Nothing is shown yet."""
 
+    def on_read(self, done: int) -> None:
+        """Show the number of structures."""
+        if self._graphs is None:
+            self._graphs = self._bar.add_task("read", total=None, state="structures")
+        self._bar.update(self._graphs, completed=done)
+
     def on_build(self, done: int, total: int) -> None:
         """Advance the bar of the graph cache."""
         if self._graphs is None:
             self._graphs = self._bar.add_task("graphs", total=total, state="")
-        self._bar.update(self._graphs, completed=done)
+        self._bar.update(self._graphs, completed=done, total=total, description="graphs", state="")
 
     def on_start(self, row: dict[str, float]) -> None:
         """Print the errors of the model that the run starts from."""

@@ -3,7 +3,6 @@
 import datetime as dt
 import logging
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from alignn_ff.checkpoint import Header, Provenance
 from alignn_ff.elements import indistinguishable_elements
 from alignn_ff.loading import DTYPES, cast_network
 from alignn_ff.models import EnergyModel, PropertyModel, build_model
+from alignn_ff.train.cache import remembered_summary, summary_name
 from alignn_ff.train.checks import check_labels, label_advice, warn_of_equal_neighbours
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import bond_advice, schedule_advice
@@ -142,9 +142,9 @@ class Measured(Message):
 
 def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], device: torch.device) -> Measured:
     config, start = resolved.config, resolved.start
-    elements = all_elements(elements_of(chain(data.records, past)), start)
-    warn_of_equal_elements(config, elements_of(data.records))
-    found = summarise_training_set(zip(data.chosen(data.split.train), data.training, strict=True), elements)
+    elements = all_elements(tuple(sorted({*data.elements, *elements_of(past)})), start)
+    warn_of_equal_elements(config, data.elements)
+    found = _summary(data, elements)
     check_labels(config, found, data.shapes)
     for sentence in label_advice(config, found):
         log.warning(sentence)
@@ -176,6 +176,18 @@ def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], de
     if config.has_floor:
         floor = measure_floor(data.chosen(data.split.train), elements, header.statistics.reference_energies)
     return Measured(header=header, scales=scales, spreads=spreads, floor=floor)
+
+
+def _summary(data: RunData, elements: tuple[int, ...]) -> TrainingSetSummary:
+    """The summary of the training set, from the cache if an earlier run has left it there."""
+
+    def summarise() -> TrainingSetSummary:
+        return summarise_training_set(zip(data.chosen(data.split.train), data.training, strict=True), elements)
+
+    if data.cache is None:
+        return summarise()
+    name = summary_name(data.cache_digest, data.split.train, elements)
+    return remembered_summary(data.cache.folder / name, summarise)
 
 
 def _provenance(config: TrainingConfig, data: RunData) -> Provenance:

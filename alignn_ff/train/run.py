@@ -48,14 +48,14 @@ from alignn_ff.train.loop.divergence import DivergedError
 from alignn_ff.train.loop.fingerprint import check_fingerprint, fingerprint_of
 from alignn_ff.train.loop.observers import NoObserver, Observers, TensorBoardLog
 from alignn_ff.train.loop.state import STATE_FILE, Progress, TrainingState, load_state, save_state, unreadable
-from alignn_ff.train.loop.trainer import BuildObserver, Observer, StartObserver, Trainer
+from alignn_ff.train.loop.trainer import BuildObserver, Observer, ReadObserver, StartObserver, Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.main_guard import refuse_second_run
 from alignn_ff.train.metrics import Comparison, summarise
 from alignn_ff.train.preparation import PreparedRun, prepare_run
 from alignn_ff.train.records.record import records_digest
 from alignn_ff.train.resolution import ResolvedConfig, resolve, with_outputs_of
-from alignn_ff.train.run_data import RunData, prepared_data
+from alignn_ff.train.run_data import Notify, RunData, prepared_data
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,9 @@ def train_resolved(
         ranks.from_first("folder", Done, lambda: _open_folder(config, held, resume=resume, overwrite=overwrite))
         if ranks.rank == 0 and isinstance(observer, StartObserver):
             observer.on_begin()
-        notify = observer.on_build if isinstance(observer, BuildObserver) else _log_build
+        notify = Notify()
+        notify = notify._replace(building=observer.on_build) if isinstance(observer, BuildObserver) else notify
+        notify = notify._replace(reading=observer.on_read) if isinstance(observer, ReadObserver) else notify
         with prepared_data(config, resolved.recipe, lambda: records_source(config), ranks, notify) as gathered:
             resolved = with_outputs_of(resolved, gathered.records[0])
             state = load_state(folder) if resume else None
@@ -157,10 +159,6 @@ def _no_empty_folders(folder: Path) -> Iterator[None]:
             with suppress(OSError):  # it holds something
                 path.rmdir()
         raise
-
-
-def _log_build(done: int, total: int) -> None:
-    log.info("graphs: %d of %d", done, total)
 
 
 def _train(

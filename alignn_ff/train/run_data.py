@@ -3,23 +3,45 @@
 In: labelled records. Out: :class:`RunData`, whose samples are read on access.
 """
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from alignn_ff.errors import AlignnError, DataError
 from alignn_ff.graph import GraphRecipe
-from alignn_ff.train.cache import Building, BuildStoppedError, Cache, Identity, identify, open_cache
+from alignn_ff.train.cache import (
+    Building,
+    BuildStoppedError,
+    Cache,
+    EntriesDigest,
+    Identity,
+    Reading,
+    Spool,
+    identify,
+    identity_of,
+    open_cache,
+    read_manifest,
+    remember_reading,
+)
+from alignn_ff.train.cache.entries import pack_record
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.datasets import RecordsSource, raw_digest
 from alignn_ff.train.distributed.message import Message
 from alignn_ff.train.distributed.ranks import Ranks
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
 from alignn_ff.train.records.batches import Sample, build_sample
 from alignn_ff.train.records.record import Record, RecordsDigest, records_digest
 from alignn_ff.train.records.split import FoldKey, Split, fold_key, split_keys, split_records
+from alignn_ff.train.records.statistics import elements_of
 from alignn_ff.train.records.targets import LabelShape, LabelShapes, RunningWidths, label_shapes
+
+log = logging.getLogger(__name__)
+
+SECONDS_PER_NOTICE: Final = 1.0
 
 
 class RunData(NamedTuple):
@@ -33,6 +55,7 @@ class RunData(NamedTuple):
         cache_digest: SHA-256 of recipe and records, the same with and without a cache.
         cache: from which all of these are read; None in memory.
         shapes: layout of the labels of all records.
+        elements: atomic numbers in all records, ascending.
     """
 
     records: Sequence[Record]
@@ -43,6 +66,7 @@ class RunData(NamedTuple):
     cache_digest: str
     cache: Cache | None
     shapes: LabelShapes
+    elements: tuple[int, ...]
 
     def chosen(self, indices: Sequence[int]) -> Iterator[Record]:
         """Records by index, one after another."""
@@ -55,10 +79,19 @@ class CacheReport(Message):
     data_digest: str
     cache_digest: str
     shapes: dict[str, LabelShape]
+    elements: tuple[int, ...]
 
 
-Notify = Callable[[int, int], None]
-"""Called now and then with the number of graphs so far and their total number."""
+class Notify(NamedTuple):
+    """What is called now and then before the first step.
+
+    Attributes:
+        reading: with the number of records so far.
+        building: with the number of graphs so far and their total number.
+    """
+
+    reading: Callable[[int], None] = lambda done: log.info("read: %d structures", done)
+    building: Callable[[int, int], None] = lambda done, total: log.info("graphs: %d of %d", done, total)
 
 
 def cache_folder(config: TrainingConfig) -> Path:
@@ -68,24 +101,24 @@ def cache_folder(config: TrainingConfig) -> Path:
 
 @contextmanager
 def prepared_data(
-    config: TrainingConfig, recipe: GraphRecipe, read: Callable[[], Iterable[Record]], ranks: Ranks, notify: Notify
+    config: TrainingConfig, recipe: GraphRecipe, read: Callable[[], RecordsSource], ranks: Ranks, notify: Notify
 ) -> Iterator[RunData]:
     """The records of a run, split, with their graphs, of which those are built that are not in the cache yet.
 
     Args:
         config: of the run.
         recipe: of its graphs.
-        read: gives the records, which are iterated twice, or once where the cache agrees; with a cache, only
-            the first rank calls it.
+        read: gives the records, which are iterated once, or never where the cache was built from the same files; with a
+            cache, only the first rank calls it.
         ranks: processes of the run.
-        notify: called while graphs are built.
+        notify: called while records are read and graphs are built.
 
     Raises:
         AlignnError: records, split or cache are not usable; on the other ranks, that the first one failed.
         TrainingInterruptedError: a signal stopped the building; the graphs built so far are kept.
     """
     if not config.use_lmdb:
-        yield _in_memory(config, recipe, list(read()))
+        yield _in_memory(config, recipe, list(_told(read(), notify)))
         return
     report = ranks.from_first("graph cache", CacheReport, lambda: _fill_cache(config, recipe, read(), notify))
     cache = Cache(cache_folder(config))
@@ -93,7 +126,15 @@ def prepared_data(
         split = split_records(cache.records, config)
         training, validation = cache.samples(split.train), cache.samples(split.val)
         yield RunData(
-            cache.records, split, training, validation, report.data_digest, report.cache_digest, cache, report.shapes
+            cache.records,
+            split,
+            training,
+            validation,
+            report.data_digest,
+            report.cache_digest,
+            cache,
+            report.shapes,
+            report.elements,
         )
     finally:
         cache.close()
@@ -105,38 +146,123 @@ def _in_memory(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Re
         named_samples([records[i] for i in indices], recipe, shapes) for indices in (split.train, split.val)
     )
     digest = _identity(config, recipe, records).digest
-    return RunData(records, split, training, validation, records_digest(records), digest, None, shapes)
+    return RunData(
+        records, split, training, validation, records_digest(records), digest, None, shapes, elements_of(records)
+    )
 
 
-def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[Record], notify: Notify) -> CacheReport:
-    """Build what the cache lacks."""
-    digest, running, keys = RecordsDigest(), RunningWidths(), list[FoldKey]()
+def _fill_cache(config: TrainingConfig, recipe: GraphRecipe, records: RecordsSource, notify: Notify) -> CacheReport:
+    """Build what the cache lacks; where it agrees with the raw files, these are not read."""
+    raw, folder = raw_digest(config), cache_folder(config)
+    known = _known(config, recipe, raw)
+    if known is not None:
+        log.info("the data have not changed since %s was built; they are not read again", folder)
+        for sentence in known.reading.notices:
+            log.warning(sentence)
+        _build(config, recipe, known, records, notify)
+        return known.report()
+    spool = Spool(Path(config.output_dir))
+    try:
+        found = _read(config, recipe, records, spool, raw or "", notify)
+        _build(config, recipe, found, spool, notify)
+    finally:
+        spool.close()
+    if raw is not None:
+        remember_reading(folder, found.reading)
+    return found.report()
 
-    def inspected() -> Iterator[Record]:
-        for record in records:
-            digest.add(record)
-            running.add(record)
-            keys.append(fold_key(record, config))
-            yield record
 
-    identity, shapes = _identity(config, recipe, inspected()), running.result()
+class Inspected(NamedTuple):
+    """Records as a run needs to know them before their graphs: identity of their cache, and what reading found."""
+
+    identity: Identity
+    reading: Reading
+
+    def report(self) -> CacheReport:
+        """For the other processes."""
+        reading = self.reading
+        return CacheReport(
+            data_digest=reading.data_digest,
+            cache_digest=self.identity.digest,
+            shapes=reading.shapes,
+            elements=reading.elements,
+        )
+
+
+def _known(config: TrainingConfig, recipe: GraphRecipe, raw: str | None) -> Inspected | None:
+    """What the cache of a run tells of its records, where it was made from the same files with the same choices."""
+    manifest = read_manifest(cache_folder(config))
+    if raw is None or manifest is None or manifest.reading is None or manifest.reading.raw != raw:
+        return None
+    identity = identity_of(
+        manifest.fields.get("records", ""),
+        manifest.n_records,
+        recipe,
+        family=config.model.name,
+        atom_features=config.atom_features,
+    )
+    return Inspected(identity, manifest.reading) if manifest.complete and manifest.identity == identity else None
+
+
+def _read(
+    config: TrainingConfig, recipe: GraphRecipe, records: RecordsSource, spool: Spool, raw: str, notify: Notify
+) -> Inspected:
+    """Read all records once, onto disk."""
+    digest, entries, running = RecordsDigest(), EntriesDigest(), RunningWidths()
+    keys, elements = list[FoldKey](), set[int]()
+    for record in _told(records, notify):
+        digest.add(record)
+        running.add(record)
+        keys.append(fold_key(record, config))
+        elements.update(record.atoms.numbers.tolist())
+        entry = pack_record(record)
+        entries.add(entry)
+        spool.add(entry)
     split_keys(keys, config)  # problems of the split are reported before graphs are built
-    folder, stopped = cache_folder(config), "nothing had to be built"
+    reading = Reading(
+        raw=raw,
+        data_digest=digest.hexdigest(),
+        shapes=dict(running.result()),
+        elements=tuple(sorted(elements)),
+        notices=records.notices,
+    )
+    identity = entries.identity(recipe, family=config.model.name, atom_features=config.atom_features)
+    return Inspected(identity, reading)
+
+
+def _told(records: Iterable[Record], notify: Notify) -> Iterator[Record]:
+    """The same records, with their number told every second."""
+    last = time.monotonic()
+    for n_records, record in enumerate(records, start=1):
+        if time.monotonic() - last > SECONDS_PER_NOTICE:
+            notify.reading(n_records)
+            last = time.monotonic()
+        yield record
+
+
+def _build(
+    config: TrainingConfig, recipe: GraphRecipe, found: Inspected, records: Iterable[Record], notify: Notify
+) -> None:
+    """Open the cache, or build it.
+
+    Raises:
+        TrainingInterruptedError: a signal stopped the building; the graphs built so far are kept.
+    """
+    stopped = "nothing had to be built"
     with stop_on_signals() as stop:
         building = Building(
-            build=partial(build_sample, recipe=recipe, shapes=shapes),
+            build=partial(build_sample, recipe=recipe, shapes=found.reading.shapes),
             n_processes=config.num_workers,
             stop=stop,
-            notify=notify,
+            notify=notify.building,
         )
         try:
-            open_cache(folder, identity, records, building, insist=config.read_existing).close()
+            open_cache(cache_folder(config), found.identity, records, building, insist=config.read_existing).close()
         except BuildStoppedError as error:
             stopped = str(error)
     if stop.signal is not None:
         advice = "the same command continues from there"
         raise TrainingInterruptedError(stop.signal, f"while graphs were built; {stopped}", advice)
-    return CacheReport(data_digest=digest.hexdigest(), cache_digest=identity.digest, shapes=dict(shapes))
 
 
 def _identity(config: TrainingConfig, recipe: GraphRecipe, records: Iterable[Record]) -> Identity:

@@ -13,8 +13,10 @@ from alignn_ff.io.structures.door import (
     iterate_structures,
     read_structure,
     read_structures,
+    unread_labels,
     unread_structures,
 )
+from alignn_ff.io.structures.frame import Labelled
 from alignn_ff.io.structures.index import Index, parse_index, select
 from alignn_ff.io.structures.source import Source
 from alignn_ff.io.structures.validity import check_atoms
@@ -25,6 +27,7 @@ __all__ = [
     "CloseAtomsError",
     "DisorderError",
     "Index",
+    "Labelled",
     "Source",
     "check_atoms",
     "check_matter",
@@ -34,6 +37,7 @@ __all__ = [
     "read_structure",
     "read_structures",
     "select",
+    "unread_labels",
     "unread_structures",
     "write_structure",
 ]

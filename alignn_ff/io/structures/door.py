@@ -13,7 +13,7 @@ from alignn_ff.errors import StructureError
 from alignn_ff.io.structures.closeness import check_distances
 from alignn_ff.io.structures.disorder import refuse_disorder
 from alignn_ff.io.structures.formats import frames_of
-from alignn_ff.io.structures.frame import Frame
+from alignn_ff.io.structures.frame import Frame, Labelled
 from alignn_ff.io.structures.index import pick, select
 from alignn_ff.io.structures.source import Source
 from alignn_ff.io.structures.validity import check_atoms
@@ -95,6 +95,18 @@ def unread_structures(source: Source) -> Iterator[Callable[[], Atoms]]:
             yield partial(_whole, frame, frame.where)
 
 
+def unread_labels(source: Source) -> Iterator[Callable[[], Labelled]]:
+    """As :func:`unread_structures`, with what the file holds beside each structure.
+
+    Raises:
+        StructureError: the file is empty, cut or in no format that ASE reads.
+    """
+    frames = frames_of(source)
+    with closing(frames):
+        for frame in frames:
+            yield partial(_labelled, frame)
+
+
 def check_matter(atoms: Atoms, where: str, *, allow_close_atoms: bool = False) -> None:
     """Refuse a structure that is physically impossible.
 
@@ -142,6 +154,14 @@ def _chosen(source: Path | Source, format_if_unknown: str | None) -> Iterator[Fr
 
 def _path(source: Path | Source) -> Path:
     return source.path if isinstance(source, Source) else source
+
+
+def _labelled(frame: Frame) -> Labelled:
+    """The atoms of a frame, one on every site, with its results."""
+    found = frame.labelled()
+    with _named(frame.where):
+        refuse_disorder(found.atoms)
+    return found
 
 
 def _whole(frame: Frame, where: str) -> Atoms:

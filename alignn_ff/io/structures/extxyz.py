@@ -9,16 +9,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TextIO
 
+import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from alignn_ff.ase_private import extxyz_frame
 from alignn_ff.errors import StructureError
-from alignn_ff.io.structures.frame import Frame, TornEndError
+from alignn_ff.io.structures.frame import Frame, Labelled, TornEndError
+from alignn_ff.io.structures.plain_xyz import plain_frame
 from alignn_ff.io.structures.source import Source
 from alignn_ff.io.structures.text import in_words, open_text
 
 MOST_VECTORS: Final = 3
 MOST_COLUMNS: Final = 1000
+STRESS: Final = re.compile(r"""(?:^|\s)"?stress"?=(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|\[([^]]*)\])""")
 PROPERTIES: Final = re.compile(r"""Properties\s*=\s*["'{]?([^\s"'}]+)""", re.IGNORECASE)
 
 
@@ -45,7 +49,8 @@ def xyz_frames(source: Source) -> Iterator[Frame]:
             first, before = number + 1, lines[1:]
             number += len(lines) + len(vectors)
             lines += vectors
-            yield Frame(index, where, _Parser(lines, n_atoms, source.path, index, first))
+            parser = _Parser(lines, n_atoms, source.path, index, first)
+            yield Frame(index, where, parser, parser.labelled)
             index += 1
 
 
@@ -57,6 +62,13 @@ class _Parser:
         self._path, self._index, self._first_line = path, index, first_line
 
     def __call__(self) -> Atoms:
+        return self.labelled().with_calculator()
+
+    def labelled(self) -> Labelled:
+        plain = plain_frame(self._lines, self._n_atoms)
+        return plain or Labelled.of(self._as_ase_reads_it(), stress_as_written(self._lines[0]))
+
+    def _as_ase_reads_it(self) -> Atoms:
         lines = [in_words(self._lines[0]), *self._lines[1:]]
         self._refuse_columns(lines)
         try:
@@ -86,6 +98,19 @@ class _Parser:
                     return self._first_line, f"the comment line cannot be read ({_in_short(alone)})"
                 return self._first_line + place, f"{line.strip()[:60]!r} ({_in_short(alone)})"
         return self._first_line, _in_short(error)
+
+
+def stress_as_written(comment: str) -> NDArray[np.float64] | None:
+    """(9,) stress of a comment line, of which ASE keeps six numbers; None where there is none."""
+    found = STRESS.search(comment)
+    if found is None:
+        return None
+    words = next(group for group in found.groups() if group is not None).replace(",", " ").split()
+    try:
+        numbers = np.array(words, dtype=np.float64)
+    except ValueError:
+        return None
+    return numbers if numbers.shape == (9,) else None
 
 
 def _count(head: str, where: str) -> int:

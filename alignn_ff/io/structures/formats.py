@@ -1,7 +1,6 @@
 """The format of a file, and what reads it: one table."""
 
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -59,7 +58,8 @@ def frames_of(source: Source, *, format_if_unknown: str | None = None) -> Genera
             "its elements"
         )
     try:
-        yield from READERS.get(name, partial(ase_frames, format_name=name))(source)
+        reader = READERS.get(name)
+        yield from ase_frames(source, name) if reader is None else reader(source)
     except DAMAGED as error:
         raise StructureError(f"cannot read {source.path}: {error}; is it cut, or not compressed?") from error
 

@@ -28,11 +28,16 @@ def check_atoms(atoms: Atoms) -> None:
             "are not elements; allowed are 1 to 118"
         )
     periodic = atoms.cell.array[atoms.pbc]
-    if len(periodic) and np.linalg.svd(periodic, compute_uv=False).min() < 1e-6:
+    if len(periodic) and not _far_from_flat(periodic) and np.linalg.svd(periodic, compute_uv=False).min() < 1e-6:
         raise StructureError(
             f"the structure is periodic along {atoms.pbc.tolist()}, but its lattice vectors there are zero or "
             f"linearly dependent: {atoms.cell.array.tolist()}; give a cell, or set pbc to False"
         )
+
+
+def _far_from_flat(vectors: NDArray[np.float64]) -> bool:
+    """Whether three vectors are independent, as a determinant shows: σ₃ = |det| / (σ₁ σ₂) ≥ 2 |det| / Σ σ²."""
+    return len(vectors) == 3 and abs(float(np.linalg.det(vectors))) > 1e-6 * float(np.vdot(vectors, vectors))
 
 
 def _refuse_places(positions: NDArray[np.float64]) -> None:

@@ -5,20 +5,26 @@ A cache is used only where every field agrees, so it cannot hold graphs of anoth
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from alignn_ff.errors import StorageError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.io import write_json
 from alignn_ff.train.cache.entries import layout, pack_record
+from alignn_ff.train.distributed.message import Message
 from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.targets import LabelShape
+
+log = logging.getLogger(__name__)
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = "alignn-ff graph cache"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class Identity(NamedTuple):
@@ -40,13 +46,53 @@ class Identity(NamedTuple):
 
 def identify(records: Iterable[Record], recipe: GraphRecipe, *, family: str, atom_features: str) -> Identity:
     """Identity of the cache of some records, which are read once."""
-    digest, n_records = hashlib.sha256(), 0
+    digest = EntriesDigest()
     for record in records:
-        digest.update(pack_record(record))
-        n_records += 1
+        digest.add(pack_record(record))
+    return digest.identity(recipe, family=family, atom_features=atom_features)
+
+
+class EntriesDigest:
+    """SHA-256 over the entries of records that come one by one."""
+
+    def __init__(self) -> None:
+        self._digest, self._n_records = hashlib.sha256(), 0
+
+    def add(self, entry: bytes) -> None:
+        """Add the entry of a record."""
+        self._digest.update(entry)
+        self._n_records += 1
+
+    def identity(self, recipe: GraphRecipe, *, family: str, atom_features: str) -> Identity:
+        """Identity of the cache of all records so far."""
+        return identity_of(
+            self._digest.hexdigest(), self._n_records, recipe, family=family, atom_features=atom_features
+        )
+
+
+def identity_of(records: str, n_records: int, recipe: GraphRecipe, *, family: str, atom_features: str) -> Identity:
+    """Identity of the cache of records with a digest."""
     fields = {name: json.dumps(value) for name, value in recipe.model_dump(mode="json").items()}
-    fields |= {"model.name": family, "atom_features": atom_features, "layout": layout(), "records": digest.hexdigest()}
+    fields |= {"model.name": family, "atom_features": atom_features, "layout": layout(), "records": records}
     return Identity(fields, n_records)
+
+
+class Reading(Message):
+    """What reading the records of a cache has found, so that a second run need not read them.
+
+    Attributes:
+        raw: digest of the files and of the choices that decide their records.
+        data_digest: SHA-256 of structures and labels.
+        shapes: layout of the labels.
+        elements: atomic numbers, ascending.
+        notices: sentences that the user was warned of.
+    """
+
+    raw: str
+    data_digest: str
+    shapes: dict[str, LabelShape]
+    elements: tuple[int, ...]
+    notices: tuple[str, ...] = ()
 
 
 class Manifest(BaseModel):
@@ -56,7 +102,8 @@ class Manifest(BaseModel):
         format, version: of the cache.
         complete: whether everything is there; a half-built cache has a folder of its own.
         fields, n_records: its identity.
-        n_bytes, checksum: of the data file of a complete cache.
+        n_bytes, checksum, modified_ns: of the data file of a complete cache.
+        reading: what reading its records has found; None where a version before 2 wrote it, or they are in no file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,11 +115,24 @@ class Manifest(BaseModel):
     n_records: int
     n_bytes: int = 0
     checksum: int = 0
+    modified_ns: int = 0
+    reading: Reading | None = None
 
     @property
     def identity(self) -> Identity:
         """Identity of the cache."""
         return Identity(self.fields, self.n_records)
+
+
+def remember_reading(folder: Path, reading: Reading) -> None:
+    """Add what reading has found to the manifest of a complete cache; one that cannot be written stays as it is."""
+    manifest = read_manifest(folder)
+    if manifest is None or manifest.reading == reading:
+        return
+    try:
+        write_manifest(folder, manifest.model_copy(update={"version": VERSION, "reading": reading}))
+    except (OSError, StorageError) as error:
+        log.info("%s cannot be written, so the next run reads the data again: %s", folder / MANIFEST, error)
 
 
 def read_manifest(folder: Path) -> Manifest | None:

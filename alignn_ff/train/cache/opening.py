@@ -16,6 +16,7 @@ from alignn_ff.train.cache.building import Build, store_records, store_samples
 from alignn_ff.train.cache.cache import Cache
 from alignn_ff.train.cache.identity import MANIFEST, Identity, Manifest, differences, read_manifest, write_manifest
 from alignn_ff.train.cache.store import DATA_FILE, LOCK_FILE, Store, file_checksum, is_truncated
+from alignn_ff.train.cache.summaries import SUFFIX
 from alignn_ff.train.records.record import Record
 
 log = logging.getLogger(__name__)
@@ -86,9 +87,16 @@ def what_is_wrong(folder: Path, identity: Identity) -> str | None:
     if manifest.identity != identity:
         return f"is of other graphs:\n{differences(manifest.identity, identity)}"
     data = folder / DATA_FILE
-    if not data.is_file() or data.stat().st_size != manifest.n_bytes or file_checksum(data) != manifest.checksum:
+    if not _unchanged(data, manifest):
         return "is damaged: its data are not those that were written"
     return None
+
+
+def _unchanged(data: Path, manifest: Manifest) -> bool:
+    """Whether a data file is the one that was written; of one that was touched since then, the checksum tells."""
+    if not data.is_file() or data.stat().st_size != manifest.n_bytes:
+        return False
+    return data.stat().st_mtime_ns == manifest.modified_ns or file_checksum(data) == manifest.checksum
 
 
 def _build(folder: Path, identity: Identity, records: Iterable[Record], building: Building) -> None:
@@ -113,6 +121,7 @@ def _build(folder: Path, identity: Identity, records: Iterable[Record], building
             n_records=identity.n_records,
             n_bytes=data.stat().st_size,
             checksum=file_checksum(data),
+            modified_ns=data.stat().st_mtime_ns,
         )
         write_manifest(place, finished)
         if folder.exists():
@@ -139,7 +148,7 @@ def _refuse_foreign(folder: Path) -> None:
     if not folder.is_dir():
         held = "it is a file"
     else:
-        names = {path.name for path in folder.iterdir() if not path.name.startswith(f".{Path(MANIFEST).stem}-")}
+        names = {path.name for path in folder.iterdir() if not _is_own(path)}
         foreign = sorted(names - (OWN_FILES if MANIFEST in names else {OWNER_FILE}))
         held = f"it holds {', '.join(foreign[:5])}" if foreign else ""
     if held:
@@ -147,6 +156,11 @@ def _refuse_foreign(folder: Path) -> None:
             f"{folder} is in the way of the graph cache, and this program did not make it ({held}); caches of the "
             "published package hold pickles, which are not opened here. Move it away, or set filename to another prefix"
         )
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file is a summary of a training set, or what an unfinished write has left."""
+    return path.suffix == SUFFIX or path.name.startswith(f".{Path(MANIFEST).stem}-")
 
 
 @contextmanager

@@ -31,6 +31,7 @@ class DataFormat(NamedTuple):
         write: writes records; None: the format is only read.
         suffixes: of files that are written in this format.
         in_folders: names of files of this format that are looked for in a folder, the first one first.
+        whole: whether a file holds all of its records; false where it names other files.
     """
 
     fits: Callable[[Path], bool]
@@ -39,11 +40,24 @@ class DataFormat(NamedTuple):
     write: Callable[[Path, Sequence[Record]], None] | None = None
     suffixes: tuple[str, ...] = ()
     in_folders: tuple[str, ...] = ()
+    whole: bool = True
 
 
 def format_of(file: Path) -> DataFormat:
     """The format of a file: the first row that fits; frames of any format of ASE where none does."""
     return next((row for row in FORMATS.values() if row.fits(file)), FORMATS["frames"])
+
+
+def row_of(file: Path, keys: DataKeys) -> DataFormat:
+    """The format of a file, which the user may have named.
+
+    Raises:
+        DataError: elements are given for a file that is not of LAMMPS.
+    """
+    row = FORMATS["frames"] if keys.data_format is not None else format_of(file)
+    if keys.data_elements and row.iterate is None:
+        raise DataError(f"elements are given for the types of a file of LAMMPS, but {file} names its elements")
+    return row
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
@@ -97,7 +111,7 @@ FORMATS: Final[dict[str, DataFormat]] = {
         in_folders=("id_prop.json.zip", "id_prop.json"),
     ),
     "id_prop_csv": DataFormat(
-        fits=lambda path: path.suffix == ".csv", read=read_id_prop_csv, in_folders=("id_prop.csv",)
+        fits=lambda path: path.suffix == ".csv", read=read_id_prop_csv, in_folders=("id_prop.csv",), whole=False
     ),
 }
 """Name → format."""

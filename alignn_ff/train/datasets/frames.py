@@ -7,19 +7,15 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import repeat
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import ase.db
-from ase import Atoms
 from ase.db.row import AtomsRow
 
 from alignn_ff.errors import DataError, StructureError
-from alignn_ff.io import Source, check_atoms, select, unread_structures
-from alignn_ff.train.datasets.arrays import Array
+from alignn_ff.io import Labelled, Source, check_atoms, select, unread_labels
 from alignn_ff.train.datasets.collecting import Draft, collect, collected
-from alignn_ff.train.datasets.comment_lines import stresses_as_written
 from alignn_ff.train.datasets.keys import DataKeys
 from alignn_ff.train.datasets.label_reader import Convention, LabelReader, Named
 from alignn_ff.train.records.record import Record
@@ -49,20 +45,19 @@ def iterate_frames(path: Path, keys: DataKeys, *, tell: Callable[[str], None] = 
     """
     reader = LabelReader(path, keys, OF_ASE)
     parts = (
-        (f"{path.name}:{place}", partial(_draft, atoms, stress, f"{path.name}:{place}", keys, reader))
-        for place, atoms, stress in _frames(path, keys)
+        (f"{path.name}:{place}", partial(_draft, found, f"{path.name}:{place}", keys, reader))
+        for place, found in _frames(path, keys)
     )
     yield from collected(path, parts, reader, tell=tell)
 
 
-def _frames(path: Path, keys: DataKeys) -> Iterator[tuple[int, Atoms, Array | None]]:
-    """Of each chosen frame its place in the file, its structure, and its stress as it is written."""
+def _frames(path: Path, keys: DataKeys) -> Iterator[tuple[int, Labelled]]:
+    """Of each chosen frame its place in the file, its structure and its results."""
     source = Source(path, format=keys.data_format, elements=keys.data_elements)
-    written = stresses_as_written(path) if keys.data_format in (None, "extxyz") else repeat(None)
-    frames = enumerate(zip(unread_structures(source), written, strict=False))
+    frames = enumerate(unread_labels(source))
     try:
-        for place, (read, stress) in frames if keys.data_index is None else select(frames, keys.data_index):
-            yield place, read(), stress
+        for place, read in frames if keys.data_index is None else select(frames, keys.data_index):
+            yield place, read()
     except StructureError as error:
         raise DataError(f"cannot read training data: {error}") from error
 
@@ -86,16 +81,17 @@ def read_database(path: Path, keys: DataKeys) -> list[Record]:
 def _row_draft(row: AtomsRow, place: str, keys: DataKeys, reader: LabelReader) -> Draft:
     atoms = row.toatoms()
     atoms.info.update({**row.key_value_pairs, **row.data})
-    return _draft(atoms, None, place, keys, reader)
+    return _draft(Labelled.of(atoms), place, keys, reader)
 
 
-def _draft(atoms: Atoms, stress: Any, place: str, keys: DataKeys, reader: LabelReader) -> Draft:
-    """The labels of a structure; ``stress`` takes the place of that in its results."""
+def _draft(found: Labelled, place: str, keys: DataKeys, reader: LabelReader) -> Draft:
+    """The labels of a structure; the stress as it is written takes the place of that in its results."""
+    atoms = found.atoms
     check_atoms(atoms)
     info, arrays = dict(atoms.info), dict(atoms.arrays)
-    results = {} if atoms.calc is None else dict(atoms.calc.results)  # where ASE's readers put charges, dipoles, …
-    results |= {} if stress is None else {"stress": stress}
+    results = dict(found.results)  # where ASE's readers put charges, dipoles, …
+    results |= {} if found.stress is None else {"stress": found.stress}
     known = {name: value for name, value in results.items() if value is not None}
     named = Named(of_structure={**arrays, **info, **known}, of_atoms={**info, **arrays, **known})
     identifier = str(info[keys.identifier]) if keys.identifier in info else None
-    return reader.draft(atoms.copy(), named, identifier, place)  # the copy is without the calculator
+    return reader.draft(atoms if atoms.calc is None else atoms.copy(), named, identifier, place)  # without calculator

@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
-from alignn_ff.errors import ConfigError, DataError, StructureError
-from alignn_ff.io import Source, select
+from alignn_ff.errors import ConfigError, DataError
+from alignn_ff.io import select
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.datasets.formats import FORMATS, DataFormat, Iterate, format_of
+from alignn_ff.train.datasets.formats import Iterate, row_of
 from alignn_ff.train.datasets.keys import DataKeys, keys_of
 from alignn_ff.train.datasets.named import read_named
+from alignn_ff.train.datasets.places import located
 from alignn_ff.train.datasets.targets import iterate_energies, prepare_targets
 from alignn_ff.train.records.record import Record
 
@@ -29,7 +31,7 @@ def read_records(path: Path, keys: DataKeys | None = None) -> list[Record]:
             records are named.
     """
     file, names = located(path, keys or DataKeys())
-    row = _format(file, names)
+    row = row_of(file, names)
     records = row.read(file, names)
     if row.iterate is not None or names.data_index is None:
         return records
@@ -39,65 +41,65 @@ def read_records(path: Path, keys: DataKeys | None = None) -> list[Record]:
     return chosen
 
 
-def located(path: Path, keys: DataKeys) -> tuple[Path, DataKeys]:
-    """The file of a data set as users name it (a folder, ~, FILE@INDEX), and its keys with the index.
+def records_source(config: TrainingConfig) -> "RecordsSource":
+    """As :func:`load_records`, but read when they are iterated; force fields read formats that allow it one by one.
 
     Raises:
-        DataError: there is no such file, or its name and the keys choose different records.
-    """
-    if path.is_dir():
-        path = _file_in(path)
-    try:
-        source = Source.of(path, format_name=keys.data_format, elements=keys.data_elements)
-    except StructureError as error:
-        raise DataError(f"cannot read training data: {error}") from error
-    if source.index is None:
-        return source.path, keys
-    if keys.data_index is not None:
-        raise DataError(f"{path} chooses records, and so does the index that is given; give only one of them")
-    return source.path, keys._replace(data_index=source.index)
-
-
-def _format(file: Path, keys: DataKeys) -> DataFormat:
-    """The format of a file, which the user may have named.
-
-    Raises:
-        DataError: elements are given for a file that is not of LAMMPS.
-    """
-    row = FORMATS["frames"] if keys.data_format is not None else format_of(file)
-    if keys.data_elements and row.iterate is None:
-        raise DataError(f"elements are given for the types of a file of LAMMPS, but {file} names its elements")
-    return row
-
-
-def records_source(config: TrainingConfig) -> Iterable[Record]:
-    """As :func:`load_records`, but force fields read formats that allow it one by one, anew for each pass.
-
-    Raises:
-        ConfigError, DataError: as :func:`load_records`; of formats that are read one by one, while they are iterated.
+        ConfigError, DataError: as :func:`load_records`; most of them while records are iterated.
     """
     if config.data is None or config.dataset != "user_data" or config.model.kind != "energy":
-        return load_records(config)
+        return RecordsAtOnce(config)
     file, keys = located(Path(config.data), keys_of(config))
-    iterate = _format(file, keys).iterate
-    return load_records(config) if iterate is None else RecordsOneByOne(file, keys, config, iterate)
+    iterate = row_of(file, keys).iterate
+    return RecordsAtOnce(config) if iterate is None else RecordsOneByOne(file, keys, config, iterate)
+
+
+class RecordsSource(Protocol):
+    """Records that are read when they are iterated."""
+
+    def __iter__(self) -> Iterator[Record]:
+        """One after another."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences of which the passes so far have warned."""
+
+
+class RecordsAtOnce(Iterable[Record]):
+    """Records that are all held, from the first pass on."""
+
+    notices = ()
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self._config = config
+        self._records: list[Record] | None = None
+
+    def __iter__(self) -> Iterator[Record]:
+        if self._records is None:
+            self._records = load_records(self._config)
+        return iter(self._records)
 
 
 class RecordsOneByOne(Iterable[Record]):
-    """Records of a file, of which one is held at a time."""
+    """Records of a file, of which one is held at a time, read anew for each pass."""
 
     def __init__(self, path: Path, keys: DataKeys, config: TrainingConfig, iterate: Iterate) -> None:
         self._path, self._keys, self._config, self._iterate = path, keys, config, iterate
-        self._told: set[str] = set()
+        self._told: dict[str, None] = {}
 
     def __iter__(self) -> Iterator[Record]:
         records = self._iterate(self._path, self._keys, tell=self._tell)
         return iterate_energies(records, self._config)
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences of which the passes so far have warned."""
+        return tuple(self._told)
+
     def _tell(self, sentence: str) -> None:
         """Warn, once in all passes."""
         if sentence not in self._told:
-            self._told.add(sentence)
+            self._told[sentence] = None
             log.warning(sentence)
 
 
@@ -121,11 +123,3 @@ def load_records(config: TrainingConfig) -> list[Record]:
     else:
         records = read_records(Path(config.data), keys_of(config))
     return prepare_targets(records, config)
-
-
-def _file_in(folder: Path) -> Path:
-    names = [name for row in FORMATS.values() for name in row.in_folders]
-    found = [folder / name for name in names if (folder / name).is_file()]
-    if not found:
-        raise DataError(f"the folder {folder} holds none of {', '.join(names)}; name a data file itself")
-    return found[0]

@@ -50,6 +50,14 @@ class BuildObserver(Protocol):
 
 
 @runtime_checkable
+class ReadObserver(Protocol):
+    """An observer that is also called while records are read."""
+
+    def on_read(self, done: int) -> None:
+        """Every second, with the number of records so far."""
+
+
+@runtime_checkable
 class StartObserver(Protocol):
     """An observer that is also called before the first step."""
 

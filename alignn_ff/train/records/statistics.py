@@ -6,7 +6,7 @@ structure; everything else follows from that.
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
@@ -24,6 +24,10 @@ from alignn_ff.train.records.properties import Moments, RunningMoments
 from alignn_ff.train.records.record import Record
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int16]
+
+BLOCK: Final = 1 << 16
+"""Structures whose composition is held in float64 at a time."""
 
 
 class TrainingSetSummary(NamedTuple):
@@ -31,7 +35,7 @@ class TrainingSetSummary(NamedTuple):
 
     Attributes:
         elements: atomic numbers that the model will cover, ascending.
-        composition: (n_structures, n_elements) number of atoms.
+        composition: (n_structures, n_elements) number of atoms, int16.
         energies: (n_structures,) eV, total; NaN where there is none.
         forces, stress: RMS of the components, eV/Å and eV/Å³; None without labels.
         largest_force: norm, eV/Å; None without labels.
@@ -42,7 +46,7 @@ class TrainingSetSummary(NamedTuple):
     """
 
     elements: tuple[int, ...]
-    composition: Array
+    composition: Counts
     energies: Array
     forces: float | None
     stress: float | None
@@ -57,7 +61,7 @@ class TrainingSetSummary(NamedTuple):
     @property
     def n_atoms(self) -> Array:
         """(n_structures,) number of atoms."""
-        counts: Array = self.composition.sum(axis=1)
+        counts: Array = self.composition.sum(axis=1, dtype=np.float64)
         return counts
 
 
@@ -71,14 +75,14 @@ def elements_of(records: Iterable[Record]) -> tuple[int, ...]:
 
 def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) -> TrainingSetSummary:
     """Go through a training set once, holding one structure at a time."""
-    composition, energies = array("d"), array("d")
+    composition, energies = array("h"), array("d")
     moments = {kind: RunningMoments() for kind in properties()}
     forces, stress, environments = _Squares(), _Squares(), RunningEnvironments()
     largest, counts = -1.0, np.zeros(3, dtype=np.int64)
-    zero = ZeroLabels()
+    zero, chosen = ZeroLabels(), list(elements)
     for record, sample in pairs:
         zero.add(record)
-        composition.extend(np.bincount(record.atoms.numbers, minlength=MAX_ELEMENT)[list(elements)].tolist())
+        composition.extend(np.bincount(record.atoms.numbers, minlength=MAX_ELEMENT)[chosen].tolist())
         energies.append(np.nan if record.energy is None else record.energy)
         for kind, running in moments.items():
             running.add(record.label(kind))
@@ -92,8 +96,8 @@ def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tup
     n_edges, n_line_nodes, n_triplets = counts.tolist()
     return TrainingSetSummary(
         elements=elements,
-        composition=np.array(composition).reshape(-1, len(elements)),
-        energies=np.array(energies),
+        composition=np.frombuffer(composition, dtype=np.int16).reshape(-1, len(elements)),
+        energies=np.frombuffer(energies),
         forces=forces.rms,
         stress=stress.rms,
         largest_force=None if largest < 0 else largest,
@@ -153,19 +157,31 @@ def fit_references(found: TrainingSetSummary) -> Array:
     return fit_per_element(found.composition, found.energies)
 
 
-def fit_per_element(composition: Array, energies: Array) -> Array:
+def fit_per_element(composition: Counts, energies: Array) -> Array:
     """Energy of each element by least squares of minimum norm over energies per atom, eV; zero without energies.
 
     Args:
         composition: (n_structures, n_elements) number of atoms.
         energies: (n_structures,) eV; NaN where there is none.
     """
-    known = np.isfinite(energies)
-    n_atoms = composition[known].sum(axis=1)
-    if not known.any():
+    known = np.flatnonzero(np.isfinite(energies))
+    if not known.size:
         return np.zeros(composition.shape[1])
-    solution, *_ = np.linalg.lstsq(composition[known] / n_atoms[:, None], energies[known] / n_atoms, rcond=None)
+    rows = np.zeros((0, composition.shape[1] + 1))
+    for start in range(0, known.size, BLOCK):
+        chosen = known[start : start + BLOCK]
+        n_atoms = composition[chosen].sum(axis=1, dtype=np.float64)
+        block = np.column_stack([composition[chosen] / n_atoms[:, None], energies[chosen] / n_atoms])
+        rows = block if known.size <= BLOCK else np.asarray(np.linalg.qr(np.vstack([rows, block]), mode="r"))
+    solution, *_ = np.linalg.lstsq(rows[:, :-1], rows[:, -1], rcond=None)
     return np.asarray(solution, dtype=np.float64)
+
+
+def energies_of_elements(composition: Counts, references: Sequence[float] | Array) -> Array:
+    """(n_structures,) sum of the reference energies of their atoms, eV."""
+    weights = np.asarray(references, dtype=np.float64)
+    blocks = [composition[start : start + BLOCK] @ weights for start in range(0, len(composition), BLOCK)]
+    return np.concatenate(blocks) if blocks else np.zeros(0)
 
 
 class LabelScales(NamedTuple):
@@ -189,7 +205,7 @@ class LabelScales(NamedTuple):
 
 def label_scales(found: TrainingSetSummary, references: Sequence[float] | Array) -> LabelScales:
     """RMS of each kind of label."""
-    residual = (found.energies - found.composition @ np.asarray(references)) / found.n_atoms
+    residual = (found.energies - energies_of_elements(found.composition, references)) / found.n_atoms
     known = residual[np.isfinite(residual)]
     return LabelScales(float(np.sqrt(np.mean(known**2))) if known.size else 0.0, found.forces, found.stress)
 
@@ -201,7 +217,7 @@ def training_domain(found: TrainingSetSummary, references: Sequence[float] | Arr
         found: of the training set.
         references: energies of the elements in the model, eV.
     """
-    above = found.energies - found.composition @ np.asarray(references)
+    above = found.energies - energies_of_elements(found.composition, references)
     environments = found.environments
     return TrainingDomain(
         shortest_distance_A=environments.shortest,
