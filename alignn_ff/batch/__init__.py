@@ -9,11 +9,11 @@ from alignn_ff.lazy import lazy_names
 
 if TYPE_CHECKING:
     from alignn_ff.batch.config import BatchConfig
+    from alignn_ff.batch.folder.merge import merge_batch
+    from alignn_ff.batch.folder.status import BatchStatus, status_of
     from alignn_ff.batch.inputs import Given, inputs_of
-    from alignn_ff.batch.merge import merge_batch
     from alignn_ff.batch.outcome import Outcome
     from alignn_ff.batch.run import Batch, run_batch
-    from alignn_ff.batch.status import BatchStatus, status_of
     from alignn_ff.batch.tasks import TASKS, Task, all_tasks
 
 __all__ = [
@@ -39,13 +39,13 @@ __getattr__, __dir__ = lazy_names(
             "Given",
             "inputs_of",
         ),
-        "alignn_ff.batch.merge": ("merge_batch",),
+        "alignn_ff.batch.folder.merge": ("merge_batch",),
         "alignn_ff.batch.outcome": ("Outcome",),
         "alignn_ff.batch.run": (
             "Batch",
             "run_batch",
         ),
-        "alignn_ff.batch.status": (
+        "alignn_ff.batch.folder.status": (
             "BatchStatus",
             "status_of",
         ),

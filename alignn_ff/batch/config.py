@@ -14,17 +14,18 @@ class BatchConfig(RunConfig):
     shards: int | None = Field(
         None, ge=1, description="number of parts of the batch, chosen by the first run and stored; 1 if not given"
     )
-    processes: int = Field(
-        1,
+    processes: int | None = Field(
+        None,
         ge=0,
         description="number of processes, each with a copy of the model and, if there are several, one thread; 0: this "
-        "process, which a structure that crashes it ends",
+        "process, which a structure that crashes it ends; not given: as many as there are cores and memory for, one "
+        "with a GPU",
     )
-    together: int = Field(
-        1,
+    together: int | None = Field(
+        None,
         ge=1,
-        description="number of structures in flight in this process, whose evaluations share passes through the "
-        "network; for small cells, and with 0 processes",
+        description="number of structures in flight in a process, whose evaluations share passes through the network; "
+        "not given: chosen by their size where the task is made for it (relax), else 1",
     )
     timeout_minutes: float | None = Field(
         None, gt=0, description="largest time of one structure, minutes; the process that takes longer is replaced"
@@ -35,8 +36,6 @@ class BatchConfig(RunConfig):
 
     @model_validator(mode="after")
     def _one_process_has_no_watch(self) -> Self:
-        if self.together > 1 and self.processes > 0:
-            raise ConfigError("structures are in flight together (--together) in one process: add --processes 0")
         if self.timeout_minutes is not None and self.processes == 0:
             raise ConfigError("a limit on the time of a structure (--timeout) needs at least one process (--processes)")
         return self

@@ -54,6 +54,7 @@ class Outcome:
         reason: why it failed, a value of :data:`REASONS`, "timeout", "crash of the process" or "error".
         phase: where it failed: "reading", "structure" (its check), or the name of the task.
         message: for people.
+        n_evaluations: of the calculator, about; None where the task does not count them.
     """
 
     state: State
@@ -63,6 +64,7 @@ class Outcome:
     reason: str = ""
     phase: str = ""
     message: str = ""
+    n_evaluations: int | None = None
 
 
 def failure(error: Exception, phase: str) -> Outcome:

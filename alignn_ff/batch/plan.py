@@ -2,19 +2,18 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
+from alignn_ff.batch.choice import memory_bytes
+from alignn_ff.batch.computing.worker import Claim, Job, Worker
+from alignn_ff.batch.folder.manifest import Item, Manifest
 from alignn_ff.batch.inputs import Given
-from alignn_ff.batch.manifest import Item, Manifest
 from alignn_ff.batch.run import Batch, describe
-from alignn_ff.batch.worker import Claim, Job, Worker
-from alignn_ff.properties.work import EvaluatesMany
 
 SAMPLES: Final = 3
 
@@ -26,9 +25,10 @@ class Plan:
     Attributes:
         n_structures, n_atoms, largest: of the input; ``largest`` is the number of atoms of its largest structure.
         shards: number of parts.
+        processes, together: processes, and structures in flight in each.
         sampled: ids of the structures that were computed.
-        evaluations: expected number; None if no sample succeeded.
-        hours: expected time of one process with the present threads; None if no sample succeeded.
+        evaluations: expected number; None if no sample succeeded, or the task does not count them.
+        hours: expected time of one process that computes one structure after another; None if no sample succeeded.
         memory_bytes: forecast for one evaluation of the largest structure; None where no law is known.
     """
 
@@ -36,6 +36,8 @@ class Plan:
     n_atoms: int
     largest: int
     shards: int
+    processes: int
+    together: int
     sampled: tuple[str, ...]
     evaluations: int | None
     hours: float | None
@@ -48,51 +50,53 @@ def plan(batch: Batch) -> Plan:
     Raises:
         ConfigError, StructureError: as :func:`alignn_ff.batch.run_batch`.
     """
-    manifest, items = describe(batch)
+    described = describe(batch)
+    manifest, items, calculator = described.manifest, described.items, described.calculator
     places = _samples(items)
-    largest = max(range(len(items)), key=lambda place: items[place].n_atoms)
-    chosen = {place: given for place, given in enumerate(batch.inputs()) if place in {*places, largest}}
-    calculator, count = _counted(batch.make())
-    sampled = _compute(batch, manifest, calculator, {place: chosen[place] for place in places}, count)
-    per_structure = count() / len(sampled.identifiers) if sampled.identifiers else None
-    content = chosen[largest].content
+    chosen = {place: given for place, given in enumerate(batch.inputs()) if place in places}
+    sampled = _compute(batch, manifest, calculator, {place: chosen[place] for place in places})
+    n_sampled = len(sampled.identifiers)
+    counted = sampled.n_evaluations is not None and n_sampled > 0
     return Plan(
         n_structures=len(items),
         n_atoms=manifest.n_atoms,
-        largest=items[largest].n_atoms,
+        largest=max(item.n_atoms for item in items),
         shards=manifest.shards,
+        processes=described.chosen.processes,
+        together=described.chosen.together,
         sampled=sampled.identifiers,
-        evaluations=None if per_structure is None else round(per_structure * len(items)),
-        hours=sampled.seconds / sampled.n_atoms * manifest.n_atoms / 3600 if sampled.identifiers else None,
-        memory_bytes=_memory(calculator, content) if isinstance(content, Atoms) else None,
+        evaluations=round((sampled.n_evaluations or 0) / n_sampled * len(items)) if counted else None,
+        hours=sampled.seconds / sampled.n_atoms * manifest.n_atoms / 3600 if n_sampled else None,
+        memory_bytes=None if described.largest is None else memory_bytes(calculator, described.largest),
     )
 
 
 class _Sampled(NamedTuple):
-    """The samples that were computed: ids, atoms in all, time."""
+    """The samples that were computed: ids, atoms in all, time, evaluations (None if the task does not count them)."""
 
     identifiers: tuple[str, ...] = ()
     n_atoms: int = 0
     seconds: float = 0.0
+    n_evaluations: int | None = 0
 
 
-def _compute(
-    batch: Batch,
-    manifest: Manifest,
-    calculator: BaseCalculator,
-    samples: Mapping[int, Given],
-    count: Callable[[], int],
-) -> _Sampled:
+def _compute(batch: Batch, manifest: Manifest, calculator: BaseCalculator, samples: Mapping[int, Given]) -> _Sampled:
     """Compute the samples; files of their task are not kept."""
     found = _Sampled()
     with tempfile.TemporaryDirectory() as folder:
         worker = Worker(Job(batch.task, batch.config, lambda: calculator, manifest.model, Path(folder)))
         for place, given in samples.items():
-            before, began = count(), time.perf_counter()
+            began = time.perf_counter()
             outcome = worker(Claim(place, given.identifier, given.content))
-            if outcome.state != "failed" and count() > before:
-                seconds = found.seconds + time.perf_counter() - began
-                found = _Sampled((*found.identifiers, given.identifier), found.n_atoms + given.n_atoms, seconds)
+            if outcome.state == "failed":
+                continue
+            before, now = found.n_evaluations, outcome.n_evaluations
+            found = _Sampled(
+                (*found.identifiers, given.identifier),
+                found.n_atoms + given.n_atoms,
+                found.seconds + time.perf_counter() - began,
+                None if before is None or now is None else before + now,
+            )
     return found
 
 
@@ -101,42 +105,3 @@ def _samples(items: Sequence[Item]) -> list[int]:
     order = sorted((place for place, item in enumerate(items) if item.n_atoms), key=lambda place: items[place].n_atoms)
     wanted = [len(order) * (k + 1) // (SAMPLES + 1) for k in range(SAMPLES)]
     return [order[k] for k in dict.fromkeys(wanted) if k < len(order)]
-
-
-def _counted(calculator: BaseCalculator) -> tuple[BaseCalculator, Callable[[], int]]:
-    """A calculator that counts its evaluations."""
-    total = [0]
-    one: Callable[..., None] = calculator.calculate
-
-    def calculate(*arguments: Any, **named: Any) -> None:
-        total[0] += 1
-        one(*arguments, **named)
-
-    vars(calculator)["calculate"] = calculate
-    if isinstance(calculator, EvaluatesMany):
-        many = calculator.evaluate_many
-
-        def evaluate_many(structures: Any) -> Any:
-            total[0] += len(structures)
-            return many(structures)
-
-        vars(calculator)["evaluate_many"] = evaluate_many
-    return calculator, lambda: total[0]
-
-
-def _memory(calculator: BaseCalculator, atoms: Atoms) -> int | None:
-    """Forecast of the peak of one evaluation."""
-    from alignn_ff.calculator import AlignnCalculator
-    from alignn_ff.errors import AlignnError
-    from alignn_ff.execution.memory import forecast_bytes
-    from alignn_ff.graph import expected_size, system_from_atoms
-
-    if not isinstance(calculator, AlignnCalculator):
-        return None
-    potential = calculator.potential
-    try:
-        size = expected_size(system_from_atoms(atoms), potential.header.graph)
-    except AlignnError:
-        return None
-    itemsize = potential.dtype.itemsize
-    return forecast_bytes(potential.backend, potential.header.model, size, limits=potential.limits, itemsize=itemsize)

@@ -6,16 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+
+from alignn_ff.batch.choice import Chosen, choose
+from alignn_ff.batch.computing.engines import compute_here, engine_of
+from alignn_ff.batch.computing.processes import in_processes
+from alignn_ff.batch.computing.worker import Claim, Finished, Job, MakeCalculator, announce, model_of
 from alignn_ff.batch.config import BatchConfig
+from alignn_ff.batch.folder.manifest import Item, Manifest, agree, items_of, manifest_file, scan
+from alignn_ff.batch.folder.shard import ShardWriter, shard_paths
+from alignn_ff.batch.folder.status import BatchStatus, status_of
 from alignn_ff.batch.inputs import Inputs
-from alignn_ff.batch.manifest import Item, Manifest, agree, items_of, manifest_file, scan
-from alignn_ff.batch.processes import Finished, in_processes
-from alignn_ff.batch.shard import ShardWriter, shard_paths
-from alignn_ff.batch.status import BatchStatus, status_of
 from alignn_ff.batch.tasks import all_tasks
-from alignn_ff.batch.worker import Claim, Job, MakeCalculator, Worker, model_of
 from alignn_ff.errors import ConfigError
 from alignn_ff.io import sole_writer
 from alignn_ff.runs.config import RunConfig
@@ -98,19 +103,39 @@ def run_batch(
         StructureError: an input does not exist.
         OutputError: the disk is full or failing.
     """
-    manifest, items = describe(batch)
-    agree(batch.folder, manifest, items)
-    del items
+    described = describe(batch)
+    manifest = described.manifest
+    agree(batch.folder, manifest, described.items)
+    job, processes = _job(batch, described)
+    del described
     chosen = _chosen_shards(manifest.shards, shard)
     with ExitStack() as stack:
         stack.enter_context(sole_writer(shard_paths(batch.folder, k).records for k in chosen))
         writers = {k: stack.enter_context(ShardWriter(shard_paths(batch.folder, k))) for k in chosen}
-        _compute(batch, manifest, writers, retry_failed=retry_failed, notify=notify or (lambda _: None))
+        _compute(batch, job, writers, processes, retry_failed=retry_failed, notify=notify or (lambda _: None))
     return status_of(batch.folder, shards=chosen)
 
 
-def describe(batch: Batch) -> tuple[Manifest, Sequence[Item]]:
-    """What the batch is, and its structures; nothing is written.
+class Described(NamedTuple):
+    """What a batch is.
+
+    Attributes:
+        manifest: of its folder.
+        items: its structures.
+        calculator: made for this.
+        chosen: processes, and structures in flight.
+        largest: the largest structure; None if none can be read.
+    """
+
+    manifest: Manifest
+    items: Sequence[Item]
+    calculator: BaseCalculator
+    chosen: Chosen
+    largest: Atoms | None
+
+
+def describe(batch: Batch) -> Described:
+    """What the batch is; nothing is written.
 
     Raises:
         ConfigError, StructureError: as :func:`run_batch`.
@@ -118,7 +143,8 @@ def describe(batch: Batch) -> tuple[Manifest, Sequence[Item]]:
     known = all_tasks()
     if batch.task not in known:
         raise ConfigError(f"there is no task {batch.task!r}; there are {', '.join(known)}")
-    items, digest = scan(batch.inputs())
+    items, digest, largest = scan(batch.inputs())
+    calculator = batch.make()
     stored = Manifest.read(batch.folder).shards if manifest_file(batch.folder).exists() else 1
     settings: dict[str, Any] = {
         **batch.config.model_dump(mode="json"),
@@ -127,13 +153,33 @@ def describe(batch: Batch) -> tuple[Manifest, Sequence[Item]]:
     manifest = Manifest(
         task=batch.task,
         settings=settings,
-        model=model_of(batch.make()),
+        model=model_of(calculator),
         inputs=digest,
         n_structures=len(items),
         n_atoms=sum(item.n_atoms for item in items),
         shards=stored if batch.how.shards is None else batch.how.shards,
     )
-    return manifest, items
+    has_flight = known[batch.task].flight(calculator, batch.config, n_slots=1) is not None
+    chosen = choose(batch.how, calculator, items, largest, has_flight=has_flight)
+    return Described(manifest, items, calculator, chosen, largest)
+
+
+def _job(batch: Batch, described: Described) -> tuple[Job, int]:
+    """What is the same for all structures, and the number of processes; without any, the calculator is used again."""
+    chosen, n_atoms = described.chosen, described.manifest.n_atoms
+    announce(described.calculator, n_atoms)  # so that what is compiled is compiled once
+    job = Job(
+        task=batch.task,
+        config=batch.config,
+        make=batch.make if chosen.processes else lambda: described.calculator,
+        model=described.manifest.model,
+        folder=batch.folder,
+        allow_close_atoms=batch.how.allow_close_atoms,
+        threads=chosen.threads,
+        together=chosen.together,
+        n_atoms=n_atoms,
+    )
+    return job, chosen.processes
 
 
 def _chosen_shards(shards: int, shard: int | None) -> list[int]:
@@ -143,7 +189,13 @@ def _chosen_shards(shards: int, shard: int | None) -> list[int]:
 
 
 def _compute(
-    batch: Batch, manifest: Manifest, writers: dict[int, ShardWriter], *, retry_failed: bool, notify: Notify
+    batch: Batch,
+    job: Job,
+    writers: dict[int, ShardWriter],
+    processes: int,
+    *,
+    retry_failed: bool,
+    notify: Notify,
 ) -> None:
     wanted = {place: item for place, item in enumerate(items_of(batch.folder)) if item.shard in writers}
     n_all = len(wanted)
@@ -153,16 +205,7 @@ def _compute(
     notify(progress)
     if not wanted:
         return
-    job = Job(
-        task=batch.task,
-        config=batch.config,
-        make=batch.make,
-        model=manifest.model,
-        folder=batch.folder,
-        allow_close_atoms=batch.how.allow_close_atoms,
-        threads=1 if batch.how.processes > 1 else None,
-    )
-    for finished in _finished(_claims(batch, wanted), job, batch.how):
+    for finished in _finished(_claims(batch, wanted), job, processes, batch.how):
         place, outcome = finished.claim.place, finished.outcome
         item = wanted.pop(place)
         writers[item.shard].write(place, item, outcome, wall_time_s=finished.wall_time_s)
@@ -195,18 +238,8 @@ def _claims(batch: Batch, wanted: dict[int, Item]) -> Iterator[Claim]:
         raise ConfigError(f"{len(left)} structures of the input are gone since the run began; put them back")
 
 
-def _finished(claims: Iterator[Claim], job: Job, how: BatchConfig) -> Iterator[Finished]:
-    if how.processes > 0:
-        timeout_s = None if how.timeout_minutes is None else 60.0 * how.timeout_minutes
-        yield from in_processes(claims, job, processes=how.processes, timeout_s=timeout_s)
-        return
-    if how.together > 1:
-        from alignn_ff.batch.together import in_flight
-
-        yield from in_flight(claims, job, together=how.together)
-        return
-    worker = Worker(job)
-    for claim in claims:
-        began = time.monotonic()
-        outcome = worker(claim)
-        yield Finished(claim, outcome, time.monotonic() - began)
+def _finished(claims: Iterator[Claim], job: Job, processes: int, how: BatchConfig) -> Iterator[Finished]:
+    if processes == 0:
+        return compute_here(claims, engine_of(job))
+    timeout_s = None if how.timeout_minutes is None else 60.0 * how.timeout_minutes
+    return in_processes(claims, job, processes=processes, timeout_s=timeout_s)

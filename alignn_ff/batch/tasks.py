@@ -1,11 +1,12 @@
 """What a batch can compute: one table of tasks, and every property of one structure.
 
-A task takes a structure and gives an :class:`Outcome`; errors of the structure are raised.
+A task takes a structure and gives an :class:`Outcome`; errors of the structure are raised. A task whose structures can
+share passes through the network also gives a :class:`Flight`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
@@ -20,12 +21,60 @@ from alignn_ff.relax.domain import OUTSIDE_WORDS
 from alignn_ff.runs.config import RunConfig
 from alignn_ff.runs.domain import OutsideChoice, calculator_word
 
+if TYPE_CHECKING:
+    from alignn_ff.relax.many import RelaxFlight
+    from alignn_ff.relax.result import RelaxResult
+
 
 class Compute(Protocol):
     """Computes one structure."""
 
     def __call__(self, atoms: Atoms, calculator: BaseCalculator, config: Any, prefix: Path) -> Outcome:
         """The outcome; names of the files that it writes, if any, begin with ``prefix``."""
+
+
+class Landed(NamedTuple):
+    """A structure of a flight that ended.
+
+    Attributes:
+        key: that it was added with.
+        outcome: or the error of the structure.
+        seconds: its share of the time.
+    """
+
+    key: int
+    outcome: Outcome | Exception
+    seconds: float
+
+
+class Flight(Protocol):
+    """Structures that are computed together; each may end at another time."""
+
+    @property
+    def n_open(self) -> int:
+        """Structures that have not ended."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another structure can be added."""
+
+    def add(self, key: int, atoms: Atoms) -> None:
+        """Begin a structure; its errors are raised."""
+
+    def advance(self) -> Sequence[Landed]:
+        """Make a step of all open structures; those that ended."""
+
+
+class MakeFlight(Protocol):
+    """Gives a flight, or None where this calculator and config have none."""
+
+    def __call__(self, calculator: BaseCalculator, config: Any, *, n_slots: int) -> Flight | None:
+        """At most ``n_slots`` structures are open."""
+
+
+def no_flight(calculator: BaseCalculator, config: Any, *, n_slots: int) -> Flight | None:  # noqa: ARG001
+    """None: the structures of the task do not share passes by themselves."""
+    return None
 
 
 class Task(NamedTuple):
@@ -36,12 +85,14 @@ class Task(NamedTuple):
         config: gives the class of its config, which has a field ``outside``.
         compute: structure, calculator, config, prefix of files → outcome.
         calculator_word: what the calculator does outside of the training data, from what the user chose.
+        flight: calculator, config, number of slots → a flight.
     """
 
     help: str
     config: Callable[[], type[RunConfig]]
     compute: Compute
     calculator_word: Callable[[OutsideWord], OutsideWord] = calculator_word
+    flight: MakeFlight = no_flight
 
 
 def energy(atoms: Atoms, calculator: BaseCalculator, config: OutsideChoice, prefix: Path) -> Outcome:  # noqa: ARG001
@@ -59,18 +110,54 @@ def energy(atoms: Atoms, calculator: BaseCalculator, config: OutsideChoice, pref
         "energy_eV_per_atom": point.energy_eV / len(atoms),
         "max_force_eV_per_A": float((point.forces_eV_per_A**2).sum(axis=1).max() ** 0.5),
     }
-    return Outcome("done", numbers, result, {"outside": [finding.message for finding in point.outside]})
+    detail = {"outside": [finding.message for finding in point.outside]}
+    return Outcome("done", numbers, result, detail, n_evaluations=1)
 
 
 def relax(atoms: Atoms, calculator: BaseCalculator, config: RelaxConfig, prefix: Path) -> Outcome:  # noqa: ARG001
-    """A relaxation; one that left the training data, or whose energy could not be computed, has failed."""
+    """A relaxation."""
     from alignn_ff.relax import relax as relax_one
 
-    result = relax_one(atoms, calculator, config=config)
-    after = result.after
+    return _relaxed(relax_one(atoms, calculator, config=config))
+
+
+def relax_together(calculator: BaseCalculator, config: RelaxConfig, *, n_slots: int) -> Flight | None:
+    """Relaxations that share passes; None where they cannot."""
+    from alignn_ff.relax.many import RelaxFlight, shares_passes
+
+    if not shares_passes(calculator, config):
+        return None
+    return _Relaxations(RelaxFlight(calculator, config, n_slots=n_slots))
+
+
+class _Relaxations:
+    """Relaxations that share passes, as a :class:`Flight`."""
+
+    def __init__(self, flight: "RelaxFlight") -> None:
+        self._flight = flight
+        self.add = flight.add
+
+    @property
+    def n_open(self) -> int:
+        return self._flight.n_open
+
+    @property
+    def has_room(self) -> bool:
+        return self._flight.has_room
+
+    def advance(self) -> list[Landed]:
+        return [
+            Landed(key, result if isinstance(result, Exception) else _relaxed(result), seconds)
+            for key, result, seconds in self._flight.advance()
+        ]
+
+
+def _relaxed(result: "RelaxResult") -> Outcome:
+    """Of a relaxation; one that left the training data, or whose energy could not be computed, has failed."""
+    after, n_atoms = result.after, len(result.atoms)
     numbers = {
         "energy_eV": after.energy_eV,
-        "energy_eV_per_atom": after.energy_eV / len(atoms),
+        "energy_eV_per_atom": after.energy_eV / n_atoms,
         "energy_before_eV": result.before.energy_eV,
         "max_force_eV_per_A": after.max_force_eV_per_A,
         "volume_A3": result.volume_after_A3,
@@ -78,14 +165,15 @@ def relax(atoms: Atoms, calculator: BaseCalculator, config: RelaxConfig, prefix:
         "space_group": result.space_group_after,
     }
     detail = {"outside": [finding.message for finding in result.outside]}
+    n_evaluations = after.step + 1
     if result.stopped:
         told = result.ended_by or ""
         reason = "outside the domain" if told.startswith(OUTSIDE_WORDS) else "exploded"
-        return Outcome("failed", numbers, result.atoms, detail, reason, "relax", told)
+        return Outcome("failed", numbers, result.atoms, detail, reason, "relax", told, n_evaluations)
     if after.converged:
-        return Outcome("done", numbers, result.atoms, detail)
+        return Outcome("done", numbers, result.atoms, detail, n_evaluations=n_evaluations)
     told = result.ended_by or f"{after.step} steps, largest force {after.max_force_eV_per_A:.3g} eV/Å"
-    return Outcome("not converged", numbers, result.atoms, detail, phase="relax", message=told)
+    return Outcome("not converged", numbers, result.atoms, detail, "", "relax", told, n_evaluations)
 
 
 def md(atoms: Atoms, calculator: BaseCalculator, config: MDConfig, prefix: Path) -> Outcome:
@@ -93,9 +181,10 @@ def md(atoms: Atoms, calculator: BaseCalculator, config: MDConfig, prefix: Path)
     from alignn_ff.md import MDFiles, run_md
 
     result = run_md(atoms, calculator, config=config, files=MDFiles(prefix, config.formats))
-    content = result.to_json()
+    content: Mapping[str, Any] = result.to_json()
     numbers = {name: content[name] for name in MD_NUMBERS}
-    return Outcome("done", numbers, result.atoms, {"stages": content["stages"], "outside": list(result.outside)})  # type: ignore[arg-type]
+    detail = {"stages": content["stages"], "outside": list(result.outside)}
+    return Outcome("done", numbers, result.atoms, detail, n_evaluations=content["n_steps"] + 1)
 
 
 MD_NUMBERS: Final = (
@@ -111,7 +200,7 @@ MD_NUMBERS: Final = (
 
 TASKS: Final[dict[str, Task]] = {
     "energy": Task("Energy, forces and stress of each structure.", lambda: OutsideChoice, energy, lambda word: word),
-    "relax": Task("Relax each structure, and optionally its cell.", lambda: RelaxConfig, relax),
+    "relax": Task("Relax each structure, and optionally its cell.", lambda: RelaxConfig, relax, flight=relax_together),
     "md": Task("Molecular dynamics of each structure.", lambda: MDConfig, md),
 }
 """Name → task beside the properties."""
@@ -138,4 +227,4 @@ class _Property:
         content = result.to_json()
         detail = {name: content[name] for name in ("checks", "remarks", "tables")}
         numbers = {**result.summary, "remarks": " ".join(remark.code for remark in result.remarks)}
-        return Outcome("done", numbers, result.atoms, detail)
+        return Outcome("done", numbers, result.atoms, detail, n_evaluations=work.n_evaluations)

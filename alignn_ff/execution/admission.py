@@ -87,6 +87,14 @@ class MemoryGate:
             log.warning("%s; it may not fit", _in_words(size, needed, available))
         self.admitted_bytes = needed
 
+    def fits(self, size: GraphSize) -> bool:
+        """Whether the forecast of an evaluation is within the memory, or not known."""
+        needed = self._forecast(self._backend, size)
+        if needed is None or needed <= GROWTH * self.admitted_bytes:
+            return True
+        available = self._available(self._device)
+        return available is None or needed <= available
+
     def record(self, size: GraphSize) -> None:
         """Let later evaluations of this size through: one has succeeded, and its memory is in use."""
         self.admitted_bytes = max(self.admitted_bytes, self._forecast(self._backend, size) or 0)

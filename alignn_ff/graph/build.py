@@ -107,6 +107,34 @@ def graph_of_pairs(system: AtomicSystem, pairs: NeighborPairs, recipe: GraphReci
     )
 
 
+def graph_of_many(
+    systems: Sequence[AtomicSystem], pairs: Sequence[NeighborPairs], recipe: GraphRecipe
+) -> tuple[AtomicSystem, AtomicGraph]:
+    """Several structures and their graph in one go: what :func:`batch_systems` and :func:`batch_graphs` give.
+
+    Args:
+        systems: one structure each, on the CPU.
+        pairs: of each, as :func:`find_pairs` finds them.
+        recipe: neighbour strategy and cutoffs.
+    """
+    n_atoms = [system.positions.shape[0] for system in systems]
+    n_edges = [len(each.src) for each in pairs]
+    first = np.repeat(_offsets(n_atoms), n_edges)
+    joined = NeighborPairs(
+        np.concatenate([each.src for each in pairs]) + first,
+        np.concatenate([each.dst for each in pairs]) + first,
+        np.concatenate([each.shift for each in pairs]),
+        np.concatenate([each.distance for each in pairs]),
+    )
+    whole = batch_systems(systems)
+    graph = graph_of_pairs(whole, joined, recipe)
+    ends = np.cumsum(n_edges)
+    counts = {"n_atoms": np.array(n_atoms), "n_edges": np.array(n_edges)}
+    for name, edges in (("n_line_nodes", graph.line_nodes), ("n_triplets", graph.line_dst)):
+        counts[name] = np.diff(np.searchsorted(edges.numpy(), ends), prepend=0)
+    return whole, graph._replace(**{name: torch.from_numpy(count) for name, count in counts.items()})
+
+
 COINCIDENT_A = 1e-3
 """Atoms closer than this (Å) count as duplicates."""
 

@@ -5,6 +5,7 @@ back instead of repeating it; numbers are written so that they read back to the 
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -94,7 +95,7 @@ class Work:
         notify: Notify | None = None,
         outside: OutsideWord = "stop",
     ) -> None:
-        self._word, self.outside = outside, dict[str, str]()
+        self._word, self.outside, self._evaluations = outside, dict[str, str](), Counter[str]()
         self.calculator = calculator
         self._journal = journal or Journal()
         self._notify: Notify = notify or (lambda _name, _done, _total: None)
@@ -110,6 +111,11 @@ class Work:
     def model(self) -> ModelRecord:
         """The model used."""
         return describe_model(self.calculator)
+
+    @property
+    def n_evaluations(self) -> int:
+        """Evaluations made so far, also by the parts of the run; what a journal held is not counted."""
+        return self._evaluations.total()
 
     def tell(self, what: str) -> None:
         """Announce work that is not an evaluation."""
@@ -136,6 +142,7 @@ class Work:
         if kept is None:
             self._notify(name, 0, 1)
             result = relax(atoms, self.calculator, config=config.model_copy(update={"outside": self._word}))
+            self._evaluations[name] += result.after.step + 1
             if result.stopped:
                 raise SimulationError(f"{name}: the relaxation stopped, {result.ended_by}")
             self._judge(name, result.outside)
@@ -230,6 +237,7 @@ class Work:
         self._journal.write(self._prefix + name, state)
 
     def _evaluate(self, structures: Sequence[Atoms], name: str) -> list[Evaluation]:
+        self._evaluations[name] += len(structures)
         if isinstance(self.calculator, EvaluatesMany):
             found = [Evaluation(*one) for one in self.calculator.evaluate_many(structures)]
         else:

@@ -15,6 +15,9 @@ from alignn_ff.ase_private import PRECON_STATE
 from alignn_ff.choices import KeyOf
 from alignn_ff.errors import StructureError
 from alignn_ff.relax.ase_optimizers import DownhillLBFGS, LineSearchBFGS, PreconditionedLBFGS
+from alignn_ff.relax.stepping.fire import ManyFire
+from alignn_ff.relax.stepping.lbfgs import ManyLBFGS
+from alignn_ff.relax.stepping.stepper import Stepper
 
 DENSE_LIMIT: Final = 2000
 """Largest number of atoms for a dense Hessian: 3N × 3N float64 are 288 MB, and a step costs N³."""
@@ -34,11 +37,13 @@ class OptimizerKind:
         help: what it is, and when to use it.
         build: target → ASE optimiser that logs nothing; its ``step`` may raise ``NoLowerEnergyError``.
         state: attributes (dotted) that decide its next steps, beside the positions and the cell of the target.
+        many: number of structures → the same optimiser for all of them at once, as arrays; None if there is none.
     """
 
     help: str
     build: Callable[[Target], Optimizer]
     state: tuple[str, ...]
+    many: Callable[[int], Stepper] | None = None
 
 
 def lbfgs(target: Target) -> Optimizer:
@@ -90,8 +95,11 @@ OPTIMIZERS: Final[dict[str, OptimizerKind]] = {
         "limited-memory BFGS, goes back when a step led uphill; the default",
         lbfgs,
         ("state.iteration", "state.s", "state.y", "state.rho", "r0", "f0", "e0", "task", "lowest"),
+        ManyLBFGS,
     ),
-    "fire": OptimizerKind("damped dynamics, slow and robust, for rough starts", fire, ("vel", "dt", "a", "Nsteps")),
+    "fire": OptimizerKind(
+        "damped dynamics, slow and robust, for rough starts", fire, ("vel", "dt", "a", "Nsteps"), ManyFire
+    ),
     "bfgs_linesearch": OptimizerKind(
         "dense BFGS with a line search, for up to some hundred atoms",
         bfgs_linesearch,

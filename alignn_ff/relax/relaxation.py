@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from alignn_ff.domain import Finding
-from alignn_ff.errors import AlignnError, ConfigError, NotFiniteError, SimulationError
+from alignn_ff.errors import AlignnError, ConfigError, SimulationError
 from alignn_ff.io import sole_writer
 from alignn_ff.relax.ase_optimizers import NoLowerEnergyError
 from alignn_ff.relax.config import RelaxConfig
+from alignn_ff.relax.domain import judge
 from alignn_ff.relax.result import RelaxResult, RelaxStep
 from alignn_ff.relax.setup import Relaxation
 from alignn_ff.relax.state import RelaxState, put_back, write_state
@@ -177,17 +177,14 @@ def _advance(
     end, guard = _End(bare_copy(relaxation.atoms), findings_of(relaxation.calculator)), relaxation.guard
     try:
         for step in _steps(relaxation, most):
-            _check_finite(step)
             findings = findings_of(relaxation.calculator)
-            reason = guard.refusal(findings)
-            if reason is not None and relaxation.steps:
+            admitted, reason = judge(guard, step, findings)
+            if admitted is None:
                 return end._replace(reason=reason, stopped=True)
-            if reason is None and step.converged:
-                reason = guard.refusal_at_end(findings)
-            relaxation.steps.append(step._replace(converged=step.converged and reason is None))
+            relaxation.steps.append(admitted)
             end = _End(bare_copy(relaxation.atoms), findings, reason, stopped=reason is not None)
             for observe in observers:
-                observe(relaxation.steps[-1])
+                observe(admitted)
             if reason is None and stop is not None and not step.converged:
                 end = end._replace(reason=stop())
             if end.reason is not None:
@@ -260,11 +257,3 @@ def _end_state(relaxation: Relaxation, records: RelaxRecords, *, resumable: bool
         _write_state(relaxation, records)
     else:
         records.state.unlink(missing_ok=True)
-
-
-def _check_finite(step: RelaxStep) -> None:
-    if not np.isfinite([step.energy_eV, step.max_force_eV_per_A]).all():
-        raise NotFiniteError(
-            f"the relaxation stopped at step {step.step}: energy {step.energy_eV} eV, largest force "
-            f"{step.max_force_eV_per_A} eV/Å; check whether some atoms are very close to each other"
-        )

@@ -52,7 +52,7 @@ class RelaxResult:
     Attributes:
         atoms: the relaxed structure, with energy and forces.
         config: how it was relaxed.
-        steps: every step, the start included.
+        steps: every step, the start included; of relaxations that share passes, the start and the last step.
         held_strains: strains that could not change, "zz", …; empty if the cell does not relax.
         space_group_before, space_group_after: "Fd-3m (227)"; None if not searched or not found.
         ended_by: why it ended if it neither converged nor ran out of steps: "SIGINT", …

@@ -17,7 +17,7 @@ from alignn_ff.relax.periodic_size import periodic_size
 from alignn_ff.relax.result import RelaxStep
 from alignn_ff.relax.state import RelaxState, memory_of
 from alignn_ff.relax.strain import CELL_MODES, StrainFilter, StrainSpace, strain_space
-from alignn_ff.relax.symmetry import MOST_ATOMS, keep_symmetry, space_group
+from alignn_ff.relax.symmetry import keep_symmetry, reported_space_group
 from alignn_ff.runs.domain import findings_of
 from alignn_ff.runs.model_record import describe_model
 
@@ -83,9 +83,7 @@ class Relaxation:
 
     def space_group(self, atoms: Atoms | None = None) -> str | None:
         """Of a structure; None means the current one."""
-        if len(self.atoms) > MOST_ATOMS and not self.config.keep_symmetry:
-            return None
-        return space_group(self.atoms if atoms is None else atoms, tolerance_A=self.config.symmetry_tolerance_A)
+        return reported_space_group(self.atoms if atoms is None else atoms, self.config)
 
     def state(self, run: Mapping[str, Any]) -> RelaxState:
         """What a restart needs."""

@@ -9,6 +9,7 @@ from ase.spacegroup.symmetrize import check_symmetry
 from spglib.error import SpglibError
 
 from alignn_ff.errors import StructureError
+from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.strain import StrainSpace
 
 MOST_ATOMS: Final = 500
@@ -24,6 +25,13 @@ def space_group(atoms: Atoms, *, tolerance_A: float) -> str | None:
     except SpglibError:
         return None
     return f"{dataset.international} ({dataset.number})"
+
+
+def reported_space_group(atoms: Atoms, config: RelaxConfig) -> str | None:
+    """What a relaxation reports; of large structures only where the space group is to be kept."""
+    if len(atoms) > MOST_ATOMS and not config.keep_symmetry:
+        return None
+    return space_group(atoms, tolerance_A=config.symmetry_tolerance_A)
 
 
 def keep_symmetry(atoms: Atoms, space: StrainSpace | None, *, tolerance_A: float) -> None:

@@ -20,8 +20,8 @@ from ase.calculators.calculator import all_changes
 from ase.calculators.emt import EMT
 
 from alignn_ff.batch import Batch, BatchConfig, Given, inputs_of, merge_batch, run_batch, status_of
-from alignn_ff.batch.manifest import balanced, items_of
-from alignn_ff.batch.shard import ended, shard_paths
+from alignn_ff.batch.folder.manifest import balanced, items_of
+from alignn_ff.batch.folder.shard import ended, shard_paths
 from alignn_ff.errors import CheckpointError, ConfigError, StructureError
 from alignn_ff.relax import RelaxConfig
 from alignn_ff.runs.domain import OutsideChoice

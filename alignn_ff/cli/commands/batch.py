@@ -230,7 +230,7 @@ def _shard(batch: "Batch", given: int | None) -> int | None:
     found = next((name for name in ARRAYS if os.environ.get(name)), None)
     if given is not None or found is None:
         return given
-    from alignn_ff.batch.manifest import Manifest, manifest_file
+    from alignn_ff.batch.folder.manifest import Manifest, manifest_file
 
     try:
         number = int(os.environ[found])
@@ -275,12 +275,13 @@ def _print_plan(batch: "Batch") -> None:
     from alignn_ff.cli.summaries.summary import summary_table
 
     found = plan(batch)
-    unknown = "not known: no sample succeeded"
+    unknown = "not known" if found.sampled else "not known: no sample succeeded"
     rows = [
         ("structures", f"{found.n_structures:,}, of at most {found.largest:,} atoms, {found.n_atoms:,} in all"),
         ("shards", str(found.shards)),
         ("evaluations", unknown if found.evaluations is None else f"about {found.evaluations:,}"),
-        ("hours of one process", unknown if found.hours is None else f"about {found.hours:.3g}"),
+        ("processes", f"{found.processes or 'this one'}, with {found.together} structure(s) in flight"),
+        ("hours one by one", unknown if found.hours is None else f"about {found.hours:.3g}"),
         ("memory", "not known" if found.memory_bytes is None else f"{found.memory_bytes / 2**30:.2g} GiB per process"),
         ("computed for this", ", ".join(found.sampled) or "none"),
     ]

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alignn_ff.batch.manifest import Manifest, items_of
-from alignn_ff.batch.shard import ended, shard_paths
+from alignn_ff.batch.folder.manifest import Manifest, items_of
+from alignn_ff.batch.folder.shard import ended, shard_paths
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 import ase.io
 from ase import Atoms
 
-from alignn_ff.batch.manifest import Item
+from alignn_ff.batch.folder.manifest import Item
 from alignn_ff.batch.outcome import Outcome, line_of
 from alignn_ff.errors import CheckpointError
 from alignn_ff.trajectory.extended_xyz import text_of

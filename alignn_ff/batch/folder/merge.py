@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import ase.db
 from ase import Atoms
 
-from alignn_ff.batch.manifest import Item, Manifest, items_of
-from alignn_ff.batch.shard import ended, read_atoms, read_record, shard_paths
+from alignn_ff.batch.folder.manifest import Item, Manifest, items_of
+from alignn_ff.batch.folder.shard import ended, read_atoms, read_record, shard_paths
 from alignn_ff.errors import ConfigError
 from alignn_ff.io import atomic_write, claim, sole_writer
 from alignn_ff.trajectory.extended_xyz import text_of

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
+from ase import Atoms
 from filelock import FileLock
 
 from alignn_ff import __version__
@@ -107,8 +108,22 @@ def inputs_file(folder: Path) -> Path:
     return folder / "inputs.jsonl"
 
 
-def scan(structures: Iterable[Given]) -> tuple[list[Item], str]:
-    """The structures without their contents, and a hash of all.
+class Scanned(NamedTuple):
+    """The structures of a batch without their contents.
+
+    Attributes:
+        items: in order.
+        digest: hash of ids and contents.
+        largest: the first one with the most atoms; None if none can be read.
+    """
+
+    items: "list[Item]"
+    digest: str
+    largest: Atoms | None
+
+
+def scan(structures: Iterable[Given]) -> Scanned:
+    """Read all structures once.
 
     Raises:
         ConfigError: there are none, none can be read, or two have the same id.
@@ -117,6 +132,7 @@ def scan(structures: Iterable[Given]) -> tuple[list[Item], str]:
     seen: dict[str, str] = {}
     whole = hashlib.sha256()
     unreadable: AlignnError | None = None
+    largest: Atoms | None = None
     for given in structures:
         if given.identifier in seen:
             raise ConfigError(
@@ -128,12 +144,14 @@ def scan(structures: Iterable[Given]) -> tuple[list[Item], str]:
         items.append(Item(given.identifier, given.where, given.n_atoms, given.digest[:16]))
         if isinstance(given.content, AlignnError):
             unreadable = unreadable or given.content
+        elif largest is None or given.n_atoms > len(largest):
+            largest = given.content
         whole.update(given.digest.encode())
     if not items:
         raise ConfigError("there is no structure to compute: the input is empty")
     if unreadable is not None and not any(item.n_atoms for item in items):
         raise ConfigError(f"none of the {len(items)} structures can be read: {unreadable}")
-    return items, whole.hexdigest()
+    return Scanned(items, whole.hexdigest(), largest)
 
 
 def balanced(n_atoms: Sequence[int], shards: int) -> list[int]:

@@ -5,21 +5,32 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from alignn_ff.batch.outcome import Outcome, failure
-from alignn_ff.batch.tasks import all_tasks
+from alignn_ff.batch.tasks import Flight, all_tasks
 from alignn_ff.errors import AlignnError, ConfigError
 from alignn_ff.io import check_matter
 from alignn_ff.runs.config import RunConfig
 from alignn_ff.runs.model_record import describe_model
 from alignn_ff.trajectory.frame_copy import bare_copy
 
+EVALUATIONS: Final = 10
+"""Evaluations of a structure that are expected, for the choice of a backend."""
+
 MakeCalculator = Callable[[], BaseCalculator]
 """Makes a calculator; picklable, since each process calls it once."""
+
+
+class Finished(NamedTuple):
+    """A structure that ended."""
+
+    claim: "Claim"
+    outcome: Outcome
+    wall_time_s: float
 
 
 class Claim(NamedTuple):
@@ -48,6 +59,8 @@ class Job:
         folder: of the batch.
         allow_close_atoms: whether atoms that are too close are computed.
         threads: of a process; None: as many as there are.
+        together: number of structures in flight in a process.
+        n_atoms: of all structures of the batch.
     """
 
     task: str
@@ -57,6 +70,8 @@ class Job:
     folder: Path
     allow_close_atoms: bool = False
     threads: int | None = None
+    together: int = 1
+    n_atoms: int = 0
 
 
 class Worker:
@@ -71,10 +86,27 @@ class Worker:
             import torch
 
             torch.set_num_threads(job.threads)
-        self._job, self._task, self._calculator = job, all_tasks()[job.task], job.make()
+        self._job, self._calculator = job, job.make()
+        self._task = all_tasks()[job.task]  # after make, whose module may add rows
+        announce(self._calculator, job.n_atoms)
         found = model_of(self._calculator)
         if found != dict(job.model):
             raise ConfigError(f"the model has changed while the batch ran: it was {dict(job.model)}, now it is {found}")
+
+    @property
+    def calculator(self) -> BaseCalculator:
+        """Of this worker."""
+        return self._calculator
+
+    def refusal(self, claim: Claim) -> Outcome | None:
+        """Why a structure is not computed; None if it is."""
+        if not isinstance(claim.content, Atoms):
+            return failure(claim.content, "reading")
+        try:
+            check_matter(claim.content, claim.identifier, allow_close_atoms=self._job.allow_close_atoms)
+        except AlignnError as error:
+            return failure(error, "structure")
+        return None
 
     def __call__(self, claim: Claim) -> Outcome:
         """The outcome of a structure; its errors become failures.
@@ -82,18 +114,33 @@ class Worker:
         Raises:
             OutputError: the disk is full or failing.
         """
-        if not isinstance(claim.content, Atoms):
-            return failure(claim.content, "reading")
-        try:
-            check_matter(claim.content, claim.identifier, allow_close_atoms=self._job.allow_close_atoms)
-        except AlignnError as error:
-            return failure(error, "structure")
+        refused = self.refusal(claim)
+        if refused is not None:
+            return refused
+        assert isinstance(claim.content, Atoms)
         prefix = self._job.folder / "files" / f"{claim.place:06d}"
         try:
             outcome = self._task.compute(claim.content, self._calculator, self._job.config, prefix)
         except Exception as error:  # noqa: BLE001 - whatever one structure raises must not end the others
             return failure(error, self._job.task)
-        return outcome if outcome.atoms is None else replace(outcome, atoms=bare_copy(outcome.atoms))
+        return whole(outcome)
+
+    def flight(self, n_slots: int) -> Flight | None:
+        """Structures that share passes; None where those of the task do not."""
+        return self._task.flight(self._calculator, self._job.config, n_slots=n_slots)
+
+
+def whole(outcome: Outcome) -> Outcome:
+    """An outcome with a structure that holds its results, and no calculator."""
+    return outcome if outcome.atoms is None else replace(outcome, atoms=bare_copy(outcome.atoms))
+
+
+def announce(calculator: BaseCalculator, n_atoms: int) -> None:
+    """Let a model of this package compile a faster backend where so many atoms are worth it."""
+    from alignn_ff.calculator import AlignnCalculator
+
+    if isinstance(calculator, AlignnCalculator):
+        calculator.potential.expect(EVALUATIONS, n_atoms=n_atoms)
 
 
 def model_of(calculator: BaseCalculator) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What computes the structures of a batch: engines within a process, and processes."""

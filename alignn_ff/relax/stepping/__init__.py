@@ -1,0 +1,1 @@
+"""Optimisers of many structures at once: arrays with a slot per structure."""

@@ -1,0 +1,76 @@
+"""Processes with several structures in flight: whatever ends one, each structure ends exactly once."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from alignn_ff.batch import TASKS, Batch, BatchConfig, Given, run_batch
+from alignn_ff.batch.choice import FLIGHTS, choose
+from alignn_ff.batch.folder.manifest import Item
+from alignn_ff.calculator import AlignnCalculator
+from alignn_ff.runs.domain import OutsideChoice
+from tests.support import deadly_task
+
+
+@pytest.fixture(autouse=True)
+def _task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TASKS, deadly_task.NAME, deadly_task.row())
+
+
+def batch_of(folder: Path, symbols: list[str], **how: object) -> Batch:
+    def inputs() -> list[Given]:
+        return [Given(f"{symbol}-{k}", f"number {k}", bulk(symbol)) for k, symbol in enumerate(symbols)]
+
+    config = BatchConfig.model_validate(how)
+    return Batch(deadly_task.NAME, inputs, OutsideChoice(), deadly_task.make, folder / "out", config)  # type: ignore[arg-type]
+
+
+def ended(batch: Batch) -> dict[str, dict[str, object]]:
+    records = [json.loads(line) for line in (batch.folder / "shard-0000.jsonl").read_text().splitlines()]
+    assert max(Counter(record["place"] for record in records).values()) == 1
+    return {record["id"]: record for record in records}
+
+
+def test_a_structure_that_kills_its_process_costs_only_itself(tmp_path: Path) -> None:
+    symbols = ["Cu", "Au", "Al", "Cu", "Al", "Cu", "Al", "Cu"]
+    batch = batch_of(tmp_path, symbols, processes=2, together=3)
+    status = run_batch(batch)
+    assert status.states == {"done": 7, "failed": 1}
+    found = ended(batch)
+    assert found["Au-1"]["reason"] == "crash of the process"
+    assert "killed by SIGKILL" in str(found["Au-1"]["message"])
+
+
+def test_a_structure_that_never_ends_costs_only_itself(tmp_path: Path) -> None:
+    batch = batch_of(tmp_path, ["Cu", "Ni", "Al", "Cu"], processes=1, together=3, timeout_minutes=0.02)
+    status = run_batch(batch)
+    assert status.states == {"done": 3, "failed": 1}
+    assert ended(batch)["Ni-1"]["reason"] == "timeout"
+
+
+def test_what_is_fast_is_chosen_where_the_user_chose_nothing(
+    si_model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calculator = AlignnCalculator(si_model_file)
+    monkeypatch.setattr("alignn_ff.batch.choice.usable_cores", lambda: 8)
+    small = [Item(f"{k}", "", 4, "") for k in range(100)]
+    large = [Item(f"{k}", "", 700, "") for k in range(3)]
+    silicon = bulk("Si", cubic=True)
+
+    def chosen(items: list[Item], atoms: Atoms, *, has_flight: bool = True, **how: object) -> tuple[object, ...]:
+        return choose(BatchConfig.model_validate(how), calculator, items, atoms, has_flight=has_flight)
+
+    monkeypatch.setattr("alignn_ff.execution.available.available_bytes", lambda device: 10**12)
+    assert chosen(small, silicon) == (8, FLIGHTS["cpu"].structures, 1)
+    assert chosen(small, silicon, has_flight=False) == (8, 1, 1)
+    assert chosen(large, silicon) == (3, 1, 1)
+    assert chosen(small, silicon, processes=1, together=5) == (1, 5, None)
+    monkeypatch.setattr("alignn_ff.execution.available.available_bytes", lambda device: 2**31)
+    assert chosen(small, silicon)[0] == 3
+    emt = choose(BatchConfig(), EMT(), small, silicon, has_flight=False)
+    assert (emt.processes, emt.together) == (3, 1)

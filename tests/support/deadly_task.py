@@ -1,0 +1,71 @@
+"""A task of batches whose flight is cheap and whose structures may kill their process: for tests of processes.
+
+``make`` adds the task, also in the processes of a batch, which get it by its name.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from ase import Atoms
+from ase.calculators.emt import EMT
+
+from alignn_ff.batch import TASKS, Outcome, Task
+from alignn_ff.batch.tasks import Landed
+from alignn_ff.runs.domain import OutsideChoice
+
+NAME = "deadly"
+
+
+class Flight:
+    """Structures that end after three steps; gold kills its process, nickel never ends, silver is slow."""
+
+    def __init__(self, n_slots: int) -> None:
+        self._n_slots, self._open = n_slots, dict[int, tuple[Atoms, int]]()
+
+    @property
+    def n_open(self) -> int:
+        return len(self._open)
+
+    @property
+    def has_room(self) -> bool:
+        return self.n_open < self._n_slots
+
+    def add(self, key: int, atoms: Atoms) -> None:
+        self._open[key] = (atoms, 0)
+
+    def advance(self) -> list[Landed]:
+        landed = []
+        for key, (atoms, n_steps) in list(self._open.items()):
+            symbol = str(atoms.symbols[0])
+            if symbol == "Au" and n_steps == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if symbol == "Ni":
+                time.sleep(600)
+            self._open[key] = (atoms, n_steps + 1)
+            if n_steps == 3:
+                del self._open[key]
+                landed.append(Landed(key, Outcome("done", {"energy_eV": float(key)}, atoms), 0.0))
+        return landed
+
+
+def compute(atoms: Atoms, calculator: object, config: object, prefix: Path) -> Outcome:
+    flight = Flight(1)
+    flight.add(0, atoms)
+    while True:
+        for landed in flight.advance():
+            assert isinstance(landed.outcome, Outcome)
+            return landed.outcome
+
+
+def row() -> Task:
+    def flight(calculator: object, config: object, *, n_slots: int) -> Flight:
+        return Flight(n_slots)
+
+    return Task("For tests.", lambda: OutsideChoice, compute, flight=flight)
+
+
+def make() -> EMT:
+    TASKS.setdefault(NAME, row())
+    return EMT()
