@@ -17,7 +17,7 @@ from alignn_ff.domain.description import not_in_data
 from alignn_ff.errors import ConfigError
 from alignn_ff.io import atomic_write, write_json
 from alignn_ff.zoo import places
-from alignn_ff.zoo.cards import CARD_NAME, ModelCard, card_text, read_card, shipped_cards
+from alignn_ff.zoo.cards import CARD_NAME, ModelCard, card_text, read_card, shipped_cards, zoo_folder
 from alignn_ff.zoo.download import sha256_of
 from alignn_ff.zoo.fetch import valid_name
 from alignn_ff.zoo.kinds import KindErrors
@@ -117,7 +117,7 @@ def remove(name: str, *, zoo: Path | None = None) -> Path:
 
 
 def _check_free(name: str, zoo: Path, *, overwrite: bool) -> None:
-    if name in {card.name for card in shipped_cards()}:
+    if zoo.resolve() != zoo_folder().resolve() and name in {card.name for card in shipped_cards()}:
         raise ConfigError(f"{name!r} is the name of a shipped model; give another one with --name")
     if (zoo / name).exists() and not overwrite:
         raise ConfigError(f"the zoo {zoo} already has a model {name!r}; give another --name, or use --overwrite")

@@ -54,8 +54,8 @@ def fetch(
     """The folder of a downloaded model; it is downloaded if it is not in the cache.
 
     Args:
-        name_or_url: a model of this package that does not ship, one that the published package lists, or an http(s) address of a model file or of a zip
-            of a published folder.
+        name_or_url: a model of this package that does not ship, one that the published package lists, or an http(s)
+            address of a model file or of a zip of a published folder.
         name: name in the cache; None means the listed name, or the last part of the address.
         sha256: expected SHA-256 of the downloaded file. The published package lists none; cards hold one.
         cache: folder of downloaded models; None means the user's cache.

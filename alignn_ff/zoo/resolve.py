@@ -9,7 +9,7 @@ from alignn_ff.errors import CheckpointError, ModelNotFoundError
 from alignn_ff.zoo import places
 from alignn_ff.zoo.cards import ModelCard, cards, cards_in, shipped_cards
 from alignn_ff.zoo.download import sha256_of
-from alignn_ff.zoo.fetch import SOURCE_NAME, read_source
+from alignn_ff.zoo.fetch import SOURCE_NAME, Source, read_source
 from alignn_ff.zoo.published import published_models
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def _named(name: str) -> Found | None:
         if card.name == name:
             return Found(_unchanged(card), "own zoo")
     if name in downloaded():
-        read_source(places.download_cache() / name)
+        _check_the_card_of(name, read_source(places.download_cache() / name))
         return Found(file_in(places.download_cache() / name), "downloaded")
     return None
 
@@ -128,6 +128,21 @@ def file_in(folder: Path) -> Path:
 def downloaded() -> list[str]:
     """Names of the models in the download cache."""
     return sorted(path.parent.name for path in places.download_cache().glob(f"*/{SOURCE_NAME}"))
+
+
+def _check_the_card_of(name: str, source: Source) -> None:
+    """Check that a download under the name of a model of this package is that model.
+
+    Raises:
+        CheckpointError: it is another file.
+    """
+    expected = next((card.sha256 for card in shipped_cards() if card.name == name and card.url is not None), None)
+    if expected is not None and source.sha256 != expected:
+        folder = places.download_cache() / name
+        raise CheckpointError(
+            f"{folder} is from {source.url}, and is not the model {name!r} of this package; remove the folder and run "
+            f"`alignn-ff zoo fetch {name}`"
+        )
 
 
 def _unchanged(card: ModelCard) -> Path:
