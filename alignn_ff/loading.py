@@ -1,5 +1,6 @@
 """From the words of a user to a model in memory: name or path, device, precision. Every loader goes through here."""
 
+import logging
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeVar, get_args
 
@@ -11,6 +12,8 @@ from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError
 from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.models import EnergyModel, PropertyModel
+
+log = logging.getLogger(__name__)
 
 Precision = Literal["float32", "float64"]
 Model = TypeVar("Model", bound=torch.nn.Module)
@@ -72,7 +75,9 @@ def open_model(name_or_path: str | Path, *, device: str, dtype: str, for_atoms: 
     if str(name_or_path) == "auto":
         if for_atoms is None:
             raise ConfigError('the model "auto" is chosen by elements, so a structure is needed; name a model instead')
-        name_or_path = zoo.choose(for_atoms.numbers).name
+        chosen = zoo.choose(for_atoms.numbers, [for_atoms])
+        log.info("auto took %s", chosen.sentence)
+        name_or_path = chosen.name
     source = find_source(name_or_path)
     loaded = checkpoint.load(source.file)
     return Opened(str(name_or_path), source, loaded.header, loaded.model, chosen_device, chosen_dtype)

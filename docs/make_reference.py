@@ -1,7 +1,8 @@
 """Write the pages that follow from the schema and its tests: ``python docs/make_reference.py``.
 
 config.md (every field), config.schema.json (for editors), config-tests.md (field → test that shows its effect),
-choices.md (every row of the tables of simulations), cli.md (every command), api/ (every public name of Python).
+choices.md (every row of the tables of simulations), cli.md (every command), api/ (every public name of Python),
+models.md (every shipped model, from its card).
 """
 
 import json
@@ -19,6 +20,8 @@ from alignn_ff.relax import CELL_MODES, OPTIMIZERS
 from alignn_ff.testing import LAWS
 from alignn_ff.train.config.reference import json_schema, markdown_reference
 from alignn_ff.trajectory import FORMATS, QUANTITIES
+from alignn_ff.zoo import shipped_cards
+from alignn_ff.zoo.pages import model_section, models_table
 from tests.support.field_coverage import coverage_table
 
 DOCS = Path(__file__).parent
@@ -60,6 +63,48 @@ the field changes what is asserted. `tests/train/test_config_fields.py` fails wh
 
 """
 
+
+MODELS_HEAD = """# Models
+
+Made from the cards of the shipped models (`models_zoo/*/card.toml`) by `python docs/make_reference.py`; `alignn-ff
+zoo show NAME` prints a card. Errors are mean absolute errors on structures that were held out, averaged over the
+kinds of data with the number of structures as weight; the sections below have each kind.
+
+```bash
+alignn-ff zoo recommend structure.vasp     # which models cover it, the best first, with reasons
+alignn-ff relax structure.vasp             # --model auto, the default, takes the first that ships, and prints why
+```
+
+`zoo recommend` puts models first that cover all elements, then those that have seen all pairs of these elements
+together, then those with the smallest force error (or energy error) on the kind of held-out data that is most like
+the structure: the same elements, then the same shape (bulk, slab, chain, molecule), then the nearest volume per atom.
+In Python `load_potential("auto", for_atoms=atoms)` chooses alike, and `alignn_ff.zoo.recommend(atoms.numbers,
+[atoms])` gives the list.
+
+"""
+
+MODELS_FOOT = """## Adding a model
+
+One command reads a training output, checks the model, computes its errors on held-out structures and writes its
+folder: model file, card, training config and `check.json`.
+
+```bash
+alignn-ff zoo add OUTPUT --name NAME --card card.toml --held-out held_out.extxyz                     # to your own zoo
+alignn-ff zoo add OUTPUT --name NAME --card card.toml --held-out held_out.extxyz --zoo models_zoo    # to the package
+python docs/make_reference.py                                                                        # this page
+```
+
+`card.toml` holds what no file tells: `summary`, `data`, `data_licence`, `data_reference`, `level_of_theory`,
+`dispersion`, `licence`, `doi`, `speed_us_per_atom` with `speed_on`, the advice `good_for` and `not_for` (lists of
+sentences), and the property table, a `[[properties]]` per row with `name`, `unit`, `value` and, where there is one,
+`reference` with its `source`. Everything else follows from the model and the held-out structures, one row of errors
+per `config_type`. `--overwrite` replaces a model.
+
+The wheel stays below 15 MB; a test adds up the files. A model that does not fit gets a `url` in `card.toml`: after
+`zoo add`, upload its `model.pt` to that address and leave the file out of the commit. `alignn-ff zoo fetch NAME` then
+downloads it once, compares it with the SHA-256 of the card, and `--model NAME` finds it, also without a network.
+`auto` never downloads.
+"""
 
 CHOICES_HEAD = """# Words that simulations accept
 
@@ -140,6 +185,12 @@ def python_page(room: str) -> str:
     return "\n".join([f"# {ROOMS[room]}\n\n`{room}`\n", *(f"::: {room}.{name}\n" for name in names)])
 
 
+def models() -> str:
+    """The table of all shipped models, and a section for each."""
+    cards = shipped_cards()
+    return "\n".join([MODELS_HEAD + models_table(cards), *map(model_section, cards), MODELS_FOOT])
+
+
 def pages() -> dict[Path, str]:
     """Path → content of every page."""
     return {
@@ -149,6 +200,7 @@ def pages() -> dict[Path, str]:
         DOCS / "choices.md": choices(),
         DOCS / "cli.md": CLI_HEAD + commands_reference(),
         **{DOCS / "api" / f"{room.removeprefix('alignn_ff.')}.md": python_page(room) for room in ROOMS},
+        DOCS / "models.md": models(),
     }
 
 

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field, field_validator
 
+from alignn_ff.cli.console import errors
 from alignn_ff.errors import ConfigError
 from alignn_ff.runs.config import RunConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from ase import Atoms
 
     from alignn_ff.calculator import AlignnCalculator
@@ -31,7 +34,7 @@ class ModelChoice(RunConfig):
     model: str = Field(
         "auto",
         description="zoo name, or path of a model file or folder, which has a separator or suffix, such as ./out; "
-        "auto selects a shipped one that covers the elements",
+        "auto takes the shipped one that `alignn-ff zoo recommend` puts first, and prints why",
     )
     device: str = Field("auto", description="where the network runs: auto (a GPU if there is one), cpu, cuda or cuda:N")
     dtype: str = Field(
@@ -83,11 +86,32 @@ class ModelChoice(RunConfig):
         from alignn_ff.calculator import AlignnCalculator
         from alignn_ff.potential import load_potential
 
+        model = chosen_model(self.model, atoms.numbers, [atoms])
         return AlignnCalculator(
-            load_potential(self.model, for_atoms=atoms, **self.execution()),
+            load_potential(model, **self.execution()),
             outside=outside,
             dispersion=self.dispersion,
         )
+
+
+def chosen_model(model: str, atomic_numbers: "Iterable[int]", structures: "Sequence[Atoms]" = ()) -> str:
+    """The model of a command; of "auto" the one that suits its structures, which is printed with the reasons.
+
+    Args:
+        model: as the user gave it.
+        atomic_numbers: of all structures.
+        structures: these, or examples of them.
+
+    Raises:
+        ElementNotCoveredError: no shipped model covers the elements.
+    """
+    if model != "auto":
+        return model
+    from alignn_ff.zoo import choose
+
+    chosen = choose(atomic_numbers, structures)
+    errors.print(chosen.sentence, markup=False, soft_wrap=True)
+    return chosen.name
 
 
 def source_json(source: "ModelSource | None") -> dict[str, str]:

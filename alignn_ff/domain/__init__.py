@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from alignn_ff.domain.checks import CHECKS, Check, Evaluated, Outside
     from alignn_ff.domain.findings import Finding, OutsideError, sentences
     from alignn_ff.domain.guard import DomainGuard
-    from alignn_ff.domain.pairs import pair_name, unseen_pairs
+    from alignn_ff.domain.pairs import pair_name, seen_pairs, unseen_pairs
 
 __all__ = [
     "CHECKS",
@@ -22,6 +22,7 @@ __all__ = [
     "OutsideError",
     "OutsideWord",
     "pair_name",
+    "seen_pairs",
     "sentences",
     "unseen_pairs",
 ]
@@ -33,6 +34,6 @@ __getattr__, __dir__ = lazy_names(
         "alignn_ff.domain.checks": ("CHECKS", "Check", "Evaluated", "Outside"),
         "alignn_ff.domain.findings": ("Finding", "OutsideError", "sentences"),
         "alignn_ff.domain.guard": ("DomainGuard",),
-        "alignn_ff.domain.pairs": ("pair_name", "unseen_pairs"),
+        "alignn_ff.domain.pairs": ("pair_name", "seen_pairs", "unseen_pairs"),
     },
 )

@@ -3,7 +3,7 @@
 from ase.data import atomic_numbers, chemical_symbols
 
 from alignn_ff.checkpoint import Header
-from alignn_ff.domain.pairs import unseen_pairs
+from alignn_ff.domain.pairs import seen_pairs, unseen_pairs
 
 MOST_NAMES = 12
 
@@ -21,7 +21,7 @@ def not_in_data(header: Header) -> tuple[str, ...]:
             )
     if domain.n_dimers is not None and not any(domain.n_dimers.values()):
         found.append("no dimers")
-    pairs = unseen_pairs((atomic_numbers[symbol] for symbol in symbols), domain.n_structures_per_pair)
+    pairs = unseen_pairs((atomic_numbers[symbol] for symbol in symbols), seen_pairs(domain))
     if pairs:
         found.append(f"no neighbours {_listed(pairs)}: the interaction of these elements is a guess")
     if domain.n_structures and domain.volume_per_atom_A3 is None and domain.n_structures_per_pair is not None:

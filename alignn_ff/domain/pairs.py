@@ -9,6 +9,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from alignn_ff.checkpoint import TrainingDomain
     from alignn_ff.graph.neighbors import NeighborPairs
 
 N_ELEMENTS: Final = len(chemical_symbols)
@@ -71,6 +72,16 @@ def closest_pair(
         return None
     first, second = sorted((int(src[worst]), int(dst[worst])))
     return ClosePair(first, second, float(distance[worst]), float(bound[worst]))
+
+
+def seen_pairs(domain: "TrainingDomain") -> Collection[str] | None:
+    """Names of the pairs that were neighbours in the training data; None if the model does not tell.
+
+    Models of earlier versions do not count them, but hold the shortest distance of each pair of neighbours.
+    """
+    if domain.n_structures_per_pair is not None:
+        return {name for name, count in domain.n_structures_per_pair.items() if count}
+    return set(domain.shortest_distance_A) or None
 
 
 def unseen_pairs(elements: Iterable[int], seen: Collection[str] | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from alignn_ff.domain.pairs import N_ELEMENTS, pair_table
+from alignn_ff.domain.pairs import N_ELEMENTS, pair_table, seen_pairs
 
 if TYPE_CHECKING:
     from alignn_ff.checkpoint import Header
@@ -83,7 +83,7 @@ class Seen(NamedTuple):
             energy=energy,
             volume=domain.volume_per_atom_A3,
             force=domain.largest_force_eV_per_A,
-            pairs=_pairs(domain.n_structures_per_pair),
+            pairs=None if (seen := seen_pairs(domain)) is None else _pairs(dict.fromkeys(seen, 1)),
             lone=None if knows_free_atoms else _elements(domain.n_lone_atoms),
             dimers=_pairs(domain.n_dimers),
         )

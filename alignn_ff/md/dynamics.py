@@ -14,7 +14,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from alignn_ff.calculator import AlignnCalculator
-from alignn_ff.domain import OutsideWord, pair_name, unseen_pairs
+from alignn_ff.domain import OutsideWord, pair_name, seen_pairs, unseen_pairs
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.io import check_atoms
 from alignn_ff.md.config import MDConfig
@@ -196,7 +196,7 @@ def _refuse_unseen_pairs(calculator: AlignnCalculator, atoms: Atoms, config: MDC
     counts = Counter(atoms.numbers.tolist())
     alone = {pair_name(number, number) for number, count in counts.items() if count == 1}
     domain = calculator.potential.header.domain
-    pairs = [name for name in unseen_pairs(counts, domain.n_structures_per_pair) if name not in alone]
+    pairs = [name for name in unseen_pairs(counts, seen_pairs(domain)) if name not in alone]
     if pairs and not config.allow_unseen_pairs:
         raise ConfigError(
             f"the training data of {calculator.potential.name} hold no neighbours {', '.join(pairs)}, so their "

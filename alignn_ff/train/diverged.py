@@ -8,6 +8,7 @@ from alignn_ff.train.artifacts import BEST_MODEL
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.loop.divergence import DivergedError
 from alignn_ff.train.loop.replay import WithReplay
+from alignn_ff.train.loop.skipping import Skipped
 from alignn_ff.train.loop.state import STATE_FILE
 from alignn_ff.train.preparation import PreparedRun
 from alignn_ff.train.run_data import RunData
@@ -29,11 +30,32 @@ def divergence_message(error: DivergedError, config: TrainingConfig, run: Prepar
     )
 
 
+def skip_message(skipped: Skipped, config: TrainingConfig, run: PreparedRun, data: RunData) -> str:
+    """Which step was not taken, with the records that it is made of."""
+    names = _some(_trained(skipped.training, config, run, data))
+    return (
+        f"step {skipped.step} is left out: its gradient norm is {skipped.norm:.3g}, more than {skipped.limit:.3g} "
+        f"(skip_gradient_factor, max_gradient_norm). The records are {names}"
+    )
+
+
+def skips_message(n_skipped: int, n_steps: int) -> str:
+    """How many steps of a run were not taken."""
+    return (
+        f"{n_skipped} of {n_steps} steps were left out, since their gradients were too large (skip_gradient_factor, "
+        "max_gradient_norm); look for wrong labels of their records with alignn-ff data describe"
+    )
+
+
 def _names(error: DivergedError, config: TrainingConfig, run: PreparedRun, data: RunData) -> list[str]:
     """Identifiers of the records concerned."""
-    validation = [data.records[data.split.val[row]].identifier for row in error.validation if data.split.val]
     if not error.training:
-        return validation
+        return [data.records[data.split.val[row]].identifier for row in error.validation if data.split.val]
+    return _trained(error.training, config, run, data)
+
+
+def _trained(rows: Sequence[int], config: TrainingConfig, run: PreparedRun, data: RunData) -> list[str]:
+    """Identifiers of samples of this epoch."""
     samples = WithReplay(
         [("", index) for index in data.split.train],
         [(record.identifier, 0) for record in run.replay],
@@ -41,7 +63,7 @@ def _names(error: DivergedError, config: TrainingConfig, run: PreparedRun, data:
         seed=config.random_seed,
         epoch=run.trainer.progress.epoch,
     )
-    chosen = [samples[row] for row in error.training]
+    chosen = [samples[row] for row in rows]
     return [name or data.records[index].identifier for name, index in chosen]
 
 

@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from alignn_ff.errors import StorageError, TrainingError
 from alignn_ff.io import sole_writer, write_json
@@ -40,13 +40,14 @@ from alignn_ff.train.datasets import records_source
 from alignn_ff.train.distributed.message import Done
 from alignn_ff.train.distributed.process_group import joined_ranks
 from alignn_ff.train.distributed.ranks import LostRankError
-from alignn_ff.train.diverged import divergence_message
+from alignn_ff.train.diverged import divergence_message, skip_message, skips_message
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
 from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernels, warn_of_other_kernels
 from alignn_ff.train.loop.divergence import DivergedError
 from alignn_ff.train.loop.fingerprint import check_fingerprint, fingerprint_of
 from alignn_ff.train.loop.observers import NoObserver, Observers, TensorBoardLog
+from alignn_ff.train.loop.skipping import Skipped
 from alignn_ff.train.loop.state import STATE_FILE, Progress, TrainingState, load_state, save_state, unreadable
 from alignn_ff.train.loop.trainer import BuildObserver, Observer, ReadObserver, StartObserver, Trainer
 from alignn_ff.train.machine import machine_settings
@@ -58,6 +59,9 @@ from alignn_ff.train.resolution import ResolvedConfig, resolve, with_outputs_of
 from alignn_ff.train.run_data import Notify, RunData, prepared_data
 
 log = logging.getLogger(__name__)
+
+NAMED_SKIPS: Final = 3
+"""Steps of an epoch whose records are named when they are left out."""
 
 
 class TrainingResult(NamedTuple):
@@ -195,18 +199,31 @@ def _train(
             _observers(config, observer, leads=leads) as observers,
         ):
             started = _errors_of_start(run, observer) if started_from and stopped is None else {}
-            run.trainer.run(observer=observers, save=save, stop=lambda: asked_anywhere(stop, run.ranks))
+            run.trainer.run(
+                observer=observers,
+                save=save,
+                stop=lambda: asked_anywhere(stop, run.ranks),
+                skipped=lambda skipped: _warn_of_skipped(skipped, config, run, data),
+            )
     except DivergedError as error:
         raise TrainingError(divergence_message(error, config, run, data)) from error
     except (StorageError, LostRankError) as error:
         raise type(error)(f"{error}. {_kept(folder)}") from error
     _warn_of_worse(started, run.trainer.progress)
+    if leads and run.trainer.progress.skipped:
+        log.warning(skips_message(run.trainer.progress.skipped, run.trainer.progress.step))
     if stop.signal is not None:
         raise TrainingInterruptedError(
             stop.signal,
             f"after {run.trainer.progress.epoch} epochs; everything is saved in {folder}",
             "the same command with --resume continues from there",
         )
+
+
+def _warn_of_skipped(skipped: Skipped, config: TrainingConfig, run: PreparedRun, data: RunData) -> None:
+    """Name the records of the first steps of an epoch that were not taken."""
+    if run.ranks.rank == 0 and run.trainer.progress.skipped_in_epoch <= NAMED_SKIPS:
+        log.warning(skip_message(skipped, config, run, data))
 
 
 def _restore(

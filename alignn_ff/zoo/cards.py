@@ -3,19 +3,46 @@
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from alignn_ff.errors import CheckpointError
+from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.zoo import places
+from alignn_ff.zoo.kinds import KindErrors
 
 CARD_NAME = "card.toml"
 NOT_STATED = "not stated"
+TABLES: Final = ("metrics", "held_out", "properties")
+"""Fields that are written as tables, after the others."""
+FROM_THE_MODEL: Final = frozenset(
+    {"name", "elements", "family", "n_parameters", "cutoff_A", "three_body_cutoff_A", "sha256", "n_bytes", "folder"}
+)
+"""Fields that follow from the model, or from other options of ``zoo add``."""
 DISPERSION_WORDS: Final = re.compile(r"D[234]\b|D3\(|vdW|VV10|MBD|TS\b", re.IGNORECASE)
 """Words in a level of theory that contains dispersion."""
+
+
+class Property(BaseModel):
+    """A property that a model gives, beside what it should be.
+
+    Attributes:
+        name: with the material, such as "C11 of diamond".
+        unit: of both numbers.
+        value, reference: of the model, and of experiment or of the training data's level of theory; None: not known.
+        source: of the reference.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    unit: str
+    value: float
+    reference: float | None = None
+    source: str = NOT_STATED
 
 
 class ModelCard(BaseModel):
@@ -32,9 +59,17 @@ class ModelCard(BaseModel):
         licence: of the weights.
         n_parameters: trainable parameters.
         cutoff_A, three_body_cutoff_A: graph recipe.
-        metrics: errors, with the unit in the name.
+        doi: of a publication about the model.
+        speed_us_per_atom, speed_on: of an evaluation with forces and stress, µs, and where it was measured.
+        good_for, not_for: advice, a sentence each.
         not_in_data: kinds of structures that the training data are known not to hold, a sentence each.
+        unseen_pairs: pairs of elements that were never neighbours in the training data; None where that is not known.
+        metrics: errors, with the unit in the name.
+        held_out: errors by kind of data, of structures that the model (or one of the same config) was not trained on.
+        properties: computed with the model, beside references.
         sha256: of the model file.
+        n_bytes: size of the model file.
+        url: from which the model file is downloaded, where it does not ship.
         folder: that contains the card (not part of the card).
     """
 
@@ -50,12 +85,22 @@ class ModelCard(BaseModel):
     level_of_theory: str = NOT_STATED
     dispersion: str = NOT_STATED
     licence: str = NOT_STATED
+    doi: str | None = None
+    speed_us_per_atom: float | None = None
+    speed_on: str | None = None
+    good_for: tuple[str, ...] = ()
+    not_for: tuple[str, ...] = ()
     n_parameters: int
     cutoff_A: float
     three_body_cutoff_A: float | None = None
     sha256: str
+    n_bytes: int | None = None
+    url: str | None = None
     not_in_data: tuple[str, ...] = ()
+    unseen_pairs: tuple[str, ...] | None = None
     metrics: dict[str, float] = {}
+    held_out: tuple[KindErrors, ...] = ()
+    properties: tuple[Property, ...] = ()
     folder: Path
 
     @property
@@ -73,6 +118,12 @@ class ModelCard(BaseModel):
     def file(self) -> Path:
         """The model file beside the card."""
         return self.folder / "model.pt"
+
+    @property
+    def present_file(self) -> Path | None:
+        """The model file on this machine, beside the card or downloaded; None where there is none."""
+        downloaded = places.download_cache() / self.name / "model.pt"
+        return next((file for file in (self.file, downloaded) if file.is_file()), None)
 
 
 def cards() -> list[ModelCard]:
@@ -112,10 +163,37 @@ def read_card(path: Path) -> ModelCard:
 
 def card_text(card: ModelCard) -> str:
     """A card as TOML, in the form that :func:`read_card` reads."""
-    fields = card.model_dump(mode="json", exclude={"folder", "metrics"}, exclude_none=True)
+    fields = card.model_dump(mode="json", exclude={"folder"}, exclude_none=True)
+    tables = {name: fields.pop(name) for name in TABLES}
     lines = [f"{name} = {_toml(value)}" for name, value in fields.items()]
-    metrics = [f"{_toml(name)} = {_toml(value)}" for name, value in card.metrics.items()]
-    return "\n".join([*lines, "", "[metrics]", *metrics, ""])
+    lines += ["", "[metrics]", *_rows(tables["metrics"])]
+    for name in ("held_out", "properties"):
+        for row in tables[name]:
+            metrics = row.pop("metrics", None)
+            lines += ["", f"[[{name}]]", *_rows(row)]
+            lines += [f"[{name}.metrics]", *_rows(metrics)] if metrics is not None else []
+    return "\n".join([*lines, ""])
+
+
+def read_descriptions(path: Path) -> dict[str, Any]:
+    """Fields of a card that a file gives, for a model that is added; those that follow from the model are refused.
+
+    Raises:
+        ConfigError: it is not TOML, or holds other fields.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the card {path}: {error}") from error
+    allowed = [name for name in ModelCard.model_fields if name not in FROM_THE_MODEL]
+    unknown = sorted(content.keys() - {*allowed})
+    if unknown:
+        raise ConfigError(f"{path} has {', '.join(unknown)}; a card for zoo add may have {', '.join(allowed)}")
+    return content
+
+
+def _rows(table: Mapping[str, object]) -> list[str]:
+    return [f"{_toml(name)} = {_toml(value)}" for name, value in table.items()]
 
 
 def _toml(value: object) -> str:

@@ -18,6 +18,7 @@ from alignn_ff.errors import CheckpointError, ConfigError, DownloadError, ModelN
 from alignn_ff.io import write_json
 from alignn_ff.zoo import places
 from alignn_ff.zoo.archive import unpack_model
+from alignn_ff.zoo.cards import shipped_cards
 from alignn_ff.zoo.download import Progress, download, sha256_of
 from alignn_ff.zoo.published import published_models
 
@@ -53,10 +54,10 @@ def fetch(
     """The folder of a downloaded model; it is downloaded if it is not in the cache.
 
     Args:
-        name_or_url: a model that the published package lists, or an http(s) address of a model file or of a zip
-            of a published folder.
+        name_or_url: a model of this package that does not ship, one that the published package lists, or an http(s)
+            address of a model file or of a zip of a published folder.
         name: name in the cache; None means the listed name, or the last part of the address.
-        sha256: expected SHA-256 of the downloaded file. The published package lists none.
+        sha256: expected SHA-256 of the downloaded file. The published package lists none; cards hold one.
         cache: folder of downloaded models; None means the user's cache.
         progress: called with the number of bytes.
 
@@ -66,6 +67,7 @@ def fetch(
         CheckpointError: the files were changed after the download, or the download is not a model.
     """
     url = _address(name_or_url)
+    sha256 = sha256 or _checksum(name_or_url)
     name = valid_name(name or (name_or_url if name_or_url != url else Path(urlsplit(url).path).stem))
     folder = (cache or places.download_cache()) / name
     if (folder / SOURCE_NAME).is_file():
@@ -130,6 +132,9 @@ def valid_name(name: str) -> str:
 def _address(name_or_url: str) -> str:
     if "://" in name_or_url:
         return name_or_url
+    own = [card.url for card in shipped_cards() if card.name == name_or_url and card.url is not None]
+    if own:
+        return own[0]
     listed = published_models()
     if name_or_url not in listed:
         raise ModelNotFoundError(
@@ -137,6 +142,11 @@ def _address(name_or_url: str) -> str:
             f"{len(listed)} names, and any https:// address of a model can be fetched"
         )
     return listed[name_or_url].url
+
+
+def _checksum(name: str) -> str | None:
+    """SHA-256 of a model of this package that does not ship; None of any other."""
+    return next((card.sha256 for card in shipped_cards() if card.name == name and card.url is not None), None)
 
 
 def _already_here(folder: Path, url: str, sha256: str | None) -> Path:

@@ -2,17 +2,14 @@
 
 import logging
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from ase.data import chemical_symbols
-
-from alignn_ff.errors import CheckpointError, ElementNotCoveredError, ModelNotFoundError
+from alignn_ff.errors import CheckpointError, ModelNotFoundError
 from alignn_ff.zoo import places
 from alignn_ff.zoo.cards import ModelCard, cards, cards_in, shipped_cards
 from alignn_ff.zoo.download import sha256_of
-from alignn_ff.zoo.fetch import SOURCE_NAME, read_source
+from alignn_ff.zoo.fetch import SOURCE_NAME, Source, read_source
 from alignn_ff.zoo.published import published_models
 
 log = logging.getLogger(__name__)
@@ -89,13 +86,13 @@ def _at(path: Path, text: str) -> Found:
 def _named(name: str) -> Found | None:
     """The model of a name; None if there is none."""
     for card in shipped_cards():
-        if card.name == name:
+        if card.name == name and card.file.is_file():
             return Found(card.file, "shipped")
     for card in cards_in(places.user_zoo()):
         if card.name == name:
             return Found(_unchanged(card), "own zoo")
     if name in downloaded():
-        read_source(places.download_cache() / name)
+        _check_the_card_of(name, read_source(places.download_cache() / name))
         return Found(file_in(places.download_cache() / name), "downloaded")
     return None
 
@@ -133,25 +130,19 @@ def downloaded() -> list[str]:
     return sorted(path.parent.name for path in places.download_cache().glob(f"*/{SOURCE_NAME}"))
 
 
-def choose(atomic_numbers: Iterable[int]) -> ModelCard:
-    """The shipped model for a structure: the one with the fewest elements that covers all of its elements.
-
-    Models that a user added or downloaded are never chosen; they are used by name only.
+def _check_the_card_of(name: str, source: Source) -> None:
+    """Check that a download under the name of a model of this package is that model.
 
     Raises:
-        ElementNotCoveredError: no model covers all elements.
+        CheckpointError: it is another file.
     """
-    needed = frozenset(int(z) for z in atomic_numbers)
-    shipped = shipped_cards()
-    covering = [card for card in shipped if needed <= card.atomic_numbers]
-    if covering:
-        return min(covering, key=lambda card: (len(card.elements), card.name))
-    symbols = ", ".join(chemical_symbols[z] for z in sorted(needed))
-    there = "; ".join(f"{card.name} ({', '.join(card.elements)})" for card in shipped) or "none"
-    raise ElementNotCoveredError(
-        f"no shipped model covers {symbols}. Shipped models: {there}. Give your own with --model PATH, "
-        "or train one: alignn-ff train config.json --data your.extxyz"
-    )
+    expected = next((card.sha256 for card in shipped_cards() if card.name == name and card.url is not None), None)
+    if expected is not None and source.sha256 != expected:
+        folder = places.download_cache() / name
+        raise CheckpointError(
+            f"{folder} is from {source.url}, and is not the model {name!r} of this package; remove the folder and run "
+            f"`alignn-ff zoo fetch {name}`"
+        )
 
 
 def _unchanged(card: ModelCard) -> Path:
@@ -166,7 +157,15 @@ def _unchanged(card: ModelCard) -> Path:
 
 
 def _not_found(name: str) -> str:
-    available = ", ".join([*(card.name for card in cards()), *downloaded()]) or "no models"
+    there = [card.name for card in cards() if card.present_file is not None]
+    available = ", ".join(dict.fromkeys([*there, *downloaded()])) or "no models"
+    fetched = next((card for card in shipped_cards() if card.name == name and card.url is not None), None)
+    if fetched is not None:
+        return (
+            f"the model {name!r} is too large to ship and is not downloaded yet: `alignn-ff zoo fetch {name}` "
+            f"downloads it once, with a network; on a machine without one, copy {fetched.url} to {fetched.file}. "
+            f"Available: {available}"
+        )
     if name in published_models():
         return (
             f"the model {name!r} of the published package is not downloaded yet; use `alignn-ff zoo fetch {name}`. "

@@ -44,7 +44,9 @@ def test_a_run_stopped_by_0_1_0_resumes_to_the_end_of_the_uninterrupted_one(stop
 def test_a_state_of_a_newer_version_names_it_and_what_to_do(stopped: Path) -> None:
     content = torch.load(stopped / STATE_FILE, weights_only=True)
     torch.save({**content, "version": VERSION + 1, "alignn_ff_version": "9.9"}, stopped / STATE_FILE)
-    with pytest.raises(TrainingError, match=r"written by alignn-ff 9\.9 in format 4.*install that version"):
+    with pytest.raises(
+        TrainingError, match=rf"written by alignn-ff 9\.9 in format {VERSION + 1}.*install that version"
+    ):
         load_state(stopped)
 
 

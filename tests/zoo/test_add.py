@@ -48,9 +48,9 @@ def test_adding_changes_no_bit_of_the_prediction(training_output: Path) -> None:
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
 def test_a_published_folder_is_added_with_its_predictions(folder: Path) -> None:
-    """Written in the format of this package: the same outputs to the bit, and no second file beside it."""
+    """Written in the format of this package: the same outputs to the bit, and no second model beside it."""
     card = add(folder)
-    assert sorted(path.name for path in card.folder.iterdir()) == ["card.toml", "model.pt"]
+    assert sorted(path.name for path in card.folder.iterdir()) == ["card.toml", "config.json", "model.pt"]
     assert (card.name, card.n_parameters > 0) == (folder.name, True)
     atoms = bulk("Si")
     atoms.rattle(0.1, seed=0)

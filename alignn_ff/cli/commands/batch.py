@@ -16,7 +16,7 @@ from typer.main import get_command
 from alignn_ff.cli.commands import property as property_command
 from alignn_ff.cli.commands import relax as relax_command
 from alignn_ff.cli.console import StatusLines, errors, results, stoppable
-from alignn_ff.cli.model_choice import ModelChoice, PreciseModelChoice
+from alignn_ff.cli.model_choice import ModelChoice, PreciseModelChoice, chosen_model
 from alignn_ff.cli.options import MODEL_NAMES, JsonOption, OverwriteOption
 from alignn_ff.cli.schema import options_of
 from alignn_ff.errors import ConfigError
@@ -208,10 +208,9 @@ def _batch(
     choice = _model_choice(name).model_validate(model_options)
     structures = inputs_of(inputs, id_key=id_key)
     if choice.model == "auto":
-        from alignn_ff import zoo
         from alignn_ff.batch.inputs import elements_of
 
-        choice = choice.model_copy(update={"model": zoo.choose(elements_of(structures)).name})
+        choice = choice.model_copy(update={"model": chosen_model(choice.model, elements_of(structures))})
     word = row.calculator_word(config.outside)  # type: ignore[attr-defined]
     from ase import Atoms
 

@@ -9,7 +9,7 @@ import typer
 
 from alignn_ff.check.config import CheckConfig
 from alignn_ff.cli.console import errors, stoppable
-from alignn_ff.cli.model_choice import PreciseModelChoice
+from alignn_ff.cli.model_choice import PreciseModelChoice, chosen_model
 from alignn_ff.cli.options import OverwriteOption
 from alignn_ff.cli.schema import options_of
 from alignn_ff.errors import ConfigError
@@ -126,8 +126,11 @@ def _of_model(
 
     if config.cutoff_A is not None:
         raise ConfigError("--cutoff belongs to --calculator; a model has its own cutoffs")
-    atoms = next(iter(structures.values()), None)
-    potential = load_potential(model, for_atoms=atoms, **choice.execution())
+    if model == "auto" and not structures:
+        raise ConfigError('the model "auto" suits structures: give them after it, or name a model')
+    atoms = list(structures.values())
+    model = chosen_model(model, [number for one in atoms for number in one.numbers], atoms)
+    potential = load_potential(model, **choice.execution())
     return check_potential(potential, config=config, structures=structures, on_row=show)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.model_choice import ModelChoice, source_json
+from alignn_ff.cli.model_choice import ModelChoice, chosen_model, source_json
 from alignn_ff.cli.options import DATA_KEYS, DATA_READING, USUAL, JsonOption
 from alignn_ff.cli.parsing import check_data, data_names
 from alignn_ff.cli.schema import options_of
@@ -19,7 +19,7 @@ from alignn_ff.train.config.data import DataFields
 @options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
 @options_of(DataFields, "reading", panel="Data", names=DATA_READING, only=tuple(DATA_READING))
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder; auto suits the data.")],
     data: Annotated[
         Path,
         typer.Argument(
@@ -37,9 +37,13 @@ def evaluate(
     """Compare a model of any kind with labels, in total and per config_type."""
     check_data(data)
     from alignn_ff.loading import find_source
-    from alignn_ff.train import evaluate_file, records_for, summarise
+    from alignn_ff.train import DataKeys, evaluate_file, read_records, records_for, summarise
 
-    choice, source = ModelChoice.model_validate(model_options), find_source(model)
+    choice = ModelChoice.model_validate(model_options)
+    if model == "auto":
+        structures = [record.atoms for record in read_records(data, DataKeys(**data_names({**keys, **reading})))]
+        model = chosen_model(model, [number for one in structures for number in one.numbers], structures)
+    source = find_source(model)
     records = records_for(model, data, data_names({**keys, **reading}))
     comparisons = evaluate_file(model, records, **choice.execution())
     metrics = summarise(comparisons)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignn_ff.cli.console import errors, results
-from alignn_ff.cli.model_choice import ModelChoice, source_json
+from alignn_ff.cli.model_choice import ModelChoice, chosen_model, source_json
 from alignn_ff.cli.options import JsonOption
 from alignn_ff.cli.schema import options_of
 from alignn_ff.cli.structure_choice import STRUCTURE_NAMES, StructureChoice
@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 @options_of(StructureChoice, "reading", panel="Structures", names=STRUCTURE_NAMES)
 def predict(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder, also one of the published package.")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="Zoo name, model file or folder, also a published one; auto suits the structures.",
+        ),
     ],
     structures: Annotated[
         list[Path],
@@ -62,8 +66,10 @@ def predict(
     outside = OutsideChoice.model_validate(outside_options).outside
     from alignn_ff.predictor import load_predictor
 
+    atoms = [atoms for _, atoms in named]
+    model = chosen_model(model, [number for one in atoms for number in one.numbers], atoms)
     predictor = load_predictor(model, **choice.execution())
-    outputs = predictor.predict([atoms for _, atoms in named])
+    outputs = predictor.predict(atoms)
     if csv_file is not None:
         with atomic_write(csv_file) as temporary:
             temporary.write_text(_csv(named, outputs), encoding="utf-8")

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from alignn_ff.cli.checking import CheckOption, check_quickly
 from alignn_ff.cli.console import errors, results
-from alignn_ff.cli.options import JsonOption, OverwriteOption
+from alignn_ff.cli.options import JsonOption, OverwriteOption, StructureArgument
 
 if TYPE_CHECKING:
-    from alignn_ff.zoo import ModelCard
+    from alignn_ff.zoo import KindErrors, ModelCard, Recommendation
     from alignn_ff.zoo.download import Progress
 
 app = typer.Typer(help="Models by name: shipped, your own, and those to download.", no_args_is_help=True)
@@ -89,6 +89,26 @@ def show_model(
         _print_card(known[name])
 
 
+@app.command("recommend")
+def recommend_models(
+    structure: StructureArgument,
+    zoo: ZooOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rank the models for a structure, with the reasons; `--model auto` takes the first shipped one that covers it."""
+    import json
+
+    from alignn_ff.io import read_structure
+    from alignn_ff.zoo import cards_in, recommend
+
+    atoms = read_structure(structure)
+    found = recommend(atoms.numbers, [atoms], among=None if zoo is None else cards_in(zoo))
+    if as_json:
+        typer.echo(json.dumps([one.to_json() for one in found], allow_nan=False))
+        return
+    _print_recommended(found)
+
+
 @app.command("add")
 def add_model(
     model: Annotated[
@@ -103,6 +123,23 @@ def add_model(
     summary: Annotated[
         str | None, typer.Option(help="One sentence that describes the model.", show_default=False)
     ] = None,
+    card_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--card",
+            metavar="FILE",
+            help="TOML with further fields of the card: data, level_of_theory, licence, good_for, properties, …",
+            show_default=False,
+        ),
+    ] = None,
+    held_out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATA",
+            help="Labelled structures that are not in the training data; errors on each config_type go into the card.",
+            show_default=False,
+        ),
+    ] = None,
     zoo: ZooOption = None,
     overwrite: OverwriteOption = False,
     check: CheckOption = True,
@@ -112,9 +149,17 @@ def add_model(
     import json
 
     from alignn_ff.errors import PropertyModelError
-    from alignn_ff.zoo import add
+    from alignn_ff.zoo import add, read_descriptions
 
-    card = add(model, name=name, summary=summary, zoo=zoo, overwrite=overwrite)
+    described = {} if card_file is None else read_descriptions(card_file)
+    errors_of_kinds: tuple[KindErrors, ...] = ()
+    if held_out is not None:
+        from alignn_ff.train.held_out import held_out_errors
+
+        errors_of_kinds = held_out_errors(model, held_out)
+    card = add(
+        model, name=name, summary=summary, zoo=zoo, overwrite=overwrite, described=described, held_out=errors_of_kinds
+    )
     if check:
         with suppress(PropertyModelError):  # has no forces to check
             check_quickly(card.file, card.folder, device="cpu", console=errors)
@@ -213,6 +258,37 @@ def _print_list(found: "list[ModelCard]") -> None:
     results.print(table)
 
 
+def _print_recommended(found: "list[Recommendation]") -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("", "model", "reasons"):
+        table.add_column(heading, overflow="fold")
+    for place, one in enumerate(found, start=1):
+        table.add_row(str(place) if one.covers else "–", escape(one.name), escape("; ".join(one.reasons)))
+    results.print(table)
+    if not any(one.covers for one in found):
+        results.print(
+            "No model covers the structure. Use your own with --model PATH, or train one: alignn-ff train config.json "
+            "--data your.extxyz",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+SENTENCES: Final = {"good_for": "good for", "not_for": "not for", "not_in_data": "not in the data"}
+MOST_PAIRS: Final = 30
+
+
+def _pairs(names: "list[str] | None") -> str:
+    """Pairs of elements; of many, the first of them and their number."""
+    if not names:
+        return "not stated" if names is None else "none"
+    more = f", … ({len(names)} in all)" if len(names) > MOST_PAIRS else ""
+    return ", ".join(names[:MOST_PAIRS]) + more
+
+
 def _print_card(card: "ModelCard") -> None:
     from rich.markup import escape
     from rich.table import Table
@@ -224,8 +300,19 @@ def _print_card(card: "ModelCard") -> None:
         if isinstance(value, dict):
             for metric, number in value.items():
                 table.add_row(escape(metric), f"{number:g}")
-        elif field == "not_in_data":
-            table.add_row("not in the data", escape("; ".join(value) or "not stated"))
+        elif field in SENTENCES:
+            table.add_row(SENTENCES[field], escape("; ".join(value) or "not stated"))
+        elif field == "unseen_pairs":
+            table.add_row("pairs never seen together", escape(_pairs(value)))
+        elif field == "held_out":
+            for kind in card.held_out:
+                table.add_row("held out", escape(kind.in_words()))
+        elif field == "properties":
+            for row in card.properties:
+                reference = "" if row.reference is None else f" (reference {row.reference:g}, {row.source})"
+                table.add_row(escape(row.name), escape(f"{row.value:g} {row.unit}{reference}"))
+        elif value is None:
+            continue
         else:
             table.add_row(field, escape(" ".join(value) if isinstance(value, list) else str(value)))
     results.print(table)

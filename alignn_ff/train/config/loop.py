@@ -45,6 +45,15 @@ class LoopFields(Section):
     )
     ema_decay: float = Field(0.0, ge=0, lt=1, description="decay of the weights' moving average; 0 is off (ours)")
     gradient_clip_norm: float | None = Field(None, gt=0, description="largest gradient norm; null is off (ours)")
+    skip_gradient_factor: float | None = Field(
+        1000.0,
+        gt=1,
+        description="a step whose gradient norm is larger than so many times the median of the last 100 steps is left "
+        "out, counted and named; null is off (ours)",
+    )
+    max_gradient_norm: float | None = Field(
+        None, gt=0, description="a step whose gradient norm, before clipping, is larger is left out; null is off (ours)"
+    )
     n_early_stopping: int | None = Field(None, ge=1, description="stop after so many epochs without improvement")
     standard_scalar_and_pca: bool = Field(
         False, description="train on targets less their mean, divided by their spread, of the training set"

@@ -1,6 +1,7 @@
 """Numbers of a training that are not finite: what they are, and which samples they come from."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +25,17 @@ class DivergedError(TrainingError):
         self.training, self.validation = tuple(training), tuple(validation)
 
 
-def what_diverged(loss: Tensor, model: nn.Module) -> str | None:
-    """What is not finite after the gradients were computed: the loss or the gradient; None: all is finite."""
+def loss_and_norm(loss: Tensor, model: nn.Module) -> tuple[float, float]:
+    """A loss, and the norm of the gradient that was computed from it."""
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    finite = torch.stack([loss.detach().double(), torch.nn.utils.get_total_norm(gradients).double()]).isfinite()
-    return {(True, True): None, (True, False): "gradient"}.get(tuple(finite.tolist()), "loss")
+    numbers = torch.stack([loss.detach().double(), torch.nn.utils.get_total_norm(gradients).double()])
+    value, norm = numbers.tolist()
+    return value, norm
+
+
+def what_diverged(loss: float, norm: float) -> str | None:
+    """What is not finite: the loss or the gradient; None: all is finite."""
+    return {(True, True): None, (True, False): "gradient"}.get((isfinite(loss), isfinite(norm)), "loss")
 
 
 def unusable_columns(row: Mapping[str, float]) -> list[str]:

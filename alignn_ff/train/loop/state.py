@@ -19,7 +19,7 @@ from alignn_ff.nn import RepulsionEnds
 
 STATE_FILE: Final = "training_state.pt"
 FORMAT: Final = "alignn-ff training state"
-VERSION: Final = 3
+VERSION: Final = 4
 HEADER: Final = frozenset({"format", "version", "alignn_ff_version"})
 
 
@@ -36,6 +36,8 @@ class Progress:
         best_epoch: the epoch that gave it.
         history: one row per epoch.
         seconds: time spent on training, over all parts of the run.
+        gradient_norms: of the last steps.
+        skipped, skipped_in_epoch: steps that were not taken, since their gradient was too large.
         outputs: of the best and of the last epoch: number, targets and predictions of the validation structures.
     """
 
@@ -47,6 +49,9 @@ class Progress:
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
+    gradient_norms: list[float] = field(default_factory=list)
+    skipped: int = 0
+    skipped_in_epoch: int = 0
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -141,8 +146,14 @@ def _end_the_repulsion_at_the_radii(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "repulsion_ends": ()}
 
 
+def _have_no_norms(content: dict[str, Any]) -> dict[str, Any]:
+    """Before format 4 every step was taken."""
+    return {**content, "progress": {**content["progress"], "gradient_norms": [], "skipped": 0, "skipped_in_epoch": 0}}
+
+
 UPGRADES: Final[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     1: _name_the_kernels,
     2: _end_the_repulsion_at_the_radii,
+    3: _have_no_norms,
 }
 """Version → what makes the next one of it."""

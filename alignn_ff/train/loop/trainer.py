@@ -1,5 +1,6 @@
 """The training loop: steps, epochs, validation, and a state on disk that an exact resume starts from."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
@@ -18,15 +19,18 @@ from alignn_ff.train.distributed.ranks import Ranks, SingleProcess, share_of
 from alignn_ff.train.floor.prior import FloorPrior, floor_row
 from alignn_ff.train.labels import LABELS
 from alignn_ff.train.loop.averages import StepLoss, TrainingAverages, ValidationAverages
-from alignn_ff.train.loop.divergence import DivergedError, all_finite, unusable_columns, what_diverged
+from alignn_ff.train.loop.divergence import DivergedError, all_finite, loss_and_norm, unusable_columns, what_diverged
 from alignn_ff.train.loop.freezing import set_training_mode
 from alignn_ff.train.loop.loader import Loader
 from alignn_ff.train.loop.replay import WithReplay, n_replayed
+from alignn_ff.train.loop.skipping import Skipped, largest_norm, with_norm
 from alignn_ff.train.loop.state import Progress, TrainingState
 from alignn_ff.train.loop.weight_average import WeightAverage, copy_tensors, evolving_tensors
 from alignn_ff.train.loss.loss import Measure, combined, label_counts, loss_weights
 from alignn_ff.train.model_outputs import ModelOutputs, evaluate
 from alignn_ff.train.records.batches import Sample, epoch_order
+
+log = logging.getLogger(__name__)
 
 LONGEST_WARMUP_FRACTION = 0.3
 
@@ -120,7 +124,14 @@ class Trainer:
             learned for learned, label in zip(self.learned, LABELS.values(), strict=True) if label.is_derivative
         )
 
-    def run(self, *, observer: Observer, save: Callable[["Trainer", bool], None], stop: Callable[[], bool]) -> None:
+    def run(
+        self,
+        *,
+        observer: Observer,
+        save: Callable[["Trainer", bool], None],
+        stop: Callable[[], bool],
+        skipped: Callable[[Skipped], None] = lambda skipped: log.warning("skipped: %s", skipped),
+    ) -> None:
         """Train to the end, or until ``stop`` returns True.
 
         Args:
@@ -128,13 +139,18 @@ class Trainer:
             save: called with (trainer, whether this epoch is the best so far) after every epoch, and
                 between epochs when ``checkpoint_minutes`` have passed or the run is stopped.
             stop: called after every step.
+            skipped: called with every step that was not taken.
         """
         last_save = started = time.monotonic()
         before = self.progress.seconds
         while not self.finished:
             set_training_mode(self.model)
             for batches in self._rest_of_epoch():
-                self.averages.add(self.step(batches))
+                loss = self.step(batches)
+                if isinstance(loss, Skipped):
+                    skipped(loss)
+                else:
+                    self.averages.add(loss)
                 self.progress.batch += 1
                 self.progress.seconds = before + time.monotonic() - started
                 observer.on_step(self.progress, self.n_steps)
@@ -157,8 +173,8 @@ class Trainer:
         stale = patience is not None and bool(self.validation) and progress.epoch - progress.best_epoch >= patience
         return progress.epoch >= self.config.epochs or stale
 
-    def step(self, batches: Sequence[Sample]) -> StepLoss:
-        """One optimiser step over one batch, or over several whose gradients add up.
+    def step(self, batches: Sequence[Sample]) -> StepLoss | Skipped:
+        """One optimiser step over one batch, or over several whose gradients add up; none if the gradient is too large.
 
         Raises:
             DivergedError: the loss or the gradient is not finite; the weights stay as they were.
@@ -179,12 +195,14 @@ class Trainer:
             sums += costs.detach()
         loss = combined(sums, counts, weights) + self._push_above_floor()
         self.ranks.sum_gradients(self.model)
-        self._refuse_divergence(loss)
+        skipped = self._judged(loss)
+        self.progress.step += 1
+        if skipped is not None:
+            return skipped
         if self.config.gradient_clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
         self.optimizer.step()
         self.average.update(self.model, step)
-        self.progress.step += 1
         return StepLoss(loss, sums, own)
 
     def _push_above_floor(self) -> Tensor | float:
@@ -267,16 +285,25 @@ class Trainer:
         set_training_mode(self.model)
         return row
 
-    def _refuse_divergence(self, loss: Tensor) -> None:
-        """Stop all processes where the loss or the gradient of one is not finite."""
-        what = what_diverged(loss, self.model)
-        (diverged,) = self.ranks.largest(what is not None)
+    def _judged(self, loss: Tensor) -> Skipped | None:
+        """Stop all processes where the loss or the gradient of one is not finite; skip a step that is too large."""
+        progress = self.progress
+        value, norm = loss_and_norm(loss, self.model)
+        what, limit = what_diverged(value, norm), largest_norm(self.config, progress.gradient_norms)
+        diverged, too_large = self.ranks.largest(what is not None, norm > limit)
         if diverged:
-            n_samples, config = len(self.training) + self.n_replayed, self.config
-            order = epoch_order(n_samples, config.batch_size, seed=config.random_seed, epoch=self.progress.epoch)
-            each = config.accumulation_steps
-            batches = order[self.progress.batch * each : (self.progress.batch + 1) * each]
-            raise DivergedError(what or "loss", self.progress.step + 1, training=list(chain(*batches)))
+            raise DivergedError(what or "loss", progress.step + 1, training=self._samples_of_step())
+        progress.gradient_norms = with_norm(progress.gradient_norms, norm)
+        if not too_large:
+            return None
+        progress.skipped, progress.skipped_in_epoch = progress.skipped + 1, progress.skipped_in_epoch + 1
+        return Skipped(progress.step + 1, norm, limit, self._samples_of_step())
+
+    def _samples_of_step(self) -> tuple[int, ...]:
+        """Indices of the samples of the step under way, as an epoch numbers them."""
+        n_samples, config, each = len(self.training) + self.n_replayed, self.config, self.config.accumulation_steps
+        order = epoch_order(n_samples, config.batch_size, seed=config.random_seed, epoch=self.progress.epoch)
+        return tuple(chain(*order[self.progress.batch * each : (self.progress.batch + 1) * each]))
 
     def _rest_of_epoch(self) -> Iterator[list[Sample]]:
         """The batches of each step that is left of this epoch."""
@@ -307,14 +334,16 @@ class Trainer:
         """Add the row of an epoch to the history; whether the epoch is the best so far."""
         progress = self.progress
         progress.epoch += 1
+        n_taken = progress.batch - progress.skipped_in_epoch
         row = {"epoch": float(progress.epoch), "learning_rate": self.optimizer.param_groups[0]["lr"]}
-        row |= {f"train_{name}_loss": mean for name, mean in self.averages.means(progress.batch, self.ranks).items()}
+        row |= {f"train_{name}_loss": mean for name, mean in self.averages.means(n_taken, self.ranks).items()}
         book = self.validate() if self.validation else None
         row |= {} if book is None else book.row()
         row |= self._floor_row()
         row["seconds"] = progress.seconds
+        row |= {"skipped_steps": float(progress.skipped_in_epoch)} if progress.skipped_in_epoch else {}
         self._refuse_useless(row, book)
-        progress.batch = 0
+        progress.batch = progress.skipped_in_epoch = 0
         self.averages.clear()
         progress.history.append(row)
         loss = row.get("val_loss")
