@@ -112,7 +112,7 @@ def prepare_run(
         measure=build_measure(config, measured.scales, measured.spreads),
         device=device,
         ranks=ranks,
-        floor=None if measured.floor is None else floor_prior(config, measured.floor, header.graph, data.shapes),
+        floor=None if measured.floor is None else floor_prior(config, measured.floor, model, header.graph, data.shapes),
     )
     if ranks.rank == 0 and stopped is None:
         n_training = len(data.training) + trainer.n_replayed
@@ -142,7 +142,8 @@ class Measured(Message):
 
 def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], device: torch.device) -> Measured:
     config, start = resolved.config, resolved.start
-    elements = all_elements(tuple(sorted({*data.elements, *elements_of(past)})), start)
+    drop = config.start_elements == "drop"
+    elements = all_elements(tuple(sorted({*data.elements, *elements_of(past)})), start, drop=drop)
     warn_of_equal_elements(config, data.elements)
     found = _summary(data, elements)
     check_labels(config, found, data.shapes)
@@ -167,7 +168,7 @@ def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], de
     if start is not None:
         header = _after_start(config, header, start, found, data.training, device)
     domain = training_domain(found, header.statistics.reference_energies)
-    if start is not None:
+    if start is not None and not drop:
         domain = merged_domain(start.header.domain, domain)
     header = header.model_copy(update={"domain": domain})
     scales = label_scales(found, header.statistics.reference_energies)

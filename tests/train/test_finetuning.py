@@ -197,6 +197,17 @@ def test_the_training_domain_grows(tmp_path: Path, silver: Path, parent: Path) -
     assert new.n_structures == old.n_structures + 6
 
 
+@pytest.mark.config_field("start_elements")
+def test_a_model_of_fewer_elements_than_its_start(tmp_path: Path, silver: Path, parent: Path) -> None:
+    both = run(tmp_path / "both", silver, start_from=str(parent))
+    one = run(tmp_path / "one", silver, start_from=str(parent), start_elements="drop", floor_structures=5)
+    elements = [load_potential(result.model_file).header.elements for result in (both, one)]
+    assert elements == [(29, 47), (47,)]
+    domain = load_potential(one.model_file).header.domain
+    assert set(domain.shortest_distance_A) == {"Ag-Ag"}
+    assert domain.n_structures == len(read_records(silver)) * 3 // 4
+
+
 def test_a_published_folder_is_a_start_and_its_head_may_change(tmp_path: Path) -> None:
     folder = FOLDERS / "atomwise-charges"
     data = write_frames(tmp_path / "p.extxyz", property_frames(atomwise=False))

@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.train import train, validate_config
@@ -138,6 +139,33 @@ def test_structures_of_the_user_are_lifted_as_well(tmp_path: Path, data: Path):
     train(small_config(tmp_path / "without", epochs=1), observer=Silent(), data=data)
     assert "floor_below_fraction" in history(tmp_path / "with")[-1]
     assert "floor_below_fraction" not in history(tmp_path / "without")[-1]
+
+
+@pytest.mark.config_field("floor_labels")
+def test_fine_tuning_on_narrow_data_keeps_what_the_start_knew(tmp_path: Path, data: Path):
+    train(small_config(tmp_path / "start", epochs=6, learning_rate=0.01), observer=Silent(), data=data)
+    frames = copper_frames(3)
+    for atoms in frames:  # another potential, of one lattice only
+        soft = {name: 0.3 * np.asarray(value) for name, value in atoms.calc.results.items()}
+        atoms.calc = SinglePointCalculator(atoms, **soft)
+    narrow = write_frames(tmp_path / "narrow.xyz", frames)
+    kept = {}
+    for labels, weight in (("start", 1e-9), ("start", 30.0)):
+        changes = {"start_from": str(tmp_path / "start" / "best_model.pt"), "cross_validation": None, "n_train": 3}
+        changes |= {
+            "n_val": 0,
+            "n_test": 0,
+            "floor_structures": 40,
+            "floor_labels": labels,
+            "floor_weight": weight,
+            "floor_batch_size": 40,
+        }
+        config = small_config(tmp_path / f"{labels}{weight}", **changes, epochs=60, learning_rate=0.01)
+        train(config, observer=Silent(), data=narrow)
+        kept[weight] = history(tmp_path / f"{labels}{weight}")[-1]["kept_energy_MAE_eV_per_atom"]
+    assert kept[30.0] < 0.7 * kept[1e-9]
+    with pytest.raises(ConfigError, match="starts from no model"):
+        validate_config({"floor_labels": "start"})
 
 
 def test_a_stopped_run_with_a_floor_resumes_to_the_same_weights(tmp_path: Path, data: Path):

@@ -1,6 +1,6 @@
 """Config fields of fine-tuning: the model that a run starts from, and data that it continues to learn."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,11 @@ class FineTuningFields(Section):
         None,
         description="model whose weights the run starts from: zoo name, file or folder, also a published one; --from "
         "overrides. Fields of model and graph that the config leaves out are those of that model (ours)",
+    )
+    start_elements: Literal["keep", "drop"] = Field(
+        "keep",
+        description="elements of the start model that the data lack: keep, with its training domain; drop: the new "
+        "model covers the elements and the domain of the data only (ours)",
     )
     freeze: tuple[str, ...] = Field(
         (), description='names of modules that are not trained, with * and ?, such as "atom_blocks.*" (ours)'

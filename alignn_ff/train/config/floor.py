@@ -1,5 +1,7 @@
 """Config fields of the energy floor: generated structures whose energy must not fall below what the data allow."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from alignn_ff.train.config.sections import Section
@@ -16,6 +18,11 @@ class FloorFields(Section):
     )
     floor_data: str | None = Field(
         None, description="further structures that are learned to lie above the floor, without labels (ours)"
+    )
+    floor_labels: Literal["bound", "start"] = Field(
+        "bound",
+        description="bound: the floor is a lower bound; start: the structures keep the energies of the model that the "
+        "run starts from, where these are plausible, so that narrow data do not make it unlearn the rest (ours)",
     )
     floor_batch_size: int = Field(8, ge=1, description="structures of the floor in each step (ours)")
     floor_weight: float = Field(

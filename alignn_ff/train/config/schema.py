@@ -55,6 +55,8 @@ class TrainingConfig(  # the last base comes first in files
                 f"cutoff_extra is {self.cutoff_extra}, but a cutoff that grows makes the energy jump, which "
                 f"{self.model.name} must not: set it to 0, or leave the field out"
             )
+        if self.floor_labels == "start" and self.start_from is None:
+            raise ValueError("floor_labels is 'start', but the run starts from no model: give start_from (--from)")
         if self.has_floor and self.model.kind != "energy":
             raise ValueError(
                 f"floor_structures and floor_data hold energies above a floor, but {self.model.name} predicts a "

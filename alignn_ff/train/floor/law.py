@@ -61,6 +61,11 @@ class EnergyFloor(NamedTuple):
     systems: dict[str, Floor]
     anything: Floor
 
+    @property
+    def elements(self) -> list[str]:
+        """Elements that the training set holds, in alphabetical order."""
+        return sorted({symbol for system in self.systems for symbol in system.split("-")})
+
     def energy_eV(self, atoms: Atoms) -> float:  # noqa: N802 - the unit's letter
         """Lowest energy that a structure may have, eV, in total."""
         symbols = atoms.get_chemical_symbols()

@@ -2,28 +2,44 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
+import torch
 from ase import Atoms
 from ase.data import chemical_symbols
+from torch import Tensor
 
 from alignn_ff.errors import DataError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.io import read_structures
+from alignn_ff.models import EnergyModel, PropertyModel
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.floor.law import EnergyFloor
 from alignn_ff.train.floor.prior import FloorPrior
 from alignn_ff.train.floor.structures import generate
+from alignn_ff.train.model_outputs import evaluate
+from alignn_ff.train.records.batches import Sample, join
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.records.targets import LabelShapes
+from alignn_ff.train.records.targets import LabelShapes, Targets
 from alignn_ff.train.run_data import named_samples
 
+KEPT_ABOVE_FLOOR_EV: Final = 6.0
+"""Largest energy above the floor, eV/atom, that a structure keeps; beyond it nothing but the floor is asked for."""
 
-def floor_prior(config: TrainingConfig, floor: EnergyFloor, recipe: GraphRecipe, shapes: LabelShapes) -> FloorPrior:
+
+def floor_prior(
+    config: TrainingConfig,
+    floor: EnergyFloor,
+    model: EnergyModel | PropertyModel,
+    recipe: GraphRecipe,
+    shapes: LabelShapes,
+) -> FloorPrior:
     """The prior that a config asks for.
 
     Args:
         config: of the run.
         floor: of its training set.
+        model: before the first step.
         recipe: of its graphs.
         shapes: of the labels of its data.
 
@@ -34,12 +50,37 @@ def floor_prior(config: TrainingConfig, floor: EnergyFloor, recipe: GraphRecipe,
         Record(name, atoms, energy=floor.energy_eV(atoms), forces=None, stress=None, group="")
         for name, atoms in _structures(config, floor)
     ]
+    samples = named_samples(records, recipe, shapes)
+    model.eval()
+    if config.floor_labels == "start" and isinstance(model, EnergyModel):
+        samples = [_with_energy_of(model, sample) for sample in samples]
+    else:
+        samples = [_labelled(sample, sample.targets.values["energy"], kept=False) for sample in samples]
     return FloorPrior(
-        samples=named_samples(records, recipe, shapes),
+        samples=samples,
         batch_size=config.floor_batch_size,
         weight=config.floor_weight * config.model.outputs.weights["energy"],
         seed=config.random_seed,
     )
+
+
+@torch.no_grad()
+def _with_energy_of(model: EnergyModel, sample: Sample) -> Sample:
+    """A structure that keeps the energy of a model, where that is above the floor and not far above."""
+    device = next(model.parameters()).device
+    here = join([sample]).to(device)
+    energy = evaluate(model, here.system, here.graph, derivatives=False, training=False).energy
+    assert energy is not None
+    floor = sample.targets.values["energy"]
+    above = (energy.to(floor) - floor) / len(sample.graph.atomic_numbers)
+    kept = bool(((above >= 0.0) & (above < KEPT_ABOVE_FLOOR_EV)).all())
+    return _labelled(sample, energy.to(floor) if kept else floor, kept=kept)
+
+
+def _labelled(sample: Sample, energy: Tensor, *, kept: bool) -> Sample:
+    """The sample with a bound of its energy, or with an energy that it keeps."""
+    known = {**sample.targets.known, "energy": torch.tensor([kept])}
+    return sample._replace(targets=Targets({**sample.targets.values, "energy": energy}, known))
 
 
 def _structures(config: TrainingConfig, floor: EnergyFloor) -> Iterator[tuple[str, Atoms]]:

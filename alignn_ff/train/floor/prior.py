@@ -26,7 +26,8 @@ class FloorPrior(NamedTuple):
     """Structures that are held above the floor.
 
     Attributes:
-        samples: the energy of their targets is the floor, eV, in total.
+        samples: the energy of their targets, eV, in total, is the floor where it is not known, and else the energy
+            that the structure keeps.
         batch_size: number of structures in each step.
         weight: of the cost in the loss.
         seed: decides, with the step, which structures a step sees.
@@ -40,7 +41,8 @@ class FloorPrior(NamedTuple):
     def cost(self, model: EnergyModel, step: int, ranks: Ranks, device: torch.device) -> Tensor | None:
         """Cost of one step, the part of this rank; None where it has none.
 
-        ½ ln(1 + (d/d0)²) per structure, d the depth of its energy below the floor per atom. Its slope is bounded, so
+        ½ ln(1 + (d/d0)²) per structure, d the depth of its energy below the floor per atom, or its distance from the
+        energy that it keeps. Its slope is bounded, so
         that one deep hole does not drown the data, and never zero, so that it is filled.
         """
         generator = random.Random(f"floor/{self.seed}/{step}")  # noqa: S311 - no secrets
@@ -51,22 +53,30 @@ class FloorPrior(NamedTuple):
         depth = depth_below(model, join([self.samples[i] for i in chosen]).to(device), training=True)
         return self.weight * 0.5 * torch.log1p((depth / TOLERANCE_EV).square()).sum() / len(drawn)
 
-    def depths(self, model: EnergyModel, device: torch.device) -> Tensor:
-        """(n_structures,) eV/atom below the floor, 0 above it, of the first ``N_REPORTED`` structures."""
+    def row(self, model: EnergyModel, device: torch.device) -> dict[str, float]:
+        """Columns of the history, of the first ``N_REPORTED`` structures.
+
+        The part of those with a floor that lie below it and the deepest of them; the mean error of those that keep an
+        energy.
+        """
         shown, size = self.samples[:N_REPORTED], 64
         parts = [shown[start : start + size] for start in range(0, len(shown), size)]
         with torch.no_grad():
-            return torch.cat([depth_below(model, join(part).to(device), training=False) for part in parts])
+            off = torch.cat([depth_below(model, join(part).to(device), training=False) for part in parts])
+        kept = torch.cat([sample.targets.known["energy"] for sample in shown]).to(off.device)
+        columns = {}
+        if bool((~kept).any()):
+            depths = off[~kept]
+            deep = (depths > NEGLIGIBLE_EV).double().mean()
+            columns = {"floor_below_fraction": float(deep), "floor_deepest_eV_per_atom": float(depths.max())}
+        if bool(kept.any()):
+            columns["kept_energy_MAE_eV_per_atom"] = float(off[kept].mean())
+        return columns
 
 
 def depth_below(model: EnergyModel, batch: Sample, *, training: bool) -> Tensor:
-    """(n_structures,) eV/atom by which the energy of each structure lies below its floor."""
+    """(n_structures,) eV/atom by which each energy lies below its floor, or is off the energy that it keeps."""
     energy = evaluate(model, batch.system, batch.graph, derivatives=False, training=training).energy
     assert energy is not None
-    return (batch.targets.values["energy"] - energy).clamp(min=0.0) / batch.graph.n_atoms
-
-
-def floor_row(depths: Tensor) -> dict[str, float]:
-    """Columns of the history: the part of the structures below the floor, and the deepest of them."""
-    deep = depths > NEGLIGIBLE_EV
-    return {"floor_below_fraction": float(deep.double().mean()), "floor_deepest_eV_per_atom": float(depths.max())}
+    below = batch.targets.values["energy"] - energy
+    return torch.where(batch.targets.known["energy"], below.abs(), below.clamp(min=0.0)) / batch.graph.n_atoms

@@ -35,6 +35,9 @@ RANDOM_VOLUMES: Final = (0.4, 1.2)
 SHARES: Final = {"lattice": 0.5, "cell": 0.35, "cluster": 0.15}
 """How many of the structures are of each kind."""
 
+CLUSTER_SIZES: Final = (1, 2, 2, 2, 3, 3, 4, 5)
+"""Numbers of atoms of clusters, as often as they are listed."""
+
 CLOSEST: Final = 0.55
 """Shortest distance in random structures, relative to the sum of covalent radii."""
 
@@ -72,7 +75,7 @@ def _structure(floor: EnergyFloor, rng: np.random.Generator) -> Atoms:
     symbols = _elements(floor, rng)
     kind = rng.choice(list(SHARES), p=list(SHARES.values())) if floor.volumes else "cluster"
     if kind == "cluster":
-        return _cluster([str(s) for s in rng.choice(symbols, rng.integers(2, 6))], rng)
+        return _cluster([str(s) for s in rng.choice(symbols, rng.choice(CLUSTER_SIZES))], rng)
     if kind == "cell":
         chosen = [str(s) for s in rng.choice(symbols, rng.integers(1, 7))]
         return _cell(chosen, floor.volume_A3(chosen) * _between(RANDOM_VOLUMES, rng), rng)
@@ -86,7 +89,7 @@ def _elements(floor: EnergyFloor, rng: np.random.Generator) -> list[str]:
     mixed = [name for name in floor.systems if "-" in name]
     if mixed and rng.random() > PURE:
         return str(rng.choice(mixed)).split("-")
-    return [str(rng.choice(list(floor.references)))]
+    return [str(rng.choice(floor.elements))]
 
 
 def _between(limits: tuple[float, float], rng: np.random.Generator) -> float:

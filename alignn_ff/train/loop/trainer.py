@@ -16,7 +16,7 @@ from alignn_ff.train.choices.schedules import SCHEDULES
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import LATE_FRACTION
 from alignn_ff.train.distributed.ranks import Ranks, SingleProcess, share_of
-from alignn_ff.train.floor.prior import FloorPrior, floor_row
+from alignn_ff.train.floor.prior import FloorPrior
 from alignn_ff.train.labels import LABELS
 from alignn_ff.train.loop.averages import StepLoss, TrainingAverages, ValidationAverages
 from alignn_ff.train.loop.divergence import DivergedError, all_finite, loss_and_norm, unusable_columns, what_diverged
@@ -281,7 +281,7 @@ class Trainer:
             return {}
         self.model.eval()
         with self.average.applied_to(self.model):
-            row = floor_row(self.floor.depths(self.model, self.device))
+            row = self.floor.row(self.model, self.device)
         set_training_mode(self.model)
         return row
 

@@ -30,9 +30,9 @@ MEASURED: Final = frozenset({"reference", "scale", "output_mean", "output_axes"}
 """Last names of buffers that come from the statistics of the header, not from the weights."""
 
 
-def all_elements(elements: Sequence[int], start: Start | None) -> tuple[int, ...]:
-    """Elements of the data, and those of the start."""
-    return tuple(sorted({*elements, *(start.header.elements if start else ())}))
+def all_elements(elements: Sequence[int], start: Start | None, *, drop: bool = False) -> tuple[int, ...]:
+    """Elements of the data, and those of the start, unless they are dropped."""
+    return tuple(sorted({*elements, *(start.header.elements if start and not drop else ())}))
 
 
 def inherited_statistics(start: Start, elements: tuple[int, ...], measured: ModelStatistics) -> ModelStatistics:
@@ -50,7 +50,10 @@ def inherited_statistics(start: Start, elements: tuple[int, ...], measured: Mode
         reference_energies=tuple(references.get(z, 0.0) for z in elements),
         output_mean=kept.output_mean,
         output_axes=kept.output_axes,
-        repulsion_ends=(*old.repulsion_ends, *_ends_of_new_pairs(start, measured)),
+        repulsion_ends=(
+            *(row for row in old.repulsion_ends if set(elements).issuperset(row[:2])),
+            *_ends_of_new_pairs(start, measured),
+        ),
     )
 
 
