@@ -88,7 +88,7 @@ def prove(potential: Potential, target: Target, path: Path, *, stress_factor: fl
     Raises:
         ExportError: the file cannot be read back, or gives other numbers.
     """
-    eager = _eager(potential)
+    eager = in_float64(potential)
     inputs, expected, names = [], [], []
     for name, atoms in proof_structures(potential.header.elements).items():
         prepared = eager.prepare(atoms)
@@ -132,7 +132,7 @@ def evaluate_elsewhere(target: Target, path: Path, inputs: Sequence[Input]) -> d
     return repeats
 
 
-def _eager(potential: Potential) -> Potential:
+def in_float64(potential: Potential) -> Potential:
     """The same model in float64 on the eager backend; the copy does not change the given one."""
     model = deepcopy(potential.model)
     return Potential(

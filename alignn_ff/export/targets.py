@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from alignn_ff.potential import Potential
 
 
+class Beside(NamedTuple):
+    """Files that are written beside an exported file.
+
+    Attributes:
+        paths: exported file → the files.
+        write: (potential, exported file) writes them.
+    """
+
+    paths: Callable[[Path], tuple[Path, ...]]
+    write: "Callable[[Potential, Path], None]"
+
+
 class Target(NamedTuple):
     """One kind of file.
 
@@ -26,6 +38,7 @@ class Target(NamedTuple):
         reads: names of the fields of :class:`ExportOptions` that it reads.
         widened_tolerance: allowed difference of a file in float32 whose network is widened to float64; larger than that
             of float64 where the file holds products of weights, which are rounded once more.
+        beside: further files, once the file is proven.
     """
 
     help: str
@@ -36,6 +49,7 @@ class Target(NamedTuple):
     refusal: "Callable[[Potential], str | None]"
     reads: tuple[str, ...] = ()
     widened_tolerance: float = 1e-10
+    beside: Beside | None = None
 
 
 def _write_torchscript(potential: "Potential", path: Path, options: ExportOptions) -> None:
@@ -74,6 +88,23 @@ def _lammps_refusal(potential: "Potential") -> str | None:
     return refusal(potential)
 
 
+def _example_files(path: Path) -> tuple[Path, ...]:
+    from alignn_ff.export.lammps.example import example_files
+
+    return example_files(path)
+
+
+def _example(style: str) -> Beside:
+    """Input, data and reference numbers for LAMMPS with a pair style."""
+
+    def write(potential: "Potential", path: Path) -> None:
+        from alignn_ff.export.lammps.example import write_example
+
+        write_example(potential, path, style)
+
+    return Beside(_example_files, write)
+
+
 TARGETS: Final[dict[str, Target]] = {
     "torchscript": Target(
         help="a .pt file for libtorch, from C++ or Python",
@@ -92,6 +123,7 @@ TARGETS: Final[dict[str, Target]] = {
         record=_record_for_lammps,
         refusal=_lammps_refusal,
         widened_tolerance=1e-5,
+        beside=_example("alignn"),
     ),
 }
 """Name → target."""

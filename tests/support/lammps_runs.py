@@ -148,7 +148,7 @@ def run(
     path.write_text(text)
     command = [*start_words(lammps, processes), str(lammps.program), "-in", str(path), "-log", "none"]
     ended = subprocess.run(
-        command, capture_output=True, text=True, cwd=folder, env=environment(lammps, plugin, threads), timeout=500
+        command, capture_output=True, text=True, cwd=folder, env=environment(lammps, [plugin], threads), timeout=500
     )
     output = ended.stdout + ended.stderr
     assert (ended.returncode == 0) == (code == 0), output[-3000:]
