@@ -70,6 +70,12 @@ def _torchscript_refusal(potential: "Potential") -> str | None:
     return scripted_refusal(potential.header.model.name)
 
 
+def _lammps_torch_refusal(potential: "Potential") -> str | None:
+    from alignn_ff.export.torchscript.host import domain_refusal
+
+    return domain_refusal(potential)
+
+
 def _write_for_lammps(potential: "Potential", path: Path, options: ExportOptions) -> None:
     from alignn_ff.export.lammps.file import write
 
@@ -105,16 +111,18 @@ def _example(style: str) -> Beside:
     return Beside(_example_files, write)
 
 
+_TORCHSCRIPT: Final = Target(
+    help="a .pt file for libtorch, from C++ or Python",
+    suffix=".pt",
+    write=_write_torchscript,
+    door="alignn_ff.export.torchscript.file:evaluate",
+    record=_record_in_torchscript,
+    refusal=_torchscript_refusal,
+    reads=("stress_unit",),
+)
+
 TARGETS: Final[dict[str, Target]] = {
-    "torchscript": Target(
-        help="a .pt file for libtorch, from C++ or Python",
-        suffix=".pt",
-        write=_write_torchscript,
-        door="alignn_ff.export.torchscript.file:evaluate",
-        record=_record_in_torchscript,
-        refusal=_torchscript_refusal,
-        reads=("stress_unit",),
-    ),
+    "torchscript": _TORCHSCRIPT,
     "lammps": Target(
         help="a file for pair_style alignn of LAMMPS, on the C++ kernels; alignn_smooth only",
         suffix=".alignn",
@@ -124,6 +132,12 @@ TARGETS: Final[dict[str, Target]] = {
         refusal=_lammps_refusal,
         widened_tolerance=1e-5,
         beside=_example("alignn"),
+    ),
+    "lammps-torch": _TORCHSCRIPT._replace(
+        help="a .pt file for pair_style alignn/torch of LAMMPS, on libtorch; all force fields on complete graphs",
+        refusal=_lammps_torch_refusal,
+        reads=(),
+        beside=_example("alignn/torch"),
     ),
 }
 """Name → target."""

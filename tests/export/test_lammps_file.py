@@ -8,9 +8,9 @@ from ase import Atoms
 
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.export import export
-from alignn_ff.export.lammps import network_reach
 from alignn_ff.export.lammps.file import read_header, write
 from alignn_ff.export.options import ExportOptions
+from alignn_ff.export.reach import network_reach
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.models import AlignnSmooth
 from alignn_ff.native import Kernels
@@ -40,7 +40,7 @@ def test_a_file_is_proven_by_the_reader_of_the_pair_style(dtype: str, tmp_path: 
 
 
 def test_models_that_the_pair_style_would_read_otherwise_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"runs the family alignn_smooth, .* export it to torchscript"):
+    with pytest.raises(ConfigError, match=r"runs the family alignn_smooth, .* export it with --to lammps-torch"):
         export(model_file(tmp_path / "p.pt", HEADERS["atomwise"]), tmp_path / "p.alignn", to="lammps")
     twisted = tiny_header(recipe=GraphRecipe(cutoff=4.5, three_body_cutoff=3.2, back_tracking=True))
     with pytest.raises(ConfigError, match="graph recipe of the model is another one"):

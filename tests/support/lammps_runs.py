@@ -85,7 +85,7 @@ def cases() -> dict[str, Case]:
     return made
 
 
-def script(name: str, case: Case, data: Path, model: Path, style: str = "") -> str:
+def script(name: str, case: Case, data: Path, model: Path, style: str) -> str:
     """Input of one case."""
     elements = " ".join(case.words or case.order)
     components = " ".join(f"$(c_pressure[{k}]:{PLACES})" for k in range(1, 7))
@@ -99,7 +99,7 @@ boundary {case.boundary}
 box tilt large
 read_data {data}
 neighbor 1.0 bin
-pair_style alignn {style}
+pair_style {style}
 pair_coeff * * {model} {elements}
 compute each all pe/atom
 compute virials all stress/atom NULL virial
@@ -121,7 +121,7 @@ def evaluate(
     chosen: Mapping[str, Case],
     *,
     processes: int,
-    style: str = "",
+    style: str = "alignn",
 ) -> dict[str, Evaluated]:
     """All cases in one run of LAMMPS."""
     text, prisms = "", {}

@@ -1,7 +1,7 @@
 """Files of the target ``torchscript``: written, read back, and what they hold beside the network.
 
 ``alignn_ff.json`` holds the header of the model, dtype, unit of the stress and versions; ``alignn_ff_proof.json`` holds
-how closely the file agrees with the eager model
+how closely the file agrees with the eager model; ``alignn_ff_host.txt`` holds what hosts without JSON need.
 """
 
 import json
@@ -18,6 +18,7 @@ from alignn_ff import __version__
 from alignn_ff.errors import CheckpointError
 from alignn_ff.export.door import Input, Output
 from alignn_ff.export.options import STRESS_UNITS, ExportOptions
+from alignn_ff.export.torchscript import host
 from alignn_ff.export.torchscript.entries import Deployed
 from alignn_ff.potential import Potential
 
@@ -49,7 +50,7 @@ def write(potential: Potential, path: Path, options: ExportOptions) -> None:
     deployed = Deployed(header.model.name, potential.model, STRESS_UNITS[options.stress_unit]).eval()
     with _torch_jit():
         scripted = torch.jit.script(deployed)
-        torch.jit.save(scripted, str(path), _extra_files={ABOUT: json.dumps(about)})
+        torch.jit.save(scripted, str(path), _extra_files={ABOUT: json.dumps(about), host.ENTRY: host.host_lines(potential)})
 
 
 def record(path: Path, text: str) -> None:

@@ -6,6 +6,8 @@
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include <algorithm>
+#include <sstream>
 #include <stdexcept>
 
 #include "deployed/header_lines.h"
@@ -29,7 +31,13 @@ class TorchNetwork : public Network {
     for (double z : header.numbers("atomic_numbers")) numbers.push_back(int64_t(z));
     cutoff = header.number("cutoff"), reach = header.number("reach"), needs_neighbors = header.whole("needs_neighbors") != 0;
     own_image_limit = header.number("own_image_limit");
-    layers.assign(header.whole("layers"), Walks{{header.number("hop")}});
+    for (const std::string& layer : header.words("walks")) {
+      layers.emplace_back();
+      for (const std::string& walk : split(layer, '/')) {
+        layers.back().emplace_back();
+        for (const std::string& length : split(walk, '+')) layers.back().back().push_back(std::stod(length));
+      }
+    }
     torch::jit::setGraphExecutorOptimize(false);  // else each new number of edges is compiled again
   }
 
@@ -56,6 +64,13 @@ class TorchNetwork : public Network {
   static constexpr double CLOSEST = 1e-3;
   torch::jit::Module module;
   std::vector<int64_t> numbers;  // atomic numbers of the elements
+
+  static std::vector<std::string> split(const std::string& text, char mark) {
+    std::istringstream stream(text);
+    std::vector<std::string> parts;
+    for (std::string part; std::getline(stream, part, mark);) parts.push_back(part);
+    return parts;
+  }
 
   template <class T>
   static at::Tensor view(const std::vector<T>& values, at::IntArrayRef shape, at::ScalarType type) {
