@@ -47,9 +47,7 @@ def by_kernels(kernels: Kernels, potential: Potential, atoms: Atoms, n_local: in
     vectors, packed = edge_vectors(system, graph), pack(model)
     rows, gradient = model.table.rows(graph.atomic_numbers), torch.full_like(vectors, torch.nan)
     local, distance = vectors.new_full((len(atoms),), torch.nan), vectors.new_empty(vectors.shape[0])
-    arguments = native._arguments(
-        native._sizes(model, packed), packed, graph, rows, vectors, local, distance, gradient
-    )
+    arguments = native._arguments(native._sizes(model, packed), packed, graph, rows, vectors, local, distance, gradient)
     evaluated = ctypes.c_int64()
     arguments.n_local, arguments.threads, arguments.evaluated = n_local, threads, ctypes.addressof(evaluated)
     kernels.call("smooth", torch.float64, arguments)

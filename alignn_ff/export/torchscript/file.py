@@ -50,7 +50,9 @@ def write(potential: Potential, path: Path, options: ExportOptions) -> None:
     deployed = Deployed(header.model.name, potential.model, STRESS_UNITS[options.stress_unit]).eval()
     with _torch_jit():
         scripted = torch.jit.script(deployed)
-        torch.jit.save(scripted, str(path), _extra_files={ABOUT: json.dumps(about), host.ENTRY: host.host_lines(potential)})
+        torch.jit.save(
+            scripted, str(path), _extra_files={ABOUT: json.dumps(about), host.ENTRY: host.host_lines(potential)}
+        )
 
 
 def record(path: Path, text: str) -> None:
