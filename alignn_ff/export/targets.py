@@ -94,6 +94,20 @@ def _lammps_refusal(potential: "Potential") -> str | None:
     return refusal(potential)
 
 
+def _write_metatomic(potential: "Potential", path: Path, options: ExportOptions) -> None:
+    from alignn_ff.export.metatomic.file import write
+
+    write(potential, path, options)
+
+
+def _metatomic_refusal(potential: "Potential") -> str | None:
+    from importlib.util import find_spec
+
+    if find_spec("metatomic") is None:
+        return "metatomic is not installed; `pip install 'alignn-ff[metatomic]'`"
+    return _lammps_torch_refusal(potential)
+
+
 def _example_files(path: Path) -> tuple[Path, ...]:
     from alignn_ff.export.lammps.example import example_files
 
@@ -138,6 +152,14 @@ TARGETS: Final[dict[str, Target]] = {
         refusal=_lammps_torch_refusal,
         reads=(),
         beside=_example("alignn/torch"),
+    ),
+    "metatomic": Target(
+        help="a .pt file for programs with metatomic: LAMMPS, i-PI, ASE, GROMACS",
+        suffix=".metatomic.pt",
+        write=_write_metatomic,
+        door="alignn_ff.export.metatomic.file:evaluate",
+        record=_record_in_torchscript,
+        refusal=_metatomic_refusal,
     ),
 }
 """Name → target."""

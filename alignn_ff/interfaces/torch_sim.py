@@ -55,7 +55,9 @@ class AlignnModel(ModelInterface):  # type: ignore[misc] - torch-sim has no type
         structures = self._structures(state)
         while len(self._skins) < len(structures):
             self._skins.append(VerletSkin())
-        inputs = [self.potential.prepare(atoms, skin=skin) for atoms, skin in zip(structures, self._skins, strict=False)]
+        inputs = [
+            self.potential.prepare(atoms, skin=skin) for atoms, skin in zip(structures, self._skins, strict=False)
+        ]
         found = self.potential.evaluate(
             batch_systems([item.system for item in inputs]),
             batch_graphs([item.graph for item in inputs]),

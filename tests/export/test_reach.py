@@ -100,4 +100,4 @@ def test_what_a_host_reads_of_a_file_and_which_graphs_it_cannot_have() -> None:
     assert lines["walks"] == "4.5 3.2+3.2/4.5 3.2+3.2/4.5"
     assert isinstance(smooth.model, AlignnSmooth)
     assert float(lines["reach"]) == pytest.approx(network_reach(smooth.model))
-    assert "k-nearest" in str(domain_refusal(eager(HEADERS["published, 12 neighbours"])))
+    assert "fast_graph" in str(domain_refusal(eager(HEADERS["published, 12 neighbours"])))

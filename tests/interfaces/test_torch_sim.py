@@ -37,9 +37,7 @@ def test_results_are_those_of_the_package_for_each_structure_of_a_batch() -> Non
             expected = potential.predict(structures)
             torch.testing.assert_close(found["energy"], torch.cat([each.energy for each in expected]))
             torch.testing.assert_close(found["forces"], torch.cat([each.forces for each in expected]))
-            torch.testing.assert_close(
-                found["stress"], torch.cat([each.stress for each in expected]), equal_nan=True
-            )
+            torch.testing.assert_close(found["stress"], torch.cat([each.stress for each in expected]), equal_nan=True)
     model.compute_stress = False
     assert set(model(state)) == {"energy", "forces"}
     model.compute_forces = False

@@ -48,7 +48,7 @@ def write(potential: Potential, path: Path, options: ExportOptions) -> None:
         "torch_version": torch.__version__,
     }
     deployed = Deployed(header.model.name, potential.model, STRESS_UNITS[options.stress_unit]).eval()
-    with _torch_jit():
+    with quiet_jit():
         scripted = torch.jit.script(deployed)
         torch.jit.save(
             scripted, str(path), _extra_files={ABOUT: json.dumps(about), host.ENTRY: host.host_lines(potential)}
@@ -75,7 +75,7 @@ def read(path: Path) -> tuple[Any, dict[str, Any]]:
     """
     extra = {ABOUT: "", PROOF: ""}
     try:
-        with _torch_jit():
+        with quiet_jit():
             module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path} is not a TorchScript file: {str(error).splitlines()[0]}") from error
@@ -103,7 +103,7 @@ def evaluate(path: Path, inputs: list[Input], widened: bool) -> list[Output]:
 
 
 @contextmanager
-def _torch_jit() -> Iterator[None]:
+def quiet_jit() -> Iterator[None]:
     """Use of ``torch.jit``, which torch 2.13 calls deprecated; it has no successor with derivatives in a file."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`?torch\.jit", category=DeprecationWarning)
