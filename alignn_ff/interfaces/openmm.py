@@ -23,7 +23,7 @@ KJ_PER_MOL: float = ase_units.kJ / ase_units.mol
 """In eV."""
 
 
-class AlignnFactory(MLPotentialImplFactory):  # type: ignore[misc] - OpenMM-ML has no types
+class AlignnFactory(MLPotentialImplFactory):  # type: ignore[misc]
     """What OpenMM-ML calls for ``MLPotential("alignn-ff", model="si-smooth")``."""
 
     def createImpl(  # noqa: N802 - OpenMM's name
@@ -56,10 +56,10 @@ class AlignnPotential(MLPotentialImpl):  # type: ignore[misc]
 
     def addForces(  # noqa: N802
         self,
-        topology: Any,  # noqa: ANN401 - openmm.app.Topology
-        system: Any,  # noqa: ANN401 - openmm.System
+        topology: Any,
+        system: Any,
         atoms: Iterable[int] | None,
-        forceGroup: int,  # noqa: N803
+        forceGroup: int,
     ) -> None:
         """Add the force to a system.
 
@@ -92,7 +92,7 @@ class AlignnPotential(MLPotentialImpl):  # type: ignore[misc]
 
 
 def _evaluate(
-    state: Any,  # noqa: ANN401 - openmm.State
+    state: Any,
     potential: Potential,
     structure: Atoms,
     skin: VerletSkin,

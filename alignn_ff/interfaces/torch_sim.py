@@ -15,7 +15,7 @@ from alignn_ff.graph import VerletSkin, batch_graphs, batch_systems
 from alignn_ff.potential import Potential
 
 
-class AlignnModel(ModelInterface):  # type: ignore[misc] - torch-sim has no types
+class AlignnModel(ModelInterface):  # type: ignore[misc]
     """A force field in torch-sim: ``AlignnModel(load_potential("si-smooth"))``.
 
     The state and the results are in ``dtype``; the network is in the dtype of the potential. Geometry is in float64.
@@ -35,16 +35,16 @@ class AlignnModel(ModelInterface):  # type: ignore[misc] - torch-sim has no type
         self._skins: list[VerletSkin] = []
 
     @ModelInterface.compute_forces.setter  # type: ignore[untyped-decorator]
-    def compute_forces(self, compute_forces: bool) -> None:  # noqa: FBT001 - as torch-sim has it
+    def compute_forces(self, compute_forces: bool) -> None:
         """Whether results have forces."""
         self._compute_forces = compute_forces
 
     @ModelInterface.compute_stress.setter  # type: ignore[untyped-decorator]
-    def compute_stress(self, compute_stress: bool) -> None:  # noqa: FBT001
+    def compute_stress(self, compute_stress: bool) -> None:
         """Whether results have stresses."""
         self._compute_stress = compute_stress
 
-    def forward(self, state: Any) -> dict[str, Tensor]:  # noqa: ANN401 - SimState, or its fields in a dictionary
+    def forward(self, state: Any) -> dict[str, Tensor]:
         """Energies (n_systems,) eV, forces (n_atoms, 3) eV/Å, stresses (n_systems, 3, 3) eV/Å³, tension positive.
 
         Raises:
@@ -70,7 +70,7 @@ class AlignnModel(ModelInterface):  # type: ignore[misc] - torch-sim has no type
             wanted["stress"] = found.stress
         return {name: values.to(self._device, self._dtype) for name, values in wanted.items()}
 
-    def _structures(self, state: Any) -> list[Atoms]:  # noqa: ANN401
+    def _structures(self, state: Any) -> list[Atoms]:
         """The structures of a state; torch-sim has cells with vectors as columns."""
         positions, numbers = state.positions.detach().double().cpu(), state.atomic_numbers.cpu()
         cells, owner = state.row_vector_cell.detach().double().cpu(), state.system_idx.cpu()

@@ -37,7 +37,7 @@ def test_lammps_gives_the_numbers_of_the_package(
 
 
 def agree(chosen: Mapping[str, Case], found: Mapping[str, Evaluated], predictions: list[Prediction]) -> None:
-    """LAMMPS's numbers are those of the package to 1e-10, relative to the largest force, with a pressure that adds up."""
+    """The numbers are those of the package to 1e-10, relative to the largest force, and the virials add up."""
     for (case, given), expected in zip(chosen.items(), predictions, strict=True):
         got = found[case]
         assert expected.forces is not None

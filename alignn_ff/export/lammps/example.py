@@ -1,7 +1,7 @@
 """A small run of LAMMPS beside an export: an input file, a data file, and the numbers that it must print.
 
-In: a model and the name of its exported file. Out: ``in.NAME``, ``NAME.data`` and ``NAME.reference.json``. LAMMPS compares
-its energy, pressure and forces with those of the package, which the first two files hold too.
+In: a model and the name of its exported file. Out: ``in.NAME``, ``NAME.data`` and ``NAME.reference.json``. LAMMPS
+compares its energy, pressure and forces with those of the package, which the first two files hold too.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.io.lammpsdata import read_lammps_data, write_lammps_data
 
-from alignn_ff.export.proof import in_float64
+from alignn_ff.export.eager import in_float64
 from alignn_ff.export.structures import proof_structures
 from alignn_ff.graph import Prediction
 from alignn_ff.io import atomic_write, write_json

@@ -65,7 +65,7 @@ def evaluate(path: Path, inputs: list[Input], widened: bool) -> list[Output]:
         return [_evaluate(model, item, widened) for item in inputs]
 
 
-def _evaluate(model: Any, item: Input, widened: bool) -> Output:  # noqa: ANN401 - a scripted module
+def _evaluate(model: Any, item: Input, widened: bool) -> Output:
     dtype = torch.float64 if widened else getattr(torch, model.capabilities().dtype)
     positions = item.positions.to(dtype).requires_grad_()
     strain = torch.eye(3, dtype=dtype, requires_grad=True)
@@ -88,7 +88,7 @@ def _evaluate(model: Any, item: Input, widened: bool) -> Output:  # noqa: ANN401
     return Output(*(values.detach().double() for values in (energies.sum(), energies, -gradient, stress)))
 
 
-def _neighbors(system: Any, item: Input) -> TensorBlock:  # noqa: ANN401 - a class of metatomic
+def _neighbors(system: Any, item: Input) -> TensorBlock:
     """The edges as metatomic holds them."""
     x, cell = system.positions.detach(), system.cell.detach()
     vectors = x[item.dst] - x[item.src] + item.shift.to(x.dtype) @ cell

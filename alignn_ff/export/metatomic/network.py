@@ -78,5 +78,6 @@ class MetatomicNetwork(nn.Module):
         rows = self.deployed.row_of[numbers]
         assert bool((rows >= 0).all()), "an element of the structure is not covered by this model"
         vectors = block.values.squeeze(2).to(torch.float64)
-        energies = self.deployed.energies(vectors, numbers, rows, pairs[:, 0], pairs[:, 1], pairs[:, 2:])
-        return energies + 0.0 * system.positions.sum().to(torch.float64)  # a program may differentiate a lone atom
+        energies: Tensor = self.deployed.energies(vectors, numbers, rows, pairs[:, 0], pairs[:, 1], pairs[:, 2:])
+        nothing: Tensor = 0.0 * system.positions.sum().to(torch.float64)  # a program may differentiate a lone atom
+        return energies + nothing

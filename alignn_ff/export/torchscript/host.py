@@ -25,8 +25,8 @@ def domain_refusal(potential: Potential) -> str | None:
         return f"the family {family} does not say how far its layers read (walks in its row of NETWORKS)"
     if not STRATEGIES[recipe.neighbor_strategy].smooth:
         return (
-            f"its graph is {recipe.neighbor_strategy}, where an atom chooses its nearest neighbours, and LAMMPS has all "
-            "pairs below a cutoff; a model with the graph radius_graph can run"
+            f"its graph is {recipe.neighbor_strategy}, where an atom chooses its nearest neighbours, and such programs "
+            "have all pairs below a cutoff; a model with the graph radius_graph can run"
         )
     return None
 

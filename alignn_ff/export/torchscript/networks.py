@@ -20,8 +20,8 @@ class ScriptedFamily(NamedTuple):
     Attributes:
         network: model → the network that TorchScript compiles.
         longest_bond: model → Å, longer bonds of the graph are left out; None: all are kept.
-        walks: model → what each layer reads, see ``alignn_ff.export.reach``; None: unknown, and the family cannot run on
-            several processes of LAMMPS.
+        walks: model → what each layer reads, see ``alignn_ff.export.reach``; None: unknown, and programs that divide
+            space cannot run the family.
     """
 
     network: Callable[[Any], nn.Module]

