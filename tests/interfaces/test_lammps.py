@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from alignn_ff.checkpoint import Header
 from alignn_ff.export.lammps.file import write
@@ -13,26 +14,34 @@ from alignn_ff.export.torchscript import file as torchscript
 from alignn_ff.graph import GraphRecipe, Prediction
 from alignn_ff.interfaces.lammps import Lammps
 from alignn_ff.models import AlignnAtomwiseConfig, EalignnAtomwiseConfig
+from alignn_ff.potential import Potential
 from tests.support.exports import SMOOTH, eager, with_repulsion_ends
 from tests.support.lammps_runs import Case, Evaluated, cases, evaluate
-from tests.support.tiny_models import PUBLISHED, published_header
+from tests.support.tiny_models import PUBLISHED, published_header, tiny_model
 
 MODELS = {
     "moments": with_repulsion_ends(SMOOTH["smooth, moments"], (8, 14, 1.4)),
     "plain": SMOOTH["smooth"],
 }
-WAYS = {"one process": (1, ""), "ghosts as rows": (1, "ghosts"), "two processes": (2, "")}
+WAYS = {
+    "one process": (1, 1, ""),
+    "two threads": (1, 2, ""),
+    "ghosts as rows": (1, 1, "ghosts"),
+    "two processes": (2, 1, ""),
+}
+"""Name → processes, threads of each, word of the pair style."""
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["moments", pytest.param("plain", marks=pytest.mark.slow)])
 def test_lammps_gives_the_numbers_of_the_package(
     name: str, way: str, lammps: Lammps, plugin: Path, tmp_path: Path
 ) -> None:
-    potential, (processes, word) = eager(MODELS[name]), WAYS[way]
+    potential, (processes, threads, word) = eager(MODELS[name]), WAYS[way]
     write(potential, tmp_path / "model.alignn", ExportOptions())
     chosen, style = cases(), f"alignn {word}"
-    found = evaluate(lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, processes=processes, style=style)
+    count = {"processes": processes, "threads": threads}
+    found = evaluate(lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, **count, style=style)
     agree(chosen, found, potential.predict([case.atoms for case in chosen.values()]))
 
 
@@ -68,9 +77,55 @@ TORCH_MODELS: dict[str, Header] = {
 def test_lammps_with_torch_gives_the_numbers_of_the_package(
     name: str, way: str, lammps: Lammps, torch_plugin: Path, tmp_path: Path
 ) -> None:
-    potential, (processes, word) = eager(TORCH_MODELS[name]), WAYS[way]
+    potential, (processes, threads, word) = eager(TORCH_MODELS[name]), WAYS[way]
     model = tmp_path / "model.pt"
     torchscript.write(potential, model, ExportOptions())
     chosen, style = cases(), f"alignn/torch {word}"
-    found = evaluate(lammps, torch_plugin, tmp_path, model, chosen, processes=processes, style=style)
+    count = {"processes": processes, "threads": threads}
+    found = evaluate(lammps, torch_plugin, tmp_path, model, chosen, **count, style=style)
     agree(chosen, found, potential.predict([case.atoms for case in chosen.values()]))
+
+
+def test_a_network_in_float32_agrees_to_rounding(lammps: Lammps, plugin: Path, tmp_path: Path) -> None:
+    header, chosen = SMOOTH["smooth"], {"cubic": cases()["cubic"]}
+    narrow = Potential(
+        "tiny", header, tiny_model(header), device=torch.device("cpu"), dtype=torch.float32, backend="eager"
+    )
+    write(narrow, tmp_path / "model.alignn", ExportOptions())
+    found = evaluate(lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, processes=1)["cubic"]
+    (expected,) = eager(header).predict([chosen["cubic"].atoms])
+    assert expected.forces is not None
+    difference = np.abs(found.forces - expected.forces.numpy()).max()
+    assert 0 < difference < 1e-3 * max(1.0, float(expected.forces.abs().max()))
+
+
+REFUSED = {
+    "an atom without neighbours": (GraphRecipe(cutoff=3.0, cutoff_extra=1.0), "lone atom", "", "would grow"),
+    "a thin box with ghosts as rows": (
+        GraphRecipe(cutoff=4.5, back_tracking=True, own_image_angles=False),
+        "two atoms",
+        "ghosts",
+        "angles with its own images",
+    ),
+    "a capped graph": (
+        GraphRecipe(neighbor_strategy="k-nearest", max_neighbors=12, cutoff=4.5),
+        "cubic",
+        "",
+        "cannot run in LAMMPS: its graph is k-nearest",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", REFUSED)
+def test_graphs_of_published_models_that_lammps_does_not_have_are_refused_in_words(
+    what: str, lammps: Lammps, torch_plugin: Path, tmp_path: Path
+) -> None:
+    recipe, name, word, words = REFUSED[what]
+    potential, model = eager(published_header(AlignnAtomwiseConfig(**PUBLISHED), recipe)), tmp_path / "model.pt"
+    torchscript.write(potential, model, ExportOptions())
+    with pytest.raises(AssertionError) as ended:
+        evaluate(
+            lammps, torch_plugin, tmp_path, model, {name: cases()[name]}, processes=1, style=f"alignn/torch {word}"
+        )
+    assert words in " ".join(str(ended.value).split())
