@@ -20,17 +20,21 @@ class Exported(NamedTuple):
         path: of the file.
         target: key of ``TARGETS``.
         model: name of the model.
+        beside: files that were written beside it.
         proof: how closely the file agrees with the model.
     """
 
     path: Path
     target: str
     model: str
+    beside: tuple[Path, ...]
     proof: Proof
 
     def to_json(self) -> dict[str, object]:
         """Numbers and names only."""
-        return {"file": str(self.path), "target": self.target, "model": self.model, "proof": self.proof.to_json()}
+        beside = [str(path) for path in self.beside]
+        names = {"file": str(self.path), "target": self.target, "model": self.model, "beside": beside}
+        return {**names, "proof": self.proof.to_json()}
 
 
 def export(
@@ -63,11 +67,15 @@ def export(
     if reason is not None:
         raise ConfigError(f"{potential.name} cannot be exported to {to}: {reason}")
     factor = STRESS_UNITS[options.stress_unit] if "stress_unit" in target.reads else 1.0
-    with claimed([path], overwrite=overwrite), atomic_write(path) as temporary:
-        target.write(potential, temporary, options)
-        proof = prove(potential, target, temporary, stress_factor=factor)
-        target.record(temporary, json.dumps(proof.to_json(), allow_nan=False))
-    return Exported(path, to, potential.name, proof)
+    beside = () if target.beside is None else target.beside.paths(path)
+    with claimed([path, *beside], overwrite=overwrite):
+        with atomic_write(path) as temporary:
+            target.write(potential, temporary, options)
+            proof = prove(potential, target, temporary, stress_factor=factor)
+            target.record(temporary, json.dumps(proof.to_json(), allow_nan=False))
+        if target.beside is not None:
+            target.beside.write(potential, path)
+    return Exported(path, to, potential.name, beside, proof)
 
 
 def find_target(name: str, options: ExportOptions) -> Target:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from alignn_ff.errors import ExportError
 from alignn_ff.export.door import REPEATS, Input, Output
+from alignn_ff.export.eager import in_float64
 from alignn_ff.export.structures import proof_structures
 from alignn_ff.export.targets import Target
 from alignn_ff.graph import Prediction
@@ -88,7 +88,7 @@ def prove(potential: Potential, target: Target, path: Path, *, stress_factor: fl
     Raises:
         ExportError: the file cannot be read back, or gives other numbers.
     """
-    eager = _eager(potential)
+    eager = in_float64(potential)
     inputs, expected, names = [], [], []
     for name, atoms in proof_structures(potential.header.elements).items():
         prepared = eager.prepare(atoms)
@@ -130,19 +130,6 @@ def evaluate_elsewhere(target: Target, path: Path, inputs: Sequence[Input]) -> d
     repeats = {network: [Output(*output) for output in outputs] for network, outputs in content.items()}
     assert all(len(outputs) == REPEATS * len(inputs) for outputs in repeats.values())
     return repeats
-
-
-def _eager(potential: Potential) -> Potential:
-    """The same model in float64 on the eager backend; the copy does not change the given one."""
-    model = deepcopy(potential.model)
-    return Potential(
-        potential.name,
-        potential.header,
-        model,
-        device=torch.device("cpu"),
-        dtype=torch.float64,
-        backend="eager",
-    )
 
 
 def _difference(

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from alignn_ff.potential import Potential
 
 
+class Beside(NamedTuple):
+    """Files that are written beside an exported file.
+
+    Attributes:
+        paths: exported file → the files.
+        write: (potential, exported file) writes them.
+    """
+
+    paths: Callable[[Path], tuple[Path, ...]]
+    write: "Callable[[Potential, Path], None]"
+
+
 class Target(NamedTuple):
     """One kind of file.
 
@@ -26,6 +38,7 @@ class Target(NamedTuple):
         reads: names of the fields of :class:`ExportOptions` that it reads.
         widened_tolerance: allowed difference of a file in float32 whose network is widened to float64; larger than that
             of float64 where the file holds products of weights, which are rounded once more.
+        beside: further files, once the file is proven.
     """
 
     help: str
@@ -36,6 +49,7 @@ class Target(NamedTuple):
     refusal: "Callable[[Potential], str | None]"
     reads: tuple[str, ...] = ()
     widened_tolerance: float = 1e-10
+    beside: Beside | None = None
 
 
 def _write_torchscript(potential: "Potential", path: Path, options: ExportOptions) -> None:
@@ -56,6 +70,12 @@ def _torchscript_refusal(potential: "Potential") -> str | None:
     return scripted_refusal(potential.header.model.name)
 
 
+def _lammps_torch_refusal(potential: "Potential") -> str | None:
+    from alignn_ff.export.torchscript.host import domain_refusal
+
+    return domain_refusal(potential)
+
+
 def _write_for_lammps(potential: "Potential", path: Path, options: ExportOptions) -> None:
     from alignn_ff.export.lammps.file import write
 
@@ -74,16 +94,49 @@ def _lammps_refusal(potential: "Potential") -> str | None:
     return refusal(potential)
 
 
+def _write_metatomic(potential: "Potential", path: Path, options: ExportOptions) -> None:
+    from alignn_ff.export.metatomic.file import write
+
+    write(potential, path, options)
+
+
+def _metatomic_refusal(potential: "Potential") -> str | None:
+    from importlib.util import find_spec
+
+    if find_spec("metatomic") is None:
+        return "metatomic is not installed; `pip install 'alignn-ff[metatomic]'`"
+    return _lammps_torch_refusal(potential)
+
+
+def _example_files(path: Path) -> tuple[Path, ...]:
+    from alignn_ff.export.lammps.example import example_files
+
+    return example_files(path)
+
+
+def _example(style: str) -> Beside:
+    """Input, data and reference numbers for LAMMPS with a pair style."""
+
+    def write(potential: "Potential", path: Path) -> None:
+        from alignn_ff.export.lammps.example import write_example
+
+        write_example(potential, path, style)
+
+    return Beside(_example_files, write)
+
+
+_TORCHSCRIPT: Final = Target(
+    help="a .pt file for libtorch, from C++ or Python",
+    suffix=".pt",
+    write=_write_torchscript,
+    door="alignn_ff.export.torchscript.file:evaluate",
+    record=_record_in_torchscript,
+    refusal=_torchscript_refusal,
+    reads=("stress_unit",),
+)
+
 TARGETS: Final[dict[str, Target]] = {
-    "torchscript": Target(
-        help="a .pt file for libtorch, from C++ or Python",
-        suffix=".pt",
-        write=_write_torchscript,
-        door="alignn_ff.export.torchscript.file:evaluate",
-        record=_record_in_torchscript,
-        refusal=_torchscript_refusal,
-        reads=("stress_unit",),
-    ),
+    "torchscript": _TORCHSCRIPT,
     "lammps": Target(
         help="a file for pair_style alignn of LAMMPS, on the C++ kernels; alignn_smooth only",
         suffix=".alignn",
@@ -92,6 +145,21 @@ TARGETS: Final[dict[str, Target]] = {
         record=_record_for_lammps,
         refusal=_lammps_refusal,
         widened_tolerance=1e-5,
+        beside=_example("alignn"),
+    ),
+    "lammps-torch": _TORCHSCRIPT._replace(
+        help="a .pt file for pair_style alignn/torch of LAMMPS, on libtorch; all force fields on complete graphs",
+        refusal=_lammps_torch_refusal,
+        reads=(),
+        beside=_example("alignn/torch"),
+    ),
+    "metatomic": Target(
+        help="a .pt file for programs with metatomic: LAMMPS, i-PI, ASE, GROMACS",
+        suffix=".metatomic.pt",
+        write=_write_metatomic,
+        door="alignn_ff.export.metatomic.file:evaluate",
+        record=_record_in_torchscript,
+        refusal=_metatomic_refusal,
     ),
 }
 """Name → target."""

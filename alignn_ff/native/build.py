@@ -73,6 +73,7 @@ class Recipe(NamedTuple):
         folders: with headers and sources; the name of the library changes with every file in them.
         includes: further folders of headers.
         flags: further flags.
+        libraries: words of the linker, after the compiled files.
         depends: anything else that the library depends on.
     """
 
@@ -80,6 +81,7 @@ class Recipe(NamedTuple):
     folders: tuple[Path, ...]
     includes: tuple[Path, ...] = ()
     flags: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
     depends: str = ""
 
 
@@ -99,7 +101,7 @@ def digest(recipe: Recipe, compiler: str) -> str:
     status = program.stat()
     flags = [*FLAGS, *(" ".join(rung) for rung in LADDER)]
     machine = [platform.system(), _cpu(), _c_library(), str(program), str(status.st_size), str(status.st_mtime_ns)]
-    chosen = [*recipe.flags, *map(str, recipe.includes), recipe.depends] if recipe.includes else []
+    chosen = [*recipe.flags, *map(str, recipe.includes), *recipe.libraries, recipe.depends] if recipe.includes else []
     text = "\n".join([*machine, *flags, *chosen]).encode()
     return hashlib.sha256(text + b"".join(map(_content, recipe.folders))).hexdigest()[:24]
 
@@ -160,7 +162,7 @@ def _compile(recipe: Recipe, compiler: str, flags: tuple[str, ...], folder: Path
     objects = [str(folder / f"{source.stem}.o") for source in recipe.sources]
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda source, made: run("-c", str(source), "-o", made), recipe.sources, objects))
-    run("-shared", *objects, "-o", str(target))
+    run("-shared", *objects, "-o", str(target), *recipe.libraries)
 
 
 def _reason(error: subprocess.CalledProcessError | subprocess.TimeoutExpired) -> str:

@@ -24,3 +24,11 @@ def plugin(lammps: Lammps, compiled_folder: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "library_folder", lambda: compiled_folder)
         return build_plugin(lammps)
+
+
+@pytest.fixture(scope="session")
+def torch_plugin(lammps: Lammps, compiled_folder: Path) -> Path:
+    """Likewise, that of pair_style alignn/torch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "library_folder", lambda: compiled_folder)
+        return build_plugin(lammps, "alignn/torch")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ase.io.lammpsdata import write_lammps_data
+from ase.io.lammpsdata import read_lammps_data, write_lammps_data
 from ase.md.verlet import VelocityVerlet
 
 from alignn_ff.calculator import AlignnCalculator
@@ -12,7 +12,7 @@ from alignn_ff.export.lammps.file import write
 from alignn_ff.export.options import ExportOptions
 from alignn_ff.interfaces.lammps import Lammps
 from tests.support.exports import SMOOTH, eager
-from tests.support.lammps_runs import cases, run
+from tests.support.lammps_runs import BAR_PER_EV_PER_A3, cases, run
 
 STEPS = 50
 PS_IN_LAMMPS = 1.0 / np.sqrt(1.0364269e-4)
@@ -132,6 +132,7 @@ thermo_style custom step pe pxx pyy pzz
 thermo 1
 minimize 0 1e-3 8 20
 unfix cell
+write_data relaxed.data
 change_box all triclinic
 replicate 2 1 1
 run 0
@@ -140,6 +141,12 @@ run 0
     first = output.partition("Loop time")[0].rpartition("   Step ")[2].splitlines()[1:]
     table = np.array([line.split() for line in first if line.strip()], dtype=float)
     assert table[-1, 1] < table[0, 1]
+    relaxed = read_lammps_data(tmp_path / "relaxed.data", atom_style="atomic", units="metal")
+    (expected,) = eager(SMOOTH["smooth"]).predict([relaxed])
+    assert expected.stress is not None
+    assert table[-1, 1] == pytest.approx(float(expected.energy[0]), abs=1e-6)
+    pressures = -expected.stress[0].diagonal().numpy() * BAR_PER_EV_PER_A3
+    np.testing.assert_allclose(table[-1, 2:], pressures, rtol=1e-5, atol=1.0)
     assert thermo(output)[-1, 1] == pytest.approx(2 * table[-1, 1], rel=1e-6)
 
 
@@ -159,6 +166,35 @@ run 30
     tables = [thermo(run(lammps, plugin, tmp_path, text, processes=processes)) for processes in (1, 2)]
     np.testing.assert_allclose(tables[0], tables[1], rtol=1e-8, atol=1e-8)
     assert np.abs(tables[0][-1, 2:] - tables[0][0, 2:]).min() > 1e-4
+
+
+def test_the_pressure_is_the_derivative_of_the_energy_in_the_volume(
+    crystal: str, lammps: Lammps, plugin: Path, tmp_path: Path
+) -> None:
+    scale, step = "change_box all x scale {0} y scale {0} z scale {0} remap\nrun 0\n", 1e-4
+    text = f"{crystal}thermo_style custom step pe vol press\nthermo_modify format float %.16g\nrun 0\n"
+    text += scale.format(1 + step) + scale.format((1 - step) / (1 + step))
+    tables = run(lammps, plugin, tmp_path, text).split("   Step ")[1:]
+    rows = np.array([table.splitlines()[1].split()[1:] for table in tables], dtype=float)
+    (_, _, pressure), (energy_up, volume_up, _), (energy_down, volume_down, _) = rows
+    slope = (energy_up - energy_down) / (volume_up - volume_down)
+    assert pressure == pytest.approx(-slope * BAR_PER_EV_PER_A3, rel=1e-5)
+
+
+def test_layers_leave_out_the_rows_of_the_halo_that_they_do_not_read(
+    crystal: str, lammps: Lammps, plugin: Path, tmp_path: Path
+) -> None:
+    text = f"""{crystal}
+replicate 1 1 4
+compute network all pair alignn
+thermo_style custom step pe c_network[1] c_network[2]
+thermo_modify format float %.15g
+run 0
+"""
+    alone, beside = (thermo(run(lammps, plugin, tmp_path, text, processes=n))[-1] for n in (1, 2))
+    assert alone[1] == pytest.approx(beside[1], rel=1e-12)
+    assert alone[2] == alone[3] == 3 * 256
+    assert alone[2] < beside[2] < 0.5 * beside[3]
 
 
 REFUSED = {

@@ -79,13 +79,17 @@ def cases() -> dict[str, Case]:
     add("chain", chain, "f f f", amplitude=0.02)
     add("lone atom", Atoms("Si", [[1.0, 2.0, 3.0]], cell=[12.0, 12.0, 12.0]))
     add("no edges", Atoms("Si3", [[1, 1, 1], [9, 9, 9], [1, 9, 17]], cell=[18.0, 18.0, 24.0]))
+    mixed = cube.copy()
+    mixed.positions += rng.normal(scale=0.1, size=(8, 3))
+    mixed.numbers[:] = [14, 1, 8, 14, 14, 8, 1, 14]
+    made["three elements"] = Case(mixed, "p p p", order=("O", "Si", "H"))
     made["elements in another order"] = made["triclinic"]._replace(order=("O", "Si"))
     for case in made.values():
         case.atoms.pbc = [letter == "p" for letter in case.boundary.split()]
     return made
 
 
-def script(name: str, case: Case, data: Path, model: Path, style: str = "") -> str:
+def script(name: str, case: Case, data: Path, model: Path, style: str) -> str:
     """Input of one case."""
     elements = " ".join(case.words or case.order)
     components = " ".join(f"$(c_pressure[{k}]:{PLACES})" for k in range(1, 7))
@@ -99,7 +103,7 @@ boundary {case.boundary}
 box tilt large
 read_data {data}
 neighbor 1.0 bin
-pair_style alignn {style}
+pair_style {style}
 pair_coeff * * {model} {elements}
 compute each all pe/atom
 compute virials all stress/atom NULL virial
@@ -121,7 +125,8 @@ def evaluate(
     chosen: Mapping[str, Case],
     *,
     processes: int,
-    style: str = "",
+    threads: int = 1,
+    style: str = "alignn",
 ) -> dict[str, Evaluated]:
     """All cases in one run of LAMMPS."""
     text, prisms = "", {}
@@ -130,7 +135,7 @@ def evaluate(
         data = folder / f"{number}.data"
         write_lammps_data(data, case.atoms, specorder=list(case.order), prismobj=prisms[name], masses=True)
         text += script(name, case, data, model, style)
-    output = run(lammps, plugin, folder, text, processes=processes)
+    output = run(lammps, plugin, folder, text, processes=processes, threads=threads)
     found = {}
     for number, name in enumerate(chosen):
         (line,) = [row for row in output.splitlines() if row.startswith(f"RESULT {name}: ")]
@@ -148,7 +153,7 @@ def run(
     path.write_text(text)
     command = [*start_words(lammps, processes), str(lammps.program), "-in", str(path), "-log", "none"]
     ended = subprocess.run(
-        command, capture_output=True, text=True, cwd=folder, env=environment(lammps, plugin, threads), timeout=500
+        command, capture_output=True, text=True, cwd=folder, env=environment(lammps, [plugin], threads), timeout=500
     )
     output = ended.stdout + ended.stderr
     assert (ended.returncode == 0) == (code == 0), output[-3000:]

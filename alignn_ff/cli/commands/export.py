@@ -96,3 +96,6 @@ def print_exported(exported: "Exported") -> None:
     ]
     header = ("structure", "atoms", "largest force, eV/Å", "energy, eV", "forces, eV/Å", "stress")
     results.print(summary_table(rows, header=header))
+    if exported.beside:
+        names = ", ".join(path.name for path in exported.beside)
+        results.print(f"beside it: {names}", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""``alignn-ff lammps``: compile pair_style alignn for LAMMPS, and run LAMMPS with it."""
+"""``alignn-ff lammps``: compile the pair styles for LAMMPS, and run LAMMPS with them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from alignn_ff.cli.console import results
 
 app = typer.Typer(
-    help="LAMMPS with pair_style alignn.",
+    help="LAMMPS with pair_style alignn or alignn/torch.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -42,11 +42,18 @@ ProgramOption = Annotated[
 
 
 @app.command("build")
-def build(include: IncludeOption = None, mpi_include: MPIOption = None, program: ProgramOption = None) -> None:
-    """Compile the plugin for a LAMMPS, once per LAMMPS, compiler and CPU."""
+def build(
+    style: Annotated[
+        str, typer.Option(help="Pair style: alignn on the C++ kernels, or alignn/torch on libtorch.")
+    ] = "alignn",
+    include: IncludeOption = None,
+    mpi_include: MPIOption = None,
+    program: ProgramOption = None,
+) -> None:
+    """Compile the plugin of a pair style for a LAMMPS, once per LAMMPS, compiler and CPU."""
     from alignn_ff.interfaces.lammps import build_plugin, find_lammps
 
-    plugin = build_plugin(find_lammps(include=include, mpi_include=mpi_include, program=program))
+    plugin = build_plugin(find_lammps(include=include, mpi_include=mpi_include, program=program), style)
     results.print(f"{plugin}\nin an input file: plugin load {plugin}", markup=False, soft_wrap=True)
 
 
@@ -60,7 +67,10 @@ def run(
     mpi_include: MPIOption = None,
     program: ProgramOption = None,
 ) -> None:
-    """Run LAMMPS with pair_style alignn, which is compiled first if necessary; the exit code is that of LAMMPS."""
+    """Run LAMMPS with the pair styles that the input names, compiled first if necessary.
+
+    The exit code is that of LAMMPS.
+    """
     from alignn_ff.interfaces.lammps import find_lammps, run_lammps
 
     lammps = find_lammps(include=include, mpi_include=mpi_include, program=program)

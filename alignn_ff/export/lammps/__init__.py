@@ -1,8 +1,5 @@
 """Model files for ``pair_style alignn`` of LAMMPS, which runs them on the package's C++ kernels.
 
-In: an ``alignn_smooth`` in memory. Out: one file with a header, the packed weights and their SHA-256.
+In: an ``alignn_smooth`` in memory. Out: one file with a header, the packed weights and their SHA-256, and an example
+beside it.
 """
-
-from alignn_ff.export.lammps.reach import network_reach
-
-__all__ = ["network_reach"]

@@ -19,8 +19,8 @@ from alignn_ff.cells import SMALLEST_VOLUME_A3
 from alignn_ff.errors import CheckpointError, KernelError
 from alignn_ff.execution.smooth.weights import pack
 from alignn_ff.export.door import Input, Output
-from alignn_ff.export.lammps.reach import network_reach
 from alignn_ff.export.options import ExportOptions
+from alignn_ff.export.reach import network_reach
 from alignn_ff.graph.strategies import STRATEGIES
 from alignn_ff.models import AlignnSmooth
 from alignn_ff.native import find_kernels
@@ -39,7 +39,7 @@ def refusal(potential: Potential) -> str | None:
     if not isinstance(model, AlignnSmooth):
         return (
             "pair_style alignn runs the family alignn_smooth, and the model is of the family "
-            f"{potential.header.model.name}; export it to torchscript"
+            f"{potential.header.model.name}; export it with --to lammps-torch, for pair_style alignn/torch"
         )
     if not model.atom_blocks:
         return "it needs at least one layer (alignn_layers + gcn_layers)"

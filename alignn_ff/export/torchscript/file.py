@@ -1,7 +1,7 @@
 """Files of the target ``torchscript``: written, read back, and what they hold beside the network.
 
 ``alignn_ff.json`` holds the header of the model, dtype, unit of the stress and versions; ``alignn_ff_proof.json`` holds
-how closely the file agrees with the eager model
+how closely the file agrees with the eager model; ``alignn_ff_host.txt`` holds what hosts without JSON need.
 """
 
 import json
@@ -18,6 +18,7 @@ from alignn_ff import __version__
 from alignn_ff.errors import CheckpointError
 from alignn_ff.export.door import Input, Output
 from alignn_ff.export.options import STRESS_UNITS, ExportOptions
+from alignn_ff.export.torchscript import host
 from alignn_ff.export.torchscript.entries import Deployed
 from alignn_ff.potential import Potential
 
@@ -47,9 +48,11 @@ def write(potential: Potential, path: Path, options: ExportOptions) -> None:
         "torch_version": torch.__version__,
     }
     deployed = Deployed(header.model.name, potential.model, STRESS_UNITS[options.stress_unit]).eval()
-    with _torch_jit():
+    with quiet_jit():
         scripted = torch.jit.script(deployed)
-        torch.jit.save(scripted, str(path), _extra_files={ABOUT: json.dumps(about)})
+        torch.jit.save(
+            scripted, str(path), _extra_files={ABOUT: json.dumps(about), host.ENTRY: host.host_lines(potential)}
+        )
 
 
 def record(path: Path, text: str) -> None:
@@ -72,7 +75,7 @@ def read(path: Path) -> tuple[Any, dict[str, Any]]:
     """
     extra = {ABOUT: "", PROOF: ""}
     try:
-        with _torch_jit():
+        with quiet_jit():
             module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path} is not a TorchScript file: {str(error).splitlines()[0]}") from error
@@ -100,7 +103,7 @@ def evaluate(path: Path, inputs: list[Input], widened: bool) -> list[Output]:
 
 
 @contextmanager
-def _torch_jit() -> Iterator[None]:
+def quiet_jit() -> Iterator[None]:
     """Use of ``torch.jit``, which torch 2.13 calls deprecated; it has no successor with derivatives in a file."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`?torch\.jit", category=DeprecationWarning)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from torch import nn
 
+from alignn_ff.export.reach import Walks, published_walks, smooth_walks
 from alignn_ff.export.torchscript.published import ScriptedPublished
 from alignn_ff.export.torchscript.smooth import ScriptedSmooth
 
@@ -19,16 +20,19 @@ class ScriptedFamily(NamedTuple):
     Attributes:
         network: model → the network that TorchScript compiles.
         longest_bond: model → Å, longer bonds of the graph are left out; None: all are kept.
+        walks: model → what each layer reads, see ``alignn_ff.export.reach``; None: unknown, and programs that divide
+            space cannot run the family.
     """
 
     network: Callable[[Any], nn.Module]
     longest_bond: Callable[[Any], float | None] = lambda _model: None
+    walks: Callable[[Any], tuple[Walks, ...]] | None = None
 
 
-_PUBLISHED: Final = ScriptedFamily(ScriptedPublished, lambda model: model.config.longest_bond)
+_PUBLISHED: Final = ScriptedFamily(ScriptedPublished, lambda model: model.config.longest_bond, published_walks)
 
 NETWORKS: Final[dict[str, ScriptedFamily]] = {
-    "alignn_smooth": ScriptedFamily(ScriptedSmooth),
+    "alignn_smooth": ScriptedFamily(ScriptedSmooth, walks=smooth_walks),
     "alignn_atomwise": _PUBLISHED,
     "alignn_atomwise_pure": _PUBLISHED,
     "ealignn_atomwise": _PUBLISHED,

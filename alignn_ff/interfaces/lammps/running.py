@@ -1,17 +1,21 @@
-"""Start LAMMPS with the plugin, on one process or several."""
+"""Start LAMMPS with its plugins, on one process or several."""
 
 import os
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.interfaces.lammps.building import build_plugin
 from alignn_ff.interfaces.lammps.finding import Lammps
+from alignn_ff.interfaces.lammps.styles import STYLES
 
 
 def run_lammps(lammps: Lammps, script: Path, *, processes: int = 1, threads: int = 1, words: Sequence[str] = ()) -> int:
-    """Run an input file; the exit code of LAMMPS. The plugin is compiled first if it is not there yet.
+    """Run an input file; the exit code of LAMMPS. The plugins are compiled first if they are not there yet.
+
+    The plugins are those of the pair styles that the file names; of ``alignn`` if it names none.
 
     Args:
         lammps: that runs.
@@ -22,13 +26,19 @@ def run_lammps(lammps: Lammps, script: Path, *, processes: int = 1, threads: int
 
     Raises:
         ConfigError: no such file, or several processes and nothing that starts them.
-        CompilerError: the plugin cannot be compiled.
+        CompilerError: a plugin cannot be compiled.
     """
     if not script.is_file():
         raise ConfigError(f"no such input file: {script}")
-    plugin = build_plugin(lammps)
+    plugins = [build_plugin(lammps, style) for style in named_styles(script.read_text(errors="replace"))]
     command = [*start_words(lammps, processes), str(lammps.program), "-in", str(script), *words]
-    return subprocess.run(command, env=environment(lammps, plugin, threads), check=False).returncode  # noqa: S603
+    return subprocess.run(command, env=environment(lammps, plugins, threads), check=False).returncode  # noqa: S603
+
+
+def named_styles(text: str) -> list[str]:
+    """Pair styles that an input file names."""
+    found = [name for name in STYLES if re.search(rf"(?<![\w./]){re.escape(name)}(?![\w./])", text)]
+    return found or ["alignn"]
 
 
 def start_words(lammps: Lammps, processes: int) -> list[str]:
@@ -44,9 +54,10 @@ def start_words(lammps: Lammps, processes: int) -> list[str]:
     return [str(lammps.launcher), "-np", str(processes)]
 
 
-def environment(lammps: Lammps, plugin: Path, threads: int) -> Mapping[str, str]:
-    """The variables that LAMMPS finds MPI, the plugin and its number of threads by."""
+def environment(lammps: Lammps, plugins: Iterable[Path], threads: int) -> Mapping[str, str]:
+    """The variables that LAMMPS finds MPI, the plugins and its number of threads by."""
     given = os.environ
-    paths = {"LD_LIBRARY_PATH": str(lammps.mpi_libraries), "LAMMPS_PLUGIN_PATH": str(plugin.parent)}
+    folders = ":".join(str(plugin.parent) for plugin in plugins)
+    paths = {"LD_LIBRARY_PATH": str(lammps.mpi_libraries), "LAMMPS_PLUGIN_PATH": folders}
     joined = {name: ":".join(filter(None, (path, given.get(name, "")))) for name, path in paths.items()}
     return {**given, **joined, "OMP_NUM_THREADS": str(threads)}

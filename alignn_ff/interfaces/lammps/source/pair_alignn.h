@@ -1,12 +1,12 @@
-// pair_style alignn: a force field of the family alignn_smooth in LAMMPS, on the package's C++ kernels.
+// pair_style alignn and alignn/torch: force fields of the package in LAMMPS, on the network of their plugin.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "deployed/evaluator.h"
 #include "lammps/pair.h"
+#include "network.h"
 #include "rows.h"
 
 namespace LAMMPS_NS {
@@ -23,7 +23,8 @@ class PairAlignn : public Pair {
   double memory_usage() override;
 
  private:
-  std::unique_ptr<alignn::Evaluator> evaluator;
+  std::unique_ptr<alignn::Network> network;
+  std::string style = std::string("pair_style ") + alignn::STYLE;
   alignn::Rows rows;
   std::vector<int> element_of_type;
   std::vector<int64_t> tags;

@@ -1,9 +1,11 @@
 // Which atoms are rows of the network, and its edges, from the atoms and ghosts of one process.
 //
 // Alone, a process maps ghosts to the atoms that they are images of: edges carry lattice translations. Beside others, ghosts
-// are rows of their own, as many as the energies of the process's atoms depend on, layer by layer.
+// are rows of their own, as many as the energies of the process's atoms depend on, layer by layer; those that only the
+// first layers read come last, so that a network can leave them out of the later ones.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <stdexcept>
@@ -11,7 +13,7 @@
 #include <vector>
 
 #include "candidates.h"
-#include "deployed/evaluator.h"
+#include "network.h"
 
 namespace alignn {
 
@@ -31,19 +33,24 @@ class Rows {
   EdgeList edges;
   std::vector<int> edge_from, edge_to;    // (n_edges,) atoms that the derivative of an edge acts on
   int64_t n_local = 0;                    // rows of own atoms
+  bool periodic = false;                  // whether the box is, in any direction
 
-  // Sizes and the element of each type; −1: atoms of this type are not in the network.
-  void set(const ModelFile& model, const std::vector<int>& element_of_type) { sizes = &model, elements_ = element_of_type; }
+  // The network and the element of each type; −1: atoms of this type are not in the network.
+  void set(const Network& network, const std::vector<int>& element_of_type) {
+    network_ = &network, elements_ = element_of_type;
+  }
 
   // Search again; until the next search, the same atoms are rows.
   void search(const Atoms& atoms, bool with_ghosts, double skin) {
     ghosts = with_ghosts, n_own = atoms.n_own;
-    candidates.find(atoms.x, ghosts ? atoms.n_all : atoms.n_own, atoms.n_all, sizes->cutoff + skin);
+    candidates.find(atoms.x, ghosts ? atoms.n_all : atoms.n_own, atoms.n_all, network_->cutoff + skin);
     choose_rows(atoms, skin);
   }
 
   // Whether the last search was for these atoms.
-  bool fits(const Atoms& atoms) const { return sizes != nullptr && size_t(atoms.n_all) == row_of.size() && atoms.n_own == n_own; }
+  bool fits(const Atoms& atoms) const {
+    return network_ != nullptr && size_t(atoms.n_all) == row_of.size() && atoms.n_own == n_own;
+  }
 
   // Edges at the present positions.
   void connect(const Atoms& atoms) {
@@ -58,6 +65,9 @@ class Rows {
         edges.add(e.row, row, e.shift, e.vector);
         edge_from.push_back(e.atom), edge_to.push_back(to);
       }
+      if (ghosts) refuse_own_images(atoms, to);
+      if (near.empty() && periodic && row < n_local && network_->needs_neighbors)
+        throw std::runtime_error("an atom has no neighbours; the cutoff of this model would grow, which it does not do here");
     }
   }
 
@@ -76,7 +86,7 @@ class Rows {
     }
   };
 
-  const ModelFile* sizes = nullptr;
+  const Network* network_ = nullptr;
   std::vector<int> elements_;
   bool ghosts = false;
   int n_own = 0;
@@ -84,7 +94,7 @@ class Rows {
   std::vector<int64_t> row_of;  // (n_all,) −1: not a row; of a ghost that is mapped, the row of its atom
   std::vector<Near> near;
 
-  double generous() const { return sizes->cutoff * (1.0 + 1e-9); }
+  double generous() const { return network_->cutoff * (1.0 + 1e-9); }
 
   void choose_rows(const Atoms& atoms, double skin) {
     row_of.assign(atoms.n_all, -1), elements.clear(), atom_of.clear();
@@ -93,16 +103,20 @@ class Rows {
     if (!ghosts) return map_to_atoms(atoms);
     std::vector<char> used(atoms.n_all, 0);
     for (int i = 0; i < atoms.n_own; ++i) used[i] = row_of[i] >= 0;
-    for (int64_t layer = sizes->sizes.atom_layers - 1; layer >= 0; --layer) {
-      std::vector<char> wider = grown(atoms, used, sizes->cutoff + skin);
-      if (layer < sizes->sizes.angle_layers && sizes->angle_limit > 0) {
-        const std::vector<char> twice = grown(atoms, grown(atoms, used, sizes->angle_limit + skin), sizes->angle_limit + skin);
-        for (int i = 0; i < atoms.n_all; ++i) wider[i] = wider[i] || twice[i];
+    for (const Walks& walks : network_->layers) {
+      std::vector<char> wider = used;
+      for (const std::vector<double>& walk : walks) {
+        std::vector<char> reached = used;
+        for (double length : walk) reached = grown(atoms, reached, length + skin), add_rows(atoms, reached);
+        for (int i = 0; i < atoms.n_all; ++i) wider[i] = wider[i] || reached[i];
       }
       used = wider;
     }
-    for (int i = atoms.n_own; i < atoms.n_all; ++i)
-      if (used[i]) add_row(atoms, i);
+  }
+
+  void add_rows(const Atoms& atoms, const std::vector<char>& which) {
+    for (int i = 0; i < atoms.n_all; ++i)
+      if (which[i] && row_of[i] < 0) add_row(atoms, i);
   }
 
   void add_row(const Atoms& atoms, int i) {
@@ -139,7 +153,15 @@ class Rows {
     if (!ghosts) translation(atoms, atoms.x[j], y, e.shift, moved);
     for (int k = 0; k < 3; ++k) e.vector[k] = (x[k] - y[k]) + moved[k];
     const double* const r = e.vector;
-    if (std::sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2]) < sizes->cutoff) near.push_back(e);
+    if (std::sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2]) < network_->cutoff) near.push_back(e);
+  }
+
+  // As rows of their own, images of an atom have angles that the graph of the package leaves out in some models.
+  void refuse_own_images(const Atoms& atoms, int to) const {
+    const double limit = network_->own_image_limit;
+    for (const Near& e : near)
+      if (atoms.tag[e.atom] == atoms.tag[to] && Candidates::square(atoms.x[to], atoms.x[e.atom]) < limit * limit)
+        throw std::runtime_error("the box is so thin that an atom has angles with its own images; replicate it");
   }
 
   // The whole numbers n and the vector n·cell = y − x_image, by which the edge image → to is shifted.

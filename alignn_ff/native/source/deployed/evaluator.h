@@ -2,10 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 #include <vector>
 
+#include "deployed/edge_list.h"
 #include "deployed/model_file.h"
 #include "deployed/repulsion.h"
 #include "guarded.h"
@@ -15,34 +15,21 @@ extern "C" int64_t smooth_float64(const alignn::SmoothArguments*);
 
 namespace alignn {
 
-// Edges of a symmetric graph, sorted by dst, src, shift: each with its reverse.
-struct EdgeList {
-  std::vector<int64_t> src, dst;
-  std::vector<int32_t> shift;   // (n, 3)
-  std::vector<double> vectors;  // (n, 3) Å, from src to dst
-
-  int64_t size() const { return int64_t(src.size()); }
-  void clear() { src.clear(), dst.clear(), shift.clear(), vectors.clear(); }
-  void add(int64_t from, int64_t to, const int32_t* moved, const double* vector) {
-    src.push_back(from), dst.push_back(to);
-    shift.insert(shift.end(), moved, moved + 3), vectors.insert(vectors.end(), vector, vector + 3);
-  }
-};
-
 class Evaluator {
  public:
   const ModelFile model;
   std::vector<double> energies;  // (n_local,) eV
   std::vector<double> gradient;  // (n_edges, 3) eV/Å
+  int64_t evaluated = 0;         // Σ over layers of rows
 
   explicit Evaluator(const std::string& path, bool widened = false) : model(path, widened) {}
 
   // Rows beyond `n_local` are atoms of other processes, whose energies do not count. Throws std::runtime_error.
   void evaluate(const std::vector<int64_t>& elements, int64_t n_local, const EdgeList& edges, int64_t threads) {
-    energies.assign(n_local, 0.0), gradient.assign(3 * edges.size(), 0.0);
+    energies.assign(n_local, 0.0), gradient.assign(3 * edges.size(), 0.0), evaluated = 0;
     if (n_local == 0) return;
     for (int64_t e = 0; e < edges.size(); ++e)
-      if (length(edges, e) < CLOSEST) throw std::runtime_error("two atoms are at one place (closer than 0.001 Å)");
+      if (edges.length(e) < CLOSEST) throw std::runtime_error("two atoms are at one place (closer than 0.001 Å)");
     find_angles(int64_t(elements.size()), edges);
     distance.resize(edges.size());
     if (model.in_float64) run<double>(elements, n_local, edges, threads, model.weights64, smooth_float64);
@@ -56,16 +43,11 @@ class Evaluator {
   std::vector<int64_t> line_nodes, first_line, line_src, line_dst;
   std::vector<double> distance;
 
-  static double length(const EdgeList& edges, int64_t e) {
-    const double* r = &edges.vectors[3 * e];
-    return std::sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2]);
-  }
-
   // Pairs i→j, j→k of edges below the limit, without those that return (graph/line_graph.py).
   void find_angles(int64_t n_rows, const EdgeList& edges) {
     line_nodes.clear(), line_src.clear(), line_dst.clear(), first_line.assign(n_rows + 1, 0);
     for (int64_t e = 0; e < edges.size(); ++e)
-      if (length(edges, e) < model.angle_limit) line_nodes.push_back(e), ++first_line[edges.dst[e] + 1];
+      if (edges.length(e) < model.angle_limit) line_nodes.push_back(e), ++first_line[edges.dst[e] + 1];
     for (int64_t i = 0; i < n_rows; ++i) first_line[i + 1] += first_line[i];
     for (const int64_t f : line_nodes)
       for (int64_t k = first_line[edges.src[f]]; k < first_line[edges.src[f] + 1]; ++k) {
@@ -86,7 +68,7 @@ class Evaluator {
     a.vectors = edges.vectors.data(), a.src = edges.src.data(), a.dst = edges.dst.data(), a.shift = edges.shift.data();
     a.line_nodes = line_nodes.data(), a.line_src = line_src.data(), a.line_dst = line_dst.data();
     a.rows = elements.data(), a.weights = weights.data(), a.local = local.data(), a.distance = distance.data();
-    a.gradient = gradient.data();
+    a.gradient = gradient.data(), a.evaluated = &evaluated;
     const int64_t status = kernel(&a);
     if (status == NO_MEMORY) throw std::runtime_error("there is not enough memory for the network");
     if (status == REFUSED) throw std::runtime_error("an edge has no reverse, so the neighbour lists are not symmetric");

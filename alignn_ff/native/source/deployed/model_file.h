@@ -8,13 +8,11 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <locale>
-#include <map>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "deployed/header_lines.h"
 #include "deployed/sha256.h"
 #include "smooth/smooth.h"
 
@@ -40,66 +38,44 @@ struct ModelFile {
     const size_t data = content.find("\ndata\n");
     if (content.compare(0, FORMAT.size(), FORMAT) != 0 || data == std::string::npos)
       refuse("is not a file of `alignn-ff export --to lammps`");
-    std::istringstream lines(content.substr(0, data + 1));
-    for (std::string line; std::getline(lines, line);) {
-      const size_t space = line.find(' ');
-      if (space != std::string::npos) header_[line.substr(0, space)] = line.substr(space + 1);
-    }
-    if (text("format_version") != "1") refuse("has format version " + text("format_version") + ", and this program reads 1");
-    read_header();
-    read_numbers(content, data + 6, widened);
+    const HeaderLines header(path, content.substr(0, data + 1));
+    const std::string version = header.text("format_version");
+    if (version != "1") refuse("has format version " + version + ", and this program reads 1");
+    read_header(header);
+    read_numbers(header, content, data + 6, widened);
   }
 
  private:
   inline static const std::string FORMAT = "alignn-ff lammps\n";
   std::string path_;
-  std::map<std::string, std::string> header_;
 
   [[noreturn]] void refuse(const std::string& reason) const {
     throw std::runtime_error("the model file " + path_ + " " + reason);
   }
 
-  const std::string& text(const std::string& key) const {
-    const auto found = header_.find(key);
-    if (found == header_.end()) refuse("lacks the entry " + key);
-    return found->second;
-  }
-
-  double number(const std::string& key) const {
-    std::istringstream stream(text(key));
-    stream.imbue(std::locale::classic());
-    double value;
-    if (!(stream >> value)) refuse("has an entry " + key + " that is not a number");
-    return value;
-  }
-
-  int64_t whole(const std::string& key) const { return int64_t(number(key)); }
-
-  void read_header() {
-    name = text("model");
-    std::istringstream words(text("elements"));
-    for (std::string symbol; words >> symbol;) symbols.push_back(symbol);
-    std::istringstream values(text("atomic_numbers"));
-    for (double z; values >> z;) numbers.push_back(z);
+  void read_header(const HeaderLines& header) {
+    const auto whole = [&](const char* key) { return header.whole(key); };
+    name = header.text("model"), symbols = header.words("elements"), numbers = header.numbers("atomic_numbers");
     sizes.features = whole("features"), sizes.n_radial = whole("n_radial"), sizes.n_angular = whole("n_angular");
     sizes.n_elements = int64_t(symbols.size());
     sizes.angle_layers = whole("angle_layers"), sizes.atom_layers = whole("atom_layers");
     sizes.exponent = whole("exponent");
     sizes.moment_channels = whole("moment_channels"), sizes.max_moment = whole("max_moment");
-    sizes.cutoff = cutoff = number("cutoff"), sizes.line_cutoff = number("line_cutoff");
-    angle_limit = number("angle_limit"), reach = number("reach"), scale = number("scale");
+    sizes.cutoff = cutoff = header.number("cutoff"), sizes.line_cutoff = header.number("line_cutoff");
+    angle_limit = header.number("angle_limit"), reach = header.number("reach"), scale = header.number("scale");
     repels = whole("repels") != 0;
     if (numbers.size() != symbols.size()) refuse("has another number of elements than of atomic numbers");
   }
 
-  void read_numbers(const std::string& content, size_t begin, bool widened) {
-    const size_t n = symbols.size(), n_weights = size_t(whole("n_weights"));
-    if (text("dtype") != "float32" && text("dtype") != "float64") refuse("has the unknown dtype " + text("dtype"));
-    const bool narrow = text("dtype") == "float32";
+  void read_numbers(const HeaderLines& header, const std::string& content, size_t begin, bool widened) {
+    const size_t n = symbols.size(), n_weights = size_t(header.whole("n_weights"));
+    const std::string& dtype = header.text("dtype");
+    if (dtype != "float32" && dtype != "float64") refuse("has the unknown dtype " + dtype);
+    const bool narrow = dtype == "float32";
     const size_t bytes = 8 * (2 * n + n * n) + (narrow ? 4 : 8) * n_weights;
     if (content.size() < begin + bytes) refuse("is cut off");
     const char* at = content.data() + begin;
-    if (sha256(reinterpret_cast<const unsigned char*>(at), bytes) != text("sha256"))
+    if (sha256(reinterpret_cast<const unsigned char*>(at), bytes) != header.text("sha256"))
       refuse("is damaged: its numbers do not have the SHA-256 of its header");
     auto take = [&](auto& values, size_t count) {
       values.resize(count);

@@ -5,6 +5,9 @@
 // pre-activations and projections, never anything of size (n_edges, features): gates of edges and triplets are
 // recomputed on the way back. Each row is summed by one thread in the order of the edges, so bits do not depend on the
 // number of threads.
+//
+// Where only the first energies count, layers evaluate the rows of smooth_prefixes.h. What the way back reads of other
+// rows is zero.
 #pragma once
 
 #include <algorithm>
@@ -19,6 +22,7 @@
 #include "smooth_geometry.h"
 #include "smooth_graph.h"
 #include "smooth_moments.h"
+#include "smooth_prefixes.h"
 
 namespace alignn {
 
@@ -44,7 +48,7 @@ class Smooth {
         first_ends(a.n_atoms * 2 * F), ends(a.n_atoms * 2 * F), hidden(a.n_atoms * F),
         d_weight(back ? a.n_edges : 0), d_radial(back ? a.n_edges * R : 0), d_line_weight(back ? a.n_line_nodes : 0),
         d_angular(back ? a.n_triplets * A : 0), d_x(back ? a.n_atoms * F : 0), d_y(back ? a.n_line_nodes * F : 0),
-        d_lines(back ? a.n_line_nodes * 4 * F : 0), with_moments(a.moment_channels > 0), moments(a, g, weights, back) {
+        d_lines(back ? a.n_line_nodes * 4 * F : 0), with_moments(a.moment_channels > 0), moments(a, g, weights, back), prefix(a, g) {
     for (int64_t l = 0; l < a.angle_layers; ++l) {
       lines.emplace_back(a.n_line_nodes, F, back);
       z.emplace_back(a.n_line_nodes * F);
@@ -53,40 +57,42 @@ class Smooth {
       atoms.emplace_back(a.n_atoms, F, back);
       bond_gates.emplace_back(a.n_line_nodes * F);
     }
+    clear_rows_left_out();
+    if (a.evaluated != nullptr) *a.evaluated = prefix.evaluated;
   }
 
   void run() {
-    const int64_t n_blocks = (a.n_atoms + BLOCK - 1) / BLOCK;
-    const int threads = int(std::max<int64_t>(1, std::min<int64_t>(a.threads, n_blocks)));
+    const int threads = int(std::max<int64_t>(1, std::min<int64_t>(a.threads, n_blocks(a.n_atoms))));
     Caught caught;
 #pragma omp parallel num_threads(threads)
     {
       Memory memory;
-      auto blocks = [&](auto work) {
+      auto blocks = [&](int64_t rows, auto work) {
 #pragma omp for schedule(dynamic, 1)
-        for (int64_t block = 0; block < n_blocks; ++block)
-          caught.run([&] { work(Range{block * BLOCK, std::min(a.n_atoms, (block + 1) * BLOCK)}, memory); });
+        for (int64_t block = 0; block < n_blocks(rows); ++block)
+          caught.run([&] { work(Range{block * BLOCK, std::min(rows, (block + 1) * BLOCK)}, memory); });
       };
-      blocks([this](Range r, Memory&) { measure_edges(r), embed(r); });
-      blocks([this](Range r, Memory& m) { measure_angles(r), first_bonds(r, m); });
+      blocks(a.n_atoms, [this](Range r, Memory&) { measure_edges(r), embed(r); });
+      blocks(a.n_atoms, [this](Range r, Memory& m) { measure_angles(r), first_bonds(r, m); });
       for (int64_t layer = 0; layer < a.atom_layers; ++layer) {
         if (layer < a.angle_layers) {
-          blocks([=](Range r, Memory&) { update_bonds(r, layer); });
-          blocks([=](Range r, Memory& m) { convolve_lines(r, layer, m); });
+          blocks(prefix.bonds[layer], [=](Range r, Memory&) { update_bonds(r, layer); });
+          blocks(prefix.atoms[layer], [=](Range r, Memory& m) { convolve_lines(r, layer, m); });
         }
-        blocks([=](Range r, Memory& m) { convolve_atoms(r, layer, m); });
+        blocks(prefix.atoms[layer], [=](Range r, Memory& m) { convolve_atoms(r, layer, m); });
       }
       if (back) {
-        blocks([this](Range r, Memory& m) { readout_back(r, m); });
+        blocks(a.n_local, [this](Range r, Memory& m) { readout_back(r, m); });
         for (int64_t layer = a.atom_layers - 1; layer >= 0; --layer) {
-          blocks([=](Range r, Memory& m) { atoms_back(r, layer, m); });
+          const int64_t before = prefix.before(layer);
+          blocks(before, [=](Range r, Memory& m) { atoms_back(r, layer, m); });
           if (layer < a.angle_layers) {
-            blocks([=](Range r, Memory& m) { lines_back(r, layer, m); });
-            blocks([=](Range r, Memory& m) { bonds_back(r, layer, m); });
-            if (layer > 0) blocks([=](Range r, Memory& m) { ends_back(r, layer, m); });
+            blocks(before, [=](Range r, Memory& m) { lines_back(r, layer, m); });
+            blocks(prefix.bonds[layer], [=](Range r, Memory& m) { bonds_back(r, layer, m); });
+            if (layer > 0) blocks(before, [=](Range r, Memory& m) { ends_back(r, layer, m); });
           }
         }
-        blocks([this](Range r, Memory&) { geometry_back(r); });
+        blocks(a.n_atoms, [this](Range r, Memory&) { geometry_back(r); });
       }
     }
     caught.rethrow();
@@ -100,6 +106,32 @@ class Smooth {
   struct Memory {  // of one thread
     Buffer<T> sums, gates, bonds, moments;
   };
+
+  static int64_t n_blocks(int64_t rows) { return (rows + BLOCK - 1) / BLOCK; }
+
+  // Rows, or bonds into rows, from `first` on: `width` zeros each.
+  void clear(const Buffer<T>& of, int64_t width, int64_t first) const {
+    std::fill_n(of + first * width, (a.n_atoms - first) * width, T(0));
+  }
+  void clear_bonds(const Buffer<T>& of, int64_t width, int64_t first) const {
+    const int64_t l = g.line_starts[first];
+    std::fill_n(of + l * width, (a.n_line_nodes - l) * width, T(0));
+  }
+
+  void clear_rows_left_out() const {
+    if (!back || a.n_local == a.n_atoms) return;
+    clear(d_x, F, a.n_local);
+    for (int64_t layer = 0; layer < a.atom_layers; ++layer) {
+      const int64_t left = prefix.atoms[layer];
+      if (layer > 0) clear(atoms[layer].projections, 4 * F, prefix.before(layer));
+      clear(atoms[layer].inner, F, left), clear(atoms[layer].gradient, F, left);
+      clear_bonds(bond_gates[layer], F, left);
+      if (with_moments) moments.clear_rows_left_out(layer, left, prefix.before(layer));
+      if (layer >= a.angle_layers) continue;
+      clear_bonds(z[layer], F, prefix.bonds[layer]), clear_bonds(lines[layer].projections, 4 * F, prefix.bonds[layer]);
+      clear_bonds(lines[layer].inner, F, left), clear_bonds(lines[layer].gradient, F, left);
+    }
+  }
 
   Range line_range(Range r) const { return {g.line_starts[r.begin], g.line_starts[r.end]}; }
 
@@ -161,6 +193,7 @@ class Smooth {
   std::vector<Buffer<T>> z, bond_gates;
   const bool with_moments;
   Moments<T> moments;
+  const Prefixes prefix;
 };
 
 }  // namespace alignn

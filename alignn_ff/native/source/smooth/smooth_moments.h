@@ -42,6 +42,14 @@ class Moments {
            (2 * F + C) * WIDE;
   }
 
+  // Zeros for the rows that a layer leaves out: from `left` on after it, from `before` on before it.
+  void clear_rows_left_out(int64_t layer, int64_t left, int64_t before) const {
+    if (layer + 2 >= a.atom_layers) clear(d_moments[layer % 2], S * K, left);
+    if (layer == 0) return;
+    clear(values[layer], C, before);
+    std::fill_n(ends[layer] + g.starts[before] * 2 * F, (a.n_edges - g.starts[before]) * 2 * F, T(0));
+  }
+
   void measure(int64_t first, int64_t last) const {
     for (int64_t e = first; e < last; ++e) {
       const double *v = a.vectors + 3 * e, d = a.distance[e];
@@ -275,6 +283,10 @@ class Moments {
   template <class Work>
   void each_order(Work work) const {
     for (int64_t l = 0, s = 0; l < L; s += 2 * l + 3, ++l) work(l, s, 2 * l + 3);
+  }
+
+  void clear(const Buffer<T>& of, int64_t width, int64_t first) const {
+    std::fill_n(of + first * width, (a.n_atoms - first) * width, T(0));
   }
 
   // One (K, K) matrix per order over the first `count` functions of each atom.

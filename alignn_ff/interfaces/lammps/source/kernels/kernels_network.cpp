@@ -1,0 +1,34 @@
+// pair_style alignn: files of `alignn-ff export --to lammps`, on the C++ kernels.
+#include "network.h"
+
+#include "deployed/evaluator.h"
+
+namespace alignn {
+
+class KernelsNetwork : public Network {
+ public:
+  explicit KernelsNetwork(const std::string& path) : evaluator(path) {
+    const ModelFile& model = evaluator.model;
+    name = model.name, dtype = model.in_float64 ? "float64" : "float32", symbols = model.symbols;
+    cutoff = model.cutoff, reach = model.reach;
+    for (int64_t layer = model.sizes.atom_layers - 1; layer >= 0; --layer) {
+      Walks walks{{cutoff}};
+      if (layer < model.sizes.angle_layers && model.angle_limit > 0)
+        walks.insert(walks.begin(), {model.angle_limit, model.angle_limit});
+      layers.push_back(walks);
+    }
+  }
+
+  void evaluate(const std::vector<int64_t>& elements, int64_t n_local, const EdgeList& edges, int64_t threads) override {
+    evaluator.evaluate(elements, n_local, edges, threads);
+    energies.swap(evaluator.energies), gradient.swap(evaluator.gradient), evaluated = evaluator.evaluated;
+  }
+
+ private:
+  Evaluator evaluator;
+};
+
+const char* const STYLE = "alignn";
+std::unique_ptr<Network> open_network(const std::string& path) { return std::make_unique<KernelsNetwork>(path); }
+
+}  // namespace alignn
