@@ -5,14 +5,14 @@ as each has the memory; a GPU has one process, and many structures in flight.
 """
 
 import os
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
+from numpy.typing import NDArray
 
 from alignn_ff.batch.config import BatchConfig
-from alignn_ff.batch.folder.manifest import Item
 from alignn_ff.errors import AlignnError
 
 BYTES_OF_A_PROCESS: Final = 600 * 2**20
@@ -45,14 +45,14 @@ class Chosen(NamedTuple):
 
 
 def choose(
-    how: BatchConfig, calculator: BaseCalculator, items: Sequence[Item], largest: Atoms | None, *, has_flight: bool
+    how: BatchConfig, calculator: BaseCalculator, n_atoms: NDArray[np.int64], largest: Atoms | None, *, has_flight: bool
 ) -> Chosen:
     """What the user chose, or what is fast.
 
     Args:
         how: of the user.
         calculator: of the batch.
-        items: its structures.
+        n_atoms: of its structures.
         largest: the largest of them, for the forecast of memory; None if none can be read.
         has_flight: whether the structures of the task share passes by themselves.
 
@@ -61,14 +61,14 @@ def choose(
     """
     device, together = _device(calculator), how.together
     if together is None:
-        together = _together(items, FLIGHTS.get(device, FLIGHTS["cpu"])) if has_flight else 1
+        together = _together(n_atoms, FLIGHTS.get(device, FLIGHTS["cpu"])) if has_flight else 1
     elif together > 1 and not has_flight:
         from alignn_ff.batch.computing.together import shareable
 
         shareable(calculator)
     processes = how.processes
     if processes is None:
-        processes = 1 if device != "cpu" else _processes(calculator, items, largest)
+        processes = 1 if device != "cpu" else _processes(calculator, len(n_atoms), largest)
     return Chosen(processes, together, 1 if processes > 1 else None)
 
 
@@ -100,13 +100,13 @@ def _device(calculator: BaseCalculator) -> str:
     return calculator.potential.device.type if isinstance(calculator, AlignnCalculator) else "cpu"
 
 
-def _together(items: Sequence[Item], flights: Flights) -> int:
+def _together(n_atoms: NDArray[np.int64], flights: Flights) -> int:
     """So many structures of mean size that passes are full."""
-    mean = max(1, sum(item.n_atoms for item in items) // max(1, len(items)))
-    return max(1, min(flights.structures, flights.atoms // mean))
+    mean = max(1, int(n_atoms.mean()))
+    return max(1, min(flights.structures, flights.atoms // mean, len(n_atoms)))
 
 
-def _processes(calculator: BaseCalculator, items: Sequence[Item], largest: Atoms | None) -> int:
+def _processes(calculator: BaseCalculator, n_structures: int, largest: Atoms | None) -> int:
     """As many as there are cores, structures, and memory for."""
     import torch
 
@@ -114,5 +114,5 @@ def _processes(calculator: BaseCalculator, items: Sequence[Item], largest: Atoms
 
     needed = BYTES_OF_A_PROCESS + ((memory_bytes(calculator, largest) or 0) if largest is not None else 0)
     available = available_bytes(torch.device("cpu"))
-    fitting = len(items) if available is None else available // needed
-    return max(1, min(usable_cores(), len(items), fitting))
+    fitting = n_structures if available is None else available // needed
+    return max(1, min(usable_cores(), n_structures, fitting))

@@ -2,18 +2,20 @@
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numpy as np
 from ase.calculators.calculator import BaseCalculator
+from numpy.typing import NDArray
 
 from alignn_ff.batch.choice import memory_bytes
 from alignn_ff.batch.computing.worker import Claim, Job, Worker
-from alignn_ff.batch.folder.manifest import Item, Manifest
+from alignn_ff.batch.folder.manifest import Manifest
 from alignn_ff.batch.inputs import Given
-from alignn_ff.batch.run import Batch, describe
+from alignn_ff.batch.run import Batch, Described, describe
 
 SAMPLES: Final = 3
 
@@ -50,24 +52,28 @@ def plan(batch: Batch) -> Plan:
     Raises:
         ConfigError, StructureError: as :func:`alignn_ff.batch.run_batch`.
     """
-    described = describe(batch)
-    manifest, items, calculator = described.manifest, described.items, described.calculator
-    places = _samples(items)
+    with describe(batch) as described:
+        return _plan(batch, described)
+
+
+def _plan(batch: Batch, described: Described) -> Plan:
+    manifest, n_atoms, calculator = described.manifest, described.found.n_atoms, described.calculator
+    places = _samples(n_atoms)
     chosen = {place: given for place, given in enumerate(batch.inputs()) if place in places}
     sampled = _compute(batch, manifest, calculator, {place: chosen[place] for place in places})
     n_sampled = len(sampled.identifiers)
     counted = sampled.n_evaluations is not None and n_sampled > 0
     return Plan(
-        n_structures=len(items),
+        n_structures=len(n_atoms),
         n_atoms=manifest.n_atoms,
-        largest=max(item.n_atoms for item in items),
+        largest=int(n_atoms.max()),
         shards=manifest.shards,
         processes=described.chosen.processes,
         together=described.chosen.together,
         sampled=sampled.identifiers,
-        evaluations=round((sampled.n_evaluations or 0) / n_sampled * len(items)) if counted else None,
+        evaluations=round((sampled.n_evaluations or 0) / n_sampled * len(n_atoms)) if counted else None,
         hours=sampled.seconds / sampled.n_atoms * manifest.n_atoms / 3600 if n_sampled else None,
-        memory_bytes=None if described.largest is None else memory_bytes(calculator, described.largest),
+        memory_bytes=None if described.found.largest is None else memory_bytes(calculator, described.found.largest),
     )
 
 
@@ -100,8 +106,8 @@ def _compute(batch: Batch, manifest: Manifest, calculator: BaseCalculator, sampl
     return found
 
 
-def _samples(items: Sequence[Item]) -> list[int]:
+def _samples(n_atoms: NDArray[np.int64]) -> list[int]:
     """Places of structures at the quarters of the order by size."""
-    order = sorted((place for place, item in enumerate(items) if item.n_atoms), key=lambda place: items[place].n_atoms)
+    order = np.argsort(n_atoms, kind="stable")[np.count_nonzero(n_atoms == 0) :]
     wanted = [len(order) * (k + 1) // (SAMPLES + 1) for k in range(SAMPLES)]
-    return [order[k] for k in dict.fromkeys(wanted) if k < len(order)]
+    return [int(order[k]) for k in dict.fromkeys(wanted) if k < len(order)]

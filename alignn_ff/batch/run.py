@@ -2,22 +2,23 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ase import Atoms
+import numpy as np
 from ase.calculators.calculator import BaseCalculator
+from numpy.typing import NDArray
 
 from alignn_ff.batch.choice import Chosen, choose
 from alignn_ff.batch.computing.engines import compute_here, engine_of
 from alignn_ff.batch.computing.processes import in_processes
 from alignn_ff.batch.computing.worker import Claim, Finished, Job, MakeCalculator, announce, model_of
 from alignn_ff.batch.config import BatchConfig
-from alignn_ff.batch.folder.manifest import Item, Manifest, agree, items_of, manifest_file, scan
-from alignn_ff.batch.folder.shard import ShardWriter, shard_paths
+from alignn_ff.batch.folder.manifest import Item, Manifest, Scanned, agree, items_of, manifest_file, scanned
+from alignn_ff.batch.folder.shard import Endings, ShardWriter, shard_paths
 from alignn_ff.batch.folder.status import BatchStatus, status_of
 from alignn_ff.batch.inputs import Inputs
 from alignn_ff.batch.tasks import all_tasks
@@ -103,16 +104,28 @@ def run_batch(
         StructureError: an input does not exist.
         OutputError: the disk is full or failing.
     """
-    described = describe(batch)
-    manifest = described.manifest
-    agree(batch.folder, manifest, described.items)
-    job, processes = _job(batch, described)
-    del described
+    with describe(batch) as described:
+        manifest = described.manifest
+        agree(batch.folder, manifest, described.found)
+        job, processes = _job(batch, described)
     chosen = _chosen_shards(manifest.shards, shard)
     with ExitStack() as stack:
         stack.enter_context(sole_writer(shard_paths(batch.folder, k).records for k in chosen))
-        writers = {k: stack.enter_context(ShardWriter(shard_paths(batch.folder, k))) for k in chosen}
-        _compute(batch, job, writers, processes, retry_failed=retry_failed, notify=notify or (lambda _: None))
+        before = Endings(manifest.n_structures)
+        writers = {k: stack.enter_context(ShardWriter(shard_paths(batch.folder, k), before)) for k in chosen}
+        wanted = _mine(batch.folder, writers, manifest.n_structures)
+        n_all = int(wanted.sum())
+        wanted &= ~before.over(without_failed=retry_failed)
+        progress = Progress(n_all, n_all - int(wanted.sum()))
+        del before
+        tell = notify or (lambda _: None)
+        tell(progress)
+        if wanted.any():
+            open_items: dict[int, Item] = {}
+            claims = _claims(batch, wanted, open_items)
+            for finished in _finished(claims, job, processes, batch.how):
+                _write(finished, open_items.pop(finished.claim.place), writers, progress)
+                tell(progress)
     return status_of(batch.folder, shards=chosen)
 
 
@@ -121,21 +134,20 @@ class Described(NamedTuple):
 
     Attributes:
         manifest: of its folder.
-        items: its structures.
+        found: its structures.
         calculator: made for this.
         chosen: processes, and structures in flight.
-        largest: the largest structure; None if none can be read.
     """
 
     manifest: Manifest
-    items: Sequence[Item]
+    found: Scanned
     calculator: BaseCalculator
     chosen: Chosen
-    largest: Atoms | None
 
 
-def describe(batch: Batch) -> Described:
-    """What the batch is; nothing is written.
+@contextmanager
+def describe(batch: Batch) -> Iterator[Described]:
+    """What the batch is; nothing is written into its folder.
 
     Raises:
         ConfigError, StructureError: as :func:`run_batch`.
@@ -143,35 +155,38 @@ def describe(batch: Batch) -> Described:
     known = all_tasks()
     if batch.task not in known:
         raise ConfigError(f"there is no task {batch.task!r}; there are {', '.join(known)}")
-    items, digest, largest = scan(batch.inputs())
-    calculator = batch.make()
+    with scanned(batch.inputs()) as found:
+        calculator = batch.make()
+        has_flight = known[batch.task].flight(calculator, batch.config, n_slots=1) is not None
+        chosen = choose(batch.how, calculator, found.n_atoms, found.largest, has_flight=has_flight)
+        yield Described(_manifest(batch, found, calculator), found, calculator, chosen)
+
+
+def _manifest(batch: Batch, found: Scanned, calculator: BaseCalculator) -> Manifest:
     stored = Manifest.read(batch.folder).shards if manifest_file(batch.folder).exists() else 1
     settings: dict[str, Any] = {
         **batch.config.model_dump(mode="json"),
         "allow_close_atoms": batch.how.allow_close_atoms,
     }
-    manifest = Manifest(
+    return Manifest(
         task=batch.task,
         settings=settings,
         model=model_of(calculator),
-        inputs=digest,
-        n_structures=len(items),
-        n_atoms=sum(item.n_atoms for item in items),
+        inputs=found.digest,
+        n_structures=len(found.n_atoms),
+        n_atoms=int(found.n_atoms.sum()),
         shards=stored if batch.how.shards is None else batch.how.shards,
     )
-    has_flight = known[batch.task].flight(calculator, batch.config, n_slots=1) is not None
-    chosen = choose(batch.how, calculator, items, largest, has_flight=has_flight)
-    return Described(manifest, items, calculator, chosen, largest)
 
 
 def _job(batch: Batch, described: Described) -> tuple[Job, int]:
     """What is the same for all structures, and the number of processes; without any, the calculator is used again."""
-    chosen, n_atoms = described.chosen, described.manifest.n_atoms
-    announce(described.calculator, n_atoms)  # so that what is compiled is compiled once
+    chosen, n_atoms, calculator = described.chosen, described.manifest.n_atoms, described.calculator
+    announce(calculator, n_atoms)  # so that what is compiled is compiled once
     job = Job(
         task=batch.task,
         config=batch.config,
-        make=batch.make if chosen.processes else lambda: described.calculator,
+        make=batch.make if chosen.processes else lambda: calculator,
         model=described.manifest.model,
         folder=batch.folder,
         allow_close_atoms=batch.how.allow_close_atoms,
@@ -188,54 +203,38 @@ def _chosen_shards(shards: int, shard: int | None) -> list[int]:
     return list(range(shards)) if shard is None else [shard]
 
 
-def _compute(
-    batch: Batch,
-    job: Job,
-    writers: dict[int, ShardWriter],
-    processes: int,
-    *,
-    retry_failed: bool,
-    notify: Notify,
-) -> None:
-    wanted = {place: item for place, item in enumerate(items_of(batch.folder)) if item.shard in writers}
-    n_all = len(wanted)
-    for place in [place for place, item in wanted.items() if _is_over(writers[item.shard], place, retry_failed)]:
-        del wanted[place]
-    progress = Progress(n_all, n_all - len(wanted))
-    notify(progress)
-    if not wanted:
-        return
-    for finished in _finished(_claims(batch, wanted), job, processes, batch.how):
-        place, outcome = finished.claim.place, finished.outcome
-        item = wanted.pop(place)
-        writers[item.shard].write(place, item, outcome, wall_time_s=finished.wall_time_s)
-        progress.states[outcome.state] += 1
-        if outcome.state == "failed":
-            progress.reasons[outcome.reason] += 1
-        notify(progress)
+def _mine(folder: Path, writers: Mapping[int, ShardWriter], n_structures: int) -> NDArray[np.bool_]:
+    """(n_structures,) which belong to the shards of this run."""
+    return np.fromiter((item.shard in writers for item in items_of(folder)), dtype=bool, count=n_structures)
 
 
-def _is_over(writer: ShardWriter, place: int, retry_failed: bool) -> bool:
-    record = writer.latest.get(place)
-    return record is not None and not (retry_failed and record.state == "failed")
+def _write(finished: Finished, item: Item, writers: Mapping[int, ShardWriter], progress: Progress) -> None:
+    outcome = finished.outcome
+    writers[item.shard].write(finished.claim.place, item, outcome, wall_time_s=finished.wall_time_s)
+    progress.states[outcome.state] += 1
+    if outcome.state == "failed":
+        progress.reasons[outcome.reason] += 1
 
 
-def _claims(batch: Batch, wanted: dict[int, Item]) -> Iterator[Claim]:
-    """The structures that are to be computed, read when they are needed.
+def _claims(batch: Batch, wanted: NDArray[np.bool_], open_items: dict[int, Item]) -> Iterator[Claim]:
+    """The structures that are to be computed, read when they are needed; their items are put into ``open_items``.
 
     Raises:
         ConfigError: the input changed since the run began.
     """
-    left = set(wanted)
-    for place, given in enumerate(batch.inputs()):
-        if place not in left:
+    structures = iter(batch.inputs())
+    for place, item in enumerate(items_of(batch.folder)):
+        given = next(structures, None)
+        if given is None:
+            raise ConfigError(
+                f"{len(wanted) - place} structures of the input are gone since the run began; put them back"
+            )
+        if not wanted[place]:
             continue
-        left.discard(place)
-        if not given.digest.startswith(wanted[place].digest):
+        if not given.digest.startswith(item.digest):
             raise ConfigError(f"{given.where} changed while the batch ran; put it back, or choose a new --output")
+        open_items[place] = item
         yield Claim(place, given.identifier, given.content)
-    if left:
-        raise ConfigError(f"{len(left)} structures of the input are gone since the run began; put them back")
 
 
 def _finished(claims: Iterator[Claim], job: Job, processes: int, how: BatchConfig) -> Iterator[Finished]:

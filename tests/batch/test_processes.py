@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
@@ -11,7 +12,6 @@ from ase.calculators.emt import EMT
 
 from alignn_ff.batch import TASKS, Batch, BatchConfig, Given, run_batch
 from alignn_ff.batch.choice import FLIGHTS, choose
-from alignn_ff.batch.folder.manifest import Item
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.runs.domain import OutsideChoice
 from tests.support import deadly_task
@@ -58,12 +58,11 @@ def test_what_is_fast_is_chosen_where_the_user_chose_nothing(
 ) -> None:
     calculator = AlignnCalculator(si_model_file)
     monkeypatch.setattr("alignn_ff.batch.choice.usable_cores", lambda: 8)
-    small = [Item(f"{k}", "", 4, "") for k in range(100)]
-    large = [Item(f"{k}", "", 700, "") for k in range(3)]
+    small, large = np.full(100, 4), np.full(3, 700)
     silicon = bulk("Si", cubic=True)
 
-    def chosen(items: list[Item], atoms: Atoms, *, has_flight: bool = True, **how: object) -> tuple[object, ...]:
-        return choose(BatchConfig.model_validate(how), calculator, items, atoms, has_flight=has_flight)
+    def chosen(n_atoms: np.ndarray, atoms: Atoms, *, has_flight: bool = True, **how: object) -> tuple[object, ...]:
+        return choose(BatchConfig.model_validate(how), calculator, n_atoms, atoms, has_flight=has_flight)
 
     monkeypatch.setattr("alignn_ff.execution.available.available_bytes", lambda device: 10**12)
     assert chosen(small, silicon) == (8, FLIGHTS["cpu"].structures, 1)

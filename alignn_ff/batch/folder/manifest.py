@@ -7,18 +7,23 @@ version is refused, and nothing is mixed.
 import hashlib
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import IO, Any, Final, NamedTuple, Self
 
+import numpy as np
 from ase import Atoms
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from alignn_ff import __version__
 from alignn_ff.batch.inputs import Given
 from alignn_ff.batch.outcome import line_of
-from alignn_ff.errors import AlignnError, CheckpointError, ConfigError
+from alignn_ff.errors import AlignnError, CheckpointError, ConfigError, OutputError
 from alignn_ff.io import atomic_write, write_json
 
 FORMAT: Final = "alignn-ff batch"
@@ -112,60 +117,100 @@ class Scanned(NamedTuple):
     """The structures of a batch without their contents.
 
     Attributes:
-        items: in order.
+        n_atoms: (n_structures,), 0 where it cannot be read.
         digest: hash of ids and contents.
         largest: the first one with the most atoms; None if none can be read.
+        lines: a temporary file with a line per structure, an :class:`Item` without its shard.
     """
 
-    items: "list[Item]"
+    n_atoms: NDArray[np.int64]
     digest: str
     largest: Atoms | None
+    lines: IO[str]
 
 
-def scan(structures: Iterable[Given]) -> Scanned:
-    """Read all structures once.
+@contextmanager
+def scanned(structures: Iterable[Given]) -> Iterator[Scanned]:
+    """Read all structures once; in memory they take 16 bytes each.
 
     Raises:
         ConfigError: there are none, none can be read, or two have the same id.
+        OutputError: there is no space for the temporary file.
     """
-    items: list[Item] = []
-    seen: dict[str, str] = {}
-    whole = hashlib.sha256()
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as lines:
+        yield _scan(structures, lines)
+
+
+def _scan(structures: Iterable[Given], lines: IO[str]) -> Scanned:
+    n_atoms, names, whole = array("q"), array("Q"), hashlib.sha256()
     unreadable: AlignnError | None = None
     largest: Atoms | None = None
     for given in structures:
-        if given.identifier in seen:
-            raise ConfigError(
-                f"two structures have the id {given.identifier!r}: {seen[given.identifier]} and {given.where}. Ids "
-                "must differ: leave one out, choose another --id-key, or `--id-key place` for the file and the place "
-                "in it"
-            )
-        seen[given.identifier] = given.where
-        items.append(Item(given.identifier, given.where, given.n_atoms, given.digest[:16]))
+        digest = given.digest
+        whole.update(digest.encode())
+        n_atoms.append(given.n_atoms)
+        names.append(_number_of(given.identifier))
+        _write_line(lines, Item(given.identifier, given.where, given.n_atoms, digest[:16]))
         if isinstance(given.content, AlignnError):
             unreadable = unreadable or given.content
         elif largest is None or given.n_atoms > len(largest):
             largest = given.content
-        whole.update(given.digest.encode())
-    if not items:
+    if not n_atoms:
         raise ConfigError("there is no structure to compute: the input is empty")
-    if unreadable is not None and not any(item.n_atoms for item in items):
-        raise ConfigError(f"none of the {len(items)} structures can be read: {unreadable}")
-    return Scanned(items, whole.hexdigest(), largest)
+    if unreadable is not None and largest is None:
+        raise ConfigError(f"none of the {len(n_atoms)} structures can be read: {unreadable}")
+    _refuse_equal(np.frombuffer(names, dtype=np.uint64), lines)
+    return Scanned(np.frombuffer(n_atoms, dtype=np.int64), whole.hexdigest(), largest, lines)
 
 
-def balanced(n_atoms: Sequence[int], shards: int) -> list[int]:
+def _write_line(lines: IO[str], item: Item) -> None:
+    try:
+        lines.write(line_of(item._asdict()))
+    except OSError as error:
+        raise OutputError(
+            f"cannot write a temporary list of the structures in {tempfile.gettempdir()}: {error.strerror or error}; "
+            "free some space there, or set TMPDIR"
+        ) from error
+
+
+def _number_of(identifier: str) -> int:
+    return int.from_bytes(hashlib.blake2b(identifier.encode(), digest_size=8).digest())
+
+
+def _refuse_equal(names: NDArray[np.uint64], lines: IO[str]) -> None:
+    """Refuse equal ids: those with equal numbers are compared."""
+    ordered = np.sort(names)
+    twice = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+    seen: dict[str, str] = {}
+    for item in _items(lines) if twice else ():
+        if _number_of(item.identifier) not in twice:
+            continue
+        if item.identifier in seen:
+            raise ConfigError(
+                f"two structures have the id {item.identifier!r}: {seen[item.identifier]} and {item.where}. Ids "
+                "must differ: leave one out, choose another --id-key, or `--id-key place` for the file and the place "
+                "in it"
+            )
+        seen[item.identifier] = item.where
+
+
+def _items(lines: IO[str]) -> Iterator[Item]:
+    lines.seek(0)
+    return (Item(**json.loads(line)) for line in lines)
+
+
+def balanced(n_atoms: NDArray[np.int64], shards: int) -> NDArray[np.int32]:
     """A shard for each structure: the largest first, each to the shard with the fewest atoms so far."""
     loads = [(0, shard) for shard in range(shards)]
-    chosen = [0] * len(n_atoms)
-    for place in sorted(range(len(n_atoms)), key=lambda place: (-n_atoms[place], place)):
+    chosen = np.zeros(len(n_atoms), dtype=np.int32)
+    for place in np.argsort(-n_atoms, kind="stable") if shards > 1 else ():
         load, shard = heapq.heappop(loads)
         chosen[place] = shard
-        heapq.heappush(loads, (load + max(n_atoms[place], 1), shard))
+        heapq.heappush(loads, (load + max(int(n_atoms[place]), 1), shard))
     return chosen
 
 
-def agree(folder: Path, wanted: Manifest, items: Sequence[Item]) -> None:
+def agree(folder: Path, wanted: Manifest, found: Scanned) -> None:
     """Write what the batch is, or make sure that the folder is of this batch; several runs may do this at once.
 
     Raises:
@@ -179,10 +224,10 @@ def agree(folder: Path, wanted: Manifest, items: Sequence[Item]) -> None:
         others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
         if others and others != [inputs_file(folder).name]:
             raise ConfigError(f"{folder} holds other files ({', '.join(others[:5])}); choose a new --output")
-        shards = balanced([item.n_atoms for item in items], wanted.shards)
+        shards = balanced(found.n_atoms, wanted.shards)
         with atomic_write(inputs_file(folder)) as temporary, temporary.open("w", encoding="utf-8") as file:
-            for item, shard in zip(items, shards, strict=True):
-                file.write(line_of(item._replace(shard=shard)._asdict()))
+            for item, shard in zip(_items(found.lines), shards, strict=True):
+                file.write(line_of(item._replace(shard=int(shard))._asdict()))
         write_json(manifest_file(folder), wanted.to_json())
 
 

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import ase.db
+import numpy as np
 from ase import Atoms
 
 from alignn_ff.batch.folder.manifest import Item, Manifest, items_of
-from alignn_ff.batch.folder.shard import ended, read_atoms, read_record, shard_paths
+from alignn_ff.batch.folder.shard import Endings, ShardPaths, ended, read_atoms, read_record, shard_paths
 from alignn_ff.errors import ConfigError
 from alignn_ff.io import atomic_write, claim, sole_writer
 from alignn_ff.trajectory.extended_xyz import text_of
+
+NAMED: Final = 5
+"""Structures that a message names."""
 
 
 class Merged(NamedTuple):
@@ -21,12 +25,16 @@ class Merged(NamedTuple):
     Attributes:
         item: of the input.
         content: its record; None if it has not ended.
-        atoms: None if it has none.
+        paths: of its shard.
     """
 
     item: Item
     content: Mapping[str, Any] | None
-    atoms: Atoms | None
+    paths: ShardPaths
+
+    def atoms(self) -> Atoms | None:
+        """The structure at the end, read; None if there is none."""
+        return None if self.content is None else read_atoms(self.paths, self.content)
 
 
 def merge_batch(folder: Path, targets: list[Path], *, partial: bool = False, overwrite: bool = False) -> int:
@@ -48,35 +56,36 @@ def merge_batch(folder: Path, targets: list[Path], *, partial: bool = False, ove
     unknown = [str(target) for target in targets if target.suffix not in WRITERS]
     if unknown or not targets:
         raise ConfigError(f"cannot write {', '.join(unknown) or 'nothing'}; allowed suffixes are {', '.join(WRITERS)}")
-    latest = _latest(folder)
-    missing = [item.identifier for place, item in enumerate(items_of(folder)) if place not in latest]
-    if missing and not partial:
+    endings = _endings(folder)
+    open_ones = np.flatnonzero(~endings.over())
+    if len(open_ones) and not partial:
+        first = set(open_ones[:NAMED].tolist())
+        named = ", ".join(item.identifier for place, item in enumerate(items_of(folder)) if place in first)
         raise ConfigError(
-            f"{len(missing)} structures have not ended ({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}); "
+            f"{len(open_ones)} structures have not ended ({named}{', …' if len(open_ones) > NAMED else ''}); "
             "run the batch again to compute them, or give --partial"
         )
     with sole_writer(targets):
         claim(targets, overwrite=overwrite)
         for target in targets:
             with atomic_write(target) as temporary:
-                WRITERS[target.suffix](temporary, lambda: _merged(folder, latest))
-    return len(missing)
+                WRITERS[target.suffix](temporary, lambda: _merged(folder, endings))
+    return len(open_ones)
 
 
-def _latest(folder: Path) -> dict[int, Any]:
-    """Place → its last record."""
+def _endings(folder: Path) -> Endings:
     manifest = Manifest.read(folder)
-    return {record.place: record for shard in range(manifest.shards) for record in ended(shard_paths(folder, shard))}
+    endings = Endings(manifest.n_structures)
+    for shard in range(manifest.shards):
+        for record in ended(shard_paths(folder, shard)):
+            endings.add(record)
+    return endings
 
 
-def _merged(folder: Path, latest: Mapping[int, Any]) -> Iterator[Merged]:
+def _merged(folder: Path, endings: Endings) -> Iterator[Merged]:
     for place, item in enumerate(items_of(folder)):
-        record, paths = latest.get(place), shard_paths(folder, item.shard)
-        if record is None:
-            yield Merged(item, None, None)
-            continue
-        content = read_record(paths, record)
-        yield Merged(item, content, read_atoms(paths, content))
+        paths, line = shard_paths(folder, item.shard), int(endings.line[place])
+        yield Merged(item, None if line < 0 else read_record(paths, line), paths)
 
 
 All = Callable[[], Iterator[Merged]]
@@ -99,17 +108,17 @@ def _write_csv(path: Path, merged: All) -> None:
 def _write_extxyz(path: Path, merged: All) -> None:
     with path.open("w", encoding="utf-8") as file:
         for one in merged():
-            if one.atoms is not None:
-                file.write(text_of(one.atoms, _labels(one)))
+            if (atoms := one.atoms()) is not None:
+                file.write(text_of(atoms, _labels(one)))
 
 
 def _write_db(path: Path, merged: All) -> None:
     path.unlink()  # an empty file is not a database
     with ase.db.connect(path, type="db") as database:
         for one in merged():
-            if one.atoms is not None and one.content is not None:
+            if one.content is not None and (atoms := one.atoms()) is not None:
                 labels = {name: value for name, value in _labels(one).items() if not _looks_like_a_number(value)}
-                database.write(one.atoms, key_value_pairs=labels, data={"record": dict(one.content)})
+                database.write(atoms, key_value_pairs=labels, data={"record": dict(one.content)})
 
 
 def _labels(one: Merged) -> dict[str, Any]:

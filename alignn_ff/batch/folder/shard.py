@@ -6,6 +6,7 @@ whole line is cut off by the next run. Where a structure was computed again, its
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import ase.io
+import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from alignn_ff.batch.folder.manifest import Item
 from alignn_ff.batch.outcome import Outcome, line_of
@@ -41,6 +44,7 @@ class Ended:
     Attributes:
         place: of the structure in the input, from 0.
         state, reason: see :class:`Outcome`.
+        seconds: its time.
         line: byte at which its line begins.
         end: byte after its line.
         structures_end: length of the file of structures with this record.
@@ -49,6 +53,7 @@ class Ended:
     place: int
     state: str
     reason: str
+    seconds: float
     line: int
     end: int
     structures_end: int
@@ -71,7 +76,13 @@ def ended(paths: ShardPaths) -> Iterator[Ended]:
             try:
                 content = json.loads(line)
                 yield Ended(
-                    content["place"], content["state"], content["reason"], begin, end, content["structures_end"]
+                    content["place"],
+                    content["state"],
+                    content["reason"],
+                    content["wall_time_s"],
+                    begin,
+                    end,
+                    content["structures_end"],
                 )
             except (ValueError, KeyError, TypeError) as error:
                 if file.read(1) == b"":
@@ -83,11 +94,52 @@ def ended(paths: ShardPaths) -> Iterator[Ended]:
             begin = end
 
 
-def read_record(paths: ShardPaths, record: Ended) -> dict[str, Any]:
-    """All of a record."""
+class Endings:
+    """How the structures of a batch ended, as far as they did: a few bytes for each, the last record counts.
+
+    Args:
+        n_structures: of the batch.
+
+    Attributes:
+        line: (n_structures,) byte at which the record begins; −1 where there is none.
+        seconds: of all records.
+    """
+
+    def __init__(self, n_structures: int) -> None:
+        self.line = np.full(n_structures, -1, dtype=np.int64)
+        self.seconds = 0.0
+        self._kinds: list[tuple[str, str]] = []
+        self._kind = np.full(n_structures, -1, dtype=np.int16)
+
+    def add(self, record: Ended) -> None:
+        """Note a record."""
+        kind = (record.state, record.reason)
+        if kind not in self._kinds:
+            self._kinds.append(kind)
+        self._kind[record.place], self.line[record.place] = self._kinds.index(kind), record.line
+        self.seconds += record.seconds
+
+    @property
+    def n_over(self) -> int:
+        """Structures that have ended."""
+        return int(np.count_nonzero(self._kind >= 0))
+
+    def over(self, *, without_failed: bool = False) -> NDArray[np.bool_]:
+        """(n_structures,) which have ended, optionally without those that failed."""
+        failed = [number for number, (state, _) in enumerate(self._kinds) if state == "failed" and without_failed]
+        return np.asarray((self._kind >= 0) & ~np.isin(self._kind, failed))
+
+    def count(self) -> Counter[tuple[str, str]]:
+        """(state, reason) → number of structures."""
+        numbers = np.bincount(self._kind[self._kind >= 0], minlength=len(self._kinds))
+        return Counter(dict(zip(self._kinds, numbers.tolist(), strict=True)))
+
+
+def read_record(paths: ShardPaths, line: int) -> dict[str, Any]:
+    """All of the record that begins at a byte."""
     with paths.records.open("rb") as file:
-        file.seek(record.line)
-        content: dict[str, Any] = json.loads(file.read(record.end - record.line))
+        file.seek(line)
+        content: dict[str, Any] = json.loads(file.readline())
     return content
 
 
@@ -109,16 +161,13 @@ class ShardWriter:
 
     Args:
         paths: of the files.
-
-    Attributes:
-        latest: place → its last record.
+        before: gets the records that the shard has.
     """
 
-    def __init__(self, paths: ShardPaths) -> None:
-        self.latest: dict[int, Ended] = {}
+    def __init__(self, paths: ShardPaths, before: Endings) -> None:
         end, structures_end = 0, 0
         for record in ended(paths):
-            self.latest[record.place] = record
+            before.add(record)
             end, structures_end = record.end, record.structures_end
         self._structures = RecordFile(paths.structures, keep=_length(paths.structures, structures_end))
         self._records = RecordFile(paths.records, keep=_length(paths.records, end))

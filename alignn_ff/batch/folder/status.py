@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alignn_ff.batch.folder.manifest import Manifest, items_of
-from alignn_ff.batch.folder.shard import ended, shard_paths
+from alignn_ff.batch.folder.shard import Endings, ended, shard_paths
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,14 @@ class BatchStatus:
         states: "done", "not converged", "failed" → number.
         reasons: reason of a failure → number.
         open_shards: shards with structures that have not ended.
+        seconds: time that the structures took, added up over processes.
     """
 
     n_structures: int
     states: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     open_shards: tuple[int, ...] = ()
+    seconds: float = 0.0
 
     @property
     def n_open(self) -> int:
@@ -45,6 +47,7 @@ class BatchStatus:
             "n_open": self.n_open,
             "failed_by_reason": dict(self.reasons),
             "open_shards": list(self.open_shards),
+            "seconds": round(self.seconds, 3),
         }
 
     def __str__(self) -> str:
@@ -73,11 +76,16 @@ def status_of(folder: Path, *, shards: Iterable[int] | None = None) -> BatchStat
     manifest = Manifest.read(folder)
     counted = set(range(manifest.shards) if shards is None else shards)
     sizes = Counter(item.shard for item in items_of(folder) if item.shard in counted)
-    states, reasons, unfinished = Counter[str](), Counter[str](), []
+    endings, unfinished = Endings(manifest.n_structures), []
     for shard in sorted(counted):
-        latest = {record.place: record for record in ended(shard_paths(folder, shard))}
-        states.update(record.state for record in latest.values())
-        reasons.update(record.reason for record in latest.values() if record.state == "failed")
-        if len(latest) < sizes[shard]:
+        before = endings.n_over
+        for record in ended(shard_paths(folder, shard)):
+            endings.add(record)
+        if endings.n_over - before < sizes[shard]:
             unfinished.append(shard)
-    return BatchStatus(sum(sizes.values()), states, reasons, tuple(unfinished))
+    states, reasons = Counter[str](), Counter[str]()
+    for (state, reason), number in endings.count().items():
+        states[state] += number
+        if state == "failed":
+            reasons[reason] += number
+    return BatchStatus(sum(sizes.values()), states, reasons, tuple(unfinished), endings.seconds)

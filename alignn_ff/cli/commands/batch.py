@@ -3,7 +3,7 @@
 import inspect
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.properties.table import PROPERTIES
 
 if TYPE_CHECKING:
+    from alignn_ff.batch.folder.status import BatchStatus
     from alignn_ff.batch.run import Batch, Notify
     from alignn_ff.batch.run import Progress as Run
 
@@ -34,6 +35,8 @@ INCOMPLETE: Final = 3
 
 SINGLE: Final = ("energy", "md")
 """Tasks whose model is in float32 by default, as those of the same commands for one structure."""
+
+SHOWN_SHARDS: Final = 8
 
 BATCH_NAMES: Final = {"timeout_minutes": ("--timeout",)}
 
@@ -70,7 +73,32 @@ def status(folder: Folder, as_json: JsonOption = False) -> None:
     from alignn_ff.batch import status_of
 
     found = status_of(folder)
-    results.print(json.dumps(found.to_json()) if as_json else str(found), markup=False, soft_wrap=True)
+    if as_json:
+        results.print(json.dumps(found.to_json()), markup=False, soft_wrap=True)
+        return
+    for line in _status_lines(found):
+        results.print(line, markup=False, soft_wrap=True)
+
+
+def _status_lines(found: "BatchStatus") -> list[str]:
+    """Lines of at most 80 columns."""
+    rows = [("not converged", found.states["not converged"]), ("failed", found.states["failed"])]
+    rows += [(f"  {reason}", number) for reason, number in found.reasons.most_common()]
+    rows += [("open", found.n_open)]
+    lines = [f"{found.states['done']:,} of {found.n_structures:,} done"]
+    lines += [f"{name:24} {number:>12,}" for name, number in rows if number]
+    if found.open_shards:
+        lines.append(f"open shards: {_numbers(found.open_shards)}")
+    n_ended = found.n_structures - found.n_open
+    if n_ended:
+        per_structure = found.seconds / n_ended
+        lines.append(f"{found.seconds / 3600:.3g} hours of computing, {per_structure:.3g} s per structure")
+    return lines
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:SHOWN_SHARDS]))
+    return shown + (f", … ({len(numbers)} in all)" if len(numbers) > SHOWN_SHARDS else "")
 
 
 @app.command("merge")
