@@ -194,6 +194,8 @@ class AlignnCalculator(Calculator):
         )
         self.findings = potential.outside(self.atoms, prepared.pairs, energy, results["forces"])
         self.results, results.unlisted[OUTSIDE_KEY] = results, sentences(self.findings)
+        if prediction.spread is not None:
+            results.unlisted |= _deviations(prediction.spread, of_energies=potential.energy_std_by == "committee")
         self._react(potential.name, self.findings)
         stress = prediction.stress[0].cpu().numpy()
         if not np.isnan(stress).any():
@@ -203,8 +205,6 @@ class AlignnCalculator(Calculator):
                 "stress needs a volume, but this cell has none: "
                 f"{self.atoms.cell.array.tolist()}; give the structure a cell with three vectors"
             )
-        if prediction.spread is not None:
-            results.unlisted |= _deviations(prediction.spread, of_energies=potential.energy_std_by == "committee")
         if self._dispersion is not None:
             summed = Results(with_contribution(results, self._dispersion.evaluate(self.atoms)))
             summed.unlisted = results.unlisted

@@ -20,7 +20,9 @@ from alignn_ff.execution import features_of, means_of
 from alignn_ff.graph import edge_vectors
 from alignn_ff.models import EnergyModel, LastLayer, LastLayerRecord, predict, unscaled_deviations
 from alignn_ff.train.records.batches import Sample, join
-from alignn_ff.train.run_data import RunData
+from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.targets import label_shapes
+from alignn_ff.train.run_data import RunData, named_samples
 from alignn_ff.train.uncertainty.calibration import Measured, best_factor, best_nll, calibration
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,16 @@ def add_to_trained(file: Path, data: RunData, device: torch.device, *, batch_siz
         add_last_layer(file, data.training, data.validation, device=device, batch_size=batch_size)
     except (ConfigError, DataError) as error:
         log.info("no uncertainty from the last layer: %s", error)
+
+
+def add_to_model(
+    file: Path, training: Sequence[Record], held_out: Sequence[Record], *, device: torch.device, output: Path
+) -> Header:
+    """As :func:`add_last_layer`, from records whose graphs are built first."""
+    header = checkpoint.load(file).header
+    shapes = label_shapes([*training, *held_out])
+    samples = [named_samples(records, header.graph, shapes) for records in (training, held_out)]
+    return add_last_layer(file, *samples, device=device, output=output)
 
 
 def add_last_layer(
