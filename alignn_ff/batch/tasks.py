@@ -190,7 +190,8 @@ def md(atoms: Atoms, calculator: BaseCalculator, config: MDConfig, prefix: Path)
     """Dynamics, with their usual files."""
     from alignn_ff.md import MDFiles, run_md
 
-    result = run_md(atoms, calculator, config=config, files=MDFiles(prefix, config.formats))
+    harvest = None if config.harvest is None else prefix.with_name(f"{prefix.name}-harvest.extxyz")
+    result = run_md(atoms, calculator, config=config, files=MDFiles(prefix, config.formats, harvest))
     content: Mapping[str, Any] = result.to_json()
     numbers = {name: content[name] for name in MD_NUMBERS}
     detail = {"stages": content["stages"], "outside": list(result.outside)}

@@ -111,7 +111,9 @@ def test_the_command_adds_to_an_existing_model_what_training_would_have_given(
     found = load_potential(new, dtype="float64").header.last_layer
     assert found is not None
     assert found == pytest.approx(expected, rel=1e-4)
-    again = json.loads(command_line("uncertainty", new, data, "--json").stdout)
+    told = command_line("uncertainty", new, data, "--json")
+    assert told.code == 0, told.stderr
+    again = json.loads(told.stdout)
     assert again["calibration"]["last_layer energy"]["n"] == 16
 
 

@@ -89,7 +89,7 @@ def uncertainty(
 def _check(training: Path | None, join: list[str] | None, output: Path | None) -> None:
     if training is not None and join:
         raise ConfigError("--training and --join exclude each other; add the last layers first, then join the models")
-    if (training is not None or join) != (output is not None):
+    if bool(training is not None or join) != (output is not None):
         raise ConfigError("--output FILE goes together with --training DATA or --join MODEL: the model file to write")
 
 
