@@ -10,7 +10,7 @@ from alignn_ff.export.proof import Proof, prove
 from alignn_ff.export.targets import TARGETS, Target
 from alignn_ff.io import atomic_write, claimed
 from alignn_ff.loading import Precision
-from alignn_ff.potential import load_potential
+from alignn_ff.potential import Potential, load_potential
 
 
 class Exported(NamedTuple):
@@ -59,7 +59,7 @@ def export(
     """
     target = find_target(to, options)
     potential = load_potential(model, device="cpu", dtype=dtype, backend="eager")
-    reason = target.refusal(potential)
+    reason = _committee(potential) or target.refusal(potential)
     if reason is not None:
         raise ConfigError(f"{potential.name} cannot be exported to {to}: {reason}")
     factor = STRESS_UNITS[options.stress_unit] if "stress_unit" in target.reads else 1.0
@@ -68,6 +68,13 @@ def export(
         proof = prove(potential, target, temporary, stress_factor=factor)
         target.record(temporary, json.dumps(proof.to_json(), allow_nan=False))
     return Exported(path, to, potential.name, proof)
+
+
+def _committee(potential: Potential) -> str | None:
+    """Why a committee cannot be exported; None for one model."""
+    if potential.n_members == 1:
+        return None
+    return f"it is a committee of {potential.n_members} models, and a file holds one; export a member of its training"
 
 
 def find_target(name: str, options: ExportOptions) -> Target:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from alignn_ff.errors import OutputError
+from alignn_ff.errors import ConfigError, OutputError
 from alignn_ff.io import atomic_write, write_json
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.harvest import Watch
@@ -29,6 +29,16 @@ class MDFiles:
     prefix: Path
     formats: tuple[FormatName, ...] = ("extxyz",)
     harvest: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the harvest has a file of its own.
+
+        Raises:
+            ConfigError: it is also another output.
+        """
+        others = (*self.frames.values(), self.log, self.final, self.summary, self.restart, self.report, self.last_frame)
+        if self.harvest is not None and self.harvest.absolute() in [path.absolute() for path in others]:
+            raise ConfigError(f"the harvest {self.harvest} is also another output of this run; give it another name")
 
     @property
     def frames(self) -> dict[FormatName, Path]:

@@ -88,6 +88,12 @@ def test_a_harvest_holds_frames_above_the_threshold_some_time_apart_and_no_label
     assert result.to_json()["uncertainty"] == watched.model_dump()
 
 
+def test_a_harvest_in_the_place_of_another_output_is_refused(tmp_path: Path) -> None:
+    for name in ("run.extxyz", "run.csv", "run-stopped.extxyz"):
+        with pytest.raises(ConfigError, match="also another output"):
+            MDFiles(tmp_path / "run", harvest=tmp_path / name)
+
+
 def test_nothing_is_harvested_below_the_threshold(tmp_path: Path) -> None:
     path = tmp_path / "harvest.extxyz"
     chosen = config(uncertain_above=1e6, harvest=path)

@@ -141,3 +141,23 @@ def test_models_of_another_graph_make_no_committee(models: Path, data: Path, tmp
     files = [models / "with" / "best_model.pt", tmp_path / "other" / "best_model.pt"]
     with pytest.raises(ConfigError, match="the same graph"):
         join_models(files, tmp_path / "x.pt", [], device=torch.device("cpu"))
+
+
+def test_the_card_of_a_committee_states_the_better_method_and_its_calibration(
+    models: Path, data: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    one, other = models / "with" / "best_model.pt", tmp_path / "again"
+    train(small_config(other, random_seed=7, **QUICK), observer=Silent(), data=data)
+    both = tmp_path / "both.pt"
+    joined = command_line("uncertainty", one, data, "--join", other / "best_model.pt", "-o", both, "--json")
+    assert joined.code == 0, joined.stderr
+    told = json.loads(joined.stdout)
+    nll = {name: told["calibration"][f"{name} energy"]["nll"] for name in ("committee", "last_layer")}
+    assert told["energy_std_by"] == min(nll, key=lambda name: nll[name])
+    assert [told["calibration"][f"{n} energy"]["factor"] for n in nll] == pytest.approx([1.0, 1.0], rel=1e-3)
+    added = command_line("zoo", "add", both, "--name", "two", "--no-check")
+    assert added.code == 0, added.stderr
+    card = " ".join(command_line("zoo", "show", "two").stdout.split())
+    assert "the better calibrated of" in card
+    assert "forces and stress by the spread of 2 models" in card
+    assert load_potential("two").n_members == 2

@@ -139,3 +139,22 @@ def test_the_command_domain_prints_a_table_and_json(tmp_path: Path, silicon: Pat
     distance = next(line for line in row["compared"] if line["quantity"] == "Si-Si shortest distance")
     assert distance["training"] == [2.2, None]
     assert np.isclose(distance["structure"], 2.35, atol=0.2)
+
+
+def test_an_export_checks_the_model_and_puts_the_report_beside_the_file(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
+    header = tiny_header((14,))
+    checkpoint.save(tmp_path / "model.pt", header, tiny_model(header).state_dict())
+    ended = command_line("export", tmp_path / "model.pt", "-o", tmp_path / "out.pt")
+    assert ended.code == 0, ended.stderr
+    assert "check: " in ended.stderr
+    report = json.loads((tmp_path / "out.pt.check.json").read_text())
+    assert report["effort"] == "quick"
+    command_line("export", tmp_path / "model.pt", "-o", tmp_path / "again.pt", "--no-check")
+    assert not (tmp_path / "again.pt.check.json").exists()
+
+
+def test_a_committee_is_not_exported(committee: Path, tmp_path: Path, command_line: CommandLine) -> None:
+    ended = command_line("export", committee, "-o", tmp_path / "out.pt")
+    assert (ended.code, "committee of 3 models" in ended.stderr) == (2, True)
