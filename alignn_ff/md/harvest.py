@@ -140,7 +140,7 @@ def harvested_text(snapshot: Snapshot, deviations: Deviations, worst: Worst, *, 
         "model": model,
     }
     if deviations.energy_eV is not None:
-        frame.info["energy_std_eV"] = deviations.energy_eV
+        frame.info["total_std_eV"] = deviations.energy_eV
     text = io.StringIO()
     ase.io.write(text, frame, format="extxyz", columns=columns)
     return text.getvalue()

@@ -15,7 +15,7 @@ from tests.support.training_runs import SMALL
 
 CONFIG = {
     **SMALL,
-    "epochs": 25,
+    "epochs": 15,
     "learning_rate": 0.02,
     "batch_size": 4,
     "cross_validation": None,
@@ -40,7 +40,7 @@ def errors_of(command_line: CommandLine, model: Path, data: Path) -> dict[str, f
 
 def harvest(command_line: CommandLine, model: Path, start: Path, output: Path, *, seed: int) -> list[Atoms]:
     """Frames of hot dynamics above the threshold."""
-    run = ["md", start, "--model", model, "--steps", 300, "--timestep", 2, "--ensemble", "nvt_langevin"]
+    run = ["md", start, "--model", model, "--steps", 200, "--timestep", 2, "--ensemble", "nvt_langevin"]
     run += ["--temperature", HOT_K, "--seed", seed, "--supercell", "1,1,2", "--outside", "ignore"]
     run += ["--uncertain-above", 0.05, "--harvest", output, "--harvest-gap", 40, "--guard", "max_uncertainty=20"]
     run += ["--no-guards", "-o", output.with_suffix(".run"), "--dtype", "float64"]
@@ -54,11 +54,11 @@ def test_errors_on_harvested_states_fall_when_they_are_labelled_and_learned(
     tmp_path: Path, command_line: CommandLine
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
-    first = copper_frames(20)
+    first = copper_frames(15)
     ase.io.write(tmp_path / "start.vasp", bulk("Cu", cubic=True))
     words = ("train", tmp_path / "config.json", "--no-check", "--data")
     data = write_frames(tmp_path / "round-0.extxyz", first)
-    begun = command_line(*words, data, "--committee", 3, "-o", tmp_path / "round-0")
+    begun = command_line(*words, data, "--committee", 2, "-o", tmp_path / "round-0")
     assert begun.code == 0, begun.stderr
     model = tmp_path / "round-0" / "best_model.pt"
 
