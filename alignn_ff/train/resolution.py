@@ -74,15 +74,17 @@ def resolve_file(
     """
     content = {**read_content(path, changes), **_data_fields(data)}
     config, start = _completed(content, source=str(path))
-    _check(config, start)
+    _check(config)
+    check_size(config, start)
     return ResolvedConfig(config, start, recipe_of(config, start))
 
 
 def resolve(config: TrainingConfig, *, data: Path | None = None) -> ResolvedConfig:
     """Resolve a config that has been validated; arguments and errors as in :func:`resolve_file`."""
     config = changed(config, **_data_fields(data))
+    _check(config)
     start = None if config.start_from is None else load_start(config.start_from)
-    _check(config, start)
+    check_size(config, start)
     return ResolvedConfig(config, start, recipe_of(config, start))
 
 
@@ -122,9 +124,8 @@ def _completed(content: dict[str, Any], *, source: str) -> tuple[TrainingConfig,
     return schema.validate_config(completed_by_start(content, start), source=source), start
 
 
-def _check(config: TrainingConfig, start: Start | None) -> None:
-    """Checks that need no data."""
+def _check(config: TrainingConfig) -> None:
+    """Checks that need neither the start model nor data."""
     check_choices(config)
-    check_size(config, start)
     for sentence in advice(config):
         log.warning(sentence)
