@@ -13,7 +13,7 @@ from ase.data import chemical_symbols
 
 from alignn_ff.cells import volume_A3
 from alignn_ff.checkpoint import TrainingDomain
-from alignn_ff.domain import Evaluated, Finding, pair_name
+from alignn_ff.domain import Evaluated, Finding, pair_name, seen_pairs
 from alignn_ff.domain.environments import volume_per_atom_A3
 from alignn_ff.graph import Prediction, find_pairs, system_from_atoms
 from alignn_ff.graph.neighbors import NeighborPairs
@@ -124,14 +124,15 @@ def _elements(atoms: Atoms, domain: TrainingDomain) -> Iterator[Compared]:
 
 
 def _pairs(atoms: Atoms, pairs: NeighborPairs, domain: TrainingDomain) -> Iterator[Compared]:
-    numbers, counts = atoms.numbers, domain.n_structures_per_pair
+    numbers, counts, known_pairs = atoms.numbers, domain.n_structures_per_pair, seen_pairs(domain)
     names = [pair_name(a, b) for a, b in zip(numbers[pairs.src], numbers[pairs.dst], strict=True)]
     shortest: dict[str, float] = {}
     for name, distance in zip(names, pairs.distance.tolist(), strict=True):
         shortest[name] = min(distance, shortest.get(name, distance))
     for name, distance in sorted(shortest.items()):
         seen = None if counts is None else counts.get(name, 0)
-        yield Compared(f"{name} neighbours: training structures", "", (seen, seen), None, _positive(seen))
+        together = None if known_pairs is None else name in known_pairs
+        yield Compared(f"{name} neighbours: training structures", "", (seen, seen), None, together)
         known = domain.shortest_distance_A.get(name)
         inside = None if known is None else distance >= known
         yield Compared(f"{name} shortest distance", "Å", (known, None), distance, inside)

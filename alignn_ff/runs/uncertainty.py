@@ -1,12 +1,15 @@
 """The standard deviations of a calculator: what every run reads of them, with the number that thresholds refer to."""
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from alignn_ff.potential import Potential
 
 Array = NDArray[np.float64]
 
@@ -69,6 +72,16 @@ def deviations_of(atoms: Atoms) -> Deviations:
         for name in names
     ]
     return Deviations(*found)
+
+
+def predicted_deviations(atoms: Atoms, potential: "Potential") -> Deviations:
+    """Standard deviations of a structure by a potential, at the cost of one evaluation if it has any."""
+    spread = None if potential.energy_std_by is None else potential.predict([atoms], spread=True)[0].spread
+    if spread is None:
+        return NO_DEVIATIONS
+    stress = None if spread.stress is None or bool(spread.stress.isnan().any()) else float(spread.stress[0])
+    forces = None if spread.forces is None else spread.forces.numpy()
+    return Deviations(float(spread.energy[0]), spread.atomic_energy.numpy(), forces, stress)
 
 
 def worst_of(deviations: Deviations) -> Worst | None:
