@@ -11,18 +11,19 @@ import torch
 from ase import Atoms
 
 from alignn_ff import checkpoint
-from alignn_ff.checkpoint import Header
+from alignn_ff.checkpoint import Header, SpreadFactors, UncertaintyMethod
 from alignn_ff.domain import DomainGuard, Evaluated, Finding
 from alignn_ff.errors import (
     DifferentiationError,
     PropertyModelError,
 )
-from alignn_ff.execution import BackendName, Executor, Limits
+from alignn_ff.execution import BackendName, Executor, Limits, has_last_layer, last_layer_spread
 from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
     Prediction,
+    Spread,
     VerletSkin,
     batch_graphs,
     batch_systems,
@@ -82,6 +83,20 @@ class Potential:
         """Name of the backend, a key of ``execution.BACKENDS``."""
         return self.executor.backend
 
+    @property
+    def n_members(self) -> int:
+        """Number of models whose mean this is; 1 if it is not a committee."""
+        return len(self.model.members)
+
+    @property
+    def energy_std_by(self) -> UncertaintyMethod | None:
+        """Method of the standard deviations of energies: the one that the model file calls better calibrated."""
+        if self.header.uncertainty.energy_by is not None:
+            return self.header.uncertainty.energy_by
+        if self.n_members > 1:
+            return "committee"
+        return "last_layer" if has_last_layer(self.model) else None
+
     def expect(self, n_evaluations: int, *, n_atoms: int) -> None:
         """Announce a long run: compiles a faster backend if that saves time and no backend was requested by name.
 
@@ -100,7 +115,7 @@ class Potential:
         return restored, (self.name, weights, {**settings, "backend": self.executor.requested}, self.backend)
 
     def predict(
-        self, structures: Iterable[Atoms], *, derivatives: bool = True, batch_size: int = 32
+        self, structures: Iterable[Atoms], *, derivatives: bool = True, batch_size: int = 32, spread: bool = False
     ) -> list[Prediction]:
         """Energy, forces and stress of structures.
 
@@ -108,6 +123,7 @@ class Potential:
             structures: ASE Atoms, also a single one in a list.
             derivatives: also forces and stress.
             batch_size: structures evaluated at once.
+            spread: also standard deviations, by the better calibrated method; see :meth:`spread`.
 
         Returns:
             One prediction per structure, on the CPU, in the given order.
@@ -116,7 +132,7 @@ class Potential:
             StructureError: a structure is not valid.
             ElementNotCoveredError: an element that the model does not cover.
         """
-        judged = self.predict_judged(structures, derivatives=derivatives, batch_size=batch_size)
+        judged = self.predict_judged(structures, derivatives=derivatives, batch_size=batch_size, spread=spread)
         return [prediction for prediction, _ in judged]
 
     def predict_judged(
@@ -126,11 +142,12 @@ class Potential:
         derivatives: bool = True,
         batch_size: int = 32,
         skin: VerletSkin | None = None,
+        spread: bool = False,
     ) -> list[tuple[Prediction, tuple[Finding, ...]]]:
         """As :meth:`predict`, with what is outside of the training data in each structure.
 
         Args:
-            structures, derivatives, batch_size: as for :meth:`predict`.
+            structures, derivatives, batch_size, spread: as for :meth:`predict`.
             skin: reused from structure to structure, for those that differ little; results do not depend on it.
         """
         structures = structures_in(structures)
@@ -138,11 +155,11 @@ class Potential:
         for start in range(0, len(structures), batch_size):
             part = structures[start : start + batch_size]
             inputs = [self.prepare(atoms, skin=skin) for atoms in part]
-            batch = self.evaluate(
-                batch_systems([item.system for item in inputs]),
-                batch_graphs([item.graph for item in inputs]),
-                derivatives=derivatives,
-            )
+            system = batch_systems([item.system for item in inputs])
+            graph = batch_graphs([item.graph for item in inputs])
+            batch = self.evaluate(system, graph, derivatives=derivatives)
+            if spread:
+                batch = batch._replace(spread=self.spread(batch, system, graph))
             predictions = split_prediction(batch, [len(atoms) for atoms in part])
             for atoms, item, each in zip(part, inputs, predictions, strict=True):
                 forces = None if each.forces is None else each.forces.numpy()
@@ -165,12 +182,32 @@ class Potential:
     def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
         """Prediction for prepared input on this potential's device: numbers, without autograd history.
 
+        That of a committee is the mean of its members, with their standard deviations, which are multiplied by the
+        factors of the model file.
+
         Raises:
             MemoryLimitError: it does not fit into memory.
             DifferentiationError: positions or cell require gradients, which no backend supports.
         """
         self._refuse_gradients(system)
-        return self.executor.evaluate(system, graph, derivatives=derivatives)
+        prediction = self.executor.evaluate(system, graph, derivatives=derivatives)
+        if prediction.spread is None:
+            return prediction
+        return prediction._replace(spread=scaled(prediction.spread, self.header.uncertainty.factors))
+
+    def spread(self, prediction: Prediction, system: AtomicSystem, graph: AtomicGraph) -> Spread | None:
+        """Standard deviations of a prediction, energies by the better calibrated method; None without any method.
+
+        Where the last layer gives those of energies, this costs another pass through the network, without derivatives.
+
+        Args:
+            prediction: result of :meth:`evaluate`.
+            system, graph: that it belongs to.
+        """
+        if self.energy_std_by != "last_layer":
+            return prediction.spread
+        found, members = last_layer_spread(self.model, system, graph), prediction.spread
+        return found if members is None else members._replace(energy=found.energy, atomic_energy=found.atomic_energy)
 
     def _refuse_gradients(self, system: AtomicSystem) -> None:
         if torch.is_grad_enabled() and (system.positions.requires_grad or system.cell.requires_grad):
@@ -196,6 +233,13 @@ class Potential:
         return prepare_structure(
             atoms, self.header, name=self.name, device=self.device, skin=skin, admit=self.executor.admit_structure
         )
+
+
+def scaled(spread: Spread, factors: SpreadFactors) -> Spread:
+    """Standard deviations multiplied by the factors of a model file."""
+    forces = None if spread.forces is None else factors.forces * spread.forces
+    stress = None if spread.stress is None else factors.stress * spread.stress
+    return Spread(factors.energy * spread.energy, factors.energy * spread.atomic_energy, forces, stress)
 
 
 def restored(name: str, weights: bytes, settings: dict[str, Any], backend: str) -> Potential:

@@ -19,6 +19,7 @@ from alignn_ff.graph import (
     AtomicSystem,
     GraphRecipe,
     Prediction,
+    Spread,
     VerletSkin,
     find_pairs,
     graph_of_pairs,
@@ -109,4 +110,13 @@ def split_prediction(batch: Prediction, n_atoms: Sequence[int]) -> list[Predicti
     forces = [None] * len(n_atoms) if batch.forces is None else batch.forces.cpu().split(list(n_atoms))
     stress = [None] * len(n_atoms) if batch.stress is None else batch.stress.cpu().split(1)
     energy = batch.energy.cpu().split(1)
-    return [Prediction(e, a, f, s) for e, a, f, s in zip(energy, atomic, forces, stress, strict=True)]
+    spread = [None] * len(n_atoms) if batch.spread is None else split_spread(batch.spread, n_atoms)
+    return [Prediction(*each) for each in zip(energy, atomic, forces, stress, spread, strict=True)]
+
+
+def split_spread(batch: Spread, n_atoms: Sequence[int]) -> list[Spread]:
+    """One spread per structure, on the CPU."""
+    atomic = batch.atomic_energy.cpu().split(list(n_atoms))
+    forces = [None] * len(n_atoms) if batch.forces is None else batch.forces.cpu().split(list(n_atoms))
+    stress = [None] * len(n_atoms) if batch.stress is None else batch.stress.cpu().split(1)
+    return [Spread(*each) for each in zip(batch.energy.cpu().split(1), atomic, forces, stress, strict=True)]

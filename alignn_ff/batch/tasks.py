@@ -20,6 +20,7 @@ from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.domain import OUTSIDE_WORDS
 from alignn_ff.runs.config import RunConfig
 from alignn_ff.runs.domain import OutsideChoice, calculator_word
+from alignn_ff.runs.uncertainty import Deviations
 
 if TYPE_CHECKING:
     from alignn_ff.relax.many import RelaxFlight
@@ -109,9 +110,17 @@ def energy(atoms: Atoms, calculator: BaseCalculator, config: OutsideChoice, pref
         "energy_eV": point.energy_eV,
         "energy_eV_per_atom": point.energy_eV / len(atoms),
         "max_force_eV_per_A": float((point.forces_eV_per_A**2).sum(axis=1).max() ** 0.5),
+        **_uncertain(point.deviations),
     }
     detail = {"outside": [finding.message for finding in point.outside]}
     return Outcome("done", numbers, result, detail, n_evaluations=1)
+
+
+def _uncertain(deviations: Deviations) -> dict[str, float]:
+    """Standard deviations of a structure; empty for a model that has none."""
+    energy, forces = deviations.energy_eV, deviations.forces_eV_per_A
+    found = {} if energy is None else {"energy_std_eV": energy}
+    return found if forces is None else {**found, "max_force_std_eV_per_A": float(forces.max())}
 
 
 def relax(atoms: Atoms, calculator: BaseCalculator, config: RelaxConfig, prefix: Path) -> Outcome:  # noqa: ARG001
@@ -163,6 +172,7 @@ def _relaxed(result: "RelaxResult") -> Outcome:
         "volume_A3": result.volume_after_A3,
         "n_steps": after.step,
         "space_group": result.space_group_after,
+        **_uncertain(result.deviations),
     }
     detail = {"outside": [finding.message for finding in result.outside]}
     n_evaluations = after.step + 1
@@ -180,7 +190,8 @@ def md(atoms: Atoms, calculator: BaseCalculator, config: MDConfig, prefix: Path)
     """Dynamics, with their usual files."""
     from alignn_ff.md import MDFiles, run_md
 
-    result = run_md(atoms, calculator, config=config, files=MDFiles(prefix, config.formats))
+    harvest = None if config.harvest is None else prefix.with_name(f"{prefix.name}-harvest.extxyz")
+    result = run_md(atoms, calculator, config=config, files=MDFiles(prefix, config.formats, harvest))
     content: Mapping[str, Any] = result.to_json()
     numbers = {name: content[name] for name in MD_NUMBERS}
     detail = {"stages": content["stages"], "outside": list(result.outside)}

@@ -21,11 +21,11 @@ from alignn_ff.calculator.dispersion import (
     with_contribution,
 )
 from alignn_ff.calculator.per_thread import PerThread
-from alignn_ff.calculator.results import Results
+from alignn_ff.calculator.results import DEVIATIONS, OUTSIDE_KEY, Results
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
-from alignn_ff.execution import BackendName, Limits
-from alignn_ff.graph import VerletSkin
+from alignn_ff.execution import BackendName, Limits, last_layer_spread
+from alignn_ff.graph import Spread, VerletSkin
 from alignn_ff.loading import Precision, select_device, select_dtype
 from alignn_ff.potential import Potential, load_potential
 
@@ -56,6 +56,10 @@ class AlignnCalculator(Calculator):
 
     ``results["outside"]`` holds a sentence for each way in which the structure is outside of the training data, and
     is empty inside; ``findings`` holds the same with more detail, ``findings_of_many`` those of :meth:`evaluate_many`.
+
+    A committee, or a model whose file holds what its last layer tells, also gives standard deviations:
+    ``calc.get_property("energy_std", atoms)``, ``"energies_std"`` of each atom, and of a committee ``"forces_std"``
+    of each force and ``"stress_std"``. They are in ``results`` too; those from the last layer once they were asked for.
 
     A loaded potential already has a device, dtype, backend and limits; different values here are an error.
 
@@ -170,6 +174,9 @@ class AlignnCalculator(Calculator):
         system_changes: Sequence[str] = all_changes,
     ) -> None:
         """Fill ``self.results``; called by ASE."""
+        if not system_changes and "energy" in self.results and set(properties) <= set(DEVIATIONS):
+            self._add_last_layer()
+            return
         self.results, self.findings = {}, ()
         super().calculate(atoms, list(properties), list(system_changes))  # type: ignore[no-untyped-call]
         assert isinstance(self.atoms, Atoms)
@@ -186,7 +193,9 @@ class AlignnCalculator(Calculator):
             forces=prediction.forces.cpu().numpy(),
         )
         self.findings = potential.outside(self.atoms, prepared.pairs, energy, results["forces"])
-        self.results, results.outside = results, sentences(self.findings)
+        self.results, results.unlisted[OUTSIDE_KEY] = results, sentences(self.findings)
+        if prediction.spread is not None:
+            results.unlisted |= _deviations(prediction.spread, of_energies=potential.energy_std_by == "committee")
         self._react(potential.name, self.findings)
         stress = prediction.stress[0].cpu().numpy()
         if not np.isnan(stress).any():
@@ -197,7 +206,21 @@ class AlignnCalculator(Calculator):
                 f"{self.atoms.cell.array.tolist()}; give the structure a cell with three vectors"
             )
         if self._dispersion is not None:
-            self.results = with_contribution(self.results, self._dispersion.evaluate(self.atoms))
+            summed = Results(with_contribution(results, self._dispersion.evaluate(self.atoms)))
+            summed.unlisted = results.unlisted
+            self.results = summed
+        if not set(properties).isdisjoint(DEVIATIONS):
+            self._add_last_layer()
+
+    def _add_last_layer(self) -> None:
+        """Add to the results what the last layer of the model tells, if energies are by this method."""
+        potential, atoms = self.potential, self.atoms
+        if potential.energy_std_by != "last_layer" or atoms is None:
+            return
+        prepared = potential.prepare(atoms, skin=self._own.skin)
+        spread = last_layer_spread(potential.model, prepared.system, prepared.graph)
+        assert isinstance(self.results, Results)
+        self.results.unlisted |= _deviations(spread, of_energies=True)
 
     def evaluate_many(
         self, structures: Sequence[Atoms]
@@ -273,9 +296,28 @@ class AlignnCalculator(Calculator):
                     for_atoms=atoms,
                 )
             _warn_of_differences(self._potential)
+            self._declare_deviations(self._potential)
             if self._dispersion is not None:
                 check_counted_once(self._potential.name, self._dispersion.record.name)
         return self._potential
+
+    def _declare_deviations(self, potential: Potential) -> None:
+        """Make ASE accept the names of the standard deviations that this potential has."""
+        if potential.energy_std_by is not None:
+            given = DEVIATIONS if potential.n_members > 1 else DEVIATIONS[:2]
+            self.implemented_properties = [*self.implemented_properties, *given]
+
+
+def _deviations(spread: Spread, *, of_energies: bool) -> dict[str, Any]:
+    """Standard deviations of one structure under their names in results; those that it does not have are left out."""
+    found: dict[str, Any] = {}
+    if of_energies:
+        found = {"energy_std": float(spread.energy[0]), "energies_std": spread.atomic_energy.cpu().numpy()}
+    if spread.forces is not None:
+        found["forces_std"] = spread.forces.cpu().numpy()
+    if spread.stress is not None and not bool(spread.stress.isnan().any()):
+        found["stress_std"] = float(spread.stress[0])
+    return found
 
 
 ATOMS_TOGETHER: Final = 256

@@ -1,31 +1,37 @@
-"""The results of a calculator: those of ASE, and what is outside of the training data."""
+"""The results of a calculator: those of ASE, and others that are found by their name only."""
 
 from typing import Any, Final
 
 OUTSIDE_KEY: Final = "outside"
+
+DEVIATIONS: Final = ("energy_std", "energies_std", "forces_std", "stress_std")
+"""Standard deviations of the energy (eV), of each atom's energy (n_atoms,) (eV), of each force (n_atoms,) (eV/Å), and
+of the stress (eV/Å³)."""
 
 
 class Results(dict[str, Any]):
     """Results by their names in ASE; ``results["outside"]`` are sentences about what is outside of the training data.
 
     ASE accepts no other names where it takes all results at once (``SinglePointCalculator(atoms, **calc.results)``,
-    ``atoms.get_properties``), so this entry is found by its name and is not listed.
+    ``atoms.get_properties``), so entries of other names are found by their name and are not listed.
 
     Attributes:
-        outside: the sentences.
+        unlisted: these entries.
     """
 
-    outside: tuple[str, ...] = ()
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.unlisted: dict[str, Any] = {OUTSIDE_KEY: ()}
 
     def __missing__(self, name: str) -> object:
-        """The entry that is not listed; called by ``results[name]``."""
-        if name == OUTSIDE_KEY:
-            return self.outside
+        """An entry that is not listed; called by ``results[name]``."""
+        if name in self.unlisted:
+            return self.unlisted[name]
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        return name == OUTSIDE_KEY or super().__contains__(name)
+        return name in self.unlisted or super().__contains__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
         """A result, or a default."""
-        return self.outside if name == OUTSIDE_KEY else super().get(name, default)
+        return self.unlisted[name] if name in self.unlisted else super().get(name, default)

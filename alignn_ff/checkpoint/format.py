@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,10 +21,20 @@ from torch import Tensor
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.io.tensors import write_tensors
-from alignn_ff.models import MAX_ATOMIC_NUMBER, AnyModelConfig, EnergyModel, ModelStatistics, PropertyModel, build_model
+from alignn_ff.models import (
+    MAX_ATOMIC_NUMBER,
+    AnyModelConfig,
+    Committee,
+    EnergyModel,
+    LastLayer,
+    LastLayerRecord,
+    ModelStatistics,
+    PropertyModel,
+    build_model,
+)
 
 FORMAT: Final = "alignn-ff model"
-VERSION: Final = 4
+VERSION: Final = 5
 
 
 class TrainingDomain(BaseModel):
@@ -82,10 +92,54 @@ class Provenance(BaseModel):
     started_from: dict[str, object] = {}
 
 
+class Member(NamedTuple):
+    """One model of a committee.
+
+    Attributes:
+        statistics: of its training set.
+        last_layer: of its own uncertainty; None without it.
+    """
+
+    statistics: ModelStatistics
+    last_layer: LastLayerRecord | None = None
+
+
+class SpreadFactors(NamedTuple):
+    """What the standard deviations of a committee are multiplied by, so that they fit errors on held-out structures."""
+
+    energy: float = 1.0
+    forces: float = 1.0
+    stress: float = 1.0
+
+
+UncertaintyMethod = Literal["committee", "last_layer"]
+
+
+class Uncertainty(BaseModel):
+    """How a model tells its uncertainty, as calibrated on structures that it was not trained on.
+
+    Attributes:
+        energy_by: method of the energies' standard deviations: the better calibrated one; None without any.
+        factors: on the standard deviations of a committee.
+        figures: method and quantity, "committee forces" → figures of the calibration, by name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    energy_by: UncertaintyMethod | None = None
+    factors: SpreadFactors = SpreadFactors()
+    figures: dict[str, dict[str, float]] = {}
+
+
 class Header(BaseModel):
     """Everything about a model except its weights.
 
     Units are fixed: positions Å, energy eV, forces eV/Å, stress eV/Å³ (tension positive).
+
+    Attributes:
+        statistics: of the training set; of a committee those of its first member.
+        members: of a committee, at least two; empty for one model.
+        last_layer: of the model; the members of a committee have their own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,24 +151,32 @@ class Header(BaseModel):
     units: dict[str, str] = {"length": "Å", "energy": "eV", "force": "eV/Å", "stress": "eV/Å³"}
     domain: TrainingDomain = TrainingDomain()
     provenance: Provenance = Provenance()
+    members: tuple[Member, ...] = ()
+    last_layer: LastLayerRecord | None = None
+    uncertainty: Uncertainty = Uncertainty()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         known = self.elements
         if list(known) != sorted(set(known)) or known[0] < 1 or known[-1] > MAX_ATOMIC_NUMBER:
             raise ValueError(f"elements are {known}; allowed are atomic numbers 1 to {MAX_ATOMIC_NUMBER}, ascending")
-        references = self.statistics.reference_energies
-        if len(references) != len(known):
-            raise ValueError(f"{len(references)} reference energies for {len(known)} elements")
-        statistics = self.statistics
+        if len(self.members) == 1:
+            raise ValueError("a committee has one member; at least two are needed")
+        for statistics in (self.statistics, *(member.statistics for member in self.members)):
+            self._check(statistics)
+        return self
+
+    def _check(self, statistics: ModelStatistics) -> None:
+        references = statistics.reference_energies
+        if len(references) != len(self.elements):
+            raise ValueError(f"{len(references)} reference energies for {len(self.elements)} elements")
         axes, ends = chain.from_iterable(statistics.output_axes), chain.from_iterable(statistics.repulsion_ends)
         numbers = (*references, *statistics[1:5], *statistics.output_mean, *axes, *ends)
         if not all(math.isfinite(number) for number in numbers):
-            raise ValueError(f"statistics are not all finite numbers: {self.statistics}")
+            raise ValueError(f"statistics are not all finite numbers: {statistics}")
         for *pair, end in statistics.repulsion_ends:
             if end <= 0 or not all(1 <= z <= MAX_ATOMIC_NUMBER for z in pair):
                 raise ValueError(f"the repulsion of the elements {pair} ends at {end} Å; a positive length is needed")
-        return self
 
 
 class Checkpoint(NamedTuple):
@@ -171,10 +233,12 @@ def load_own(path: Path, content: object) -> Checkpoint:
             its own config.
     """
     header, state = unpack(path, content)
+    if header.members and header.model.kind != "energy":
+        raise CheckpointError(f"{path} holds a committee of property models; only force fields have committees")
     with torch.random.fork_rng(
         devices=[]
     ):  # the random weights that are overwritten must not change the caller's random state
-        model = build_model(header.model, header.graph, header.elements, header.statistics)
+        model = model_of(header)
     for name, parameter in model.named_parameters():
         if name in state and state[name].is_floating_point():
             parameter.data = parameter.data.to(state[name].dtype)
@@ -183,6 +247,21 @@ def load_own(path: Path, content: object) -> Checkpoint:
     except RuntimeError as error:
         raise CheckpointError(f"the weights in {path} do not fit its own config: {error}") from error
     return finished(header, model, path)
+
+
+def model_of(header: Header) -> EnergyModel | PropertyModel:
+    """The model that a header describes, with random weights."""
+    if not header.members:
+        return _single(header, header.statistics, header.last_layer)
+    built = (_single(header, member.statistics, member.last_layer) for member in header.members)
+    return Committee([model for model in built if isinstance(model, EnergyModel)])
+
+
+def _single(header: Header, statistics: ModelStatistics, record: LastLayerRecord | None) -> EnergyModel | PropertyModel:
+    model = build_model(header.model, header.graph, header.elements, statistics)
+    if record is not None and isinstance(model, EnergyModel):
+        model.last_layer = LastLayer(record)
+    return model
 
 
 def finished(header: Header, model: EnergyModel | PropertyModel, path: Path) -> Checkpoint:
@@ -262,5 +341,6 @@ UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
     1: lambda content: content,  # 2 adds scaled outputs and the model that a fine-tuned one started from
     2: lambda content: content,  # 3 adds ends of the repulsion per pair; without them it ends at the sum of the radii
     3: lambda content: content,  # 4 adds volumes, pairs, lone atoms and dimers to the domain; without them: not known
+    4: lambda content: content,  # 5 adds committees and uncertainties; without them: one model, no uncertainty
 }
 """Version n → function that turns a file's content into version n + 1."""

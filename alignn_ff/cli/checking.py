@@ -12,11 +12,13 @@ from alignn_ff.errors import AlignnError, PropertyModelError
 FILE_NAME: Final = "check.json"
 
 CheckOption = Annotated[
-    bool, typer.Option("--check/--no-check", help=f"Check the model quickly at the end, and write {FILE_NAME}.")
+    bool, typer.Option("--check/--no-check", help="Check the model quickly at the end, and write the report beside it.")
 ]
 
 
-def check_quickly(model: str | Path, folder: Path, *, device: str, console: Console) -> None:
+def check_quickly(
+    model: str | Path, folder: Path, *, device: str, console: Console, file_name: str = FILE_NAME
+) -> None:
     """Check a force field, write the report, and print one line, with the laws that do not hold.
 
     A check that cannot run is one line too: the model is there already.
@@ -26,6 +28,7 @@ def check_quickly(model: str | Path, folder: Path, *, device: str, console: Cons
         folder: of the report.
         device: where the network runs.
         console: that the line is printed on.
+        file_name: of the report.
 
     Raises:
         PropertyModelError: the model has no forces.
@@ -39,10 +42,10 @@ def check_quickly(model: str | Path, folder: Path, *, device: str, console: Cons
         with stoppable("the model is complete; only its check is missing"):
             potential = load_potential(model, device=device, dtype="float64")
             report = check_potential(potential, config=CheckConfig(effort="quick"))
-        write_json(folder / FILE_NAME, report.to_json())
+        write_json(folder / file_name, report.to_json())
     except PropertyModelError:
         raise
     except AlignnError as error:
         console.print(f"not checked: {error}", style="yellow", markup=False, soft_wrap=True)
     else:
-        print_verdict(report, folder / FILE_NAME, console)
+        print_verdict(report, folder / file_name, console)

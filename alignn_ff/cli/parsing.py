@@ -78,13 +78,15 @@ def parse_points(text: str) -> float | tuple[float, ...]:
     return points[0] if len(points) == 1 else points
 
 
+INTERVALS: "Final" = ("distances_every", "uncertainty_every")
+"""Settings of guards that are numbers of steps, not limits."""
+
+
 def guard_fields() -> "dict[str, FieldInfo]":
     """The limits of guards that can be set, by name."""
     from alignn_ff.md.guards.limits import GuardLimits
 
-    return {
-        name: field for name, field in GuardLimits.model_fields.items() if name not in ("distances_every", "further")
-    }
+    return {name: field for name, field in GuardLimits.model_fields.items() if name not in (*INTERVALS, "further")}
 
 
 def parse_guards(words: "Sequence[str]", *, off: bool) -> "dict[str, object]":
@@ -103,7 +105,7 @@ def parse_guards(words: "Sequence[str]", *, off: bool) -> "dict[str, object]":
     further: dict[str, float | None] = dict.fromkeys(added) if off else {}
     for word in words:
         name, _, text = word.partition("=")
-        if name not in {*fields, "distances_every", *added}:
+        if name not in {*fields, *INTERVALS, *added}:
             raise ConfigError(f"--guard {word!r}: {name!r} is not a limit; allowed are {', '.join([*fields, *added])}")
         try:
             value = None if text == "off" else float(text)

@@ -4,6 +4,7 @@ from alignn_ff.execution.admission import MemoryGate
 from alignn_ff.execution.backends import BACKENDS, Backend, BackendName, choose_backend, why_not, worth_compiling
 from alignn_ff.execution.contract import Evaluate, Execution, Limits, MemoryLaw
 from alignn_ff.execution.executor import Executor
+from alignn_ff.execution.last_layer import features_of, has_last_layer, last_layer_spread, means_of
 
 __all__ = [
     "BACKENDS",
@@ -16,6 +17,10 @@ __all__ = [
     "MemoryGate",
     "MemoryLaw",
     "choose_backend",
+    "features_of",
+    "has_last_layer",
+    "last_layer_spread",
+    "means_of",
     "why_not",
     "worth_compiling",
 ]

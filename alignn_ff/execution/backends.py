@@ -12,11 +12,12 @@ from typing import Final, NamedTuple
 
 from alignn_ff.errors import CompilerError, ConfigError
 from alignn_ff.execution import published
-from alignn_ff.execution.contract import Execution, Limits
+from alignn_ff.execution.contract import Evaluate, Execution, Limits
 from alignn_ff.execution.eager import build_eager, build_scatter, scatter_refusal
 from alignn_ff.execution.forecast import ON_KERNELS, ON_TORCH, PUBLISHED, SMOOTH, SMOOTH_ON_KERNELS
 from alignn_ff.execution.smooth.native import build_native, native_refusal
-from alignn_ff.models import EnergyModel
+from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction
+from alignn_ff.models import EnergyModel, mean_prediction
 from alignn_ff.native import cached_kernels
 
 log = logging.getLogger(__name__)
@@ -152,16 +153,28 @@ def why_not(name: str, family: str, model: EnergyModel, limits: Limits = Limits(
     execution = BACKENDS[name].of(family)
     if execution is None:
         return f"it is for {', '.join(BACKENDS[name].families)}, and the model is an {family}"
-    reason = execution.refusal(model)
+    reason = execution.refusal(model.members[0])
     if reason is None and limits.memory_bytes is not None and execution.held is None:
         return "only published force fields on the backends native and blocked keep to a memory_limit"
     return reason
 
 
+def built(execution: Execution, model: EnergyModel, limits: Limits) -> Evaluate:
+    """The evaluation of a model; of a committee, its members share system and graph, and the result is their mean."""
+    evaluations = [execution.build(member, limits) for member in model.members]
+    if len(evaluations) == 1:
+        return evaluations[0]
+
+    def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
+        return mean_prediction([each(system, graph, derivatives=derivatives) for each in evaluations])
+
+    return evaluate
+
+
 def keeps_limits(name: str, family: str, model: EnergyModel) -> bool:
     """Whether a backend can run a model in pieces that keep to a limit of memory."""
     execution = BACKENDS[name].of(family)
-    return execution is not None and execution.held is not None and execution.refusal(model) is None
+    return execution is not None and execution.held is not None and execution.refusal(model.members[0]) is None
 
 
 def _ranked() -> list[str]:

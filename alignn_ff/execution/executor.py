@@ -13,7 +13,7 @@ import torch
 from alignn_ff.errors import CompilerError, MemoryLimitError
 from alignn_ff.execution.admission import MemoryGate
 from alignn_ff.execution.available import available_bytes
-from alignn_ff.execution.backends import BACKENDS, choose_backend, keeps_limits, worth_compiling
+from alignn_ff.execution.backends import BACKENDS, built, choose_backend, keeps_limits, worth_compiling
 from alignn_ff.execution.contract import Evaluate, Limits
 from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.graph import AtomicGraph, AtomicSystem, GraphRecipe, GraphSize, Prediction, graph_size
@@ -157,7 +157,7 @@ class Executor:
         gate = MemoryGate(
             backend, self._config, limits, dtype=self._dtype, device=self._device, available=self._available
         )
-        return _Running(backend, limits, execution.build(self._model, limits), gate)
+        return _Running(backend, limits, built(execution, self._model, limits), gate)
 
     def _shrink(self, failed: _Running, reason: str, n_atoms: int) -> None:
         """Take half the memory from now on, on a backend that works in blocks."""

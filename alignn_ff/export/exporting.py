@@ -10,7 +10,7 @@ from alignn_ff.export.proof import Proof, prove
 from alignn_ff.export.targets import TARGETS, Target
 from alignn_ff.io import atomic_write, claimed
 from alignn_ff.loading import Precision
-from alignn_ff.potential import load_potential
+from alignn_ff.potential import Potential, load_potential
 
 
 class Exported(NamedTuple):
@@ -63,7 +63,7 @@ def export(
     """
     target = find_target(to, options)
     potential = load_potential(model, device="cpu", dtype=dtype, backend="eager")
-    reason = target.refusal(potential)
+    reason = _committee(potential) or target.refusal(potential)
     if reason is not None:
         raise ConfigError(f"{potential.name} cannot be exported to {to}: {reason}")
     factor = STRESS_UNITS[options.stress_unit] if "stress_unit" in target.reads else 1.0
@@ -76,6 +76,13 @@ def export(
         if target.beside is not None:
             target.beside.write(potential, path)
     return Exported(path, to, potential.name, beside, proof)
+
+
+def _committee(potential: Potential) -> str | None:
+    """Why a committee cannot be exported; None for one model."""
+    if potential.n_members == 1:
+        return None
+    return f"it is a committee of {potential.n_members} models, and a file holds one; export a member of its training"
 
 
 def find_target(name: str, options: ExportOptions) -> Target:

@@ -11,7 +11,7 @@ from alignn_ff.graph.build import (
     with_extra_features,
 )
 from alignn_ff.graph.census import GraphSize, expected_size, graph_size, size_by_density
-from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction
+from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction, Spread
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
 from alignn_ff.graph.published import published_recipe
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
@@ -28,6 +28,7 @@ __all__ = [
     "GraphSize",
     "NeighborStrategy",
     "Prediction",
+    "Spread",
     "Strategy",
     "VerletSkin",
     "batch_graphs",

@@ -62,6 +62,25 @@ class AtomicGraph(NamedTuple):
     n_triplets: Tensor
 
 
+class Spread(NamedTuple):
+    """Standard deviations of a prediction; None where a method does not give one.
+
+    Those of forces and stress do not depend on the axes: of a force it is the root of the variances of its three
+    components added, of a stress that of its nine components.
+
+    Attributes:
+        energy: (n_systems,) float64, eV, of the total energy.
+        atomic_energy: (n_atoms,) float64, eV.
+        forces: (n_atoms,) float64, eV/Å.
+        stress: (n_systems,) float64, eV/Å³; NaN for structures without a volume.
+    """
+
+    energy: Tensor
+    atomic_energy: Tensor
+    forces: Tensor | None = None
+    stress: Tensor | None = None
+
+
 class Prediction(NamedTuple):
     """Results of a potential for one structure, or several concatenated ones.
 
@@ -71,9 +90,11 @@ class Prediction(NamedTuple):
         forces: (n_atoms, 3) float64, eV/Å, −∂energy/∂positions; None if not asked for.
         stress: (n_systems, 3, 3) float64, eV/Å³, symmetric, tension positive; NaN rows for
             structures without a volume; None if not asked for.
+        spread: of the members of a committee; None for one model.
     """
 
     energy: Tensor
     atomic_energy: Tensor
     forces: Tensor | None
     stress: Tensor | None
+    spread: Spread | None = None

@@ -1,8 +1,9 @@
 """Settings of a dynamics run: one or several stages, the start, the outputs, the guards."""
 
+from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from alignn_ff.domain.actions import OUTSIDE, OUTSIDE_HELP, OutsideWord
 from alignn_ff.errors import ConfigError
@@ -47,6 +48,15 @@ class MDConfig(Stage):
     allow_unseen_pairs: bool = Field(
         False, description="run also with pairs of elements that were never neighbours in the training data"
     )
+    uncertain_above: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="warn where a standard deviation is larger: of a committee that of a force, eV/Å, of one model "
+        "with a last layer that of an atom's energy, eV",
+    )
+    harvest: Path | None = Field(
+        None, description="extended XYZ file of the frames above --uncertain-above, to be labelled; none without it"
+    )
+    harvest_gap_fs: float = Field(100.0, ge=0, description="shortest simulated time between two harvested frames")
     stages: tuple[Stage, ...] = Field(
         (), description="stages, run one after another; if empty, the fields above describe the only stage"
     )
@@ -60,6 +70,17 @@ class MDConfig(Stage):
         shared = {name: value for name, value in values.items() if name in INHERITED}
         chosen = tuple(_stage(number, stage, shared) for number, stage in enumerate(stages, start=1))
         return {**values, "stages": chosen, "steps": sum(stage.steps for stage in chosen)}
+
+    @field_validator("harvest")
+    @classmethod
+    def _the_same_file_from_everywhere(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.absolute()
+
+    @model_validator(mode="after")
+    def _harvest_has_a_threshold(self) -> Self:
+        if self.harvest is not None and self.uncertain_above is None:
+            raise ConfigError(f"harvest is {self.harvest}, but there is no threshold: set uncertain_above too")
+        return self
 
     @model_validator(mode="after")
     def _guards_exist(self) -> Self:

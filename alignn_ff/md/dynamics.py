@@ -24,6 +24,7 @@ from alignn_ff.md.files import MDFiles
 from alignn_ff.md.guards.checks import baseline
 from alignn_ff.md.guards.limits import GuardLimits
 from alignn_ff.md.guards.table import GuardMonitor
+from alignn_ff.md.harvest import Watch
 from alignn_ff.md.result import MDResult
 from alignn_ff.md.run.loop import Observer, Run, drive
 from alignn_ff.md.run.propagator import Propagator
@@ -34,6 +35,7 @@ from alignn_ff.models import FAMILIES
 from alignn_ff.runs.domain import calculator_word
 from alignn_ff.runs.model_record import ModelRecord, check_same_dispersion, describe_model
 from alignn_ff.runs.saved_model import find_model, warn_of_differences
+from alignn_ff.runs.uncertainty import gives_deviations
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ def run_md(
     start.get_forces()  # errors in the input are raised here, before a file is opened
     warn_of_minimum(start, config)
     _warn_of_kinks(calculator, config)
+    _check_deviations(calculator, config)
     hottest = max(stage.hottest_K for stage in config.schedule)
     compared_with = baseline(start, hottest_K=hottest, shortest_A=_shortest_distances(calculator))
     run = Run(
@@ -84,6 +87,7 @@ def run_md(
         monitor=GuardMonitor(config.limits, compared_with),
         record=RunRecord(config, len(start)),
         model=describe_model(calculator),
+        watch=Watch(config, describe_model(calculator).name),
         files=files,
         command=command,
     )
@@ -151,7 +155,8 @@ def _resume(
         monitor=GuardMonitor(config.limits, head.baseline),
         record=record,
         model=head.model,
-        files=MDFiles(restart.parent / head.prefix, config.formats),
+        watch=Watch(config, head.model.name, head.watch),
+        files=MDFiles(restart.parent / head.prefix, config.formats, config.harvest),
         kept=head.outputs,
         command=head.command,
     )
@@ -209,6 +214,21 @@ def _shortest_distances(calculator: BaseCalculator) -> Mapping[str, float]:
     if not isinstance(calculator, AlignnCalculator):
         return {}
     return calculator.potential.header.domain.shortest_distance_A
+
+
+def _check_deviations(calculator: BaseCalculator, config: MDConfig) -> None:
+    """Check that a calculator has standard deviations, if a threshold is set on them.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    asked = config.uncertain_above is not None or config.guards.max_uncertainty is not None
+    if asked and not gives_deviations(calculator):
+        raise ConfigError(
+            f"a limit of the uncertainty is set, but {describe_model(calculator).name} tells no uncertainty: use a "
+            "committee (alignn-ff train --committee 4), or add the last layer's record to the model (alignn-ff "
+            "uncertainty MODEL DATA --training DATA -o FILE)"
+        )
 
 
 def _warn_of_kinks(calculator: BaseCalculator, config: MDConfig) -> None:

@@ -5,11 +5,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-from alignn_ff.errors import OutputError
+from alignn_ff.errors import ConfigError, OutputError
 from alignn_ff.io import atomic_write, write_json
 from alignn_ff.md.config import MDConfig
+from alignn_ff.md.harvest import Watch
 from alignn_ff.md.result import MDResult
 from alignn_ff.md.thermo_log import ThermoFile
 from alignn_ff.trajectory.extended_xyz import frame_text
@@ -17,13 +18,27 @@ from alignn_ff.trajectory.formats import FORMATS, FormatName, FrameFile
 from alignn_ff.trajectory.record_file import disk_failed
 from alignn_ff.trajectory.snapshot import Snapshot
 
+HARVEST: Final = "harvest"
+"""Name of the harvest among the outputs of a run."""
+
 
 @dataclass(frozen=True)
 class MDFiles:
-    """Files of a dynamics run; their names begin with ``prefix``."""
+    """Files of a dynamics run; their names begin with ``prefix``, except that of ``harvest``, uncertain frames."""
 
     prefix: Path
     formats: tuple[FormatName, ...] = ("extxyz",)
+    harvest: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the harvest has a file of its own.
+
+        Raises:
+            ConfigError: it is also another output.
+        """
+        others = (*self.frames.values(), self.log, self.final, self.summary, self.restart, self.report, self.last_frame)
+        if self.harvest is not None and self.harvest.absolute() in [path.absolute() for path in others]:
+            raise ConfigError(f"the harvest {self.harvest} is also another output of this run; give it another name")
 
     @property
     def frames(self) -> dict[FormatName, Path]:
@@ -68,15 +83,22 @@ class MDFiles:
     @property
     def all(self) -> tuple[Path, ...]:
         """Every file that a complete run writes."""
-        return (*self.frames.values(), self.log, self.final, self.summary, self.restart)
+        harvest = () if self.harvest is None else (self.harvest,)
+        return (*self.frames.values(), self.log, self.final, self.summary, self.restart, *harvest)
 
     def _named(self, ending: str) -> Path:
         return self.prefix.with_name(self.prefix.name + ending)
 
 
-def md_files(source: Path, *, prefix: Path | None = None, formats: tuple[FormatName, ...] = ("extxyz",)) -> MDFiles:
+def md_files(
+    source: Path,
+    *,
+    prefix: Path | None = None,
+    formats: tuple[FormatName, ...] = ("extxyz",),
+    harvest: Path | None = None,
+) -> MDFiles:
     """Files of a dynamics run of ``source``; names begin with ``prefix``, or "<stem>-md" in the current directory."""
-    return MDFiles(Path(f"{source.stem}-md") if prefix is None else prefix, formats)
+    return MDFiles(Path(f"{source.stem}-md") if prefix is None else prefix, formats, harvest)
 
 
 class Outputs:
@@ -86,9 +108,19 @@ class Outputs:
         files: their paths.
         config: what is written, and how often.
         kept: length of each file when the restart file was written, to which it is truncated; None starts new files.
+        watch: writes the harvest.
+        uncertain: whether the log has columns of standard deviations.
     """
 
-    def __init__(self, files: MDFiles, config: MDConfig, *, kept: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        files: MDFiles,
+        config: MDConfig,
+        *,
+        watch: Watch,
+        kept: Mapping[str, int] | None = None,
+        uncertain: bool = False,
+    ) -> None:
         self._config = config
         stale: tuple[Path, ...] = (files.report, files.last_frame)
         if kept is None:
@@ -99,12 +131,15 @@ class Outputs:
             path.unlink(missing_ok=True)
         keep: Mapping[str, int | None] = kept or {}
         with ExitStack() as stack:
-            self._log = ThermoFile(files.log, keep=keep.get("log"))
+            self._log = ThermoFile(files.log, keep=keep.get("log"), uncertain=uncertain)
             stack.callback(self._log.close)
             self._frames: dict[str, FrameFile] = {}
             for name, path in files.frames.items():
                 self._frames[name] = FORMATS[name].open(path, config.quantities, keep=keep.get(name))
                 stack.callback(self._frames[name].close)
+            self._harvest = watch.open(files.harvest, keep=keep.get(HARVEST))
+            if self._harvest is not None:
+                stack.callback(self._harvest.close)
             self._stack = stack.pop_all()
 
     def write(self, snapshot: Snapshot) -> None:
@@ -117,7 +152,8 @@ class Outputs:
 
     def sync(self) -> dict[str, int]:
         """Flush everything to the disk; returns the length of each file, in bytes or frames."""
-        return {"log": self._log.sync(), **{name: frames.sync() for name, frames in self._frames.items()}}
+        harvest = {} if self._harvest is None else {HARVEST: self._harvest.sync()}
+        return {"log": self._log.sync(), **harvest, **{name: frames.sync() for name, frames in self._frames.items()}}
 
     def __enter__(self) -> Self:
         return self
@@ -139,10 +175,11 @@ def _check_lengths(files: MDFiles, kept: Mapping[str, int]) -> None:
         OutputError: a file is missing or shorter.
     """
     paths: dict[str, Path] = {"log": files.log} | {str(name): path for name, path in files.frames.items()}
+    paths |= {} if files.harvest is None else {HARVEST: files.harvest}
     for name, path in paths.items():
         empty = kept[name] == 0
         size = path.stat().st_size if path.is_file() else -1
-        in_bytes = name == "log" or FORMATS[name].counts_bytes
+        in_bytes = name in ("log", HARVEST) or FORMATS[name].counts_bytes
         if size < (kept[name] if in_bytes else 1) and not empty:
             found = "is missing" if size < 0 else f"holds {size} bytes"
             raise OutputError(

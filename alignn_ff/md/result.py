@@ -6,6 +6,7 @@ from typing import Final
 from ase import Atoms
 
 from alignn_ff.md.config import MDConfig
+from alignn_ff.md.harvest import NOTHING_WATCHED, WatchState
 from alignn_ff.runs.model_record import ModelRecord, software_versions
 
 REPRODUCIBLE: Final = (
@@ -72,6 +73,7 @@ class MDResult:
     model: ModelRecord
     command: str | None = None
     outside: tuple[str, ...] = ()
+    uncertainty: WatchState = NOTHING_WATCHED
 
     @property
     def last_stage(self) -> StageResult:
@@ -133,6 +135,7 @@ class MDResult:
             "restarts": list(self.restarts),
             "reproducible": REPRODUCIBLE,
             "outside": list(self.outside),
+            "uncertainty": self.uncertainty.model_dump() if self.uncertainty.n_checked else None,
             "command": self.command,
             "config": self.config.model_dump(mode="json"),
             "model": asdict(self.model),

@@ -13,9 +13,11 @@ from alignn_ff.models.base import (
     PropertyModel,
     element_rows,
 )
+from alignn_ff.models.committee import Committee, mean_prediction
 from alignn_ff.models.config import ForceFieldConfig, LayerSizes, Link, ModelConfig, ModelKind, Outputs
 from alignn_ff.models.derivatives import assemble, predict, predict_with_heads
 from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
+from alignn_ff.models.last_layer import LastLayer, LastLayerRecord, unscaled_deviations
 from alignn_ff.models.published.derivatives import predict_as_published, predict_as_published_with_heads
 from alignn_ff.models.registry import (
     DEFAULT_FAMILY,
@@ -36,12 +38,15 @@ __all__ = [
     "AlignnSmooth",
     "AlignnSmoothConfig",
     "AnyModelConfig",
+    "Committee",
     "EalignnAtomwiseConfig",
     "ElementTable",
     "EnergyModel",
     "Family",
     "ForceFieldConfig",
     "Heads",
+    "LastLayer",
+    "LastLayerRecord",
     "LayerSizes",
     "Link",
     "ModelConfig",
@@ -52,9 +57,11 @@ __all__ = [
     "assemble",
     "build_model",
     "element_rows",
+    "mean_prediction",
     "predict",
     "predict_as_published",
     "predict_as_published_with_heads",
     "predict_with_heads",
+    "unscaled_deviations",
     "validate_model_config",
 ]

@@ -137,16 +137,8 @@ class AlignnSmooth(EnergyModel):
     def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
         """Energy of each atom, (n_atoms,) float64, eV."""
         rows = self.table.rows(graph.atomic_numbers)
-        atoms = self.table.embedding(rows)
         distance = torch.linalg.vector_norm(edge_vectors, dim=1)
-        geometry = self._geometry(graph, edge_vectors, distance, atoms.dtype)
-        bonds = self.initial_bonds(geometry.radial.index_select(0, geometry.line_nodes), atoms, geometry)
-        moments: Tensor | None = None
-        for layer, block in enumerate(self.atom_blocks):
-            if layer < len(self.angle_blocks):
-                bonds = self.angle_blocks[layer](atoms, bonds, geometry)
-            atoms, moments = block(atoms, bonds, moments, geometry)
-        local = self.readout(atoms).squeeze(1).double()
+        local = self.readout(self._states(graph, edge_vectors, distance)).squeeze(1).double()
         if self.exact_free_atoms:
             local = local - self.free_atoms().double()[rows]
         energy: Tensor = self.table.reference[rows] + self.scale * local
@@ -155,6 +147,26 @@ class AlignnSmooth(EnergyModel):
             pair = self.repulsion(z[graph.edge_src], z[graph.edge_dst], distance, self.recipe.cutoff)
             energy = energy + scatter_sum(pair, graph.edge_dst, z.shape[0])
         return energy
+
+    def last_layer_features(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
+        """(n_atoms, hidden_features) inputs of the last linear layer, less those of a free atom where it is exact."""
+        distance = torch.linalg.vector_norm(edge_vectors, dim=1)
+        features: Tensor = self.readout[:-1](self._states(graph, edge_vectors, distance))
+        if self.exact_free_atoms:
+            features = features - self.readout[:-1](self._free_states())[self.table.rows(graph.atomic_numbers)]
+        return features
+
+    def _states(self, graph: AtomicGraph, edge_vectors: Tensor, distance: Tensor) -> Tensor:
+        """States of the atoms after all layers, (n_atoms, hidden_features)."""
+        atoms: Tensor = self.table.embedding(self.table.rows(graph.atomic_numbers))
+        geometry = self._geometry(graph, edge_vectors, distance, atoms.dtype)
+        bonds = self.initial_bonds(geometry.radial.index_select(0, geometry.line_nodes), atoms, geometry)
+        moments: Tensor | None = None
+        for layer, block in enumerate(self.atom_blocks):
+            if layer < len(self.angle_blocks):
+                bonds = self.angle_blocks[layer](atoms, bonds, geometry)
+            atoms, moments = block(atoms, bonds, moments, geometry)
+        return atoms
 
     def _geometry(self, graph: AtomicGraph, vectors: Tensor, distance: Tensor, dtype: torch.dtype) -> Geometry:
         config, recipe = self.config, self.recipe
@@ -191,12 +203,16 @@ class AlignnSmooth(EnergyModel):
 
     def free_atoms(self) -> Tensor:
         """(n_elements,) readout of each element without neighbours."""
-        atoms = self.table.embedding.weight
+        free: Tensor = self.readout(self._free_states()).squeeze(1)
+        return free
+
+    def _free_states(self) -> Tensor:
+        """(n_elements, hidden_features) state of an atom of each element without neighbours."""
+        atoms: Tensor = self.table.embedding.weight
         for block in self.atom_blocks:
             assert isinstance(block, AtomBlock)
             atoms = block.without_neighbors(atoms)
-        free: Tensor = self.readout(atoms).squeeze(1)
-        return free
+        return atoms
 
 
 class BondUpdate(nn.Module):

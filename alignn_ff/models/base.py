@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from alignn_ff.graph import AtomicGraph, GraphRecipe
+from alignn_ff.models.last_layer import LastLayer
 from alignn_ff.nn import RepulsionEnds
 
 MAX_ATOMIC_NUMBER = 118
@@ -56,6 +57,7 @@ class EnergyModel(nn.Module, ABC):
     Attributes:
         recipe: the graph that the model was built for.
         elements: atomic numbers that the model covers, ascending.
+        last_layer: what its training data tell of the last layer's uncertainty; None without it.
     """
 
     ELEMENT_ROWS: ClassVar[tuple[str, ...]] = ()
@@ -63,6 +65,19 @@ class EnergyModel(nn.Module, ABC):
 
     recipe: GraphRecipe
     elements: tuple[int, ...]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last_layer: LastLayer | None = None
+
+    @property
+    def members(self) -> "tuple[EnergyModel, ...]":
+        """The models whose mean this one is: those of a committee; else the model itself."""
+        return (self,)
+
+    def last_layer_features(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor | None:  # noqa: ARG002
+        """(n_atoms, n_features) numbers in which the learned energy of an atom is linear; None without them."""
+        return None
 
     @property
     def trains_as_published(self) -> bool:

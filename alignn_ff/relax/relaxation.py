@@ -26,6 +26,7 @@ from alignn_ff.relax.state import RelaxState, put_back, write_state
 from alignn_ff.relax.strain import quiet_logarithm
 from alignn_ff.runs.domain import findings_of
 from alignn_ff.runs.model_record import check_same_dispersion, describe_model
+from alignn_ff.runs.uncertainty import NO_DEVIATIONS, Deviations, deviations_of
 from alignn_ff.trajectory.extended_xyz import frame_text, length_of_frames
 from alignn_ff.trajectory.frame_copy import bare_copy
 from alignn_ff.trajectory.record_file import RecordFile
@@ -157,6 +158,7 @@ def _run(
         model=describe_model(relaxation.calculator),
         stopped=end.stopped,
         outside=end.outside,
+        deviations=_deviations(relaxation, end),
     )
 
 
@@ -167,6 +169,15 @@ class _End(NamedTuple):
     outside: tuple[Finding, ...]
     reason: str | None = None
     stopped: bool = False
+
+
+def _deviations(relaxation: Relaxation, end: _End) -> Deviations:
+    """Standard deviations of the last structure, which the calculator has just evaluated."""
+    if end.stopped:
+        return NO_DEVIATIONS
+    relaxed = end.atoms.copy()
+    relaxed.calc = relaxation.calculator
+    return deviations_of(relaxed)
 
 
 def _advance(

@@ -10,6 +10,7 @@ from alignn_ff.domain import Finding
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.periodic_size import PeriodicSize
 from alignn_ff.runs.model_record import ModelRecord, software_versions
+from alignn_ff.runs.uncertainty import NO_DEVIATIONS, Deviations
 
 
 class RelaxStep(NamedTuple):
@@ -61,6 +62,7 @@ class RelaxResult:
         outside: in which ways the relaxed structure is outside of the training data.
         wall_time_s: of the relaxation.
         model: the model used.
+        deviations: standard deviations of the relaxed structure, of a calculator that has them.
     """
 
     atoms: Atoms
@@ -74,6 +76,7 @@ class RelaxResult:
     model: ModelRecord
     stopped: bool = False
     outside: tuple[Finding, ...] = ()
+    deviations: Deviations = NO_DEVIATIONS
 
     @property
     def before(self) -> RelaxStep:
@@ -106,6 +109,7 @@ class RelaxResult:
             "formula": self.atoms.get_chemical_formula(),
             "n_atoms": len(self.atoms),
             **_before_and_after(self.before, self.after),
+            **self.deviations.to_json(),
             "held_strains": self.held_strains,
             "space_group_before": self.space_group_before,
             "space_group_after": self.space_group_after,

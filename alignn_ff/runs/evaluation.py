@@ -12,6 +12,7 @@ from alignn_ff.errors import NotFiniteError
 from alignn_ff.io import check_atoms
 from alignn_ff.runs.domain import findings_of
 from alignn_ff.runs.model_record import ModelRecord, describe_model
+from alignn_ff.runs.uncertainty import NO_DEVIATIONS, Deviations, deviations_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class SinglePoint:
         stress_eV_per_A3: (6,) Voigt order xx yy zz yz xz xy, tension positive; None without a volume.
         model: the model used.
         outside: in which ways the structure is outside of the training data.
+        deviations: standard deviations, of a calculator that has them.
     """
 
     atoms: Atoms
@@ -33,6 +35,7 @@ class SinglePoint:
     stress_eV_per_A3: NDArray[np.float64] | None
     model: ModelRecord
     outside: tuple[Finding, ...] = ()
+    deviations: Deviations = NO_DEVIATIONS
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready content."""
@@ -44,6 +47,7 @@ class SinglePoint:
             "elements": sorted(set(self.atoms.get_chemical_symbols())),
             "n_atoms": len(self.atoms),
             "outside": [finding.to_json() for finding in self.outside],
+            **self.deviations.to_json(),
             "model": asdict(self.model),
         }
 
@@ -69,4 +73,5 @@ def single_point(atoms: Atoms, calculator: BaseCalculator) -> SinglePoint:
         stress = work.get_stress(apply_constraint=False)
     except PropertyNotImplementedError:
         stress = None
-    return SinglePoint(atoms, energy, forces, stress, describe_model(calculator), findings_of(calculator))
+    deviations, findings = deviations_of(work), findings_of(calculator)
+    return SinglePoint(atoms, energy, forces, stress, describe_model(calculator), findings, deviations)

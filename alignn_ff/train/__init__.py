@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from alignn_ff.train.metrics import Comparison, compare, errors, summarise
     from alignn_ff.train.records.record import Record
     from alignn_ff.train.resolution import ResolvedConfig, load_config, resolve, resolve_file, validate_config
-    from alignn_ff.train.run import TrainingResult, train, train_resolved
+    from alignn_ff.train.run import train, train_resolved
+    from alignn_ff.train.session import TrainingResult
 
 __all__ = [
     "Comparison",
@@ -69,8 +70,8 @@ __getattr__, __dir__ = lazy_names(
             "resolve_file",
             "validate_config",
         ),
+        "alignn_ff.train.session": ("TrainingResult",),
         "alignn_ff.train.run": (
-            "TrainingResult",
             "train",
             "train_resolved",
         ),

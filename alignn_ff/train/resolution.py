@@ -18,7 +18,7 @@ from alignn_ff.train.config.advice import advice
 from alignn_ff.train.config.reading import read_content
 from alignn_ff.train.datasets import output_width
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.start.model import Start, completed_by_start, load_start, recipe_of
+from alignn_ff.train.start.model import Start, check_size, completed_by_start, load_start, recipe_of
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ def resolve_file(
     content = {**read_content(path, changes), **_data_fields(data)}
     config, start = _completed(content, source=str(path))
     _check(config)
+    check_size(config, start)
     return ResolvedConfig(config, start, recipe_of(config, start))
 
 
@@ -83,6 +84,7 @@ def resolve(config: TrainingConfig, *, data: Path | None = None) -> ResolvedConf
     config = changed(config, **_data_fields(data))
     _check(config)
     start = None if config.start_from is None else load_start(config.start_from)
+    check_size(config, start)
     return ResolvedConfig(config, start, recipe_of(config, start))
 
 

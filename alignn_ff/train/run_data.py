@@ -140,6 +140,26 @@ def prepared_data(
         cache.close()
 
 
+def with_split(data: RunData, split: Split, recipe: GraphRecipe) -> RunData:
+    """The same records split in another way; graphs that are there already are used again.
+
+    Args:
+        data: of a run.
+        split: of its records.
+        recipe: of its graphs.
+    """
+    if split == data.split:
+        return data
+    if data.cache is not None:
+        stored = data.cache.samples
+        return data._replace(split=split, training=stored(split.train), validation=stored(split.val))
+    known = dict(zip((*data.split.train, *data.split.val), (*data.training, *data.validation), strict=True))
+    missing = [i for i in (*split.train, *split.val) if i not in known]
+    known |= dict(zip(missing, named_samples(data.chosen(missing), recipe, data.shapes), strict=True))
+    training, validation = ([known[i] for i in indices] for indices in (split.train, split.val))
+    return data._replace(split=split, training=training, validation=validation)
+
+
 def _in_memory(config: TrainingConfig, recipe: GraphRecipe, records: Sequence[Record]) -> RunData:
     split, shapes = split_records(records, config), label_shapes(records)
     training, validation = (

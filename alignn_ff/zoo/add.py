@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Checkpoint
+from alignn_ff.checkpoint.uncertainty_words import uncertainty_in_words
 from alignn_ff.domain import seen_pairs, unseen_pairs
 from alignn_ff.domain.description import not_in_data
 from alignn_ff.errors import ConfigError
@@ -93,6 +94,7 @@ def _card(loaded: Checkpoint, folder: Path, described: Mapping[str, Any], held_o
         "three_body_cutoff_A": header.graph.three_body_cutoff,
         "sha256": sha256_of(folder / "model.pt"),
         "n_bytes": (folder / "model.pt").stat().st_size,
+        "uncertainty": uncertainty_in_words(header),
         "folder": folder,
     }
     known = {"not_in_data": not_in_data(header), "unseen_pairs": missing}

@@ -62,6 +62,7 @@ class ModelCard(BaseModel):
         doi: of a publication about the model.
         speed_us_per_atom, speed_on: of an evaluation with forces and stress, µs, and where it was measured.
         good_for, not_for: advice, a sentence each.
+        uncertainty: how it tells its uncertainty, a sentence each; empty if it does not.
         not_in_data: kinds of structures that the training data are known not to hold, a sentence each.
         unseen_pairs: pairs of elements that were never neighbours in the training data; None where that is not known.
         metrics: errors, with the unit in the name.
@@ -97,6 +98,7 @@ class ModelCard(BaseModel):
     n_bytes: int | None = None
     url: str | None = None
     not_in_data: tuple[str, ...] = ()
+    uncertainty: tuple[str, ...] = ()
     unseen_pairs: tuple[str, ...] | None = None
     metrics: dict[str, float] = {}
     held_out: tuple[KindErrors, ...] = ()

@@ -58,10 +58,10 @@ def words(tmp_path: Path, data: Path) -> list[object]:
 def test_a_full_disk_keeps_the_former_state_and_the_run_resumes_later(
     tmp_path: Path, whole: Path, words: list[object], command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alignn_ff.train import run as run_module
+    from alignn_ff.train import session
 
     folder, n_saved = tmp_path / "run", 0
-    save = run_module.save_state
+    save = session.save_state
 
     def crowded(*given: object) -> None:
         nonlocal n_saved
@@ -69,12 +69,12 @@ def test_a_full_disk_keeps_the_former_state_and_the_run_resumes_later(
         with files_of_at_most(1 << 30 if n_saved <= 2 else 4096):
             save(*given)
 
-    monkeypatch.setattr(run_module, "save_state", crowded)
+    monkeypatch.setattr(session, "save_state", crowded)
     full = command_line(*words)
     assert full.code == 5
     assert "training_state.pt: File too large; the file that was there is untouched" in full.stderr
     assert "--resume continues from there" in full.stderr
-    monkeypatch.setattr(run_module, "save_state", save)
+    monkeypatch.setattr(session, "save_state", save)
     assert not list(folder.glob(".*"))
     assert command_line(*words, "--resume").code == 0
     assert_same_weights(folder, whole)

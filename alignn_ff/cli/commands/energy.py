@@ -49,6 +49,7 @@ def _print(result: "SinglePoint") -> None:
 
     from alignn_ff.cells import VOIGT
     from alignn_ff.cli.summaries.summary import count, print_title, summary_table
+    from alignn_ff.runs.uncertainty import summary_rows
     from alignn_ff.units import GPA_PER_EV_PER_A3
 
     n_atoms = len(result.atoms)
@@ -66,6 +67,7 @@ def _print(result: "SinglePoint") -> None:
     else:
         stress = result.stress_eV_per_A3 * GPA_PER_EV_PER_A3
         rows += [(f"stress {name}", f"{s:.5f} GPa") for name, s in zip(VOIGT, stress, strict=True)]
+    rows += summary_rows(result.deviations, n_atoms)
     print_title(f"{result.atoms.get_chemical_formula()}, {count(n_atoms, 'atom')}", result.model)
     results.print(summary_table(rows))
     if n_atoms <= SHOWN_FORCES:

@@ -8,7 +8,8 @@ import typer
 from pydantic import Field
 
 from alignn_ff.choices import KeyOf
-from alignn_ff.cli.console import results
+from alignn_ff.cli.checking import CheckOption, check_quickly
+from alignn_ff.cli.console import errors, results
 from alignn_ff.cli.options import JsonOption, OverwriteOption
 from alignn_ff.cli.schema import options_of
 from alignn_ff.export.options import STRESS_UNITS
@@ -48,13 +49,14 @@ def export(
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
+    check: CheckOption = True,
     *,
     choice: Mapping[str, Any],
 ) -> None:
     """Export a force field to a file for other programs.
 
     The file is read back in a new process and compared with the model before it is kept. A file that gives other
-    numbers is deleted, and the exit code is 1.
+    numbers is deleted, and the exit code is 1. The model itself is checked too; the report is FILE.check.json.
     """
     import json
 
@@ -74,6 +76,9 @@ def export(
         typer.echo(json.dumps(exported.to_json(), allow_nan=False))
     else:
         print_exported(exported)
+    if check:
+        name = f"{exported.path.name}.check.json"
+        check_quickly(model, exported.path.parent, device="cpu", console=errors, file_name=name)
 
 
 def print_exported(exported: "Exported") -> None:

@@ -39,6 +39,7 @@ PANELS: Final = {
         "compressibility_per_GPa",
     ),
     "Guards": ("outside", "allow_unseen_pairs"),
+    "Uncertainty": ("uncertain_above", "harvest", "harvest_gap_fs"),
     "Output": ("write_every", "log_every", "formats", "quantities", "checkpoint_every", "checkpoint_minutes"),
 }
 
@@ -138,7 +139,7 @@ def _run(chosen: "Chosen", config: MDConfig, choice: ModelChoice, output: Path |
     from alignn_ff.md.files import md_files
 
     atoms, structure = chosen.atoms, chosen.path
-    files = md_files(structure, prefix=output, formats=config.formats)
+    files = md_files(structure, prefix=output, formats=config.formats, harvest=config.harvest)
     command = shlex.join(["alignn-ff", *sys.argv[1:]])
     earlier = EarlierRun("md", files.restart, files.report)
     with (
@@ -165,7 +166,7 @@ def _resume(restart: Path, settings: Mapping[str, Any], *, limits: dict[str, obj
     if outside is not None:
         OutsideChoice(outside=outside)  # refuses other words
     guards = GuardLimits.model_validate({**config.guards.model_dump(), **limits}) if limits else None
-    files = MDFiles(restart.parent / content.head.prefix, config.formats)
+    files = MDFiles(restart.parent / content.head.prefix, config.formats, config.harvest)
     if done == (steps or config.steps) and files.summary.exists():
         results.print(
             f"the run is complete: {done} steps, summary in {files.summary}. To prolong it: alignn-ff md --restart "

@@ -17,6 +17,7 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.train.config.data import DataFields
 from alignn_ff.train.config.finetuning import FineTuningFields
 from alignn_ff.train.config.outputs import OutputFields
+from alignn_ff.train.config.uncertainty import UncertaintyFields
 
 if TYPE_CHECKING:
     from alignn_ff.train import TrainingResult
@@ -38,6 +39,7 @@ FROM_CONFIG: Final = dict.fromkeys(("output_dir", "id_tag", "target"), "as in th
     defaults=FROM_CONFIG,
     only=("output_dir",),
 )
+@options_of(UncertaintyFields, "committee", panel="Run", names={"ensemble": ("--committee",)}, only=("ensemble",))
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.json", help="Training config.", show_default=False)],
     data: Annotated[
@@ -59,6 +61,7 @@ def train(
     changes: SetOption = None,
     *,
     place: Mapping[str, str],
+    committee: Mapping[str, Any],
     start: Mapping[str, str],
     keys: Mapping[str, str],
     reading: Mapping[str, Any],
@@ -73,7 +76,8 @@ def train(
     from alignn_ff.train import resolve_file, train_resolved
 
     device = ModelChoice.model_validate(model_options).device
-    resolved = resolve_file(config, {**parse_changes(changes or []), **place, **start, **keys, **reading}, data=data)
+    fields = {**parse_changes(changes or []), **place, **committee, **start, **keys, **reading}
+    resolved = resolve_file(config, fields, data=data)
     settings = resolved.config
     with training_progress(settings) as display:
         result = train_resolved(resolved, observer=display, device=device, resume=resume, overwrite=overwrite)
@@ -89,7 +93,8 @@ def train(
 def _write_plots(result: "TrainingResult") -> None:
     from alignn_ff.plots import learning_curve, parity_figures, save_figure
 
-    save_figure(learning_curve(result.history), result.folder / "learning_curve.png")
+    for each in result.members or (result,):
+        save_figure(learning_curve(each.history), each.folder / "learning_curve.png")
     for name, figure in parity_figures(result.comparisons).items():
         save_figure(figure, result.folder / f"parity_{name}.png")
 
@@ -97,8 +102,11 @@ def _write_plots(result: "TrainingResult") -> None:
 def _summarise(result: "TrainingResult") -> None:
     from alignn_ff.cli.summaries.tables import error_table
 
+    best = f"mean of {len(result.members)} models" if result.members else f"best model, epoch {result.best_epoch}"
     for split, metrics in result.metrics.items():
-        results.print(error_table(f"{split} (best model, epoch {result.best_epoch})", metrics))
+        parts = enumerate(result.members, 1)
+        members = {f"member {n}": part.metrics[split]["all"] for n, part in parts if split in part.metrics}
+        results.print(error_table(f"{split} ({best})", {**metrics, **members}))
     results.print(f"model: {result.model_file}", soft_wrap=True)
     results.print(f"other files: {result.folder.resolve()}", soft_wrap=True)
     file = shlex.quote(str(result.model_file))

@@ -300,6 +300,8 @@ def _print_card(card: "ModelCard") -> None:
         if isinstance(value, dict):
             for metric, number in value.items():
                 table.add_row(escape(metric), f"{number:g}")
+        elif field == "uncertainty":
+            table.add_row(field, escape("; ".join(value) or "none"))
         elif field in SENTENCES:
             table.add_row(SENTENCES[field], escape("; ".join(value) or "not stated"))
         elif field == "unseen_pairs":

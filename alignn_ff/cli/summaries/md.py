@@ -26,6 +26,7 @@ def print_md(result: "MDResult", files: "MDFiles") -> None:
             ("last frame", files.final),
             ("summary", files.summary),
             ("restart", files.restart),
+            *((("harvest", files.harvest),) if files.harvest is not None else ()),
         ]
     )
 
@@ -56,6 +57,11 @@ def _totals(result: "MDResult") -> list[tuple[str, str]]:
         ("wall time", f"{result.wall_time_s:.1f} s"),
         ("speed", _number(result.ns_per_day, ".4g", "ns/day")),
     ]
+    watch = result.uncertainty
+    if watch.largest is not None:
+        rows.append(("largest std", f"{watch.largest:.3g} {watch.unit}"))
+        above = f"{watch.n_above} of {watch.n_checked} checked, {watch.n_harvested} harvested"
+        rows.append((f"steps above {result.config.uncertain_above:g}", above))
     return [*rows, ("restarts at steps", ", ".join(map(str, result.restarts)))] if result.restarts else rows
 
 

@@ -71,7 +71,10 @@ def _rows(result: "RelaxResult") -> list[Row]:
     if before.max_cell_force_eV_per_A is not None and after.max_cell_force_eV_per_A is not None:
         forces = (before.max_cell_force_eV_per_A, after.max_cell_force_eV_per_A)
         rows.append(("largest force on the cell, eV/Å", *(f"{force:.6f}" for force in forces)))  # type: ignore[arg-type]
-    return [*rows, *_size_rows(result), *_symmetry_row(result)]
+    from alignn_ff.runs.uncertainty import summary_rows
+
+    uncertain = [(title, "", text) for title, text in summary_rows(result.deviations, n_atoms)]
+    return [*rows, *uncertain, *_size_rows(result), *_symmetry_row(result)]
 
 
 def _size_rows(result: "RelaxResult") -> list[Row]:

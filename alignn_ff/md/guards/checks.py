@@ -12,6 +12,7 @@ from alignn_ff.cells import heights_A, volume_A3
 from alignn_ff.domain.pairs import ClosePair, closest_pair, pair_name, pair_table
 from alignn_ff.md.guards.limits import GuardLimits
 from alignn_ff.runs.domain import findings_of
+from alignn_ff.runs.uncertainty import deviations_of, worst_of
 from alignn_ff.trajectory.snapshot import Snapshot
 from alignn_ff.units import MEV_PER_EV
 
@@ -175,6 +176,22 @@ def escape(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violatio
         "max_escape_A",
         float(farthest.max()),
         _few(gone),
+    )
+
+
+def uncertainty(snapshot: Snapshot, limits: GuardLimits, start: Baseline) -> Violation | None:  # noqa: ARG001
+    """The standard deviations of the model must stay below the limit."""
+    if limits.max_uncertainty is None or snapshot.step % limits.uncertainty_every:
+        return None
+    worst = worst_of(deviations_of(snapshot.atoms))
+    if worst is None or worst.value <= limits.max_uncertainty:
+        return None
+    return Violation(
+        f"the model is uncertain at {in_words(snapshot.atoms, np.array([worst.atom]))}: a standard deviation of "
+        f"{worst.value:.3g} {worst.unit} (limit {limits.max_uncertainty:g})",
+        "max_uncertainty",
+        worst.value,
+        (worst.atom,),
     )
 
 

@@ -34,6 +34,12 @@ class GuardLimits(RunConfig):
         1.0,
         description="largest distance of energy and volume from those of the training data, in units of their margins",
     )
+    max_uncertainty: Positive | None = Field(
+        None,
+        description="largest standard deviation: of a committee that of a force, eV/Å, of one model with a last layer "
+        "that of an atom's energy, eV",
+    )
+    uncertainty_every: int = Field(10, ge=1, description="steps between evaluations of the uncertainty")
     distances_every: int = Field(10, ge=1, description="steps between checks of the distances")
     further: dict[str, float | None] = Field(
         {}, description="limits of guards that were added to the table, by name; None switches one off"

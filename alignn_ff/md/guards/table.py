@@ -45,6 +45,7 @@ GUARDS: Final[dict[str, Guard]] = {
     "distance": Guard(checks.distance, "atoms closer than in the training data"),
     "domain": Guard(checks.domain, "an energy or a volume per atom unlike those of the training data"),
     "escape": Guard(checks.escape, "atoms that leave a structure along directions that are not periodic"),
+    "uncertainty": Guard(checks.uncertainty, "standard deviations of the model above a limit; off by default"),
     "drift": Guard(checks.drift, "a drift of the conserved quantity"),
 }
 """Name → guard, in the order in which they are called; a program may add rows."""

@@ -15,12 +15,14 @@ from alignn_ff.md.config import MDConfig
 from alignn_ff.md.files import MDFiles, Outputs, write_md_end
 from alignn_ff.md.guards.checks import Violation, broken_atoms
 from alignn_ff.md.guards.table import GuardMonitor
+from alignn_ff.md.harvest import Watch
 from alignn_ff.md.result import MDResult
 from alignn_ff.md.run.propagator import Propagator
 from alignn_ff.md.run.record import RunRecord
 from alignn_ff.md.run.restart import MDHead, RestartContent, constraints_to_json, write_restart
 from alignn_ff.md.run.stopping import MDInterruptedError, guard_error
 from alignn_ff.runs.model_record import ModelRecord, software_versions
+from alignn_ff.runs.uncertainty import gives_deviations
 from alignn_ff.trajectory.frame_copy import bare_copy
 from alignn_ff.trajectory.snapshot import Snapshot
 
@@ -39,6 +41,7 @@ class Run:
         monitor: calls the guards.
         record: collects the data of the summary.
         model: that gives the forces.
+        watch: compares the uncertainty with a threshold.
         files: its outputs; None writes nothing.
         kept: lengths of the files when the restart file was written; None for a new run.
         command: that started it.
@@ -49,6 +52,7 @@ class Run:
     monitor: GuardMonitor
     record: RunRecord
     model: ModelRecord
+    watch: Watch
     files: MDFiles | None = None
     kept: Mapping[str, int] | None = None
     command: str | None = None
@@ -63,7 +67,7 @@ def drive(run: Run, on_step: Observer | None) -> MDResult:
         if run.files is not None:
             stack.enter_context(sole_writer(run.files.all))
             stop = stack.enter_context(stop_on_signals())
-            outputs = stack.enter_context(Outputs(run.files, run.config, kept=run.kept))
+            outputs = stack.enter_context(_outputs(run, run.files))
         checkpointer = Checkpointer(run, outputs, began)
         if run.kept is None:
             _observe(propagator.snapshot(), run, outputs, on_step)
@@ -83,8 +87,15 @@ def drive(run: Run, on_step: Observer | None) -> MDResult:
     return result
 
 
+def _outputs(run: Run, files: MDFiles) -> Outputs:
+    uncertain = gives_deviations(run.propagator.atoms.calc)
+    return Outputs(files, run.config, watch=run.watch, kept=run.kept, uncertain=uncertain)
+
+
 def _observe(snapshot: Snapshot, run: Run, outputs: Outputs | None, on_step: Observer | None) -> None:
     found = run.monitor.check(snapshot)
+    if found is None or found[0] == "uncertainty":  # a structure that is too uncertain to go on is worth a label
+        run.watch.see(snapshot)
     if found is not None:
         raise guard_error(snapshot, *found, config=run.config, files=run.files)
     run.record.add(snapshot)
@@ -152,6 +163,7 @@ class Checkpointer:
             prefix=run.files.prefix.name,
             command=run.command,
             constraints=constraints_to_json(propagator.atoms),
+            watch=run.watch.state,
         )
         write_restart(run.files.restart, RestartContent(head, propagator.atoms, propagator.state()))
         self._saved_at = time.monotonic()
@@ -172,4 +184,5 @@ def _result(run: Run, *, wall_time_s: float, first_fs: float) -> MDResult:
         model=run.model,
         command=run.command,
         outside=tuple(run.monitor.start.outside.values()),
+        uncertainty=run.watch.state,
     )

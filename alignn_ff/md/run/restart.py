@@ -19,6 +19,7 @@ from alignn_ff.io import atomic_write, check_atoms
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.files import previous
 from alignn_ff.md.guards.checks import Baseline
+from alignn_ff.md.harvest import NOTHING_WATCHED, WatchState
 from alignn_ff.md.run.propagator import StageProgress
 from alignn_ff.md.run.record import RunRecordState
 from alignn_ff.runs.restart_head import Content, RestartHead, Upgrade, read_head
@@ -53,13 +54,15 @@ class MDHead(RestartHead):
         outputs: output file → its length, in bytes or frames.
         prefix: first part of the names of the output files.
         constraints: in the JSON form of ASE.
+        watch: what was counted of the uncertainty.
     """
 
     FORMAT: ClassVar[str] = "alignn-ff restart"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
     UPGRADES: ClassVar[Mapping[int, Upgrade]] = {
         1: _from_version_1,
         2: lambda content: content,  # 3 adds what happens outside of the training data, with a default
+        3: lambda content: content,  # 4 adds the uncertainty, with defaults
     }
 
     config: MDConfig
@@ -70,6 +73,7 @@ class MDHead(RestartHead):
     outputs: dict[str, int]
     prefix: str
     constraints: list[dict[str, Any]]
+    watch: WatchState = NOTHING_WATCHED
 
 
 class RestartContent(NamedTuple):

@@ -200,6 +200,10 @@ class PublishedEnergy(PublishedModel, EnergyModel):
         states = self.states(graph, edge_vectors, angle_vectors)
         return self._energy(states, graph), self.heads(states, graph)
 
+    def last_layer_features(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
+        """(n_atoms, hidden_features) states that the readout is linear in."""
+        return self.states(graph, edge_vectors).atoms
+
     def _energy(self, states: States, graph: AtomicGraph) -> Tensor:
         local = self.readout(states.atoms).squeeze(1).double()
         reference = self.reference[self.network.features.row_of[graph.atomic_numbers]]

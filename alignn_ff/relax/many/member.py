@@ -19,6 +19,7 @@ from alignn_ff.relax.result import RelaxResult, RelaxStep
 from alignn_ff.relax.strain import CELL_MODES, strain_space
 from alignn_ff.relax.symmetry import reported_space_group
 from alignn_ff.runs.model_record import ModelRecord
+from alignn_ff.runs.uncertainty import NO_DEVIATIONS, predicted_deviations
 
 Matrix = NDArray[np.float64]
 
@@ -120,6 +121,7 @@ class Member:
             model=model,
             stopped=reason is not None,
             outside=self._last.findings,
+            deviations=NO_DEVIATIONS if reason is not None else predicted_deviations(after, self._potential),
         )
 
     def _structure(self, admitted: _Admitted) -> Atoms:

@@ -141,7 +141,8 @@ def _bits_differ(atoms: Atoms, first: Potential, second: Potential) -> bool:
 
 
 def _tensors(prediction: Prediction) -> list[NDArray[np.float64]]:
-    return [tensor.numpy() for tensor in prediction if tensor is not None]
+    computed = (prediction.energy, prediction.atomic_energy, prediction.forces, prediction.stress)
+    return [tensor.numpy() for tensor in (*computed, *(prediction.spread or ())) if tensor is not None]
 
 
 POTENTIALS: Final[dict[str, Law]] = {

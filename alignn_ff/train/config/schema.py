@@ -20,12 +20,14 @@ from alignn_ff.train.config.loop import LoopFields
 from alignn_ff.train.config.outputs import OutputFields
 from alignn_ff.train.config.runtime import RuntimeFields
 from alignn_ff.train.config.splitting import SplitFields
+from alignn_ff.train.config.uncertainty import UncertaintyFields
 
 
 class TrainingConfig(  # the last base comes first in files
     OutputFields,
     RuntimeFields,
     CacheFields,
+    UncertaintyFields,
     FineTuningFields,
     FloorFields,
     LoopFields,
@@ -66,6 +68,19 @@ class TrainingConfig(  # the last base comes first in files
             raise ValueError(
                 f"compute_line_graph is false, but the layers of {self.model.name} read angles: set it to true, or "
                 "model.alignn_layers to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _committee_can_be_trained(self) -> Self:
+        if self.ensemble == 1:
+            return self
+        if self.model.kind != "energy":
+            raise ValueError("ensemble is for force fields, but this model predicts a property: set it to 1")
+        if self.cross_validation is not None and self.cross_validation.n_folds < 3:
+            raise ValueError(
+                "cross_validation.n_folds is 2, but a committee needs 3: one fold that no member is trained on, one "
+                "that validates, and the rest to train on"
             )
         return self
 

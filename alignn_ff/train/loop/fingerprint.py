@@ -28,6 +28,7 @@ FREE_TO_CHANGE: Final = frozenset(
         "pin_memory",
         "distributed",
         "data_parallel",
+        "last_layer_uncertainty",
     }
 )
 """Fields that a resumed run may change; ``epochs`` too, where ``lr_total_epochs`` holds the schedule."""

@@ -38,6 +38,35 @@ def load_start(name_or_path: str) -> Start:
     return Start(name_or_path, loaded.header, loaded.model.state_dict())
 
 
+def member_of(start: Start, place: int) -> Start:
+    """What one member of a committee starts from: the member of the same place, or the same model for all.
+
+    Args:
+        start: a committee, or one model.
+        place: of the member, from 0.
+    """
+    if not start.header.members:
+        return start
+    prefix, member = f"models.{place}.", start.header.members[place]
+    header = start.header.model_copy(update={"statistics": member.statistics, "members": (), "last_layer": None})
+    state = {name.removeprefix(prefix): value for name, value in start.state.items() if name.startswith(prefix)}
+    return start._replace(header=header, state=state)
+
+
+def check_size(config: TrainingConfig, start: Start | None) -> None:
+    """Check that a committee starts from one model, or from a committee of the same size.
+
+    Raises:
+        ConfigError: it has another number of members.
+    """
+    n_members = 1 if start is None else len(start.header.members) or 1
+    if start is not None and n_members > 1 and config.ensemble != n_members:
+        raise ConfigError(
+            f"{start.name} is a committee of {n_members} models, but ensemble is {config.ensemble}: set it to "
+            f"{n_members} (--committee {n_members}), or start from the model of one member"
+        )
+
+
 def completed_by_start(content: dict[str, Any], start: Start) -> dict[str, Any]:
     """The content of a config, with the model and graph fields of its start where it leaves them out."""
     model, graph = (
@@ -50,7 +79,8 @@ def completed_by_start(content: dict[str, Any], start: Start) -> dict[str, Any]:
     if "classification_threshold" in content:
         model.pop("classification", None)
     merged = {**model, **given} if isinstance(given, dict) else given
-    return {**features, **graph, **content, "model": merged}
+    size = {"ensemble": len(start.header.members)} if start.header.members else {}
+    return {**features, **graph, **size, **content, "model": merged}
 
 
 def recipe_of(config: TrainingConfig, start: Start | None) -> GraphRecipe:

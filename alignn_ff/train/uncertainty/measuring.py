@@ -1,0 +1,110 @@
+"""Errors of a potential beside its standard deviations, on labelled structures, for each method that it has.
+
+In: a potential and records. Out: method and quantity, such as "committee forces", with errors and deviations.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alignn_ff.execution import has_last_layer, last_layer_spread
+from alignn_ff.graph import Prediction, Spread, batch_graphs, batch_systems
+from alignn_ff.potential import Potential
+from alignn_ff.preparing import split_prediction, split_spread
+from alignn_ff.train.records.record import Record
+from alignn_ff.train.uncertainty.calibration import Array, Measured
+
+BATCH: Final = 16
+
+Found = dict[str, list[tuple[Array, Array]]]
+"""Method and quantity → (errors, deviations) of each structure."""
+
+QUANTITIES: Final[dict[str, tuple[int, str]]] = {
+    "committee energy": (1, "eV/atom"),
+    "committee forces": (3, "eV/Å"),
+    "committee stress": (6, "eV/Å³"),
+    "last_layer energy": (1, "eV/atom"),
+}
+"""Method and quantity → number of components of an error, unit."""
+
+
+def measured_on(potential: Potential, records: Sequence[Record]) -> dict[str, Measured]:
+    """Errors and deviations of every quantity that is labelled and has a deviation.
+
+    Args:
+        potential: a committee, or one with a last layer; any other gives nothing.
+        records: labelled structures.
+    """
+    found: Found = defaultdict(list)
+    for start in range(0, len(records), BATCH):
+        _add(found, potential, records[start : start + BATCH])
+    return {name: _joined(parts, *QUANTITIES[name]) for name, parts in found.items()}
+
+
+def _joined(parts: Iterable[tuple[Array, Array]], n_axes: int, unit: str) -> Measured:
+    errors, deviations = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Measured(errors, deviations, n_axes, unit)
+
+
+def _add(found: Found, potential: Potential, records: Sequence[Record]) -> None:
+    prepared = [potential.prepare(record.atoms) for record in records]
+    system, graph = (
+        batch_systems([item.system for item in prepared]),
+        batch_graphs([item.graph for item in prepared]),
+    )
+    counts = [len(record.atoms) for record in records]
+    batch = potential.evaluate(system, graph)
+    predictions = split_prediction(batch, counts)
+    if batch.spread is not None:
+        spreads = split_spread(batch.spread, counts)
+        for record, prediction, spread in zip(records, predictions, spreads, strict=True):
+            for quantity, compare in COMPARED.items():
+                _put(found[f"committee {quantity}"], compare(record, prediction, spread))
+    if has_last_layer(potential.model):
+        spreads = split_spread(last_layer_spread(potential.model, system, graph), counts)
+        for record, prediction, spread in zip(records, predictions, spreads, strict=True):
+            _put(found["last_layer energy"], _energies(record, prediction, spread))
+    for name in [name for name, parts in found.items() if not parts]:
+        del found[name]
+
+
+def _put(parts: list[tuple[Array, Array]], pair: tuple[Array, Array] | None) -> None:
+    if pair is not None and np.isfinite(pair[0]).all() and np.isfinite(pair[1]).all():
+        parts.append(pair)
+
+
+def _energies(record: Record, prediction: Prediction, spread: Spread) -> tuple[Array, Array] | None:
+    if record.energy is None:
+        return None
+    n_atoms = len(record.atoms)
+    return np.abs(_numbers(prediction.energy) - record.energy) / n_atoms, _numbers(spread.energy) / n_atoms
+
+
+def _forces(record: Record, prediction: Prediction, spread: Spread) -> tuple[Array, Array] | None:
+    if record.forces is None or prediction.forces is None or spread.forces is None:
+        return None
+    errors = np.linalg.norm(_numbers(prediction.forces) - record.forces, axis=1)
+    return np.asarray(errors, dtype=np.float64), _numbers(spread.forces)
+
+
+def _stresses(record: Record, prediction: Prediction, spread: Spread) -> tuple[Array, Array] | None:
+    if record.stress is None or prediction.stress is None or spread.stress is None:
+        return None
+    return np.array([np.linalg.norm(_numbers(prediction.stress)[0] - record.stress)]), _numbers(spread.stress)
+
+
+COMPARED: Final[dict[str, Callable[[Record, Prediction, Spread], tuple[Array, Array] | None]]] = {
+    "energy": _energies,
+    "forces": _forces,
+    "stress": _stresses,
+}
+"""Quantity → (errors, deviations) of one structure; None where it is not labelled."""
+
+
+def _numbers(values: Tensor) -> Array:
+    numbers: Array = values.to(torch.float64).numpy()
+    return numbers
