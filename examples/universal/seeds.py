@@ -26,7 +26,7 @@ SMALLEST_A3, LARGEST_A3 = 5.0, 120.0
 SHARES: Final = {"substituted": 0.45, "prototype": 0.45, "elemental": 0.10}
 """How often each kind of seed is drawn."""
 
-ANIONS: Final = tuple(["O", "S", "Se", "Te", "F", "Cl", "Br", "I", "N", "P", "H", "C", "B", "Si", "As"])
+ANIONS: Final = ("O", "S", "Se", "Te", "F", "Cl", "Br", "I", "N", "P", "H", "C", "B", "Si", "As")
 GROUPS: Final = (
     "Li Na K Rb Cs",
     "Be Mg Ca Sr Ba",

@@ -42,7 +42,7 @@ class Teacher:
         self._corrections = MaterialsProject2020Compatibility(check_potcar=False)
 
     def __call__(self, batch: Sequence[Atoms]) -> list[Labels | None]:
-        """Energy, forces and stress of each structure; None where CHGNet has no graph of it, or no correction is known."""
+        """Energy, forces and stress of each structure; None without a graph or a known correction."""
         structures = [as_structure(atoms) for atoms in batch]
         graphs = [self._graph(structure) for structure in structures]
         usable = [graph for graph in graphs if graph is not None]
@@ -61,15 +61,15 @@ class Teacher:
             return None
 
     def _labels(self, structure: Structure, output: dict[str, np.ndarray]) -> Labels | None:
-        correction = self._correction_eV(structure)
+        correction = self._correction(structure)
         if correction is None:
             return None
         stress = np.asarray(output["s"], dtype=np.float64) / GPA_PER_EV_PER_A3
         energy = float(output["e"]) * len(structure) - correction
         return Labels(energy, np.asarray(output["f"], dtype=np.float64), 0.5 * (stress + stress.T))
 
-    def _correction_eV(self, structure: Structure) -> float | None:
-        """The MP2020 correction of a structure in total; None where it is not defined."""
+    def _correction(self, structure: Structure) -> float | None:
+        """The MP2020 correction of a structure in total, eV; None where it is not defined."""
         symbols = {str(element) for element in structure.composition.elements}
         hubbard = {s: u for s, u in HUBBARD_U_EV.items() if s in symbols} if symbols & {"O", "F"} else {}
         settings = {
