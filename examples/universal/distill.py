@@ -1,11 +1,11 @@
 """Make structures of many elements, and label them by a teacher: CHGNet.
 
     pip install -r examples/universal/requirements.txt
-    python examples/universal/distill.py dft/*.extxyz --output distilled --chunks 0:220
+    python examples/universal/distill.py dft/*.extxyz --output distilled --chunks 0:330
 
 Each chunk is a file, ``chunk-00000.extxyz.gz``, made from a generator of its own: seeds are the same on every
 machine, and a chunk that is there is left alone. So a killed run costs one chunk, the same command continues, and
-several processes or machines can share the chunks. A chunk of 60 seeds is about 600 frames and takes minutes.
+several processes or machines can share the chunks. A chunk of 60 seeds is about 400 frames and takes minutes.
 
 Each seed is relaxed for four steps of ions and cell, all of which are kept (``config_type=relaxing``, at the end
 ``relaxed``), and distorted twice from there (``distorted``). Frames of one chunk share seeds, and ``chunk=`` names it:
@@ -151,7 +151,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("frames", type=Path, nargs="+", help="DFT frames with forces and stress, extended XYZ")
     parser.add_argument("--output", type=Path, required=True, help="folder of the chunks")
-    parser.add_argument("--chunks", type=chunk_numbers, default=range(1), help="FIRST:END, such as 0:220")
+    parser.add_argument("--chunks", type=chunk_numbers, default=range(1), help="FIRST:END, such as 0:330")
     parser.add_argument("--threads", type=int, default=1, help="of the teacher")
     return parser.parse_args()
 
@@ -160,7 +160,7 @@ def chunk_numbers(word: str) -> range:
     """The numbers that FIRST:END stands for."""
     index = parse_index(word)
     if isinstance(index, int) or index.stop is None or index.step not in (None, 1):
-        raise argparse.ArgumentTypeError(f"{word!r} is not FIRST:END, such as 0:220")
+        raise argparse.ArgumentTypeError(f"{word!r} is not FIRST:END, such as 0:330")
     return range(index.start or 0, index.stop)
 
 
