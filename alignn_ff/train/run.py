@@ -28,7 +28,6 @@ from alignn_ff.train.artifacts import (
     BEST_MODEL,
     CURRENT_MODEL,
     check_folder,
-    identifiers,
     loader_description,
     remove_old_run,
     save_model,
@@ -184,7 +183,7 @@ def _train(
     fingerprint = fingerprint_of(config, data.data_digest, records_digest(run.replay), started_from)
     if leads:
         write_json(folder / "config.json", config.model_dump(mode="json"))
-        write_json(folder / "ids_train_val_test.json", identifiers(data.records, data.split))
+        write_json(folder / "ids_train_val_test.json", data.identifiers())
         if config.save_dataloader:
             write_json(folder / "dataloader.json", loader_description(config, data))
     kernels = _kernels(config, run)
