@@ -22,6 +22,7 @@ from alignn_ff.train.run_data import RunData
 
 BEST_MODEL = "best_model.pt"
 CURRENT_MODEL = "current_model.pt"
+IDENTIFIERS = "ids_train_val_test.json"
 
 
 def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
