@@ -31,7 +31,8 @@ def held_out_errors(
         ModelNotFoundError, CheckpointError, DataError, ElementNotCoveredError
     """
     records = records_for(model, data)
-    parts = [(fold, _validated(fold, records, data)) for fold in folds] or [(model, records)]
+    parts: list[tuple[str | Path, list[Record]]] = [(fold, _validated(fold, records, data)) for fold in folds]
+    parts = parts or [(model, records)]
     table = summarise([item for predictor, some in parts for item in evaluate_file(predictor, some, device=device)])
     used = [record for _, some in parts for record in some]
     return tuple(
