@@ -20,7 +20,6 @@ from pathlib import Path
 import torch
 
 from alignn_ff.train import resolve, validate_config
-from alignn_ff.train.artifacts import identifiers
 from alignn_ff.train.datasets import DataKeys, records_source
 from alignn_ff.train.datasets.frames import iterate_frames
 from alignn_ff.train.distributed.ranks import SingleProcess
@@ -72,7 +71,7 @@ def measure(what: str, data: Path, folder: Path) -> dict[str, object]:
         ranks = SingleProcess()
         source = records_source(resolved.config)
         with prepared_data(resolved.config, resolved.recipe, lambda: source, ranks, Notify()) as found:
-            identifiers(found.records, found.split)
+            found.identifiers()
             prepare_run(resolved, found, torch.device("cpu"), ranks)
             n_frames = len(found.records)
     seconds = time.perf_counter() - started

@@ -94,6 +94,10 @@ alignn-ff zoo add OUTPUT --name NAME --card card.toml --held-out held_out.extxyz
 python docs/make_reference.py                                                                        # this page
 ```
 
+A model that ships is usually trained on all data. Its errors are then those of trainings of the same config with a
+fold held out: `--held-out data.extxyz --fold FOLD0 --fold FOLD1 …` lets the model of each fold predict the part that it
+has validated on.
+
 `card.toml` holds what no file tells: `summary`, `data`, `data_licence`, `data_reference`, `level_of_theory`,
 `dispersion`, `licence`, `doi`, `speed_us_per_atom` with `speed_on`, the advice `good_for` and `not_for` (lists of
 sentences), and the property table, a `[[properties]]` per row with `name`, `unit`, `value` and, where there is one,

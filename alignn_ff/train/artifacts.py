@@ -18,12 +18,11 @@ from alignn_ff.train.labels import LABELS
 from alignn_ff.train.loop.state import STATE_FILE
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.metrics import Comparison
-from alignn_ff.train.records.record import Record
-from alignn_ff.train.records.split import Split
 from alignn_ff.train.run_data import RunData
 
 BEST_MODEL = "best_model.pt"
 CURRENT_MODEL = "current_model.pt"
+IDENTIFIERS = "ids_train_val_test.json"
 
 
 def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
@@ -45,15 +44,10 @@ def remove_old_run(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def identifiers(records: Sequence[Record], split: Split) -> dict[str, object]:
-    """Which record went where."""
-    return {name: [records[i].identifier for i in indices] for name, indices in split._asdict().items()}
-
-
 def loader_description(config: TrainingConfig, data: RunData) -> dict[str, object]:
     """What decides the batches of a run: ids, order, and the digest of the cache."""
     return {
-        **identifiers(data.records, data.split),
+        **data.identifiers(),
         "batch_size": config.batch_size,
         "random_seed": config.random_seed,
         "cache": None if data.cache is None else str(data.cache.folder.resolve()),

@@ -10,7 +10,7 @@ from pathlib import Path
 from alignn_ff.errors import TrainingError
 from alignn_ff.io import write_json
 from alignn_ff.predictor import load_predictor
-from alignn_ff.train.artifacts import BEST_MODEL, identifiers, remove_old_run, write_predictions
+from alignn_ff.train.artifacts import BEST_MODEL, IDENTIFIERS, remove_old_run, write_predictions
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.loop.state import STATE_FILE
@@ -108,7 +108,7 @@ def _finish(
     chosen = {name: data.chosen(indices) for name, indices in shared._asdict().items() if indices}
     comparisons = {name: evaluator.compare(records) for name, records in chosen.items()}
     metrics = {name: summarise(items) for name, items in comparisons.items()}
-    write_json(folder / "ids_train_val_test.json", identifiers(data.records, shared))
+    write_json(folder / IDENTIFIERS, data._replace(split=shared).identifiers())
     write_json(folder / "metrics.json", dict(metrics))
     uncertainty = header.uncertainty.model_dump(mode="json")
     write_json(folder / SUMMARY, {"members": [_row(m) for m in members], "mean": metrics, "uncertainty": uncertainty})

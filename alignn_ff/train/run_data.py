@@ -68,6 +68,14 @@ class RunData(NamedTuple):
     shapes: LabelShapes
     elements: tuple[int, ...]
 
+    def identifiers(self) -> dict[str, list[str]]:
+        """Which record went where."""
+        of = self._identifiers if self.cache is None else self.cache.records.identifiers
+        return {name: of(indices) for name, indices in self.split._asdict().items()}
+
+    def _identifiers(self, indices: Sequence[int]) -> list[str]:
+        return [self.records[i].identifier for i in indices]
+
     def chosen(self, indices: Sequence[int]) -> Iterator[Record]:
         """Records by index, one after another."""
         return (self.records[i] for i in indices)

@@ -17,7 +17,7 @@ from alignn_ff.predictor import load_predictor
 from alignn_ff.train.artifacts import (
     BEST_MODEL,
     CURRENT_MODEL,
-    identifiers,
+    IDENTIFIERS,
     loader_description,
     remove_old_run,
     save_model,
@@ -120,7 +120,7 @@ def _train(
     fingerprint = fingerprint_of(config, data.data_digest, records_digest(run.replay), started_from)
     if leads:
         write_json(folder / "config.json", config.model_dump(mode="json"))
-        write_json(folder / "ids_train_val_test.json", identifiers(data.records, data.split))
+        write_json(folder / IDENTIFIERS, data.identifiers())
         if config.save_dataloader:
             write_json(folder / "dataloader.json", loader_description(config, data))
     kernels = _kernels(config, run)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from alignn_ff import zoo
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.checkpoint import Header, TrainingDomain, read
-from alignn_ff.domain import CHECKS, DomainGuard, Evaluated, OutsideError
+from alignn_ff.domain import CHECKS, DomainGuard, Evaluated, OutsideError, seen_pairs
 from alignn_ff.domain.description import not_in_data
 from alignn_ff.errors import ConfigError
 from alignn_ff.graph import find_pairs, system_from_atoms
@@ -205,6 +205,18 @@ def test_pairs_lone_atoms_and_dimers_are_known_by_element() -> None:
     assert checks_of(guard, Atoms("Si")) == {"lone_atom"}
     exact = tiny_header(exact_free_atoms=True)  # such a model reproduces lone atoms
     assert checks_of(guard_of(seen, exact), Atoms("Si")) == set()
+
+
+def test_models_of_earlier_versions_know_pairs_by_their_distances() -> None:
+    earlier = TrainingDomain(shortest_distance_A={"H-H": 0.5, "H-O": 0.5})
+    monoxide = Atoms("SiO", [[0, 0, 0], [1.5, 0, 0]])
+    assert checks_of(guard_of(earlier), monoxide) == {"unseen_pair"}
+    assert checks_of(guard_of(earlier), WATER) == set()
+    assert seen_pairs(TrainingDomain()) is None
+    assert seen_pairs(earlier) == {"H-H", "H-O"}
+    assert seen_pairs(TrainingDomain(n_structures_per_pair={"H-H": 0, "O-O": 1}, shortest_distance_A={"H-H": 1})) == {
+        "O-O"
+    }
 
 
 def test_the_card_tells_what_the_data_do_not_hold() -> None:

@@ -10,7 +10,6 @@ import pytest
 from alignn_ff.errors import ConfigError
 from alignn_ff.loading import select_device
 from alignn_ff.train import validate_config
-from alignn_ff.train.artifacts import identifiers
 from alignn_ff.train.datasets import frames as frames_module
 from alignn_ff.train.datasets import raw_digest, records_source
 from alignn_ff.train.distributed.ranks import SingleProcess
@@ -52,7 +51,7 @@ class Journal:
         ) as data:
             run = prepare_run(resolved, data, select_device("cpu"), SingleProcess())
             return {
-                "ids": identifiers(data.records, data.split),
+                "ids": data.identifiers(),
                 "digests": (data.data_digest, data.cache_digest),
                 "shapes": data.shapes,
                 "elements": data.elements,

@@ -12,7 +12,16 @@ from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
 from alignn_ff import load_potential
-from alignn_ff.errors import CheckpointError, ConfigError, DownloadError, ElementNotCoveredError, ModelNotFoundError
+from alignn_ff.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DownloadError,
+    ElementNotCoveredError,
+    ModelNotFoundError,
+)
+from alignn_ff.train import train
+from alignn_ff.train.held_out import held_out_errors
 from alignn_ff.zoo import ModelCard, add, choose, described_kind, fetch, places, recommend, sha256_of
 from alignn_ff.zoo.cards import card_text, read_card
 from alignn_ff.zoo.kinds import nearest, shape_of
@@ -20,6 +29,7 @@ from alignn_ff.zoo.pages import model_section, models_table
 from tests.support.command_line import CommandLine
 from tests.support.file_server import FileServer, running_server
 from tests.support.labelled_data import copper_frames, write_frames
+from tests.support.training_runs import Silent, small_config
 
 REPOSITORY = Path(__file__).parents[2]
 LARGEST_WHEEL = 15_000_000
@@ -190,6 +200,31 @@ def test_one_command_adds_a_model_with_its_card_errors_and_config(
         assert word in page
     again = command_line(*words, "--no-check", "--overwrite")
     assert again.code == 0, again.stderr
+
+
+def test_the_errors_of_folds_are_those_of_their_models_on_what_they_validated(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    data = write_frames(tmp_path / "cu.extxyz", copper_frames(8))
+    for fold in (0, 1):
+        config = small_config(tmp_path / f"fold{fold}", epochs=1, cross_validation={"n_folds": 4, "fold": fold})
+        train(config, observer=Silent(), data=data, device="cpu")
+    words = ("zoo", "add", tmp_path / "fold0", "--name", "cu", "--no-check")
+    ended = command_line(*words, "--held-out", data, "--fold", tmp_path / "fold0", "--fold", tmp_path / "fold1")
+    assert ended.code == 0, ended.stderr
+    kinds = read_card(places.user_zoo() / "cu" / "card.toml").held_out
+    assert sum(kind.n_structures for kind in kinds) == 4
+    parts = [json.loads((tmp_path / f"fold{fold}" / "metrics.json").read_text())["val"]["all"] for fold in (0, 1)]
+    mean = sum(part["energy_MAE_meV_per_atom"] for part in parts) / 2
+    whole = sum(kind.n_structures * kind.metrics["energy_MAE_meV_per_atom"] for kind in kinds) / 4
+    assert whole == pytest.approx(mean, rel=1e-3)
+    other = write_frames(tmp_path / "other.extxyz", copper_frames(3))
+    for more, said in ((("--fold", tmp_path / "fold0"), "give both"), (("--held-out", other, "--fold", tmp_path), "")):
+        refused = command_line(*words, "--overwrite", *more)
+        assert refused.code == 2
+        assert said in " ".join(refused.stderr.split())
+    with pytest.raises(DataError, match="of which 0 are in"):
+        held_out_errors(tmp_path / "fold0", other, folds=[tmp_path / "fold0"])
 
 
 def test_a_description_that_follows_from_the_model_is_refused(

@@ -140,6 +140,15 @@ def add_model(
             show_default=False,
         ),
     ] = None,
+    folds: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--fold",
+            metavar="OUTPUT",
+            help="Training output of the same config that held out a part of DATA: its model predicts it. Repeat it.",
+            show_default=False,
+        ),
+    ] = None,
     zoo: ZooOption = None,
     overwrite: OverwriteOption = False,
     check: CheckOption = True,
@@ -148,15 +157,17 @@ def add_model(
     """Add a model to your own zoo, so that --model finds it by name."""
     import json
 
-    from alignn_ff.errors import PropertyModelError
+    from alignn_ff.errors import ConfigError, PropertyModelError
     from alignn_ff.zoo import add, read_descriptions
 
     described = {} if card_file is None else read_descriptions(card_file)
     errors_of_kinds: tuple[KindErrors, ...] = ()
+    if folds and held_out is None:
+        raise ConfigError("--fold predicts a part of the data that --held-out names: give both")
     if held_out is not None:
         from alignn_ff.train.held_out import held_out_errors
 
-        errors_of_kinds = held_out_errors(model, held_out)
+        errors_of_kinds = held_out_errors(model, held_out, folds=folds or ())
     card = add(
         model, name=name, summary=summary, zoo=zoo, overwrite=overwrite, described=described, held_out=errors_of_kinds
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import overload
 
 from alignn_ff.errors import DataError
-from alignn_ff.train.cache.entries import unpack_record, unpack_sample
+from alignn_ff.train.cache.entries import identifier_of, unpack_record, unpack_sample
 from alignn_ff.train.cache.packing import DamagedEntryError
 from alignn_ff.train.cache.store import Store, Table
 from alignn_ff.train.records.batches import Sample
@@ -55,6 +55,17 @@ class StoredRecords(Sequence[Record]):
                 return unpack_record(entry)
         except DamagedEntryError as error:
             raise _damaged(self._store, "records", index) from error
+
+    def identifiers(self, indices: Sequence[int]) -> list[str]:
+        """Identifiers of some records, without reading their arrays."""
+        found = []
+        for index in indices:
+            try:
+                with self._store.entry("records", index) as entry:
+                    found.append(identifier_of(entry))
+            except DamagedEntryError as error:
+                raise _damaged(self._store, "records", index) from error
+        return found
 
 
 class StoredSamples(Sequence[Sample]):

@@ -85,6 +85,17 @@ def unpack_record(entry: bytes | memoryview) -> Record:
     return Record(**fields)
 
 
+def identifier_of(entry: bytes | memoryview) -> str:
+    """Identifier of the record of an entry, without its arrays.
+
+    Raises:
+        DamagedEntryError: the checksum is wrong.
+    """
+    (text,) = unpack(entry, 1)
+    assert text is not None
+    return str(json.loads(text.tobytes())["identifier"])
+
+
 def layout() -> str:
     """Digest of the names of all fields that entries hold."""
     names = [*_names(Sample), *LABELS, *Record._fields]

@@ -56,8 +56,12 @@ def pack(arrays: Sequence[Array | None]) -> bytes:
     return struct.pack("<I", zlib.crc32(content, zlib.crc32(count))) + count + content
 
 
-def unpack(entry: bytes | memoryview) -> list[Array | None]:
+def unpack(entry: bytes | memoryview, n_first: int | None = None) -> list[Array | None]:
     """The arrays of an entry, each with memory of its own.
+
+    Args:
+        entry: as :func:`pack` made it.
+        n_first: how many of them are wanted; None: all.
 
     Raises:
         DamagedEntryError: the checksum is wrong.
@@ -74,7 +78,7 @@ def unpack(entry: bytes | memoryview) -> list[Array | None]:
         heads.append((_DTYPES[code], _DTYPES[stored_code], struct.unpack_from(f"<{n_axes}Q", entry, place)))
         place += 8 * n_axes
     arrays: list[Array | None] = []
-    for head in heads:
+    for head in heads[:n_first]:
         if head is None:
             arrays.append(None)
             continue
