@@ -57,7 +57,8 @@ def export(
         overwrite: replace a file that exists.
 
     Raises:
-        ConfigError: there is no such target or unit, the model cannot be exported to it, or the file exists.
+        ConfigError: there is no such target or unit, the model cannot be exported to it, the file exists, or it
+            is the model itself.
         ExportError: the file does not agree with the model; it is not kept.
         ModelNotFoundError, CheckpointError, PropertyModelError
     """
@@ -68,7 +69,7 @@ def export(
         raise ConfigError(f"{potential.name} cannot be exported to {to}: {reason}")
     factor = STRESS_UNITS[options.stress_unit] if "stress_unit" in target.reads else 1.0
     beside = () if target.beside is None else target.beside.paths(path)
-    with claimed([path, *beside], overwrite=overwrite):
+    with claimed([path, *beside], overwrite=overwrite, source=Path(model)):
         with atomic_write(path) as temporary:
             target.write(potential, temporary, options)
             proof = prove(potential, target, temporary, stress_factor=factor)

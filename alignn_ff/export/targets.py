@@ -149,6 +149,7 @@ TARGETS: Final[dict[str, Target]] = {
     ),
     "lammps-torch": _TORCHSCRIPT._replace(
         help="a .pt file for pair_style alignn/torch of LAMMPS, on libtorch; all force fields on complete graphs",
+        suffix=".lammps.pt",
         refusal=_lammps_torch_refusal,
         reads=(),
         beside=_example("alignn/torch"),

@@ -101,6 +101,8 @@ def test_what_cannot_be_exported_is_refused_in_words_before_anything_is_written(
         with pytest.raises(ConfigError, match="the model is of the family alignn_smooth"):
             export(si_model_file, out, to="torchscript")
     assert not out.exists()
+    with pytest.raises(ConfigError, match="would replace the input"):
+        export(si_model_file, si_model_file, to="torchscript", overwrite=True)
     out.write_text("mine")
     ended = command_line("export", si_model_file, "-o", out)
     assert ended.code == 2

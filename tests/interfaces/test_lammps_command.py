@@ -89,7 +89,7 @@ def test_the_example_beside_an_export_for_torch_gives_the_numbers_of_the_package
     torch_plugin: Path, tmp_path: Path, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    proven(tmp_path, "lammps-torch", "published.pt", HEADERS["atomwise"])
+    proven(tmp_path, "lammps-torch", "published.lammps.pt", HEADERS["atomwise"])
     assert str(torch_plugin) in command_line("lammps", "build", "--style", "alignn/torch").stdout
     for processes in (1, 2):
         assert command_line("lammps", "run", "in.published", "-np", processes, "--log", "log.txt").code == 0

@@ -34,7 +34,7 @@ class ExampleFiles(NamedTuple):
 
 def example_files(model: Path) -> ExampleFiles:
     """The files beside an exported file."""
-    name = model.stem
+    name = model.stem.removesuffix(".lammps")
     return ExampleFiles(*(model.with_name(part) for part in (f"in.{name}", f"{name}.data", f"{name}.reference.json")))
 
 
