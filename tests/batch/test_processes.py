@@ -1,7 +1,9 @@
 """Processes with several structures in flight: whatever ends one, each structure ends exactly once."""
 
+import dataclasses
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from ase.calculators.emt import EMT
 from alignn_ff.batch import TASKS, Batch, BatchConfig, Given, run_batch
 from alignn_ff.batch.choice import FLIGHTS, choose
 from alignn_ff.calculator import AlignnCalculator
+from alignn_ff.errors import ConfigError
 from alignn_ff.runs.domain import OutsideChoice
 from tests.support import deadly_task
 
@@ -51,6 +54,17 @@ def test_a_structure_that_never_ends_costs_only_itself(tmp_path: Path) -> None:
     status = run_batch(batch)
     assert status.states == {"done": 3, "failed": 1}
     assert ended(batch)["Ni-1"]["reason"] == "timeout"
+
+
+def test_a_model_that_changes_while_the_batch_runs_is_refused(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    batch = batch_of(tmp_path, ["Cu", "Cu", "Au", "Cu"], processes=1, together=1)
+    batch = dataclasses.replace(batch, make=partial(deadly_task.make_until, flag))
+    with pytest.raises(ConfigError, match="the model has changed while the batch ran"):
+        run_batch(batch, notify=lambda progress: flag.touch() if progress.n_ended == 2 else None)
+    assert sorted(ended(batch)) == ["Cu-0", "Cu-1"]
+    with pytest.raises(ConfigError, match=r"folder of another batch.*the model"):
+        run_batch(batch)
 
 
 def test_what_is_fast_is_chosen_where_the_user_chose_nothing(

@@ -69,3 +69,13 @@ def row() -> Task:
 def make() -> EMT:
     TASKS.setdefault(NAME, row())
     return EMT()
+
+
+class OtherEMT(EMT):
+    """Another model."""
+
+
+def make_until(flag: Path) -> EMT:
+    """Another model as soon as a file exists."""
+    TASKS.setdefault(NAME, row())
+    return OtherEMT() if flag.exists() else EMT()

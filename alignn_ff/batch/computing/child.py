@@ -124,7 +124,7 @@ def serve(connection: Connection, job: Job) -> None:
             while engine.has_room and (not engine.n_open or connection.poll()):
                 _report(connection, engine.add(connection.recv()))
             _report(connection, engine.advance())
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         return
     except AlignnError as error:
         connection.send(error)
