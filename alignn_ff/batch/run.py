@@ -12,7 +12,7 @@ import numpy as np
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
-from alignn_ff.batch.choice import Chosen, choose
+from alignn_ff.batch.choice import Chosen, choose, usable_cores
 from alignn_ff.batch.computing.engines import compute_here, engine_of
 from alignn_ff.batch.computing.processes import in_processes
 from alignn_ff.batch.computing.worker import Claim, Finished, Job, MakeCalculator, announce, model_of
@@ -197,11 +197,11 @@ def _job(batch: Batch, described: Described) -> tuple[Job, int]:
     job = Job(
         task=batch.task,
         config=batch.config,
-        make=batch.make if chosen.processes else lambda: calculator,
+        make=batch.make if chosen.processes or batch.how.scheduler else lambda: calculator,
         model=described.manifest.model,
         folder=batch.folder,
         allow_close_atoms=batch.how.allow_close_atoms,
-        threads=chosen.threads,
+        threads=1 if batch.how.scheduler else chosen.threads,
         together=chosen.together,
         n_atoms=n_atoms,
     )
@@ -249,7 +249,19 @@ def _claims(batch: Batch, wanted: NDArray[np.bool_], open_items: dict[int, Item]
 
 
 def _finished(claims: Iterator[Claim], job: Job, processes: int, how: BatchConfig) -> Iterator[Finished]:
+    if how.scheduler is not None:
+        return _in_cluster(claims, job, how.scheduler, processes)
     if processes == 0:
         return compute_here(claims, engine_of(job))
     timeout_s = None if how.timeout_minutes is None else 60.0 * how.timeout_minutes
     return in_processes(claims, job, processes=processes, timeout_s=timeout_s)
+
+
+def _in_cluster(claims: Iterator[Claim], job: Job, scheduler: str, processes: int) -> Iterator[Finished]:
+    try:
+        from alignn_ff.batch.computing.dask_cluster import in_cluster
+    except ImportError as error:
+        raise ConfigError(
+            f"--scheduler needs Dask ({error}); install it with `pip install 'alignn-ff[dask]'`"
+        ) from error
+    return in_cluster(claims, job, scheduler=scheduler, processes=processes or usable_cores())
