@@ -1,5 +1,6 @@
 """Batches: each structure ends exactly once, whatever ends the process; nothing is mixed."""
 
+import dataclasses
 import gc
 import json
 import os
@@ -24,6 +25,8 @@ from ase.calculators.emt import EMT
 from alignn_ff.batch import Batch, BatchConfig, Given, inputs_of, merge_batch, run_batch, status_of
 from alignn_ff.batch.folder.manifest import balanced, items_of
 from alignn_ff.batch.folder.shard import ended, shard_paths
+from alignn_ff.batch.plan import plan
+from alignn_ff.batch.tasks import all_tasks
 from alignn_ff.errors import CheckpointError, ConfigError, OutputError, StructureError
 from alignn_ff.relax import RelaxConfig
 from alignn_ff.runs.domain import OutsideChoice
@@ -305,6 +308,22 @@ def test_a_full_disk_is_one_message_and_loses_nothing(tmp_path: Path) -> None:
     assert n_before > 0
     assert run_batch(batch).all_done
     assert table(batch.folder) == table(tmp_path / "whole" / "out")
+
+
+def test_the_plan_counts_evaluations_and_leaves_no_files(tmp_path: Path) -> None:
+    frames = crystals(9)
+    batch = batch_of(tmp_path, frames)
+    found = plan(batch)
+    assert not batch.folder.exists()
+    assert (found.n_structures, found.largest, found.processes, found.together) == (9, 4, 0, 1)
+    assert len(found.sampled) == 3
+    assert found.hours is not None
+    run_batch(batch)
+    by_name = {str(record["id"]): record["numbers"]["n_steps"] + 1 for record in table(batch.folder)}  # type: ignore[index]
+    assert found.evaluations == round(sum(by_name[name] for name in found.sampled) / 3 * 9)
+    eos = plan(dataclasses.replace(batch, task="eos", config=all_tasks()["eos"].config().model_validate({"points": 5})))
+    assert eos.evaluations is not None
+    assert eos.evaluations >= 9 * 5
 
 
 class Counted(Atoms):
