@@ -27,6 +27,11 @@ class BatchConfig(RunConfig):
         description="number of structures in flight in a process, whose evaluations share passes through the network; "
         "not given: chosen by their size where the task is made for it (relax), else 1",
     )
+    scheduler: str | None = Field(
+        None,
+        description="compute by the workers of a Dask cluster: the address of its scheduler, or local for one on this "
+        "machine",
+    )
     timeout_minutes: float | None = Field(
         None, gt=0, description="largest time of one structure, minutes; the process that takes longer is replaced"
     )
@@ -38,4 +43,8 @@ class BatchConfig(RunConfig):
     def _one_process_has_no_watch(self) -> Self:
         if self.timeout_minutes is not None and self.processes == 0:
             raise ConfigError("a limit on the time of a structure (--timeout) needs at least one process (--processes)")
+        if self.timeout_minutes is not None and self.scheduler is not None:
+            raise ConfigError(
+                "a limit on the time of a structure (--timeout) needs processes of this program; leave out --scheduler"
+            )
         return self

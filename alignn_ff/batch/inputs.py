@@ -37,11 +37,13 @@ class Given(NamedTuple):
         identifier: of the structure.
         where: file and place, for messages.
         content: the structure, or why it cannot be read.
+        settings: of its task that differ from those of the batch.
     """
 
     identifier: str
     where: str
     content: Atoms | AlignnError
+    settings: Mapping[str, Any] = {}
 
     @property
     def n_atoms(self) -> int:

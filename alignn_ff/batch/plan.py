@@ -59,7 +59,7 @@ def plan(batch: Batch) -> Plan:
 def _plan(batch: Batch, described: Described) -> Plan:
     manifest, n_atoms, calculator = described.manifest, described.found.n_atoms, described.calculator
     places = _samples(n_atoms)
-    chosen = {place: given for place, given in enumerate(batch.inputs()) if place in places}
+    chosen = {place: given for place, given in enumerate(batch.structures()) if place in places}
     sampled = _compute(batch, manifest, calculator, {place: chosen[place] for place in places})
     n_sampled = len(sampled.identifiers)
     counted = sampled.n_evaluations is not None and n_sampled > 0
@@ -93,7 +93,7 @@ def _compute(batch: Batch, manifest: Manifest, calculator: BaseCalculator, sampl
         worker = Worker(Job(batch.task, batch.config, lambda: calculator, manifest.model, Path(folder)))
         for place, given in samples.items():
             began = time.perf_counter()
-            outcome = worker(Claim(place, given.identifier, given.content))
+            outcome = worker(Claim(place, given.identifier, given.content, given.settings))
             if outcome.state == "failed":
                 continue
             before, now = found.n_evaluations, outcome.n_evaluations

@@ -12,7 +12,7 @@ import numpy as np
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
-from alignn_ff.batch.choice import Chosen, choose
+from alignn_ff.batch.choice import Chosen, choose, usable_cores
 from alignn_ff.batch.computing.engines import compute_here, engine_of
 from alignn_ff.batch.computing.processes import in_processes
 from alignn_ff.batch.computing.worker import Claim, Finished, Job, MakeCalculator, announce, model_of
@@ -20,7 +20,7 @@ from alignn_ff.batch.config import BatchConfig
 from alignn_ff.batch.folder.manifest import Item, Manifest, Scanned, agree, items_of, manifest_file, scanned
 from alignn_ff.batch.folder.shard import Endings, ShardWriter, shard_paths
 from alignn_ff.batch.folder.status import BatchStatus, status_of
-from alignn_ff.batch.inputs import Inputs
+from alignn_ff.batch.inputs import Given, Inputs
 from alignn_ff.batch.tasks import all_tasks
 from alignn_ff.errors import ConfigError
 from alignn_ff.io import sole_writer
@@ -46,6 +46,20 @@ class Batch:
     make: MakeCalculator
     folder: Path
     how: BatchConfig = field(default_factory=BatchConfig)
+
+    def structures(self) -> Iterator[Given]:
+        """What is computed, from the first one: each structure of the input in all variants of the task.
+
+        Raises:
+            ConfigError: there is no such task.
+        """
+        known = all_tasks()
+        if self.task not in known:
+            raise ConfigError(f"there is no task {self.task!r}; there are {', '.join(known)}")
+        kinds = tuple(known[self.task].variants(self.config))
+        for given in self.inputs():
+            for ending, settings in kinds:
+                yield given._replace(identifier=given.identifier + ending, settings=settings)
 
 
 @dataclass
@@ -152,12 +166,9 @@ def describe(batch: Batch) -> Iterator[Described]:
     Raises:
         ConfigError, StructureError: as :func:`run_batch`.
     """
-    known = all_tasks()
-    if batch.task not in known:
-        raise ConfigError(f"there is no task {batch.task!r}; there are {', '.join(known)}")
-    with scanned(batch.inputs()) as found:
+    with scanned(batch.structures()) as found:
         calculator = batch.make()
-        has_flight = known[batch.task].flight(calculator, batch.config, n_slots=1) is not None
+        has_flight = all_tasks()[batch.task].flight(calculator, batch.config, n_slots=1) is not None
         chosen = choose(batch.how, calculator, found.n_atoms, found.largest, has_flight=has_flight)
         yield Described(_manifest(batch, found, calculator), found, calculator, chosen)
 
@@ -186,11 +197,11 @@ def _job(batch: Batch, described: Described) -> tuple[Job, int]:
     job = Job(
         task=batch.task,
         config=batch.config,
-        make=batch.make if chosen.processes else lambda: calculator,
+        make=batch.make if chosen.processes or batch.how.scheduler else lambda: calculator,
         model=described.manifest.model,
         folder=batch.folder,
         allow_close_atoms=batch.how.allow_close_atoms,
-        threads=chosen.threads,
+        threads=1 if batch.how.scheduler else chosen.threads,
         together=chosen.together,
         n_atoms=n_atoms,
     )
@@ -222,7 +233,7 @@ def _claims(batch: Batch, wanted: NDArray[np.bool_], open_items: dict[int, Item]
     Raises:
         ConfigError: the input changed since the run began.
     """
-    structures = iter(batch.inputs())
+    structures = batch.structures()
     for place, item in enumerate(items_of(batch.folder)):
         given = next(structures, None)
         if given is None:
@@ -234,11 +245,23 @@ def _claims(batch: Batch, wanted: NDArray[np.bool_], open_items: dict[int, Item]
         if not given.digest.startswith(item.digest):
             raise ConfigError(f"{given.where} changed while the batch ran; put it back, or choose a new --output")
         open_items[place] = item
-        yield Claim(place, given.identifier, given.content)
+        yield Claim(place, given.identifier, given.content, given.settings)
 
 
 def _finished(claims: Iterator[Claim], job: Job, processes: int, how: BatchConfig) -> Iterator[Finished]:
+    if how.scheduler is not None:
+        return _in_cluster(claims, job, how.scheduler, processes)
     if processes == 0:
         return compute_here(claims, engine_of(job))
     timeout_s = None if how.timeout_minutes is None else 60.0 * how.timeout_minutes
     return in_processes(claims, job, processes=processes, timeout_s=timeout_s)
+
+
+def _in_cluster(claims: Iterator[Claim], job: Job, scheduler: str, processes: int) -> Iterator[Finished]:
+    try:
+        from alignn_ff.batch.computing.dask_cluster import in_cluster
+    except ImportError as error:
+        raise ConfigError(
+            f"--scheduler needs Dask ({error}); install it with `pip install 'alignn-ff[dask]'`"
+        ) from error
+    return in_cluster(claims, job, scheduler=scheduler, processes=processes or usable_cores())

@@ -4,7 +4,7 @@ A task takes a structure and gives an :class:`Outcome`; errors of the structure 
 share passes through the network also gives a :class:`Flight`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -12,9 +12,9 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from alignn_ff.batch.dynamics import ManyMDConfig, md, variants
 from alignn_ff.batch.outcome import Outcome
 from alignn_ff.domain import OutsideWord
-from alignn_ff.md.config import MDConfig
 from alignn_ff.properties import PROPERTIES
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.domain import OUTSIDE_WORDS
@@ -78,6 +78,11 @@ def no_flight(calculator: BaseCalculator, config: Any, *, n_slots: int) -> Fligh
     return None
 
 
+def only_itself(config: Any) -> Iterable[tuple[str, Mapping[str, Any]]]:  # noqa: ARG001
+    """The structure, with the config as it is."""
+    return (("", {}),)
+
+
 class Task(NamedTuple):
     """One task.
 
@@ -87,6 +92,7 @@ class Task(NamedTuple):
         compute: structure, calculator, config, prefix of files → outcome.
         calculator_word: what the calculator does outside of the training data, from what the user chose.
         flight: calculator, config, number of slots → a flight.
+        variants: config → what is computed of each structure: an ending of its id, and the settings that differ.
     """
 
     help: str
@@ -94,6 +100,7 @@ class Task(NamedTuple):
     compute: Compute
     calculator_word: Callable[[OutsideWord], OutsideWord] = calculator_word
     flight: MakeFlight = no_flight
+    variants: Callable[[Any], Iterable[tuple[str, Mapping[str, Any]]]] = only_itself
 
 
 def energy(atoms: Atoms, calculator: BaseCalculator, config: OutsideChoice, prefix: Path) -> Outcome:  # noqa: ARG001
@@ -186,33 +193,10 @@ def _relaxed(result: "RelaxResult") -> Outcome:
     return Outcome("not converged", numbers, result.atoms, detail, "", "relax", told, n_evaluations)
 
 
-def md(atoms: Atoms, calculator: BaseCalculator, config: MDConfig, prefix: Path) -> Outcome:
-    """Dynamics, with their usual files."""
-    from alignn_ff.md import MDFiles, run_md
-
-    harvest = None if config.harvest is None else prefix.with_name(f"{prefix.name}-harvest.extxyz")
-    result = run_md(atoms, calculator, config=config, files=MDFiles(prefix, config.formats, harvest))
-    content: Mapping[str, Any] = result.to_json()
-    numbers = {name: content[name] for name in MD_NUMBERS}
-    detail = {"stages": content["stages"], "outside": list(result.outside)}
-    return Outcome("done", numbers, result.atoms, detail, n_evaluations=content["n_steps"] + 1)
-
-
-MD_NUMBERS: Final = (
-    "mean_temperature_K",
-    "final_temperature_K",
-    "total_energy_first_eV",
-    "total_energy_last_eV",
-    "drift_meV_per_atom_per_ps",
-    "simulated_time_fs",
-    "n_steps",
-)
-
-
 TASKS: Final[dict[str, Task]] = {
     "energy": Task("Energy, forces and stress of each structure.", lambda: OutsideChoice, energy, lambda word: word),
     "relax": Task("Relax each structure, and optionally its cell.", lambda: RelaxConfig, relax, flight=relax_together),
-    "md": Task("Molecular dynamics of each structure.", lambda: MDConfig, md),
+    "md": Task("Molecular dynamics of each structure.", lambda: ManyMDConfig, md, variants=variants),
 }
 """Name → task beside the properties."""
 

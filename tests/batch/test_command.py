@@ -1,12 +1,18 @@
 """``alignn-ff batch``: its commands, shards of an array of jobs, what it says."""
 
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import ase.io
 import pytest
 from ase.build import bulk
 
+from alignn_ff.batch import BatchStatus
+from alignn_ff.batch.folder.shard import ShardWriter
+from alignn_ff.batch.outcome import REASONS
+from alignn_ff.cli.commands.batch import status_lines
 from tests.support.command_line import CommandLine
 
 
@@ -63,6 +69,38 @@ def test_mistakes_are_answered_in_words(frames: Path, si_model_file: Path, comma
         found = command_line(*mistake)
         assert found.code == 2
         assert answer in found.stderr
+
+
+def test_ctrl_c_is_one_message_and_the_same_line_resumes(
+    frames: Path, si_model_file: Path, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(self: ShardWriter, place: int, *arguments: Any, **named: Any) -> None:
+        if place == 2:
+            raise KeyboardInterrupt
+        whole(self, place, *arguments, **named)
+
+    whole = ShardWriter.write
+    words = ("batch", "energy", frames, "-o", "out", "--model", si_model_file, "--processes", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardWriter, "write", write)
+        stopped = command_line(*words)
+    assert stopped.code == 130
+    assert "stopped by Ctrl-C; the same line again resumes" in stopped.stderr
+    assert command_line("batch", "status", "out", columns=80).stdout.splitlines()[:2] == [
+        "2 of 4 done",
+        f"{'open':24} {2:>12}",
+    ]
+    assert command_line(*words).code == 0
+
+
+def test_lines_of_the_status_fit_80_columns() -> None:
+    states = Counter({"done": 24_113_000, "not converged": 12_000, "failed": 41_000_000})
+    reasons = Counter(dict.fromkeys(REASONS.values(), 1_000_000)) + Counter({"crash of the process": 10**9})
+    found = BatchStatus(10**9, states, reasons, tuple(range(1000)), seconds=3e9)
+    lines = status_lines(found)
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "24,113,000 of 1,000,000,000 done"
+    assert any(line.startswith("open shards: 0, 1, 2") for line in lines)
 
 
 def test_a_property_and_dynamics_of_each_structure(

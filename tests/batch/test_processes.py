@@ -1,7 +1,11 @@
 """Processes with several structures in flight: whatever ends one, each structure ends exactly once."""
 
+import dataclasses
 import json
+import multiprocessing
+import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +14,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from alignn_ff.batch import TASKS, Batch, BatchConfig, Given, run_batch
+from alignn_ff.batch import TASKS, Batch, BatchConfig, run_batch
 from alignn_ff.batch.choice import FLIGHTS, choose
 from alignn_ff.calculator import AlignnCalculator
+from alignn_ff.errors import ConfigError
 from alignn_ff.runs.domain import OutsideChoice
 from tests.support import deadly_task
 
@@ -23,9 +28,7 @@ def _task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def batch_of(folder: Path, symbols: list[str], **how: object) -> Batch:
-    def inputs() -> list[Given]:
-        return [Given(f"{symbol}-{k}", f"number {k}", bulk(symbol)) for k, symbol in enumerate(symbols)]
-
+    inputs = partial(deadly_task.structures, symbols)
     config = BatchConfig.model_validate(how)
     return Batch(deadly_task.NAME, inputs, OutsideChoice(), deadly_task.make, folder / "out", config)  # type: ignore[arg-type]
 
@@ -51,6 +54,35 @@ def test_a_structure_that_never_ends_costs_only_itself(tmp_path: Path) -> None:
     status = run_batch(batch)
     assert status.states == {"done": 3, "failed": 1}
     assert ended(batch)["Ni-1"]["reason"] == "timeout"
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    batch = batch_of(tmp_path, ["Cu", "Ni"], processes=1, together=1)
+    process = multiprocessing.get_context("spawn").Process(target=deadly_task.run, args=(batch,))
+    process.start()
+    records = batch.folder / "shard-0000.jsonl"
+    while not (records.exists() and records.read_text()):
+        assert process.is_alive()
+        time.sleep(0.05)
+    children = [int(word) for word in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    assert children
+    process.kill()
+    process.join()
+    until = time.monotonic() + 60.0
+    while any(Path(f"/proc/{pid}").exists() for pid in children):  # one of them would sleep for ten minutes
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_model_that_changes_while_the_batch_runs_is_refused(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    batch = batch_of(tmp_path, ["Cu", "Cu", "Au", "Cu"], processes=1, together=1)
+    batch = dataclasses.replace(batch, make=partial(deadly_task.make_until, flag))
+    with pytest.raises(ConfigError, match="the model has changed while the batch ran"):
+        run_batch(batch, notify=lambda progress: flag.touch() if progress.n_ended == 2 else None)
+    assert sorted(ended(batch)) == ["Cu-0", "Cu-1"]
+    with pytest.raises(ConfigError, match=r"folder of another batch.*the model"):
+        run_batch(batch)
 
 
 def test_what_is_fast_is_chosen_where_the_user_chose_nothing(

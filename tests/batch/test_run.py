@@ -1,13 +1,16 @@
 """Batches: each structure ends exactly once, whatever ends the process; nothing is mixed."""
 
+import dataclasses
 import gc
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ase.db
@@ -22,7 +25,9 @@ from ase.calculators.emt import EMT
 from alignn_ff.batch import Batch, BatchConfig, Given, inputs_of, merge_batch, run_batch, status_of
 from alignn_ff.batch.folder.manifest import balanced, items_of
 from alignn_ff.batch.folder.shard import ended, shard_paths
-from alignn_ff.errors import CheckpointError, ConfigError, StructureError
+from alignn_ff.batch.plan import plan
+from alignn_ff.batch.tasks import all_tasks
+from alignn_ff.errors import CheckpointError, ConfigError, OutputError, StructureError
 from alignn_ff.relax import RelaxConfig
 from alignn_ff.runs.domain import OutsideChoice
 
@@ -274,6 +279,51 @@ def test_shards_are_balanced_by_atoms_and_always_the_same() -> None:
     assert loads.max() - loads.min() <= sizes.max()
     assert loads.max() < 1.01 * loads.mean()
     assert (balanced(sizes, 7) == chosen).all()
+
+
+@contextmanager
+def largest_file(n_bytes: int) -> Iterator[None]:
+    """A disk on which no file can be larger."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_one_message_and_loses_nothing(tmp_path: Path) -> None:
+    frames = crystals(6)
+    (tmp_path / "whole").mkdir()
+    run_batch(batch_of(tmp_path / "whole", frames, task="energy"))
+    batch = batch_of(tmp_path, frames, task="energy")
+    n_before = 0
+    for n_bytes in (100, 1500, 2500):
+        with largest_file(n_bytes), pytest.raises(OutputError, match="cannot write"):
+            run_batch(batch)
+        records = shard_paths(batch.folder, 0).records
+        n_ended = len(list(ended(shard_paths(batch.folder, 0)))) if records.exists() else 0
+        assert n_before <= n_ended < 6
+        n_before = n_ended
+    assert n_before > 0
+    assert run_batch(batch).all_done
+    assert table(batch.folder) == table(tmp_path / "whole" / "out")
+
+
+def test_the_plan_counts_evaluations_and_leaves_no_files(tmp_path: Path) -> None:
+    frames = crystals(9)
+    batch = batch_of(tmp_path, frames)
+    found = plan(batch)
+    assert not batch.folder.exists()
+    assert (found.n_structures, found.largest, found.processes, found.together) == (9, 4, 0, 1)
+    assert len(found.sampled) == 3
+    assert found.hours is not None
+    run_batch(batch)
+    by_name = {str(record["id"]): record["numbers"]["n_steps"] + 1 for record in table(batch.folder)}  # type: ignore[index]
+    assert found.evaluations == round(sum(by_name[name] for name in found.sampled) / 3 * 9)
+    eos = plan(dataclasses.replace(batch, task="eos", config=all_tasks()["eos"].config().model_validate({"points": 5})))
+    assert eos.evaluations is not None
+    assert eos.evaluations >= 9 * 5
 
 
 class Counted(Atoms):

@@ -13,10 +13,21 @@ from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.domain import CHECKS, Check, Outside
 from alignn_ff.errors import ConfigError, NotFiniteError, StructureError
 from alignn_ff.execution import Executor
-from alignn_ff.graph import batch_graphs, batch_systems, find_pairs, graph_of_many, graph_of_pairs, system_from_atoms
+from alignn_ff.graph import (
+    AtomicGraph,
+    AtomicSystem,
+    Prediction,
+    batch_graphs,
+    batch_systems,
+    find_pairs,
+    graph_of_many,
+    graph_of_pairs,
+    system_from_atoms,
+)
 from alignn_ff.relax import OPTIMIZERS, RelaxConfig, relax
 from alignn_ff.relax.many import relax_many
 from alignn_ff.relax.many.deformation import deformation, strain_gradient
+from alignn_ff.relax.many.evaluation import ATOMS_PER_PASS, Evaluator, Moving, Numbers
 
 TOGETHER = 1e-9  # Å and eV; sums of the network and of the optimiser in another order
 
@@ -224,6 +235,46 @@ def test_the_graph_of_many_structures_is_that_of_each(calculator: AlignnCalculat
         for name, tensor in expected._asdict().items():
             if tensor is not None:
                 assert (getattr(found, name) == tensor).all(), name
+
+
+def test_passes_and_graphs_ahead_change_no_number(
+    calculator: AlignnCalculator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moving = [Moving(atoms, calculator.potential) for atoms in silicon(4)]
+    moving[1].atoms.positions[1] = moving[1].atoms.positions[0]  # two atoms at one place: an error of this one only
+    found: dict[object, list[Numbers | Exception]] = {
+        ahead: Evaluator(calculator.potential, ahead=ahead).numbers(moving) for ahead in (False, True)
+    }
+    monkeypatch.setitem(ATOMS_PER_PASS, "cpu", 8)
+    found[None] = Evaluator(calculator.potential, ahead=True).numbers(moving)
+    for numbers in found.values():
+        assert isinstance(numbers[1], StructureError)
+        for one, expected in zip(numbers, found[False], strict=True):
+            if isinstance(expected, Exception) or isinstance(one, Exception):
+                continue
+            assert one.energy == pytest.approx(expected.energy, abs=TOGETHER)
+            np.testing.assert_allclose(one.forces, expected.forces, atol=TOGETHER)
+            np.testing.assert_allclose(one.stress, expected.stress, atol=TOGETHER)
+
+
+def test_passes_are_packed_by_atoms_and_by_memory(
+    calculator: AlignnCalculator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def evaluate(self: Executor, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
+        sizes.append(system.positions.shape[0])
+        return whole(self, system, graph, derivatives=derivatives)
+
+    whole = Executor.evaluate
+    monkeypatch.setattr(Executor, "evaluate", evaluate)
+    moving = [Moving(bulk("Si", cubic=True), calculator.potential) for _ in range(5)]
+    monkeypatch.setitem(ATOMS_PER_PASS, "cpu", 24)
+    Evaluator(calculator.potential).numbers(moving)
+    assert sizes == [24, 16]
+    monkeypatch.setattr(Executor, "fits", lambda self, size: size.n_atoms <= 16)
+    Evaluator(calculator.potential).numbers(moving)
+    assert sizes[2:] == [16, 16, 8]
 
 
 def test_the_gradient_of_a_strain_is_that_of_the_exponential() -> None:

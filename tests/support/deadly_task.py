@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from alignn_ff.batch import TASKS, Outcome, Task
+from alignn_ff.batch import TASKS, Batch, Given, Outcome, Task, run_batch
 from alignn_ff.batch.tasks import Landed
 from alignn_ff.runs.domain import OutsideChoice
 
@@ -69,3 +70,23 @@ def row() -> Task:
 def make() -> EMT:
     TASKS.setdefault(NAME, row())
     return EMT()
+
+
+class OtherEMT(EMT):
+    """Another model."""
+
+
+def make_until(flag: Path) -> EMT:
+    """Another model as soon as a file exists."""
+    TASKS.setdefault(NAME, row())
+    return OtherEMT() if flag.exists() else EMT()
+
+
+def structures(symbols: list[str]) -> list[Given]:
+    return [Given(f"{symbol}-{k}", f"number {k}", bulk(symbol)) for k, symbol in enumerate(symbols)]
+
+
+def run(batch: Batch) -> None:
+    """Run a batch in a process of its own."""
+    TASKS.setdefault(NAME, row())
+    run_batch(batch)

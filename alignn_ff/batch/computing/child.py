@@ -1,11 +1,13 @@
 """One process of a batch: the side of the parent, and its body."""
 
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Final, NamedTuple
 
 from alignn_ff.batch.computing.engines import engine_of
@@ -116,6 +118,7 @@ def _in_words(code: int | None) -> str:
 def serve(connection: Connection, job: Job) -> None:
     """Body of a process: the terminal's Ctrl-C is for the parent, and the end of the parent ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     quiet_child()
     try:
         engine = engine_of(job)
@@ -124,10 +127,18 @@ def serve(connection: Connection, job: Job) -> None:
             while engine.has_room and (not engine.n_open or connection.poll()):
                 _report(connection, engine.add(connection.recv()))
             _report(connection, engine.advance())
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         return
     except AlignnError as error:
         connection.send(error)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has ended: a run that resumes would write the same files."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 Reported = tuple[int, Outcome, float]

@@ -60,14 +60,19 @@ def compute_here(claims: Iterator[Claim], engine: Engine) -> Iterator[Finished]:
         OutputError: the disk is full or failing.
     """
     try:
-        while True:
-            while engine.has_room and (following := next(claims, None)) is not None:
-                yield from engine.add(following)
-            if not engine.n_open:
-                return
-            yield from engine.advance()
+        yield from computed(claims, engine)
     finally:
         engine.close()
+
+
+def computed(claims: Iterator[Claim], engine: Engine) -> Iterator[Finished]:
+    """The same; the engine can be used again."""
+    while True:
+        while engine.has_room and (following := next(claims, None)) is not None:
+            yield from engine.add(following)
+        if not engine.n_open:
+            return
+        yield from engine.advance()
 
 
 class OneByOne:

@@ -40,11 +40,13 @@ class Claim(NamedTuple):
         place: in the input, from 0.
         identifier: of the structure.
         content: the structure, or why it cannot be read.
+        settings: of its task that differ from those of the batch.
     """
 
     place: int
     identifier: str
     content: Atoms | AlignnError
+    settings: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ class Worker:
         assert isinstance(claim.content, Atoms)
         prefix = self._job.folder / "files" / f"{claim.place:06d}"
         try:
-            outcome = self._task.compute(claim.content, self._calculator, self._job.config, prefix)
+            config = self._job.config.model_copy(update=dict(claim.settings))
+            outcome = self._task.compute(claim.content, self._calculator, config, prefix)
         except Exception as error:  # noqa: BLE001 - whatever one structure raises must not end the others
             return failure(error, self._job.task)
         return whole(outcome)

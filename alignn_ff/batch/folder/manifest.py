@@ -10,7 +10,7 @@ import json
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Self
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from alignn_ff import __version__
 from alignn_ff.batch.inputs import Given
 from alignn_ff.batch.outcome import line_of
-from alignn_ff.errors import AlignnError, CheckpointError, ConfigError, OutputError
+from alignn_ff.errors import AlignnError, CheckpointError, ConfigError
 from alignn_ff.io import atomic_write, write_json
+from alignn_ff.io.disk import disk_errors
 
 FORMAT: Final = "alignn-ff batch"
 VERSION: Final = 1
@@ -135,10 +136,17 @@ def scanned(structures: Iterable[Given]) -> Iterator[Scanned]:
 
     Raises:
         ConfigError: there are none, none can be read, or two have the same id.
-        OutputError: there is no space for the temporary file.
+        StorageError: there is no space for the temporary file.
     """
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as lines:
-        yield _scan(structures, lines)
+    lines = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed below, also where the disk is full
+    try:
+        with disk_errors(Path(tempfile.gettempdir()) / "structures of the batch"):
+            found = _scan(structures, lines)
+            lines.flush()
+        yield found
+    finally:
+        with suppress(OSError):
+            lines.close()
 
 
 def _scan(structures: Iterable[Given], lines: IO[str]) -> Scanned:
@@ -150,7 +158,7 @@ def _scan(structures: Iterable[Given], lines: IO[str]) -> Scanned:
         whole.update(digest.encode())
         n_atoms.append(given.n_atoms)
         names.append(_number_of(given.identifier))
-        _write_line(lines, Item(given.identifier, given.where, given.n_atoms, digest[:16]))
+        lines.write(line_of(Item(given.identifier, given.where, given.n_atoms, digest[:16])._asdict()))
         if isinstance(given.content, AlignnError):
             unreadable = unreadable or given.content
         elif largest is None or given.n_atoms > len(largest):
@@ -161,16 +169,6 @@ def _scan(structures: Iterable[Given], lines: IO[str]) -> Scanned:
         raise ConfigError(f"none of the {len(n_atoms)} structures can be read: {unreadable}")
     _refuse_equal(np.frombuffer(names, dtype=np.uint64), lines)
     return Scanned(np.frombuffer(n_atoms, dtype=np.int64), whole.hexdigest(), largest, lines)
-
-
-def _write_line(lines: IO[str], item: Item) -> None:
-    try:
-        lines.write(line_of(item._asdict()))
-    except OSError as error:
-        raise OutputError(
-            f"cannot write a temporary list of the structures in {tempfile.gettempdir()}: {error.strerror or error}; "
-            "free some space there, or set TMPDIR"
-        ) from error
 
 
 def _number_of(identifier: str) -> int:

@@ -76,11 +76,11 @@ def status(folder: Folder, as_json: JsonOption = False) -> None:
     if as_json:
         results.print(json.dumps(found.to_json()), markup=False, soft_wrap=True)
         return
-    for line in _status_lines(found):
+    for line in status_lines(found):
         results.print(line, markup=False, soft_wrap=True)
 
 
-def _status_lines(found: "BatchStatus") -> list[str]:
+def status_lines(found: "BatchStatus") -> list[str]:
     """Lines of at most 80 columns."""
     rows = [("not converged", found.states["not converged"]), ("failed", found.states["failed"])]
     rows += [(f"  {reason}", number) for reason, number in found.reasons.most_common()]

@@ -114,12 +114,17 @@ class _Pass(NamedTuple):
 
 
 class Evaluator:
-    """Evaluates moving structures with one potential."""
+    """Evaluates moving structures with one potential.
 
-    def __init__(self, potential: Potential) -> None:
+    Args:
+        potential: on any device.
+        ahead: whether a thread builds the next graph; None: unless the network runs on the CPU.
+    """
+
+    def __init__(self, potential: Potential, *, ahead: bool | None = None) -> None:
         self._potential = potential
-        on_cpu = potential.device.type == "cpu"
-        self._thread = None if on_cpu else ThreadPoolExecutor(1, thread_name_prefix="graphs")
+        builds_ahead = potential.device.type != "cpu" if ahead is None else ahead
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="graphs") if builds_ahead else None
 
     def numbers(self, structures: Sequence[Moving]) -> list[Numbers | Exception]:
         """Of each structure, in the given order."""
