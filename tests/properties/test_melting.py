@@ -1,5 +1,6 @@
 """Melting by coexistence: the order of slabs, exact restarts, and the melting of Lennard-Jones argon."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,16 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from alignn_ff.errors import ConfigError, StructureError
+from alignn_ff.errors import ConfigError, SimulationError, StructureError
 from alignn_ff.plots import save_property_figures
 from alignn_ff.properties import Work
 from alignn_ff.properties import compute as compute_property
 from alignn_ff.properties.files import restart_file, write_result
 from alignn_ff.properties.forecast import forecast
 from alignn_ff.properties.melting import MeltingConfig, MeltingResult
+from alignn_ff.properties.melting.melting import beside
 from alignn_ff.properties.melting.order import disorder, order_of_slabs, strongest_waves
+from alignn_ff.properties.melting.remarks import doubts
 from alignn_ff.properties.melting.stages import cell_of
 from alignn_ff.properties.run import PropertyRun, compute, stopped_run
 from alignn_ff.properties.table import PROPERTIES
@@ -23,15 +26,17 @@ from tests.support.argon import EPSILON_EV, Argon
 
 SHORT: dict[str, Any] = {
     "temperature_K": 80.0,
+    "hot_ratio": 12.0,
     "min_width_A": 15.9,
     "length_ratio": 1.3,
     "timestep_fs": 5.0,
     "crystal_ps": 0.1,
-    "hot_ps": 0.2,
+    "hot_ps": 0.5,
     "joining_ps": 0.1,
     "coexistence_ps": 0.3,
     "relax": False,
 }
+STEPS = (20, 200, 20, 60)
 
 
 class Killed(BaseException):
@@ -90,40 +95,63 @@ def run(folder: Path) -> PropertyRun:
     return PropertyRun("melting", (argon(),), MeltingConfig(**SHORT), folder / "ar-melting", {"model": "argon"})
 
 
-def test_a_killed_run_finishes_with_the_same_bits_and_makes_files(tmp_path: Path) -> None:
-    for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-    counting = Argon()
-    expected = compute(run(tmp_path / "whole"), counting)
-    assert isinstance(expected, MeltingResult)
-    total = 10**9 - counting.lives
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> MeltingResult:
+    result = compute(run(tmp_path_factory.mktemp("whole")), Argon())
+    assert isinstance(result, MeltingResult)
+    return result
+
+
+def test_a_killed_run_finishes_with_the_same_bits_and_makes_files(tmp_path: Path, finished: MeltingResult) -> None:
     with pytest.raises(Killed):
-        compute(run(tmp_path / "killed"), Argon(2 * total // 3, Killed()))
-    found = compute(stopped_run(restart_file(tmp_path / "killed" / "ar-melting")), Argon(), resume=True)
+        compute(run(tmp_path), Argon(sum(STEPS) - 20, Killed()))
+    found = compute(stopped_run(restart_file(tmp_path / "ar-melting")), Argon(), resume=True)
     assert isinstance(found, MeltingResult)
-    np.testing.assert_array_equal(found.atoms.positions, expected.atoms.positions)
-    np.testing.assert_array_equal(found.equilibrium.log_temperatures, expected.equilibrium.log_temperatures)
-    np.testing.assert_array_equal(found.equilibrium.order, expected.equilibrium.order)
-    files = write_result(tmp_path / "ar", expected) + save_property_figures("melting", expected, tmp_path / "ar")
+    np.testing.assert_array_equal(found.atoms.positions, finished.atoms.positions)
+    np.testing.assert_array_equal(found.equilibrium.log_temperatures, finished.equilibrium.log_temperatures)
+    np.testing.assert_array_equal(found.equilibrium.order, finished.equilibrium.order)
+    files = write_result(tmp_path / "ar", finished) + save_property_figures("melting", finished, tmp_path / "ar")
     assert all(path.stat().st_size > 0 for path in files)
 
 
-def test_a_lost_phase_is_told_and_gives_no_temperature() -> None:
+def test_a_half_that_does_not_melt_is_told() -> None:
     cold = argon()
     cold.calc = Argon()
-    result = compute_property("melting", cold, config={**SHORT, "temperature_K": 30.0, "hot_ratio": 1.1})
-    assert isinstance(result, MeltingResult)
-    assert result.temperature_K is None
-    assert result.summary["both_phases"] == "NO"
-    assert result.remarks[0].code == "one_phase"
-    assert "the liquid is gone" in result.remarks[0].sentence
+    with pytest.raises(SimulationError, match=r"is still a crystal .*--hot-ratio"):
+        compute_property("melting", cold, config={**SHORT, "temperature_K": 30.0, "hot_ratio": 1.1})
+
+
+def test_a_lost_phase_is_told_and_gives_no_temperature(finished: MeltingResult) -> None:
+    found = finished.equilibrium
+    gone = finished.equilibrium._replace(survived=False, fractions=np.ones_like(found.fractions))
+    lost = replace(finished, equilibrium=gone)
+    assert lost.temperature_K is None
+    assert lost.summary["both_phases"] == "NO"
+    told = doubts(lost)
+    assert [remark.code for remark in told] == ["one_phase"]
+    assert "the liquid is gone" in told[0].sentence
+    assert "higher --temperature" in told[0].sentence
+
+
+def test_crystal_and_liquid_are_joined_without_collisions(finished: MeltingResult) -> None:
+    cell = cell_of(argon(), finished.config)
+    crystal = cell.crystal.repeat(cell.repeats)
+    a, b, c = cell.repeats
+    liquid = cell.crystal.repeat((a, b, c // 2))
+    liquid.rattle(1.5, seed=1)
+    joined = beside(cell, crystal, liquid)
+    assert len(joined) == len(crystal)
+    lower = joined.get_scaled_positions()[: len(joined) // 2, 2]
+    assert lower.max() < 0.5
+    apart = joined.get_all_distances(mic=True)[: len(lower), len(lower) :]
+    assert apart.min() > 0.8 * 5.40 / np.sqrt(2.0)
 
 
 def test_the_forecast_counts_all_steps() -> None:
     found = forecast(PROPERTIES["melting"], [argon()], MeltingConfig(**SHORT), Work(Argon()))
     assert found is not None
     steps = {part.what: part.steps for part in found.parts[1:]}
-    assert list(steps.values()) == [20, 60, 20, 60]
+    assert tuple(steps.values()) == STEPS
 
 
 @pytest.mark.slow
@@ -136,7 +164,8 @@ def test_argon_melts_where_lennard_jones_does_and_both_phases_have_one_temperatu
         crystal_ps=8.0,
         hot_ps=8.0,
         joining_ps=8.0,
-        coexistence_ps=160.0,
+        coexistence_ps=100.0,
+        hot_ratio=5.0,
         relax=False,
     )
     result = compute(PropertyRun("melting", (argon(),), config, tmp_path / "ar", {}), Argon())

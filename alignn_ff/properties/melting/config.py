@@ -17,7 +17,9 @@ class MeltingConfig(PropertyConfig):
     crystal_ps: float = Field(
         5.0, gt=0, description="time in which the crystal expands to the guess of the temperature"
     )
-    hot_ps: float = Field(5.0, gt=0, description="time in which one half is molten and cooled again")
+    hot_ps: float = Field(
+        5.0, gt=0, description="time in which the other half is molten; the same time follows at the guess"
+    )
     hot_ratio: float = Field(2.5, gt=1.0, description="temperature at which it is molten, over the guess")
     joining_ps: float = Field(3.0, gt=0, description="time in which both halves come to the guess and the pressure")
     coexistence_ps: float = Field(100.0, gt=0, description="time at constant enthalpy")

@@ -9,7 +9,7 @@ from ase.build import make_supercell
 
 from alignn_ff.cells import face_distances_A
 from alignn_ff.errors import StructureError
-from alignn_ff.md import MDConfig, Stage
+from alignn_ff.md import MDConfig
 from alignn_ff.properties.melting.config import MeltingConfig
 from alignn_ff.properties.plan import Part, Parts, first_part
 from alignn_ff.properties.reference import bare, check_crystal
@@ -75,19 +75,21 @@ def crystal_run(config: MeltingConfig) -> MDConfig:
 
 
 def melting_run(config: MeltingConfig) -> MDConfig:
-    """One half hot and cooled again, the other one fixed by a constraint."""
+    """The other half: hot at the volume of the crystal, then at the guess, where its length comes to the pressure."""
     steps, hot = _steps(config, config.hot_ps), config.hot_ratio * config.temperature_K
     stages = (
-        Stage(name="hot", steps=steps, ensemble="nvt_langevin", temperature_K=hot, timestep_fs=config.timestep_fs),
-        Stage(
-            name="cooling",
-            steps=steps // 2,
-            ensemble="nvt_langevin",
-            temperature_K=(hot, config.temperature_K),
-            timestep_fs=config.timestep_fs,
-        ),
+        {"name": "hot", "steps": steps, "ensemble": "nvt_langevin", "temperature_K": hot},
+        {
+            "name": "cooling",
+            "steps": steps,
+            "ensemble": "npt_mtk",
+            "temperature_K": config.temperature_K,
+            "pressure_GPa": config.pressure_GPa,
+            "cell_motion": "axes",
+            "cell_axes": "c",
+        },
     )
-    return _run(config, steps + steps // 2, temperature_K=hot, stages=stages)
+    return _run(config, 2 * steps, stages=stages)
 
 
 def joining_run(config: MeltingConfig) -> MDConfig:
@@ -108,7 +110,7 @@ def plan(atoms: Atoms, config: MeltingConfig, work: Work) -> Parts:  # noqa: ARG
     n_atoms = cell_of(bare(atoms), config).n_atoms
     runs = {
         "crystal": crystal_run(config),
-        "melting": melting_run(config),
+        "liquid": melting_run(config),
         "joining": joining_run(config),
         "coexistence": coexistence_run(config),
     }
