@@ -23,6 +23,7 @@ from alignn_ff.errors import AlignnError
 from alignn_ff.plots import save_property_figures
 from alignn_ff.properties import PROPERTIES
 from alignn_ff.properties.files import restart_file, result_file, write_result
+from alignn_ff.properties.labels import label_of, shown
 from alignn_ff.properties.run import PropertyRun, compute
 
 Content = dict[str, Any]
@@ -33,7 +34,7 @@ SOURCES: Final = {
     "mlearn": "DFT: PBE, contained in the training data (mlearn; Y. Zuo et al., J. Phys. Chem. A 124, 731, 2020)",
     "pace": "DFT: Table 1 of Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021)",
     "phono3py": "DFT: PBEsol, fitted to forces of 200 displaced supercells from the data of phono3py and pypolymlp",
-    "virginia": "experiment, room temperature: Virginia Semiconductor, Basic Mechanical and Thermal Properties of Silicon",
+    "virginia": "experiment, room temperature: Virginia Semiconductor, Basic Mechanical and Thermal Properties of Si",
 }
 
 
@@ -74,14 +75,14 @@ def equation_of_state(content: Content) -> list[Row]:
 def elastic(content: Content) -> list[Row]:
     table = content["tables"]["stiffness"]
 
-    def shown(kind: str, row: str, column: str) -> str:
+    def element(kind: str, row: str, column: str) -> str:
         return f"{table[f'{kind}_{column}_GPa'][table['row'].index(row)]:.1f}"
 
     return [
-        ("C₁₁, GPa", shown("relaxed", "xx", "xx"), "153 [mlearn]; 147 [pace]; 165.6 [virginia]"),
-        ("C₁₂, GPa", shown("relaxed", "xx", "yy"), "56 [mlearn]; 50 [pace]; 63.9 [virginia]"),
-        ("C₄₄ relaxed, GPa", shown("relaxed", "yz", "yz"), "73 [pace]; 79.5 [virginia]"),
-        ("C₄₄ clamped, GPa", shown("clamped", "yz", "yz"), "99 [mlearn]"),
+        ("C₁₁, GPa", element("relaxed", "xx", "xx"), "153 [mlearn]; 147 [pace]; 165.6 [virginia]"),
+        ("C₁₂, GPa", element("relaxed", "xx", "yy"), "56 [mlearn]; 50 [pace]; 63.9 [virginia]"),
+        ("C₄₄ relaxed, GPa", element("relaxed", "yz", "yz"), "73 [pace]; 79.5 [virginia]"),
+        ("C₄₄ clamped, GPa", element("clamped", "yz", "yz"), "99 [mlearn]"),
     ]
 
 
@@ -102,18 +103,17 @@ def phonon(content: Content) -> list[Row]:
 def vacancy(content: Content) -> list[Row]:
     table = content["tables"]["defects"]
     rows = [
-        (f"{n:.0f} sites: unrelaxed, relaxed, eV", f"{unrelaxed:.3f}, {relaxed:.3f}", "")
+        (f"formation energy in {n:.0f} sites: unrelaxed, relaxed, eV", f"{unrelaxed:.3f}, {relaxed:.3f}", "3.67 [pace]")
         for n, unrelaxed, relaxed in zip(table["n_atoms"], table["unrelaxed_eV"], table["relaxed_eV"], strict=True)
     ]
-    extrapolated = [(name.replace("_", " "), f"{v:.3f}", "") for name, v in numbers(content) if "dilute" in name]
-    return [*rows, *extrapolated, ("formation energy, eV", "see above", "3.67 [pace]")]
+    return rows + [(label_of(name), f"{value:.3f}", "") for name, value in numbers(content) if "dilute" in name]
 
 
 def surface(content: Content) -> list[Row]:
     dft = {"(1 1 1) a": "1.56 [pace]", "(1 0 0)": "2.17 [pace]", "(1 1 0)": "1.52 [pace]"}
     return [
         (
-            name.replace("_J_per_m2", ", J/m²").replace("_", " "),
+            label_of(name),
             f"{value:.3f}",
             dft.get(name.removesuffix("_J_per_m2"), ""),
         )
@@ -132,7 +132,7 @@ def expansion(content: Content) -> list[Row]:
 
 
 def plain(content: Content) -> list[Row]:
-    return [(name.replace("_", " "), f"{value:.4g}", "") for name, value in numbers(content)]
+    return [(label_of(name), shown(value), "") for name, value in numbers(content)]
 
 
 def numbers(content: Content) -> list[tuple[str, float]]:
@@ -147,7 +147,12 @@ STEPS: Final = (
     Step("Thermal expansion", "qha", {"min_width_A": 21.0}, {**COARSE, "points": 5}, expansion, "expansion"),
     Step("Thermodynamic table", "thermo", {"min_width_A": 21.0}, COARSE, plain, "thermo"),
     Step(
-        "Vacancy", "vacancy", {"sizes": (2, 3, 4)}, {"min_width_A": 9.0, "starts": ("unrattled",)}, vacancy, "defects"
+        "Vacancy",
+        "vacancy",
+        {"sizes": (2, 3, 4)},
+        {"sizes": (), "min_width_A": 9.0, "starts": ("unrattled",)},
+        vacancy,
+        "defects",
     ),
     Step(
         "Surfaces",
@@ -175,8 +180,9 @@ STEPS: Final = (
             "min_width_A": 5.0,
             "length_ratio": 2.0,
             "crystal_ps": 0.02,
-            "hot_ps": 0.4,
-            "hot_ratio": 4.0,
+            "timestep_fs": 1.0,
+            "hot_ps": 1.0,
+            "hot_ratio": 3.0,
             "joining_ps": 0.02,
             "coexistence_ps": 0.1,
         },

@@ -157,14 +157,14 @@ def test_the_forecast_counts_all_steps() -> None:
 @pytest.mark.slow
 def test_argon_melts_where_lennard_jones_does_and_both_phases_have_one_temperature(tmp_path: Path) -> None:
     config = MeltingConfig(
-        temperature_K=80.0,
+        temperature_K=70.0,
         min_width_A=15.9,
         length_ratio=2.6,
         timestep_fs=8.0,
         crystal_ps=8.0,
         hot_ps=8.0,
-        joining_ps=8.0,
-        coexistence_ps=100.0,
+        joining_ps=3.0,
+        coexistence_ps=60.0,
         hot_ratio=5.0,
         relax=False,
     )
@@ -173,7 +173,7 @@ def test_argon_melts_where_lennard_jones_does_and_both_phases_have_one_temperatu
     found = result.equilibrium
     assert result.temperature_K is not None
     reduced = result.temperature_K * 8.617333e-5 / EPSILON_EV
-    assert 0.55 < reduced < 0.72
+    assert 0.56 < reduced < 0.62  # cut at 2.3 σ and shifted
     error = np.hypot(found.crystal[1], found.liquid[1])
     assert abs(found.crystal[0] - found.liquid[0]) < 4 * error
     assert abs(found.drift_meV_per_atom_per_ps) < 1e-3
