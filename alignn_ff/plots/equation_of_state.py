@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
-from alignn_ff.properties.equation_of_state import FORMS, EOSResult
+from alignn_ff.properties.equation_of_state import EOSResult
+from alignn_ff.properties.volume_curves import FORMS
 from alignn_ff.units import GPA_PER_EV_PER_A3, MEV_PER_EV
 
 

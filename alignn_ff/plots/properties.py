@@ -13,6 +13,7 @@ from alignn_ff.plots.elasticity import elastic_figure
 from alignn_ff.plots.equation_of_state import eos_figure
 from alignn_ff.plots.faults import fault_figure
 from alignn_ff.plots.hull import hull_figure
+from alignn_ff.plots.melting import melting_figure
 from alignn_ff.plots.pairs import dimer_figure
 from alignn_ff.plots.phonons import phonon_figures
 from alignn_ff.plots.quasi_harmonic import expansion_figure
@@ -40,6 +41,7 @@ PROPERTY_FIGURES: Final[dict[str, Figures]] = {
     "surface": surface_figures,
     "stacking-fault": lambda result: {"fault": fault_figure(result)},
     "neb": lambda result: {"path": neb_figure(result)},
+    "melting": lambda result: {"melting": melting_figure(result)},
     "dimer": lambda result: {"curves": dimer_figure(result)},
     "hull": lambda result: {"hull": hull_figure(result)},
 }

@@ -2,73 +2,31 @@
 
 In: a crystal. Out: :class:`EOSResult` with V₀, E₀, B₀, B₀′ of the curve. At each volume atoms and shape of the cell are
 relaxed, starting from the neighbouring volume.
-
-Sources: F. Birch, Phys. Rev. 71, 809 (1947); P. Vinet et al., J. Phys. Condens. Matter 1, 1941 (1989); F. D. Murnaghan,
-Proc. Natl. Acad. Sci. 30, 244 (1944).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.optimize import least_squares
 
 from alignn_ff.choices import KeyOf
-from alignn_ff.errors import SimulationError
 from alignn_ff.properties.config import PropertyConfig
 from alignn_ff.properties.reference import relaxation_of, relaxed_crystal
 from alignn_ff.properties.result import Columns, PropertyResult, Remark
+from alignn_ff.properties.volume_curves import FORMS, Fit, fit_curve, modulus_at_minimum, modulus_from_pressures
 from alignn_ff.properties.work import Relaxed, Work
 from alignn_ff.units import GPA_PER_EV_PER_A3, MEV_PER_EV
 
 FloatArray = NDArray[np.float64]
-Curve = Callable[[FloatArray, float, float, float, float], FloatArray]
-"""(V, V₀, E₀, B₀, B₀′) → E; Å³, eV, eV/Å³."""
 
 RESIDUAL_MEV_PER_ATOM: Final = 1.0
 DISAGREEMENT: Final = 0.02
 """Largest relative difference between the bulk moduli of energies and of stresses without a remark."""
-
-
-def birch_murnaghan(v: FloatArray, v0: float, e0: float, b0: float, b1: float) -> FloatArray:
-    """Third order in the Eulerian strain."""
-    eta = (v0 / v) ** (2.0 / 3.0)
-    return e0 + 9.0 * v0 * b0 / 16.0 * ((eta - 1.0) ** 3 * b1 + (eta - 1.0) ** 2 * (6.0 - 4.0 * eta))
-
-
-def vinet(v: FloatArray, v0: float, e0: float, b0: float, b1: float) -> FloatArray:
-    """Universal equation of state."""
-    x, c = (v / v0) ** (1.0 / 3.0), 1.5 * (b1 - 1.0)
-    return e0 + 9.0 * b0 * v0 / c**2 * (1.0 - (1.0 - c * (1.0 - x)) * np.exp(c * (1.0 - x)))
-
-
-def murnaghan(v: FloatArray, v0: float, e0: float, b0: float, b1: float) -> FloatArray:
-    """Bulk modulus linear in the pressure."""
-    return e0 + b0 * v / b1 * ((v0 / v) ** b1 / (b1 - 1.0) + 1.0) - v0 * b0 / (b1 - 1.0)
-
-
-class Form(NamedTuple):
-    """One form of the curve.
-
-    Attributes:
-        energy: the function.
-        help: what it is.
-    """
-
-    energy: Curve
-    help: str
-
-
-FORMS: Final[dict[str, Form]] = {
-    "birch-murnaghan": Form(birch_murnaghan, "third order in the Eulerian strain"),
-    "vinet": Form(vinet, "universal equation of state"),
-    "murnaghan": Form(murnaghan, "bulk modulus linear in the pressure"),
-}
-"""Name → form."""
+MISFIT: Final = 0.005
+"""Largest relative difference between the bulk modulus of the form and that at the minimum without a remark."""
 
 
 class EOSConfig(PropertyConfig):
@@ -79,26 +37,6 @@ class EOSConfig(PropertyConfig):
     )
     points: int = Field(11, ge=5, description="number of volumes")
     form: Annotated[str, KeyOf(FORMS)] = Field("birch-murnaghan", description="form of the curve")
-
-
-class Fit(NamedTuple):
-    """A curve through energies.
-
-    Attributes:
-        volume_A3, energy_eV: of the minimum, per cell.
-        bulk_modulus_GPa, derivative: B₀ and B₀′ = dB/dP.
-        residual_eV: largest distance of a point from the curve, per cell.
-    """
-
-    volume_A3: float
-    energy_eV: float
-    bulk_modulus_GPa: float
-    derivative: float
-    residual_eV: float
-
-    def parameters(self) -> tuple[float, float, float, float]:
-        """V₀, E₀, B₀ in eV/Å³, B₀′."""
-        return self.volume_A3, self.energy_eV, self.bulk_modulus_GPa / GPA_PER_EV_PER_A3, self.derivative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +67,12 @@ class EOSResult(PropertyResult):
         return self.fits[self.config.form]
 
     @property
+    def modulus_at_minimum_GPa(self) -> float:  # noqa: N802 - the unit's letters
+        """Bulk modulus without a form; that of the form where the minimum lies outside the volumes."""
+        found = modulus_at_minimum(self.volumes, self.energies)
+        return self.fit.bulk_modulus_GPa if np.isnan(found) else found
+
+    @property
     def summary(self) -> dict[str, float | int | str | None]:
         """Per cell, and per atom."""
         n, fit = len(self.atoms), self.fit
@@ -137,6 +81,7 @@ class EOSResult(PropertyResult):
             "volume_A3_per_atom": fit.volume_A3 / n,
             "energy_eV_per_atom": fit.energy_eV / n,
             "bulk_modulus_GPa": fit.bulk_modulus_GPa,
+            "bulk_modulus_at_minimum_GPa": self.modulus_at_minimum_GPa,
             "bulk_modulus_derivative": fit.derivative,
             "form": self.config.form,
         }
@@ -193,7 +138,7 @@ def equation_of_state(atoms: Atoms, config: EOSConfig, work: Work) -> EOSResult:
         relaxed_volume_A3=float(reference.atoms.get_volume()),
         frames=tuple(cell.atoms for cell in cells),
     )
-    return replace(result, remarks=(*_doubts(result), *remarks))
+    return replace(result, remarks=(*doubts(result), *remarks))
 
 
 def fractions(span: float, n: int) -> FloatArray:
@@ -222,43 +167,8 @@ def cells_over_volume(work: Work, reference: Relaxed, config: PropertyConfig, sc
     return [found[index] for index in range(len(scales))]
 
 
-def fit_curve(volumes: FloatArray, energies: FloatArray, form: str) -> Fit:
-    """Least squares of one form, started from a parabola.
-
-    Raises:
-        SimulationError: no curve with a minimum fits.
-    """
-    curve = FORMS[form].energy
-    a, b, c = np.polyfit(volumes, energies, 2)
-    centre = volumes.mean() if a <= 0 else float(np.clip(-b / (2 * a), 0.5 * volumes[0], 2.0 * volumes[-1]))
-    shift = float(energies.min())  # energies differ by far less than their size
-    start = np.array([centre, a * centre**2 + b * centre + c - shift, max(2 * a * centre, 1e-3), 4.0])
-    size = np.array([centre, max(float(np.ptp(energies)), 1e-12), start[2], 1.0])
-
-    def misfit(scaled: FloatArray) -> FloatArray:
-        return np.asarray((curve(volumes, *(scaled * size)) - (energies - shift)) / size[1])
-
-    with np.errstate(all="ignore"):
-        result = least_squares(misfit, start / size, xtol=1e-14, ftol=1e-14, gtol=1e-14, max_nfev=2000)
-    found = result.x * size
-    if not np.isfinite(found).all() or found[0] <= 0 or found[2] <= 0:
-        raise SimulationError(
-            f"no {form} curve fits the energies over the volume: is there a minimum? Energies in eV: "
-            f"{', '.join(f'{e:.4f}' for e in energies)}"
-        )
-    v0, e0, b0, b1 = (float(value) for value in found)
-    residual = float(np.abs(curve(volumes, v0, e0, b0, b1) - (energies - shift)).max())
-    return Fit(v0, e0 + shift, b0 * GPA_PER_EV_PER_A3, b1, residual)
-
-
-def modulus_from_pressures(volumes: FloatArray, pressures: FloatArray, at: float) -> float:
-    """B = −V dP/dV of a cubic polynomial through the pressures, in their unit."""
-    centred = volumes / at - 1.0
-    slope = np.polynomial.Polynomial.fit(centred, pressures, 3).deriv()(0.0)
-    return float(-slope)
-
-
-def _doubts(result: EOSResult) -> list[Remark]:
+def doubts(result: EOSResult) -> list[Remark]:
+    """What a reader of the numbers must know."""
     remarks, fit, n_atoms = [], result.fit, len(result.atoms)
     if not result.volumes.min() < fit.volume_A3 < result.volumes.max():
         remarks.append(
@@ -273,6 +183,16 @@ def _doubts(result: EOSResult) -> list[Remark]:
         remarks.append(
             Remark(
                 "rough", f"the curve misses an energy by {residual:.2f} meV/atom: the points do not lie on one curve"
+            )
+        )
+    exact = result.modulus_at_minimum_GPa
+    if abs(fit.bulk_modulus_GPa / exact - 1.0) > MISFIT:
+        remarks.append(
+            Remark(
+                "form_misses",
+                f"the bulk modulus of the {result.config.form} curve is {fit.bulk_modulus_GPa:.1f} GPa, that at the "
+                f"minimum {exact:.1f} GPa: the energies of this model do not follow the form over the whole range. Use "
+                "the one at the minimum, which is that of the elastic constants, or a smaller --range",
             )
         )
     stress = result.checks["bulk_modulus_from_stress_GPa"]

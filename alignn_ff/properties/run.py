@@ -53,7 +53,7 @@ def compute(
     """
     file = restart_file(run.prefix)
     with Journal(file, _identity(run), resume=resume) as journal:
-        work = Work(calculator, journal=journal, notify=notify, outside=run.config.outside)
+        work = Work(calculator, journal=journal, notify=notify, prefix=run.prefix, outside=run.config.outside)
         try:
             return with_findings(PROPERTIES[run.name].run(run.structures, run.config, work), work)
         except AlignnError:

@@ -110,6 +110,12 @@ PROPERTIES: Final[dict[str, Property]] = {
         inputs=("START", "END"),
         option_names={"climb": ("--climb/--no-climb",), "spring_eV_per_A2": ("--spring",)},
     ),
+    "melting": Property(
+        "Melting temperature from a crystal beside its liquid, at constant enthalpy (a long run).",
+        config=deferred("alignn_ff.properties.melting", "MeltingConfig"),
+        compute=deferred("alignn_ff.properties.melting", "melting"),
+        plan=deferred("alignn_ff.properties.melting.stages", "plan"),
+    ),
     "dimer": Property(
         "Energy and force of pairs of atoms over their distance.",
         config=deferred("alignn_ff.properties.pairs", "DimerConfig"),

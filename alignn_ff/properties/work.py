@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -81,9 +82,11 @@ class Work:
         calculator: any ASE calculator.
         journal: where finished work is kept; None keeps nothing.
         notify: called while work is done.
+        prefix: of the files of the run, for pieces of work that write their own; None has no files.
         outside: what happens outside of the training data of the model.
 
     Attributes:
+        prefix: of the files of the run; None has no files.
         outside: what was outside of the training data: name of a check → the first sentence of its kind.
     """
 
@@ -93,9 +96,11 @@ class Work:
         *,
         journal: Journal | None = None,
         notify: Notify | None = None,
+        prefix: Path | None = None,
         outside: OutsideWord = "stop",
     ) -> None:
         self._word, self.outside, self._evaluations = outside, dict[str, str](), Counter[str]()
+        self.prefix = prefix
         self.calculator = calculator
         self._journal = journal or Journal()
         self._notify: Notify = notify or (lambda _name, _done, _total: None)
@@ -116,6 +121,11 @@ class Work:
     def n_evaluations(self) -> int:
         """Evaluations made so far, also by the parts of the run; what a journal held is not counted."""
         return self._evaluations.total()
+
+    def advanced(self, name: str, done: int, total: int) -> None:
+        """Count one evaluation of a longer piece of work, and announce how far it is."""
+        self._evaluations[name] += 1
+        self._notify(self._prefix + name, done, total)
 
     def tell(self, what: str) -> None:
         """Announce work that is not an evaluation."""

@@ -13,6 +13,9 @@ from alignn_ff.relax.result import RelaxStep
 ROOM: Final = 1.05
 """Factor by which a relaxation may be farther outside than its start."""
 
+COLLAPSED: Final = 0.25
+"""Part of the first volume below which a relaxation ends."""
+
 OUTSIDE_WORDS: Final = "outside of the training data"
 """How the reason begins where a relaxation left what the model has seen."""
 
@@ -28,10 +31,11 @@ class RelaxationGuard:
     Args:
         word: what happens outside.
         start: findings of the start.
+        first_volume_A3: of the start; None without a volume.
     """
 
-    def __init__(self, word: OutsideWord, start: tuple[Finding, ...]) -> None:
-        self._stops = OUTSIDE[word].stops
+    def __init__(self, word: OutsideWord, start: tuple[Finding, ...], first_volume_A3: float | None = None) -> None:
+        self._stops, self._first_volume_A3 = OUTSIDE[word].stops, first_volume_A3
         self._allowed: Mapping[str, float] = {
             finding.check: ROOM * finding.excess for finding in start if CHECKS[finding.check].recovers
         }
@@ -43,6 +47,20 @@ class RelaxationGuard:
     def refusal_at_end(self, findings: tuple[Finding, ...]) -> str | None:
         """Why an admitted step is no result to end with, in words; None if it is one."""
         return self._first(findings)
+
+    def collapse(self, step: RelaxStep) -> str | None:
+        """Why no minimum will follow: the cell has shrunk to a small part of its volume; None as long as it has not.
+
+        A model without repulsion at short distances goes on like that, and each evaluation takes longer than the last.
+        """
+        before, now = self._first_volume_A3, step.volume_A3
+        if before is None or now is None or now > COLLAPSED * before:
+            return None
+        return (
+            f"the cell collapses: its volume is {now / before:.2f} of the first one, and energies and forces of the "
+            "model have no meaning at such distances. Start closer to a minimum, or use a model that was trained on "
+            "such structures"
+        )
 
     def _first(self, findings: Iterable[Finding]) -> str | None:
         stopping = (finding for finding in findings if finding.stops and self._stops)
@@ -73,7 +91,7 @@ def judge(guard: RelaxationGuard, step: RelaxStep, findings: tuple[Finding, ...]
             f"the relaxation stopped at step {step.step}: energy {step.energy_eV} eV, largest force "
             f"{step.max_force_eV_per_A} eV/Å; check whether some atoms are very close to each other"
         )
-    reason = guard.refusal(findings)
+    reason = guard.refusal(findings) or guard.collapse(step)
     if reason is not None and step.step > 0:
         return Verdict(None, reason)
     if reason is None and step.converged:

@@ -78,8 +78,8 @@ def relax(
 
     Raises:
         StructureError: the structure is invalid, has no cell that can relax, or no symmetry that can be kept.
-        SimulationError: energy or forces of the start are not finite numbers. If a later step fails, or leaves the
-            training data of the model, the result holds the step before (``stopped``).
+        SimulationError: energy or forces of the start are not finite numbers. If a later step fails, the cell
+            collapses, or leaves the training data of the model, the result holds the step before (``stopped``).
     """
     return _run(Relaxation(atoms, calculator, config), records or RelaxRecords(), on_step, stop)
 

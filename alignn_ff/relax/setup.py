@@ -9,6 +9,7 @@ from ase.calculators.calculator import BaseCalculator
 from ase.optimize.optimize import Optimizer
 from numpy.typing import NDArray
 
+from alignn_ff.cells import volume_A3
 from alignn_ff.io import check_atoms
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.domain import RelaxationGuard
@@ -41,7 +42,7 @@ class Relaxation:
         self.space = strain_space(self.atoms, config.relax_cell, pressure_GPa=config.pressure_GPa)
         self.atoms.calc = calculator
         self.atoms.get_forces()  # errors of the input are raised here, before a file is opened
-        self.guard = RelaxationGuard(config.outside, findings_of(calculator))
+        self.guard = RelaxationGuard(config.outside, findings_of(calculator), volume_A3(start))
         self.group_before = self.space_group()
         if config.keep_symmetry:
             keep_symmetry(self.atoms, self.space, tolerance_A=config.symmetry_tolerance_A)

@@ -1,13 +1,17 @@
 """Equation of state: laws on analytic potentials."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
 
 from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.properties import compute
-from alignn_ff.properties.equation_of_state import FORMS, EOSResult, fit_curve
+from alignn_ff.properties.equation_of_state import EOSResult, doubts
+from alignn_ff.properties.volume_curves import FORMS, fit_curve, modulus_at_minimum
 from alignn_ff.units import GPA_PER_EV_PER_A3
 from tests.support.silicon import silicon, tersoff
 
@@ -22,6 +26,34 @@ def eos() -> EOSResult:
 def test_the_bulk_modulus_is_that_of_the_elastic_constants(eos: EOSResult) -> None:
     assert eos.fit.bulk_modulus_GPa == pytest.approx(101.42, rel=2e-3)  # (C11 + 2 C12)/3 of this potential
     assert eos.checks["bulk_modulus_from_stress_GPa"] == pytest.approx(101.42, rel=2e-4)
+
+
+def test_the_bulk_modulus_at_the_minimum_needs_no_form(eos: EOSResult) -> None:
+    assert eos.modulus_at_minimum_GPa == pytest.approx(101.42, rel=1e-4)
+    volumes = np.linspace(19.0, 21.0, 11)
+    wavy = 0.5 * 0.6 / 20.0 * (volumes - 20.0) ** 2 * (1.0 + 0.3 * np.sin(1.5 * (volumes - 20.0)))
+    expected = 0.6 * GPA_PER_EV_PER_A3
+    assert modulus_at_minimum(volumes, wavy) == pytest.approx(expected, rel=5e-3)
+    assert abs(fit_curve(volumes, wavy, "birch-murnaghan").bulk_modulus_GPa / expected - 1.0) > 1e-2
+    assert np.isnan(modulus_at_minimum(volumes, -volumes))
+
+
+def test_a_form_that_misses_the_minimum_is_told(eos: EOSResult) -> None:
+    stretch = (eos.volumes / eos.relaxed_volume_A3 - 1.0) / 0.05
+    wavy = replace(eos, energies=eos.energies * (1.0 + 2e-5 * stretch**2 * np.sin(3.0 * stretch + 1.0)))
+    again = replace(wavy, fits={name: fit_curve(wavy.volumes, wavy.energies, name) for name in FORMS})
+    assert "form_misses" in [remark.code for remark in doubts(again)]
+
+
+def test_a_crystal_of_lennard_jones_has_the_exact_lattice_sums() -> None:
+    atoms = bulk("Ar", a=1.55)
+    atoms.calc = LennardJones(sigma=1.0, epsilon=1.0, rc=6.0, smooth=False)
+    result = compute("eos", atoms, config={"volume_range": 0.02, "points": 7, "relax": False})
+    assert isinstance(result, EOSResult)
+    a6, a12 = 14.45392, 12.13188  # lattice sums of the face-centred cubic lattice
+    assert (4.0 * result.fit.volume_A3) ** (1 / 3) == pytest.approx(np.sqrt(2.0) * (2 * a12 / a6) ** (1 / 6), rel=2e-3)
+    assert result.fit.energy_eV == pytest.approx(-(a6**2) / (2 * a12), rel=1e-2)
+    assert result.modulus_at_minimum_GPa / GPA_PER_EV_PER_A3 == pytest.approx(75.2, rel=1e-2)
 
 
 def test_the_volume_is_of_the_fit_and_agrees_with_the_relaxed_cell(eos: EOSResult) -> None:

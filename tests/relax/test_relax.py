@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc100, molecule
+from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 
@@ -136,6 +137,34 @@ def test_a_cell_that_cannot_relax_is_refused(atoms: Atoms, words: str) -> None:
 
 
 # what is refused
+
+
+class Suction(Calculator):
+    """An energy that falls with the volume, as that of a model with a hole at short distances."""
+
+    implemented_properties = ("energy", "free_energy", "forces", "stress")
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: object = ("energy",), changes: object = all_changes
+    ) -> None:
+        """No forces, and a constant tension."""
+        super().calculate(atoms, properties, changes)
+        assert atoms is not None
+        stress = np.array([0.1, 0.1, 0.1, 0.0, 0.0, 0.0])
+        energy = 0.1 * atoms.get_volume()
+        forces = np.zeros((len(atoms), 3))
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces, "stress": stress}
+
+
+def test_a_cell_that_collapses_ends_in_words_within_a_few_steps() -> None:
+    config = RelaxConfig(relax_cell="free", max_steps=10_000)
+    result = relax(bulk("Si", "fcc", a=3.9), Suction(), config=config)
+    assert result.stopped
+    assert not result.after.converged
+    assert result.after.step < 50
+    assert result.ended_by is not None
+    assert "the cell collapses" in result.ended_by
+    assert result.atoms.get_volume() > 0.25 * bulk("Si", "fcc", a=3.9).get_volume()
 
 
 def test_forces_that_are_not_numbers_stop_the_relaxation(copper: Atoms) -> None:

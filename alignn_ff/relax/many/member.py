@@ -9,6 +9,7 @@ from ase.constraints import FixAtoms
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
+from alignn_ff.cells import volume_A3
 from alignn_ff.domain import Finding
 from alignn_ff.potential import Potential
 from alignn_ff.relax.config import RelaxConfig
@@ -87,7 +88,7 @@ class Member:
         atoms = self.moving.atoms
         findings = self._potential.outside(atoms, numbers.pairs, numbers.energy, numbers.forces)
         if self._guard is None:
-            self._guard = RelaxationGuard(self._config.outside, findings)
+            self._guard = RelaxationGuard(self._config.outside, findings, volume_A3(self.start))
         admitted, reason = judge(self._guard, step, findings)
         if admitted is None:
             return True, reason
