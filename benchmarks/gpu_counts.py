@@ -9,7 +9,7 @@ from gpu_runs import trainer_of
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 from alignn_ff.models import predict
 from alignn_ff.nn import gated_sum, gather, make_edges, segment_sum
@@ -52,18 +52,16 @@ def roofline(machine: Machine) -> Iterator[Row]:
         return predict(potential.model, prepared.system, prepared.graph)
 
     seconds = machine.seconds(evaluate)
-    with CountedBytes() as moved:
-        evaluate()
-    with FlopCounterMode(display=False) as flops:
+    with Counted() as counted:
         evaluate()
     yield {
         "evaluation of n_atoms": n_atoms,
         "seconds": seconds,
-        "operations": moved.n_operations,
-        "bytes_per_atom": moved.n_bytes / n_atoms,
-        "flops_per_atom": flops.get_total_flops() / n_atoms,
-        "TFLOP_per_s": 1e-12 * flops.get_total_flops() / seconds,
-        "bandwidth_fraction": moved.n_bytes / seconds / bandwidth,
+        "operations": counted.n_operations,
+        "bytes_per_atom": counted.n_bytes / n_atoms,
+        "flops_per_atom": counted.n_flops / n_atoms,
+        "TFLOP_per_s": 1e-12 * counted.n_flops / seconds,
+        "bandwidth_fraction": counted.n_bytes / seconds / bandwidth,
     }
     graph = prepared.graph
     edges = make_edges(graph.edge_src, graph.edge_dst, n_atoms)
@@ -91,10 +89,10 @@ def sums(edges: Any, n_atoms: int, where: torch.device) -> Iterator[tuple[str, C
     yield "gated sum and derivative", with_derivative, 2 * read + 4 * nodes.numel()
 
 
-class CountedBytes(TorchDispatchMode):
-    """Counts the bytes of all arguments and results, as if nothing stayed in a cache; views move nothing."""
+class Counted(TorchDispatchMode):
+    """Counts the bytes of all arguments and results, as if nothing stayed in a cache, and flops of matrix products."""
 
-    n_bytes = n_operations = 0
+    n_bytes = n_operations = n_flops = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
@@ -102,6 +100,9 @@ class CountedBytes(TorchDispatchMode):
             tensors = [leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, Tensor)]
             self.n_bytes += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
             self.n_operations += 1
+        flops = flop_registry.get(func._overloadpacket)
+        if flops is not None:
+            self.n_flops += flops(*args, **(kwargs or {}), out_val=result)
         return result
 
 
