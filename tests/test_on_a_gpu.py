@@ -26,6 +26,7 @@ from alignn_ff.models import FAMILIES, ModelStatistics, build_model
 from alignn_ff.potential import Potential
 from alignn_ff.predictor import Predictor
 from alignn_ff.relax import RelaxConfig, relax
+from alignn_ff.relax.many.evaluation import Evaluator, Moving, Numbers
 from alignn_ff.testing import structure
 from alignn_ff.train import validate_config
 from alignn_ff.train.floor.prior import FloorPrior
@@ -59,7 +60,7 @@ ALLOWED_WAITS: Final = {
     "execution/published/topology.py:blocks": "blocked: the host chooses blocks that fit into memory",
     "models/published/derivatives.py:without_torque": "ealignn is trained on forces without torque: eigenvalues",
     "predictor.py:_by_model": "the outputs of a property model",
-    "train/loop/divergence.py:what_diverged": "no step is taken with numbers that are not finite",
+    "train/loop/divergence.py:loss_and_norm": "no step is taken with numbers that are not finite",
 }
 """Place → why the host waits for the device there."""
 
@@ -225,6 +226,28 @@ def test_the_drivers_of_dynamics_and_relaxation_run_on_the_device() -> None:
     assert {event.place for event in step.waits} == {"graph/transfer.py:prediction_to_host"}
 
 
+def test_a_pass_over_structures_in_flight_copies_its_results_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    structures = [structure(kind, ELEMENTS) for kind in KINDS]
+
+    def numbers(potential: Potential) -> list[Numbers]:
+        evaluator = Evaluator(potential)
+        monkeypatch.setattr(evaluator, "_thread", None)  # the pretended device is there in this thread only
+        found = evaluator.numbers([Moving(atoms, potential) for atoms in structures])
+        return [one for one in found if isinstance(one, Numbers)]
+
+    expected = numbers(tiny_potential())
+    with PretendGpu() as gpu:
+        potential = on_gpu(HEADERS["smooth"])
+        with gpu.step() as step:
+            found = numbers(potential)
+    assert len(found) == len(expected) == len(structures)
+    for here, there in zip(found, expected, strict=True):
+        assert_allclose(here.energy, there.energy, rtol=1e-11)
+        assert_allclose(here.forces, there.forces, rtol=1e-11, atol=1e-11)
+        assert_allclose(here.stress, there.stress, rtol=1e-11, atol=1e-11)
+    assert_few_waits(step)
+
+
 def test_a_potential_on_the_device_is_pickled_and_restored_there() -> None:
     import pickle
 
@@ -302,7 +325,7 @@ def test_steps_of_training_wait_once_and_give_the_weights_of_the_cpu(name: str) 
     assert row_on_gpu == pytest.approx(row, rel=1e-8, nan_ok=True)
     for step in steps:
         assert_few_waits(step, most_results=3)
-        assert sum(event.place == "train/loop/divergence.py:what_diverged" for event in step.waits) == 1
+        assert sum(event.place == "train/loop/divergence.py:loss_and_norm" for event in step.waits) == 1
 
 
 RECORDS: Final = [
