@@ -25,13 +25,11 @@ from alignn_ff.graph import (
     Prediction,
     Spread,
     VerletSkin,
-    batch_graphs,
-    batch_systems,
 )
 from alignn_ff.graph.neighbors import FloatArray, NeighborPairs
 from alignn_ff.loading import ModelSource, Precision, cast_network, open_model, select_device
 from alignn_ff.models import EnergyModel
-from alignn_ff.preparing import Prepared, prepare_structure, split_prediction, structures_in
+from alignn_ff.preparing import Prepared, batch_on, prepare_structure, split_prediction, structures_in
 
 
 class Potential:
@@ -154,9 +152,8 @@ class Potential:
         judged: list[tuple[Prediction, tuple[Finding, ...]]] = []
         for start in range(0, len(structures), batch_size):
             part = structures[start : start + batch_size]
-            inputs = [self.prepare(atoms, skin=skin) for atoms in part]
-            system = batch_systems([item.system for item in inputs])
-            graph = batch_graphs([item.graph for item in inputs])
+            inputs = [self.prepare_on_host(atoms, skin=skin) for atoms in part]
+            system, graph = batch_on(self.device, inputs)
             batch = self.evaluate(system, graph, derivatives=derivatives)
             if spread:
                 batch = batch._replace(spread=self.spread(batch, system, graph))
@@ -219,7 +216,7 @@ class Potential:
             )
 
     def prepare(self, atoms: Atoms, *, skin: VerletSkin | None = None) -> Prepared:
-        """Check a structure and build its graph.
+        """Check a structure, build its graph, and put both on the device.
 
         Args:
             atoms: the structure.
@@ -230,9 +227,11 @@ class Potential:
             ElementNotCoveredError: an element that the model does not cover.
             MemoryLimitError: its evaluation does not fit into memory.
         """
-        return prepare_structure(
-            atoms, self.header, name=self.name, device=self.device, skin=skin, admit=self.executor.admit_structure
-        )
+        return self.prepare_on_host(atoms, skin=skin).to(self.device)
+
+    def prepare_on_host(self, atoms: Atoms, *, skin: VerletSkin | None = None) -> Prepared:
+        """As :meth:`prepare`, on the CPU: for structures that go to the device together."""
+        return prepare_structure(atoms, self.header, name=self.name, skin=skin, admit=self.executor.admit_structure)
 
 
 def scaled(spread: Spread, factors: SpreadFactors) -> Spread:

@@ -20,11 +20,11 @@ from alignn_ff.domain import DomainGuard, Evaluated, Finding
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.forks import refuse_lost_threads
-from alignn_ff.graph import batch_graphs, batch_systems, edge_vectors
+from alignn_ff.graph import edge_vectors
 from alignn_ff.loading import ModelSource, Precision, cast_network, open_model, select_device
-from alignn_ff.models import EnergyModel, PropertyModel
+from alignn_ff.models import EnergyModel, Heads, PropertyModel
 from alignn_ff.potential import Potential
-from alignn_ff.preparing import prepare_structure, structures_in
+from alignn_ff.preparing import batch_on, prepare_structure, structures_in
 
 FloatArray = NDArray[np.float64]
 
@@ -144,10 +144,10 @@ class Predictor:
     @torch.no_grad()
     def _by_model(self, structures: Sequence[Atoms]) -> list[Predicted]:
         """Outputs in addition to an energy, evaluated without a backend."""
-        prepared = [prepare_structure(a, self.header, name=self.name, device=self.device) for a in structures]
-        graph = batch_graphs([item.graph for item in prepared])
-        vectors = edge_vectors(batch_systems([item.system for item in prepared]), graph)
-        main, heads = self.model.with_heads(graph, vectors)
+        prepared = [prepare_structure(a, self.header, name=self.name) for a in structures]
+        system, graph = batch_on(self.device, prepared)
+        main, heads = self.model.with_heads(graph, edge_vectors(system, graph))
+        main, heads = main.cpu(), Heads(*(None if head is None else head.cpu() for head in heads))
         if self.potential is not None:
             parts = [Predicted()] * len(structures)
         else:

@@ -1,6 +1,7 @@
 """Structures made ready for a network, and predictions of a batch taken apart again.
 
-In: ASE Atoms. Out: :class:`Prepared`, the system and its graph on the device of the model.
+In: ASE Atoms. Out: :class:`Prepared`, the system and its graph. Graphs are built on the CPU; :meth:`Prepared.to` and
+:func:`batch_on` are where they go to the device of the model, and :func:`split_prediction` is where results come back.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,9 +22,12 @@ from alignn_ff.graph import (
     Prediction,
     Spread,
     VerletSkin,
+    batch_graphs,
+    batch_systems,
     find_pairs,
     graph_of_pairs,
     graph_to,
+    prediction_to_host,
     system_from_atoms,
     system_to,
     with_extra_features,
@@ -57,7 +61,7 @@ class Prepared(NamedTuple):
     """The input of the network for a structure.
 
     Attributes:
-        system, graph: on the device of the model.
+        system, graph: on one device.
         pairs: the edges of the graph with their lengths, on the CPU.
     """
 
@@ -65,23 +69,31 @@ class Prepared(NamedTuple):
     graph: AtomicGraph
     pairs: NeighborPairs
 
+    def to(self, device: torch.device) -> "Prepared":
+        """The same with system and graph on another device."""
+        return Prepared(system_to(self.system, device), graph_to(self.graph, device), self.pairs)
+
+
+def batch_on(device: torch.device, prepared: Sequence[Prepared]) -> tuple[AtomicSystem, AtomicGraph]:
+    """Several structures as one, joined on the CPU and copied to the device at once."""
+    system = batch_systems([item.system for item in prepared])
+    return system_to(system, device), graph_to(batch_graphs([item.graph for item in prepared]), device)
+
 
 def prepare_structure(
     atoms: Atoms,
     header: Header,
     *,
     name: str,
-    device: torch.device,
     skin: VerletSkin | None = None,
     admit: Callable[[AtomicSystem, GraphRecipe], None] | None = None,
 ) -> Prepared:
-    """Check that a model covers a structure, and build its graph.
+    """Check that a model covers a structure, and build its graph on the CPU.
 
     Args:
         atoms: the structure; its array ``extra_features`` is passed on.
         header: of the model.
         name: of the model, for messages.
-        device: where the model runs.
         skin: reused for all steps of a run.
         admit: raises if the evaluation does not fit into memory, before the graph is built.
 
@@ -101,22 +113,22 @@ def prepare_structure(
         admit(system, header.graph)
     pairs = find_pairs(system, header.graph, skin=skin)
     graph = with_extra_features(graph_of_pairs(system, pairs, header.graph), atoms)
-    return Prepared(system_to(system, device), graph_to(graph, device), pairs)
+    return Prepared(system, graph, pairs)
 
 
 def split_prediction(batch: Prediction, n_atoms: Sequence[int]) -> list[Prediction]:
     """One prediction per structure, on the CPU."""
-    atomic = batch.atomic_energy.cpu().split(list(n_atoms))
-    forces = [None] * len(n_atoms) if batch.forces is None else batch.forces.cpu().split(list(n_atoms))
-    stress = [None] * len(n_atoms) if batch.stress is None else batch.stress.cpu().split(1)
-    energy = batch.energy.cpu().split(1)
+    batch = prediction_to_host(batch)
+    atomic = batch.atomic_energy.split(list(n_atoms))
+    forces = [None] * len(n_atoms) if batch.forces is None else batch.forces.split(list(n_atoms))
+    stress = [None] * len(n_atoms) if batch.stress is None else batch.stress.split(1)
     spread = [None] * len(n_atoms) if batch.spread is None else split_spread(batch.spread, n_atoms)
-    return [Prediction(*each) for each in zip(energy, atomic, forces, stress, spread, strict=True)]
+    return [Prediction(*each) for each in zip(batch.energy.split(1), atomic, forces, stress, spread, strict=True)]
 
 
 def split_spread(batch: Spread, n_atoms: Sequence[int]) -> list[Spread]:
-    """One spread per structure, on the CPU."""
-    atomic = batch.atomic_energy.cpu().split(list(n_atoms))
-    forces = [None] * len(n_atoms) if batch.forces is None else batch.forces.cpu().split(list(n_atoms))
-    stress = [None] * len(n_atoms) if batch.stress is None else batch.stress.cpu().split(1)
-    return [Spread(*each) for each in zip(batch.energy.cpu().split(1), atomic, forces, stress, strict=True)]
+    """One spread per structure."""
+    atomic = batch.atomic_energy.split(list(n_atoms))
+    forces = [None] * len(n_atoms) if batch.forces is None else batch.forces.split(list(n_atoms))
+    stress = [None] * len(n_atoms) if batch.stress is None else batch.stress.split(1)
+    return [Spread(*each) for each in zip(batch.energy.split(1), atomic, forces, stress, strict=True)]

@@ -115,7 +115,7 @@ def published_alignn_ff(*, cells: int, config: str, backend: str = "auto", memor
     return len(atoms), evaluate, {"backend": potential.backend}
 
 
-def published_alignn(*, cells: int, config: str) -> Any:
+def published_alignn(*, cells: int, config: str, device: str = "cpu") -> Any:
     """The published package with its own calculator."""
     import torch
     from alignn.ff.calculators import AlignnAtomwiseCalculator
@@ -124,7 +124,7 @@ def published_alignn(*, cells: int, config: str) -> Any:
     torch.manual_seed(0)
     fields = {**published_fields(config), "atom_features": "cgcnn", "use_canonize": True}
     network = ALIGNNAtomWisePure(ALIGNNAtomWisePureConfig(**fields["model"])).eval()
-    calculator = AlignnAtomwiseCalculator(model=network, config=fields, device="cpu")
+    calculator = AlignnAtomwiseCalculator(model=network, config=fields, device=device)
     calculator.calculate(silicon(1))
     return ase_calculator(silicon(cells), calculator)
 
@@ -141,14 +141,14 @@ def ase_calculator(atoms: Any, calculator: Any) -> Any:
     return len(atoms), evaluate, {}
 
 
-def chgnet(*, cells: int) -> Any:
+def chgnet(*, cells: int, device: str = "cpu") -> Any:
     """CHGNet as released."""
     from chgnet.model.dynamics import CHGNetCalculator
 
-    return ase_calculator(silicon(cells), CHGNetCalculator(use_device="cpu"))
+    return ase_calculator(silicon(cells), CHGNetCalculator(use_device=device))
 
 
-def mace(*, cells: int, channels: int = 64, max_L: int = 0, r_max: float = 5.0) -> Any:
+def mace(*, cells: int, channels: int = 64, max_L: int = 0, r_max: float = 5.0, device: str = "cpu") -> Any:
     """MACE with random weights: its cost does not depend on them."""
     import numpy as np
     import torch
@@ -180,7 +180,7 @@ def mace(*, cells: int, channels: int = 64, max_L: int = 0, r_max: float = 5.0) 
         atomic_inter_scale=1.0,
         atomic_inter_shift=0.0,
     )
-    calculator = MACECalculator(models=[network], device="cpu", default_dtype="float32")
+    calculator = MACECalculator(models=[network], device=device, default_dtype="float32")
     return ase_calculator(silicon(cells), calculator)
 
 

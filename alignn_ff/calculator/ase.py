@@ -25,7 +25,7 @@ from alignn_ff.calculator.results import DEVIATIONS, OUTSIDE_KEY, Results
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits, last_layer_spread
-from alignn_ff.graph import Spread, VerletSkin
+from alignn_ff.graph import Spread, VerletSkin, prediction_to_host
 from alignn_ff.loading import Precision, select_device, select_dtype
 from alignn_ff.potential import Potential, load_potential
 
@@ -182,22 +182,22 @@ class AlignnCalculator(Calculator):
         assert isinstance(self.atoms, Atoms)
         potential = self._load(self.atoms)
         prepared = potential.prepare(self.atoms, skin=self._own.skin)
-        prediction = potential.evaluate(prepared.system, prepared.graph)
+        prediction = prediction_to_host(potential.evaluate(prepared.system, prepared.graph))
         assert prediction.forces is not None
         assert prediction.stress is not None
         energy = float(prediction.energy[0])
         results = Results(
             energy=energy,
             free_energy=energy,
-            energies=prediction.atomic_energy.cpu().numpy(),
-            forces=prediction.forces.cpu().numpy(),
+            energies=prediction.atomic_energy.numpy(),
+            forces=prediction.forces.numpy(),
         )
         self.findings = potential.outside(self.atoms, prepared.pairs, energy, results["forces"])
         self.results, results.unlisted[OUTSIDE_KEY] = results, sentences(self.findings)
         if prediction.spread is not None:
             results.unlisted |= _deviations(prediction.spread, of_energies=potential.energy_std_by == "committee")
         self._react(potential.name, self.findings)
-        stress = prediction.stress[0].cpu().numpy()
+        stress = prediction.stress[0].numpy()
         if not np.isnan(stress).any():
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
         elif "stress" in properties:

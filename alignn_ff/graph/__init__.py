@@ -17,7 +17,7 @@ from alignn_ff.graph.published import published_recipe
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
 from alignn_ff.graph.skin import SKIN_A, VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES, Strategy
-from alignn_ff.graph.transfer import graph_to, system_to
+from alignn_ff.graph.transfer import graph_to, prediction_to_host, system_to
 
 __all__ = [
     "SKIN_A",
@@ -42,6 +42,7 @@ __all__ = [
     "graph_of_pairs",
     "graph_size",
     "graph_to",
+    "prediction_to_host",
     "published_recipe",
     "size_by_density",
     "system_from_atoms",

@@ -16,7 +16,7 @@ from openmm import unit
 from openmmml.mlpotential import MLPotentialImpl, MLPotentialImplFactory
 
 from alignn_ff.errors import StructureError
-from alignn_ff.graph import VerletSkin
+from alignn_ff.graph import VerletSkin, prediction_to_host
 from alignn_ff.potential import Potential, load_potential
 
 KJ_PER_MOL: float = ase_units.kJ / ase_units.mol
@@ -102,7 +102,7 @@ def _evaluate(
     if structure.pbc.any():
         structure.set_cell(state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.angstrom))
     prepared = potential.prepare(structure, skin=skin)
-    found = potential.evaluate(prepared.system, prepared.graph)
+    found = prediction_to_host(potential.evaluate(prepared.system, prepared.graph))
     assert found.forces is not None
-    forces: NDArray[np.float64] = found.forces.cpu().numpy() * (ase_units.nm / KJ_PER_MOL)
+    forces: NDArray[np.float64] = found.forces.numpy() * (ase_units.nm / KJ_PER_MOL)
     return float(found.energy[0]) / KJ_PER_MOL, forces

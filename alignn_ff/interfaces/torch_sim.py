@@ -11,8 +11,9 @@ from torch import Tensor
 from torch_sim import SimState
 from torch_sim.models.interface import ModelInterface
 
-from alignn_ff.graph import VerletSkin, batch_graphs, batch_systems
+from alignn_ff.graph import VerletSkin
 from alignn_ff.potential import Potential
+from alignn_ff.preparing import batch_on
 
 
 class AlignnModel(ModelInterface):  # type: ignore[misc]
@@ -56,11 +57,11 @@ class AlignnModel(ModelInterface):  # type: ignore[misc]
         while len(self._skins) < len(structures):
             self._skins.append(VerletSkin())
         inputs = [
-            self.potential.prepare(atoms, skin=skin) for atoms, skin in zip(structures, self._skins, strict=False)
+            self.potential.prepare_on_host(atoms, skin=skin)
+            for atoms, skin in zip(structures, self._skins, strict=False)
         ]
         found = self.potential.evaluate(
-            batch_systems([item.system for item in inputs]),
-            batch_graphs([item.graph for item in inputs]),
+            *batch_on(self._device, inputs),
             derivatives=self._compute_forces or self._compute_stress,
         )
         wanted = {"energy": found.energy}

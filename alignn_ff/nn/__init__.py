@@ -18,7 +18,16 @@ from alignn_ff.nn.norm import BatchNorm, NormedLayer, NormKind
 from alignn_ff.nn.repulsion import RepulsionEnds, ZBLRepulsion
 from alignn_ff.nn.short_range import linear_penalty, published_zbl
 from alignn_ff.nn.sums.gated_sum import gated_sum, plain_gated_sum
-from alignn_ff.nn.sums.segment import Edges, Segments, gather, make_edges, make_segments, scatter_sum, segment_sum
+from alignn_ff.nn.sums.segment import (
+    Edges,
+    Segments,
+    count_rows,
+    gather,
+    make_edges,
+    make_segments,
+    scatter_sum,
+    segment_sum,
+)
 from alignn_ff.nn.sums.summation import SummationName, summation_refusal, summing
 
 __all__ = [
@@ -41,6 +50,7 @@ __all__ = [
     "ZBLRepulsion",
     "bessel_basis",
     "chebyshev_basis",
+    "count_rows",
     "gated_sum",
     "gather",
     "linear_penalty",

@@ -69,7 +69,7 @@ def reverse_edges(src: Tensor, dst: Tensor, shift: Tensor, n_atoms: int) -> Tens
     if src.shape[0] == 0:
         return src
     shift = shift.long()
-    most = int(shift.abs().max()) + 1
+    most = shift.abs().max() + 1
     width = 2 * most + 1
 
     def key(first: Tensor, second: Tensor, moved: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Short-range repulsion between nuclei (ZBL), switched off where the training data begin."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from ase.data import covalent_radii
@@ -14,6 +14,23 @@ SCREENING_LENGTH_A: Final = 0.8854 * BOHR_A
 
 EXPONENT: Final = 6
 """Of the envelope."""
+
+
+class Screening(NamedTuple):
+    """Constants of a repulsion.
+
+    Attributes:
+        length_A: Å, a·(Z₁^0.23 + Z₂^0.23).
+        coulomb_eV_A: eV·Å, e²/(4πε₀).
+        exponent: of the envelope.
+    """
+
+    length_A: float
+    coulomb_eV_A: float
+    exponent: int
+
+
+UNIVERSAL: Final = Screening(SCREENING_LENGTH_A, COULOMB_EV_A, EXPONENT)
 
 RepulsionEnds = tuple[tuple[int, int, float], ...]
 """(z, z, Å) of pairs of elements: where their repulsion ends."""
@@ -57,12 +74,33 @@ class ZBLRepulsion(nn.Module):
         Returns:
             (n_edges,) float64, eV.
         """
-        reach = self.reach(z_src, z_dst, end)
-        close = torch.nonzero(distance.detach() < reach).squeeze(1)
-        r = distance.index_select(0, close)
-        pair = screened_repulsion(z_src[close], z_dst[close], r, SCREENING_LENGTH_A, COULOMB_EV_A)
-        pair = pair * reduced_envelope(r / reach[close], EXPONENT)
-        return torch.zeros_like(distance).index_add(0, close, 0.5 * pair)
+        return switched_repulsion(z_src, z_dst, distance, self.reach(z_src, z_dst, end), UNIVERSAL)
+
+
+def switched_repulsion(z_src: Tensor, z_dst: Tensor, distance: Tensor, reach: Tensor, constants: Screening) -> Tensor:
+    """(n_edges,) float64, eV: half the repulsion of each directed edge, times its envelope.
+
+    On a CPU only the edges shorter than ``reach`` are computed. A choice of edges makes the host wait for a GPU, which
+    computes all of them instead.
+
+    Args:
+        z_src: (n_edges,) atomic numbers.
+        z_dst: (n_edges,) atomic numbers.
+        distance: (n_edges,) float64, Å.
+        reach: (n_edges,) float64, Å, where the repulsion ends.
+        constants: of the repulsion.
+    """
+    close = distance.detach() < reach
+    if distance.device.type != "cpu":
+        return torch.where(close, 0.5 * _enveloped(z_src, z_dst, distance, reach, constants), 0.0)
+    rows = torch.nonzero(close).squeeze(1)
+    near = _enveloped(z_src[rows], z_dst[rows], distance.index_select(0, rows), reach[rows], constants)
+    return torch.zeros_like(distance).index_add(0, rows, 0.5 * near)
+
+
+def _enveloped(z_src: Tensor, z_dst: Tensor, distance: Tensor, reach: Tensor, constants: Screening) -> Tensor:
+    pair = screened_repulsion(z_src, z_dst, distance, constants.length_A, constants.coulomb_eV_A)
+    return pair * reduced_envelope(distance / reach, constants.exponent)
 
 
 def screened_repulsion(z_src: Tensor, z_dst: Tensor, r: Tensor, length_A: float, coulomb_eV_A: float) -> Tensor:

@@ -6,8 +6,7 @@ Each gives an energy to every directed edge; a pair is two edges.
 import torch
 from torch import Tensor
 
-from alignn_ff.nn.envelope import reduced_envelope
-from alignn_ff.nn.repulsion import screened_repulsion
+from alignn_ff.nn.repulsion import Screening, switched_repulsion
 
 ZBL_LENGTH_A = 0.46850
 """0.8854·a₀, Å, with the digits that the published weights were trained with."""
@@ -15,6 +14,7 @@ ZBL_COULOMB_EV_A = 14.399645
 """e²/(4πε₀), eV·Å, likewise."""
 ZBL_EXPONENT = 4
 """Of its envelope."""
+PUBLISHED = Screening(ZBL_LENGTH_A, ZBL_COULOMB_EV_A, ZBL_EXPONENT)
 
 
 def linear_penalty(length: Tensor, factor: float, threshold: float) -> Tensor:
@@ -45,8 +45,4 @@ def published_zbl(z_src: Tensor, z_dst: Tensor, distance: Tensor, end: float) ->
     Returns:
         (n_edges,) float64, eV.
     """
-    close = torch.nonzero(distance.detach() < end).squeeze(1)
-    r = distance.index_select(0, close)
-    pair = screened_repulsion(z_src[close], z_dst[close], r, ZBL_LENGTH_A, ZBL_COULOMB_EV_A)
-    pair = pair * reduced_envelope(r / end, ZBL_EXPONENT)
-    return torch.zeros_like(distance).index_add(0, close, 0.5 * pair)
+    return switched_repulsion(z_src, z_dst, distance, torch.full_like(distance, end), PUBLISHED)

@@ -1,6 +1,7 @@
 """Join DFT frames and frames labelled by a teacher into one training file for a model of many elements.
 
     python examples/universal/prepare.py --dft dft/*.extxyz --distilled distilled-*.extxyz.gz --output train.extxyz
+    (train.extxyz.xz or .gz: packed, for train_on_gpu.sh)
     alignn-ff train examples/universal/config.json --data train.extxyz --output universal
 
 DFT frames are written several times, so that they weigh more. Of the successive frames of a relaxation
@@ -10,10 +11,14 @@ formulas, so copies of a frame are never on both sides.
 
 import argparse
 import gzip
+import lzma
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Final
+
+PACKED: Final[dict[str, Callable[..., Any]]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 def main() -> None:
@@ -22,10 +27,10 @@ def main() -> None:
     parser.add_argument("--dft", type=Path, nargs="+", required=True, help="extended XYZ, may be gzipped")
     parser.add_argument("--distilled", type=Path, nargs="+", required=True, help="extended XYZ, may be gzipped")
     parser.add_argument("--copies", type=int, default=3, help="of each DFT frame")
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="extended XYZ; packed if it ends in .gz or .xz")
     arguments = parser.parse_args()
     n_frames, n_atoms, relaxing = Counter[str](), Counter[str](), 0
-    with arguments.output.open("w", encoding="utf-8") as out:
+    with PACKED.get(arguments.output.suffix, open)(arguments.output, "wt", encoding="utf-8") as out:
         for path in arguments.distilled:
             for size, comment, block in frames(path):
                 kind = re.search(r"config_type=(\S+)", comment)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.graph import AtomicGraph
+from alignn_ff.nn import count_rows
 
 
 class Topology(NamedTuple):
@@ -70,11 +71,11 @@ def bond_topology(graph: AtomicGraph) -> Topology:
         members=atoms[:-1],
         lone=atoms[:0],
         targets=atoms[:-1],
-        starts=_starts(torch.bincount(graph.edge_dst, minlength=n_atoms)),
+        starts=_starts(count_rows(graph.edge_dst, n_atoms)),
         groups=atoms,
         sources=graph.edge_src,
         leaving=torch.argsort(graph.edge_src, stable=True),
-        leaving_starts=_starts(torch.bincount(graph.edge_src, minlength=n_atoms)),
+        leaving_starts=_starts(count_rows(graph.edge_src, n_atoms)),
     )
 
 
@@ -86,7 +87,7 @@ def line_topology(graph: AtomicGraph) -> LineTopology:
     rank_of[nodes] = torch.arange(n_nodes, device=device)
     corner = graph.edge_src.index_select(0, nodes)
     targets = torch.argsort(corner, stable=True)
-    counts = torch.bincount(rank_of.index_select(0, graph.line_dst), minlength=n_nodes)
+    counts = count_rows(rank_of.index_select(0, graph.line_dst), n_nodes)
     first, counts = _starts(counts)[:-1][targets], counts[targets]
     starts = _starts(counts)
     n_triplets = graph.line_dst.shape[0]
@@ -97,9 +98,9 @@ def line_topology(graph: AtomicGraph) -> LineTopology:
         lone=torch.nonzero(rank_of < 0).squeeze(1),
         targets=targets,
         starts=starts,
-        groups=_starts(torch.bincount(corner, minlength=n_atoms)),
+        groups=_starts(count_rows(corner, n_atoms)),
         sources=rank_of.index_select(0, graph.line_src.index_select(0, order)),
-        entering=_starts(torch.bincount(graph.edge_dst.index_select(0, nodes), minlength=n_atoms)),
+        entering=_starts(count_rows(graph.edge_dst.index_select(0, nodes), n_atoms)),
     )
     return LineTopology(topology, order)
 

@@ -17,7 +17,7 @@ from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
 from alignn_ff.models.base import EnergyModel, Heads
 from alignn_ff.models.published.atomwise import AtomwiseEnergy
 from alignn_ff.models.published.atomwise_config import TrainingForces
-from alignn_ff.nn import scatter_sum
+from alignn_ff.nn import count_rows, scatter_sum
 
 
 def predict_as_published(
@@ -118,12 +118,13 @@ def without_torque(forces: Tensor, system: AtomicSystem) -> Tensor:
         system: positions, not wrapped: in a periodic structure the torque depends on the choice of images.
     """
     index, n_systems = system.system_idx, system.cell.shape[0]
-    counts = torch.bincount(index, minlength=n_systems).double()[:, None]
+    counts = count_rows(index, n_systems).double()[:, None]
     positions = system.positions.detach()
     r = positions - (scatter_sum(positions, index, n_systems) / counts)[index]
     torque = scatter_sum(torch.linalg.cross(r, forces), index, n_systems)
     squares = scatter_sum((r * r).sum(1), index, n_systems)[:, None, None]
-    inertia = scatter_sum(r[:, :, None] * r[:, None, :], index, n_systems) - squares * torch.eye(3).to(r)
+    identity = torch.eye(3, dtype=r.dtype, device=r.device)
+    inertia = scatter_sum(r[:, :, None] * r[:, None, :], index, n_systems) - squares * identity
     mu: Tensor = (torch.linalg.pinv(inertia, hermitian=True) @ -torque[:, :, None]).squeeze(2)
     correction: Tensor = torch.linalg.cross(r, mu[index])
     return forces + correction

@@ -18,7 +18,7 @@ from alignn_ff.graph import AtomicGraph, GraphRecipe
 from alignn_ff.models.base import EnergyModel, Heads, ModelStatistics, PropertyModel
 from alignn_ff.models.published.config import Activation, ArchitectureConfig
 from alignn_ff.models.published.network import Bonds, NetworkParts, PublishedNetwork
-from alignn_ff.nn import NormedLayer, scatter_sum
+from alignn_ff.nn import NormedLayer, count_rows, scatter_sum
 
 log = logging.getLogger(__name__)
 
@@ -227,24 +227,24 @@ def keep_edges(graph: AtomicGraph, kept: Tensor) -> AtomicGraph:
     row_of = torch.full_like(graph.edge_src, -1)
     row_of[kept] = torch.arange(kept.shape[0], device=kept.device)
     line_src, line_dst = row_of[graph.line_src], row_of[graph.line_dst]
-    both = (line_src >= 0) & (line_dst >= 0)
-    line_nodes = row_of[graph.line_nodes]
+    both = torch.nonzero((line_src >= 0) & (line_dst >= 0)).squeeze(1)
+    nodes = torch.nonzero(row_of[graph.line_nodes] >= 0).squeeze(1)
     return graph._replace(
         edge_src=graph.edge_src[kept],
         edge_dst=graph.edge_dst[kept],
         edge_shift=graph.edge_shift[kept],
-        line_nodes=line_nodes[line_nodes >= 0],
+        line_nodes=row_of[graph.line_nodes[nodes]],
         line_src=line_src[both],
         line_dst=line_dst[both],
         n_edges=_counts(graph, graph.edge_src[kept]),
-        n_line_nodes=_counts(graph, graph.edge_src[graph.line_nodes[line_nodes >= 0]]),
+        n_line_nodes=_counts(graph, graph.edge_src[graph.line_nodes[nodes]]),
         n_triplets=_counts(graph, graph.edge_src[graph.line_src[both]]),
     )
 
 
 def _counts(graph: AtomicGraph, atoms: Tensor) -> Tensor:
     """(n_systems,) how many of these atoms belong to each structure."""
-    return torch.bincount(graph.system_idx[atoms], minlength=graph.n_atoms.shape[0])
+    return count_rows(graph.system_idx[atoms], graph.n_atoms.shape[0])
 
 
 ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {

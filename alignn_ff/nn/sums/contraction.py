@@ -48,11 +48,10 @@ def make_contraction(nodes: Segments, columns: tuple[slice, ...]) -> Contraction
         columns: where the columns of each group stand, without gaps.
     """
     index, n_nodes = nodes.segment, nodes.starts.shape[0]
-    ends = torch.cat([nodes.starts[1:], nodes.starts.new_tensor([index.shape[0]])])
+    ends = torch.cat([nodes.starts[1:], nodes.starts.new_full((1,), index.shape[0])])
     most = int((ends - nodes.starts).max()) if n_nodes else 0
     rank = torch.arange(index.shape[0], device=index.device) - nodes.starts[index]
-    sizes = torch.tensor([column.stop - column.start for column in columns], device=index.device)
-    groups = torch.arange(len(columns), device=index.device).repeat_interleave(sizes)
+    groups = torch.cat([index.new_full((column.stop - column.start,), k) for k, column in enumerate(columns)])
     place = make_segments(index * most + rank, n_nodes * most, ascending=True)
     return Contraction(nodes, place, most, groups, columns)
 

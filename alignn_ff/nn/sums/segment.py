@@ -43,8 +43,18 @@ def make_segments(index: Tensor, n_segments: int, *, ascending: bool = False) ->
         ascending: whether the index is known to be sorted.
     """
     order = torch.arange(index.shape[0], device=index.device) if ascending else torch.argsort(index, stable=True)
-    counts = torch.bincount(index, minlength=n_segments)
+    counts = count_rows(index, n_segments)
     return Segments(index, order, counts.cumsum(0) - counts)
+
+
+def count_rows(index: Tensor, n_segments: int) -> Tensor:
+    """(n_segments,) int64, how many rows each segment has; unlike ``torch.bincount`` it does not wait for a GPU.
+
+    Args:
+        index: (n,) int64 in [0, n_segments).
+        n_segments: number of segments.
+    """
+    return index.new_zeros(n_segments).scatter_add_(0, index, torch.ones_like(index))
 
 
 def make_edges(src: Tensor, dst: Tensor, n_nodes: int) -> Edges:

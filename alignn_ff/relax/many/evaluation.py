@@ -25,6 +25,7 @@ from alignn_ff.graph import (
     graph_of_many,
     graph_size,
     graph_to,
+    prediction_to_host,
     system_to,
 )
 from alignn_ff.graph.neighbors import NeighborPairs
@@ -68,8 +69,8 @@ class Moving:
 
     def __init__(self, atoms: Atoms, potential: Potential) -> None:
         self.atoms, self.skin = atoms, VerletSkin()
-        prepared = potential.prepare(atoms, skin=self.skin)
-        self._first = system_to(prepared.system, torch.device("cpu"))
+        prepared = potential.prepare_on_host(atoms, skin=self.skin)
+        self._first = prepared.system
         self.size: GraphSize = graph_size(prepared.graph)
         self._volume = volume_A3(atoms)
 
@@ -182,7 +183,7 @@ class Evaluator:
         """Of each structure of a pass; one that raises is halved until the culprit stands alone."""
         system, graph = self._joined(ready) if joined is None else joined
         try:
-            found = self._potential.evaluate(system, graph)
+            found = prediction_to_host(self._potential.evaluate(system, graph))
         except (AlignnError, RuntimeError) as error:  # RuntimeError: whatever torch raises
             if len(ready) == 1:
                 return {ready[0].place: error}
@@ -190,7 +191,7 @@ class Evaluator:
             return {**self._evaluated(ready[:half]), **self._evaluated(ready[half:])}
         assert found.forces is not None
         assert found.stress is not None
-        energy, stress = found.energy.cpu().tolist(), found.stress.cpu().numpy()
+        energy, stress = found.energy.tolist(), found.stress.numpy()
         ends = np.cumsum([one.system.positions.shape[0] for one in ready])
-        forces = np.split(found.forces.cpu().numpy(), ends[:-1])
+        forces = np.split(found.forces.numpy(), ends[:-1])
         return {one.place: Numbers(energy[k], forces[k], stress[k], one.pairs) for k, one in enumerate(ready)}

@@ -122,7 +122,7 @@ class ValidationAverages:
     def _keep(self, name: str, rows: Sequence[int], values: Tensor) -> None:
         if name not in self._outputs:
             self._outputs[name] = values.new_zeros(self._n_structures, values.shape[1])
-        self._outputs[name][list(rows)] = values
+        self._outputs[name][torch.tensor(list(rows), dtype=torch.int64, device=values.device)] = values
 
     def _error(self, kind: str, predicted: Tensor, targets: Targets, n_atoms: Tensor) -> Tensor:
         if kind == "target" and self._classifies:

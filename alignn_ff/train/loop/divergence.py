@@ -45,4 +45,4 @@ def unusable_columns(row: Mapping[str, float]) -> list[str]:
 
 def all_finite(tensors: Mapping[str, Tensor]) -> bool:
     """Whether all weights are finite."""
-    return all(bool(tensor.isfinite().all()) for tensor in tensors.values())
+    return bool(torch.stack([tensor.isfinite().all() for tensor in tensors.values()]).all())

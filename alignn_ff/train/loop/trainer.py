@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import chain, islice
 from typing import Protocol, runtime_checkable
 
@@ -218,7 +219,7 @@ class Trainer:
     def compute(self, batch: Sample, *, training: bool) -> tuple[ModelOutputs, Tensor]:
         """Outputs, and (n_kinds,) sums of costs, of one batch: the same for training and validation."""
         system, graph, targets = batch
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.use_amp):
+        with torch.autocast(self.device.type, torch.bfloat16) if self.config.use_amp else nullcontext():
             outputs = evaluate(
                 self.model, system, graph, derivatives=self.needs_derivatives or not training, training=training
             )

@@ -1,0 +1,364 @@
+"""Every path runs on a GPU, without tensors of two devices in one operation and without waiting where it need not.
+
+The GPU is pretended (``tests/support/pretend_gpu.py``), so results are also those of the CPU.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms, units
+from ase.md.verlet import VelocityVerlet
+from numpy.testing import assert_allclose
+from torch import Tensor
+
+from alignn_ff import AlignnCalculator
+from alignn_ff.checkpoint import Header
+from alignn_ff.errors import ConfigError
+from alignn_ff.execution import BACKENDS
+from alignn_ff.loading import select_device
+from alignn_ff.md import MDConfig, run_md
+from alignn_ff.models import FAMILIES, ModelStatistics, build_model
+from alignn_ff.potential import Potential
+from alignn_ff.predictor import Predictor
+from alignn_ff.relax import RelaxConfig, relax
+from alignn_ff.relax.many.evaluation import Evaluator, Moving, Numbers
+from alignn_ff.testing import structure
+from alignn_ff.train import validate_config
+from alignn_ff.train.floor.prior import FloorPrior
+from alignn_ff.train.loop.trainer import Trainer
+from alignn_ff.train.loop.weight_average import evolving_tensors
+from alignn_ff.train.loss.loss import build_measure
+from alignn_ff.train.records.batches import Sample, build_sample, join
+from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.statistics import LabelScales
+from alignn_ff.train.records.targets import label_shapes
+from tests.support.labelled_data import copper_frames
+from tests.support.pretend_gpu import GPU, Event, MixedDevicesError, PretendGpu, Step
+from tests.support.property_networks import LOOP, NETWORK, NO_FORCES
+from tests.support.published_headers import HEADERS as PUBLISHED
+from tests.support.tiny_models import CONFIG, ELEMENTS, tiny_header, tiny_model, tiny_potential
+from tests.support.training_runs import SMALL
+
+HEADERS: Final = {
+    "smooth": tiny_header(),
+    "smooth, moments": tiny_header(config=CONFIG.model_copy(update={"moment_channels": 4})),
+    **PUBLISHED,
+}
+
+ALLOWED_WAITS: Final = {
+    "graph/transfer.py:prediction_to_host": "the result, all of it in one copy",
+    "nn/sums/contraction.py:make_contraction": "moments are padded to the most neighbours of an atom",
+    "models/published/heads.py:keep_edges": "ealignn drops long bonds, and so the angles between them",
+    "models/published/heads.py:states": "ealignn drops long bonds",
+    "execution/published/evaluate.py:_bonds": "ealignn drops long bonds",
+    "execution/published/topology.py:line_topology": "blocked: bonds without angles",
+    "execution/published/topology.py:blocks": "blocked: the host chooses blocks that fit into memory",
+    "models/published/derivatives.py:without_torque": "ealignn is trained on forces without torque: eigenvalues",
+    "predictor.py:_by_model": "the outputs of a property model",
+    "train/loop/divergence.py:loss_and_norm": "no step is taken with numbers that are not finite",
+}
+"""Place → why the host waits for the device there."""
+
+UPLOADS: Final = {
+    "graph/transfer.py:<genexpr>",
+    "graph/transfer.py:<dictcomp>",
+    "graph/transfer.py:system_to",
+    "graph/transfer.py:graph_to",
+    "train/records/batches.py:<lambda>",
+}
+"""The places where structures go to the device (comprehensions have a name of their own up to Python 3.11)."""
+
+
+KINDS: Final = ("rattled bulk", "slab without height", "close pair", "free atom")
+
+
+def on_gpu(header: Header, backend: str = "auto") -> Potential:
+    return Potential("tiny", header, tiny_model(header), device=GPU, dtype=torch.float64, backend=backend)
+
+
+def assert_few_waits(step: Step, *, most_results: int = 1) -> None:
+    """Only where it is allowed, and for results once; copies to the device only of what was prepared."""
+    places = Counter(event.place for event in step.waits)
+    assert not places.keys() - ALLOWED_WAITS.keys(), places
+    assert places["graph/transfer.py:prediction_to_host"] <= most_results
+    assert places["nn/sums/contraction.py:make_contraction"] <= most_results
+    assert {event.place for event in step.uploads} <= UPLOADS
+
+
+# the tool
+
+
+def test_mixtures_raise_waits_are_counted_and_numbers_are_those_of_the_cpu() -> None:
+    with PretendGpu() as gpu:
+        x = torch.arange(4.0, device=GPU)
+        with pytest.raises(MixedDevicesError, match=re.escape("aten.add.Tensor at outside of the package")):
+            x + torch.ones(4)
+        with pytest.raises(MixedDevicesError):
+            x[torch.tensor([0, 1])]
+        with pytest.raises((TypeError, RuntimeError)):
+            x.numpy()
+        assert (x * torch.tensor(2.0)).sum().item() == 12.0
+        assert x.tolist() == [0.0, 1.0, 2.0, 3.0]
+        assert x[x > 1].shape == torch.nonzero(x > 1).squeeze(1).shape == (2,)
+        assert torch.tensor([5.0], device=GPU).cpu().numpy() == [5.0]
+    assert Counter(event.what for event in gpu.waits) == {
+        "one number": 1,
+        "copy to the host": 2,
+        "size that depends on numbers": 1,
+        "nonzero": 1,
+    }
+    assert gpu.uploads == [Event("copy to the device", "outside of the package")]
+
+
+def test_derivatives_of_any_order_stay_on_the_device() -> None:
+    with PretendGpu() as gpu:
+        x = torch.arange(1.0, 4.0, device=GPU).requires_grad_()
+        (slope,) = torch.autograd.grad((x**3).sum(), x, create_graph=True)
+        slope.sum().backward()
+        assert x.grad is not None
+        assert x.grad.device == GPU
+        assert gpu.waits == []
+        assert x.grad.tolist() == [6.0, 12.0, 18.0]
+
+
+# force fields
+
+
+def backends_of(header: Header) -> list[str]:
+    family = header.model.name
+    return [name for name in ("eager", "blocked") if BACKENDS[name].of(family) is not None]
+
+
+CASES: Final = [
+    (name, backend)
+    for name, header in HEADERS.items()
+    for backend in backends_of(header)
+    if backend == "eager" or name in ("pure, ZBL", "ealignn")
+]
+
+
+@pytest.mark.parametrize(("name", "backend"), CASES)
+def test_a_batch_is_predicted_as_on_the_cpu(name: str, backend: str) -> None:
+    header = HEADERS[name]
+    structures = [structure(kind, header.elements) for kind in KINDS]
+    expected = tiny_potential(header).predict(structures)
+    with PretendGpu() as gpu:
+        potential = on_gpu(header, backend)
+        with gpu.step() as step:
+            found = potential.predict(structures)
+    for here, there in zip(found, expected, strict=True):
+        torch.testing.assert_close(tuple(here), tuple(there), rtol=1e-11, atol=1e-11, equal_nan=True)
+    assert_few_waits(step)
+
+
+def test_energies_alone_are_predicted_too() -> None:
+    atoms = structure("rattled bulk", ELEMENTS)
+    (expected,) = tiny_potential().predict([atoms], derivatives=False)
+    with PretendGpu():
+        (found,) = on_gpu(HEADERS["smooth"]).predict([atoms], derivatives=False)
+    assert torch.equal(found.energy, expected.energy)
+
+
+@pytest.mark.parametrize("name", ["smooth", "atomwise"])
+def test_kernels_for_the_cpu_refuse_and_auto_takes_another_backend(name: str) -> None:
+    with PretendGpu():
+        with pytest.raises(ConfigError, match=r"backend 'native' cannot run this model.*CPU"):
+            on_gpu(HEADERS[name], "native")
+        assert on_gpu(HEADERS[name]).backend == "eager"
+
+
+def test_no_model_runs_on_the_device_where_it_is_not_there() -> None:
+    with pytest.raises(ConfigError, match="not available here"):
+        select_device(str(GPU))
+
+
+@pytest.mark.parametrize("name", ["smooth", "smooth, moments", "pure, ZBL"])
+def test_calculator_dynamics_and_relaxation_wait_once_per_evaluation(name: str) -> None:
+    atoms = structure("rattled bulk", ELEMENTS)
+    expected = AlignnCalculator(tiny_potential(HEADERS[name]))
+    reference = {key: expected.get_property(key, atoms) for key in ("energy", "energies", "forces", "stress")}
+    final = moved(atoms, expected)
+    with PretendGpu() as gpu:
+        calculator = AlignnCalculator(on_gpu(HEADERS[name]))
+        with gpu.step() as step:
+            calculator.calculate(atoms)
+        for key, value in reference.items():
+            assert_allclose(calculator.results[key], value, rtol=1e-11, atol=1e-11)
+        assert_few_waits(step)
+        with gpu.step() as dynamics:
+            assert_allclose(moved(atoms, calculator), final, rtol=0, atol=1e-10)
+        assert_few_waits(dynamics, most_results=N_STEPS)
+
+
+N_STEPS = 3
+
+
+def moved(atoms: Atoms, calculator: AlignnCalculator) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Positions after some steps."""
+    atoms = atoms.copy()
+    atoms.calc = calculator
+    atoms.set_momenta(np.random.default_rng(2).normal(scale=2.0, size=(len(atoms), 3)))
+    calculator.calculate(atoms)
+    VelocityVerlet(atoms, 1.0 * units.fs).run(N_STEPS - 1)
+    positions: np.ndarray[Any, np.dtype[np.float64]] = atoms.positions
+    return positions
+
+
+def test_the_drivers_of_dynamics_and_relaxation_run_on_the_device() -> None:
+    atoms = structure("rattled bulk", ELEMENTS)
+
+    def both(potential: Potential) -> tuple[float, float]:
+        ran = run_md(atoms.copy(), AlignnCalculator(potential), config=MDConfig(steps=2, temperature_K=100.0, seed=1))
+        relaxed = relax(atoms.copy(), AlignnCalculator(potential), config=RelaxConfig(relax_cell="free", max_steps=2))
+        return ran.total_energy_last_eV, relaxed.atoms.get_potential_energy()
+
+    expected = both(tiny_potential())
+    with PretendGpu() as gpu:
+        potential = on_gpu(HEADERS["smooth"])
+        with gpu.step() as step:
+            found = both(potential)
+    assert_allclose(found, expected, rtol=1e-9)
+    assert {event.place for event in step.waits} == {"graph/transfer.py:prediction_to_host"}
+
+
+def test_a_pass_over_structures_in_flight_copies_its_results_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    structures = [structure(kind, ELEMENTS) for kind in KINDS]
+
+    def numbers(potential: Potential) -> list[Numbers]:
+        evaluator = Evaluator(potential)
+        monkeypatch.setattr(evaluator, "_thread", None)  # the pretended device is there in this thread only
+        found = evaluator.numbers([Moving(atoms, potential) for atoms in structures])
+        return [one for one in found if isinstance(one, Numbers)]
+
+    expected = numbers(tiny_potential())
+    with PretendGpu() as gpu:
+        potential = on_gpu(HEADERS["smooth"])
+        with gpu.step() as step:
+            found = numbers(potential)
+    assert len(found) == len(expected) == len(structures)
+    for here, there in zip(found, expected, strict=True):
+        assert_allclose(here.energy, there.energy, rtol=1e-11)
+        assert_allclose(here.forces, there.forces, rtol=1e-11, atol=1e-11)
+        assert_allclose(here.stress, there.stress, rtol=1e-11, atol=1e-11)
+    assert_few_waits(step)
+
+
+def test_a_potential_on_the_device_is_pickled_and_restored_there() -> None:
+    import pickle
+
+    atoms = structure("rattled bulk", ELEMENTS)
+    with PretendGpu():
+        potential = on_gpu(HEADERS["smooth"])
+        again = pickle.loads(pickle.dumps(potential))
+        assert again.device == GPU
+        assert all(parameter.device == GPU for parameter in again.model.parameters())
+        assert torch.equal(again.predict([atoms])[0].energy, potential.predict([atoms])[0].energy)
+
+
+# property models
+
+
+def property_model(name: str, device: torch.device, **fields: object) -> Predictor:
+    config = validate_config({**LOOP, "model": {"name": name, **NETWORK, **fields}})
+    elements = (14,)
+    statistics = ModelStatistics((0.0,), 1.0, 12.0, 12.0, output_mean=(0.3,), output_axes=((1.4,),))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = build_model(config.model, config.recipe, elements, statistics).eval()
+    header = Header(model=config.model, graph=config.recipe, elements=elements, statistics=statistics)
+    return Predictor(name, header, model, device=device, dtype=torch.float64)
+
+
+PROPERTIES: Final[dict[str, dict[str, object]]] = {
+    name: ({} if name == "alignn" else NO_FORCES) for name, family in FAMILIES.items() if "property" in family.kinds
+}
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_properties_are_predicted_as_on_the_cpu(name: str) -> None:
+    structures = [structure(kind, (14,)) for kind in ("bulk", "rattled bulk")]
+    expected = property_model(name, torch.device("cpu"), **PROPERTIES[name]).predict(structures)
+    with PretendGpu() as gpu:
+        predictor = property_model(name, GPU, **PROPERTIES[name])
+        with gpu.step() as step:
+            found = predictor.predict(structures)
+    for here, there in zip(found, expected, strict=True):
+        assert_allclose(here.values, there.values, rtol=1e-11)
+    assert_few_waits(step)
+    assert sum(event.place == "predictor.py:_by_model" for event in step.waits) == 1
+
+
+# training
+
+
+FORCES = {"gradwise_weight": 1.0, "stresswise_weight": 0.1}
+TRAINED: Final[dict[str, dict[str, object]]] = {
+    "alignn_smooth": {"model": {**SMALL["model"], "moment_channels": 4}},  # type: ignore[dict-item]
+    "alignn_atomwise": {"model": {**NETWORK, **FORCES}, "neighbor_strategy": "fast_graph"},
+    "alignn_atomwise_pure": {"model": {**NETWORK, **FORCES, "use_zbl": True}, "neighbor_strategy": "fast_graph"},
+    "ealignn_atomwise": {"model": {**NETWORK, **FORCES}, "neighbor_strategy": "k-nearest"},
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_steps_of_training_wait_once_and_give_the_weights_of_the_cpu(name: str) -> None:
+    fields = {**SMALL, **TRAINED[name], "num_workers": 0}
+    fields["model"] = {"name": name, **TRAINED[name]["model"]}  # type: ignore[dict-item]
+    samples = [build_sample(record, validate_config(fields).recipe, label_shapes(RECORDS)) for record in RECORDS]
+    expected, row = trained(fields, samples, torch.device("cpu"), lambda step: step())
+    with PretendGpu() as gpu:
+        steps: list[Step] = []
+
+        def count(take: Callable[[], object]) -> None:
+            with gpu.step() as step:
+                take()
+            steps.append(step)
+
+        found, row_on_gpu = trained(fields, samples, GPU, count)
+    for key, weight in expected.items():
+        torch.testing.assert_close(found[key], weight, rtol=1e-8, atol=1e-10, msg=lambda m, k=key: f"{k}: {m}")
+    assert row_on_gpu == pytest.approx(row, rel=1e-8, nan_ok=True)
+    for step in steps:
+        assert_few_waits(step, most_results=3)
+        assert sum(event.place == "train/loop/divergence.py:loss_and_norm" for event in step.waits) == 1
+
+
+RECORDS: Final = [
+    Record(f"{index}", atoms, atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress(voigt=False), "bulk")
+    for index, atoms in enumerate(copper_frames(4))
+]
+
+
+def trained(
+    fields: dict[str, Any], samples: list[Sample], device: torch.device, take: Callable[[Callable[[], object]], object]
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """Weights and their average after two steps with the floor, and a row of validation errors."""
+    config = validate_config(fields)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        model = build_model(config.model, config.recipe, (29,), ModelStatistics((-1.0,), 0.7, 20.0, 8.0))
+    high = [
+        sample._replace(targets=sample.targets.with_values("energy", torch.full((1,), 9.0).double()))
+        for sample in samples
+    ]
+    trainer = Trainer(
+        config,
+        model.double().to(device),
+        training=samples,
+        validation=samples,
+        measure=build_measure(config, LabelScales(0.2, 0.5, 0.01), {}),
+        device=device,
+        floor=FloorPrior(high, batch_size=2, weight=1.0, seed=0),
+    )
+    for parts in ([samples[:2], samples[2:]], [samples]):
+        take(lambda parts=parts: trainer.averages.add(trainer.step([join(part) for part in parts])))
+    row = trainer.validate().row() | trainer.averages.means(2, trainer.ranks) | trainer._floor_row()
+    state = trainer.state({})
+    trainer.restore(state)
+    weights = evolving_tensors(trainer.model) | {f"mean {k}": v for k, v in trainer.average.weights.items()}
+    return {key: value.cpu() for key, value in weights.items()}, row
