@@ -33,7 +33,15 @@ def test_python_of_a_page_imports_what_exists(page: Path) -> None:
     for block in blocks(page, "python"):
         for node in ast.parse(block).body:
             if isinstance(node, ast.Import | ast.ImportFrom) and "alignn_ff" in ast.unparse(node):
-                exec(compile(ast.unparse(node), str(page), "exec"), {})
+                imports(ast.unparse(node), page)
+
+
+def imports(line: str, page: Path) -> None:
+    """Run an import; a package of an extra that is not installed is all that may be missing."""
+    try:
+        exec(compile(line, str(page), "exec"), {})
+    except ModuleNotFoundError as error:
+        assert not str(error.name).startswith("alignn_ff"), error
 
 
 def test_python_of_the_front_page_runs(capsys: pytest.CaptureFixture[str]) -> None:

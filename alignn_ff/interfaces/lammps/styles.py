@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import torch
-
 from alignn_ff.errors import CompilerError, ConfigError
 from alignn_ff.interfaces.lammps.finding import Lammps
 from alignn_ff.native import build
@@ -60,6 +58,8 @@ def _torch(lammps: Lammps, new_strings: bool) -> Parts:
     Raises:
         CompilerError: its C++ interface does not fit to that of LAMMPS.
     """
+    import torch  # takes seconds, and only this style needs it
+
     if torch.compiled_with_cxx11_abi() != new_strings:
         raise CompilerError(
             f"torch {torch.__version__} and {lammps.program} were compiled with different strings of C++ "
