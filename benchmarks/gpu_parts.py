@@ -147,13 +147,13 @@ def peers(machine: Machine) -> Iterator[Row]:
 PARTS: Final[dict[str, Part]] = {
     "device": Part(device, 25),
     "correctness": Part(correctness, 75),
-    "evaluation": Part(evaluation, 110),
+    "evaluation": Part(evaluation, 105),
     "dynamics": Part(dynamics, 50),
     "training": Part(training, 50),
     "relaxations": Part(relaxations, 40),
     "roofline": Part(roofline, 30),
     "profile": Part(profile, 25),
-    "largest": Part(largest, 40),
-    "peers": Part(peers, 40),
+    "largest": Part(largest, 50),
+    "peers": Part(peers, 30),
 }
 """Name → part, in the order in which they run; together less than 8 minutes, the starts included."""

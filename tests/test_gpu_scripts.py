@@ -88,10 +88,13 @@ def test_the_model_of_many_elements_is_trained_in_pieces(tmp_path: Path) -> None
         fields = {"epochs": epochs, "lr_total_epochs": 10**6, "num_workers": 0, "model.hidden_features": 8}
         options = [word for name, value in fields.items() for word in ("--set", f"{name}={value}")]
         command = [str(ROOT / "examples/universal/train_on_gpu.sh"), str(data), str(folder), str(seconds), *options]
-        return subprocess.run([*command, "--no-check"], env=ENVIRONMENT, capture_output=True, text=True, timeout=400)
+        return subprocess.run([*command, "--no-check"], env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
 
-    first = piece(60, epochs=10**6)
-    assert first.returncode == 0, first.stderr
+    for seconds in (40, 120, 360):  # a busy machine takes its first step late
+        first = piece(seconds, epochs=10**6)
+        if first.returncode == 0:
+            break
+        assert "before a step was taken" in first.stderr
     assert "the same command continues" in first.stdout
     last = piece(300, epochs=1)
     assert last.returncode == 0, last.stderr

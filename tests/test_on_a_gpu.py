@@ -3,9 +3,12 @@
 The GPU is pretended (``tests/support/pretend_gpu.py``), so results are also those of the CPU.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +20,7 @@ from numpy.testing import assert_allclose
 from torch import Tensor
 
 from alignn_ff import AlignnCalculator
+from alignn_ff.calculator.results import DEVIATIONS
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BACKENDS
@@ -28,8 +32,9 @@ from alignn_ff.predictor import Predictor
 from alignn_ff.relax import RelaxConfig, relax
 from alignn_ff.relax.many.evaluation import Evaluator, Moving, Numbers
 from alignn_ff.testing import structure
-from alignn_ff.train import validate_config
+from alignn_ff.train import train, validate_config
 from alignn_ff.train.floor.prior import FloorPrior
+from alignn_ff.train.loop.state import load_state
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loop.weight_average import evolving_tensors
 from alignn_ff.train.loss.loss import build_measure
@@ -37,12 +42,13 @@ from alignn_ff.train.records.batches import Sample, build_sample, join
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.statistics import LabelScales
 from alignn_ff.train.records.targets import label_shapes
-from tests.support.labelled_data import copper_frames
+from tests.support.committees import tiny_committee, with_last_layer
+from tests.support.labelled_data import copper_frames, write_frames
 from tests.support.pretend_gpu import GPU, Event, MixedDevicesError, PretendGpu, Step
 from tests.support.property_networks import LOOP, NETWORK, NO_FORCES
 from tests.support.published_headers import HEADERS as PUBLISHED
 from tests.support.tiny_models import CONFIG, ELEMENTS, tiny_header, tiny_model, tiny_potential
-from tests.support.training_runs import SMALL
+from tests.support.training_runs import SMALL, Silent, small_config
 
 HEADERS: Final = {
     "smooth": tiny_header(),
@@ -51,13 +57,14 @@ HEADERS: Final = {
 }
 
 ALLOWED_WAITS: Final = {
-    "graph/transfer.py:prediction_to_host": "the result, all of it in one copy",
+    "graph/transfer.py:_to_host": "the result, all of it in one copy",
     "nn/sums/contraction.py:make_contraction": "moments are padded to the most neighbours of an atom",
     "models/published/heads.py:keep_edges": "ealignn drops long bonds, and so the angles between them",
     "models/published/heads.py:states": "ealignn drops long bonds",
     "execution/published/evaluate.py:_bonds": "ealignn drops long bonds",
     "execution/published/topology.py:line_topology": "blocked: bonds without angles",
     "execution/published/topology.py:blocks": "blocked: the host chooses blocks that fit into memory",
+    "models/last_layer.py:unscaled_deviations": "eigenvalues of the matrix of the last layer",
     "models/published/derivatives.py:without_torque": "ealignn is trained on forces without torque: eigenvalues",
     "predictor.py:_by_model": "the outputs of a property model",
     "train/loop/divergence.py:loss_and_norm": "no step is taken with numbers that are not finite",
@@ -85,7 +92,7 @@ def assert_few_waits(step: Step, *, most_results: int = 1) -> None:
     """Only where it is allowed, and for results once; copies to the device only of what was prepared."""
     places = Counter(event.place for event in step.waits)
     assert not places.keys() - ALLOWED_WAITS.keys(), places
-    assert places["graph/transfer.py:prediction_to_host"] <= most_results
+    assert places["graph/transfer.py:_to_host"] <= most_results
     assert places["nn/sums/contraction.py:make_contraction"] <= most_results
     assert {event.place for event in step.uploads} <= UPLOADS
 
@@ -223,7 +230,7 @@ def test_the_drivers_of_dynamics_and_relaxation_run_on_the_device() -> None:
         with gpu.step() as step:
             found = both(potential)
     assert_allclose(found, expected, rtol=1e-9)
-    assert {event.place for event in step.waits} == {"graph/transfer.py:prediction_to_host"}
+    assert {event.place for event in step.waits} == {"graph/transfer.py:_to_host"}
 
 
 def test_a_pass_over_structures_in_flight_copies_its_results_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +252,27 @@ def test_a_pass_over_structures_in_flight_copies_its_results_once(monkeypatch: p
         assert_allclose(here.energy, there.energy, rtol=1e-11)
         assert_allclose(here.forces, there.forces, rtol=1e-11, atol=1e-11)
         assert_allclose(here.stress, there.stress, rtol=1e-11, atol=1e-11)
+    assert_few_waits(step)
+
+
+@pytest.mark.parametrize("kind", ["committee", "last layer"])
+def test_deviations_come_back_with_the_numbers_that_they_belong_to(kind: str) -> None:
+    atoms = structure("rattled bulk", ELEMENTS)
+    here = tiny_committee() if kind == "committee" else with_last_layer([atoms])
+    names = DEVIATIONS if kind == "committee" else DEVIATIONS[:2]
+    calculator = AlignnCalculator(here, outside="ignore")
+    expected = {name: calculator.get_property(name, atoms) for name in names}
+    (predicted,) = here.predict([atoms], spread=True)
+    with PretendGpu() as gpu:
+        potential = Potential(kind, here.header, deepcopy(here.model), device=GPU, dtype=torch.float64)
+        with gpu.step() as step:
+            (found,) = potential.predict([atoms], spread=True)
+        calculator = AlignnCalculator(potential, outside="ignore")
+        for name, value in expected.items():
+            assert_allclose(calculator.get_property(name, atoms), value, rtol=1e-9, atol=1e-11)
+    assert found.spread is not None
+    assert predicted.spread is not None
+    torch.testing.assert_close(found.spread.energy, predicted.spread.energy, rtol=1e-9, atol=1e-11)
     assert_few_waits(step)
 
 
@@ -362,3 +390,25 @@ def trained(
     trainer.restore(state)
     weights = evolving_tensors(trainer.model) | {f"mean {k}": v for k, v in trainer.average.weights.items()}
     return {key: value.cpu() for key, value in weights.items()}, row
+
+
+def test_a_whole_training_runs_on_the_device_and_resumes(tmp_path: Path) -> None:
+    """Data, statistics, epochs, state on disk, metrics, and what the last layer tells."""
+    data = write_frames(tmp_path / "data.xyz", copper_frames(8))
+    fields = {"epochs": 2, "cross_validation": {"n_folds": 2}, "num_workers": 0, "floor_structures": 4}
+
+    def errors(folder: str, device: torch.device) -> dict[str, float]:
+        config = small_config(tmp_path / folder, **fields)
+        result = train(config, observer=Silent(), data=data, device=str(device))
+        assert result is not None
+        rows: list[dict[str, float]] = json.loads((tmp_path / folder / "history.json").read_text())["rows"]
+        return {name: value for name, value in rows[-1].items() if name != "seconds"}
+
+    expected = errors("cpu", torch.device("cpu"))
+    with PretendGpu():
+        found = errors("gpu", GPU)
+        assert found == pytest.approx(expected, rel=1e-6)
+        state = load_state(tmp_path / "gpu")
+        assert all(tensor.device == torch.device("cpu") for tensor in state.model.values())
+    resumed = train(small_config(tmp_path / "gpu", **fields), observer=Silent(), data=data, device="cpu", resume=True)
+    assert resumed is not None

@@ -25,7 +25,7 @@ from alignn_ff.calculator.results import DEVIATIONS, OUTSIDE_KEY, Results
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits, last_layer_spread
-from alignn_ff.graph import Spread, VerletSkin, prediction_to_host
+from alignn_ff.graph import Spread, VerletSkin, prediction_to_host, spread_to_host
 from alignn_ff.loading import Precision, select_device, select_dtype
 from alignn_ff.potential import Potential, load_potential
 
@@ -218,7 +218,7 @@ class AlignnCalculator(Calculator):
         if potential.energy_std_by != "last_layer" or atoms is None:
             return
         prepared = potential.prepare(atoms, skin=self._own.skin)
-        spread = last_layer_spread(potential.model, prepared.system, prepared.graph)
+        spread = spread_to_host(last_layer_spread(potential.model, prepared.system, prepared.graph))
         assert isinstance(self.results, Results)
         self.results.unlisted |= _deviations(spread, of_energies=True)
 
@@ -312,9 +312,9 @@ def _deviations(spread: Spread, *, of_energies: bool) -> dict[str, Any]:
     """Standard deviations of one structure under their names in results; those that it does not have are left out."""
     found: dict[str, Any] = {}
     if of_energies:
-        found = {"energy_std": float(spread.energy[0]), "energies_std": spread.atomic_energy.cpu().numpy()}
+        found = {"energy_std": float(spread.energy[0]), "energies_std": spread.atomic_energy.numpy()}
     if spread.forces is not None:
-        found["forces_std"] = spread.forces.cpu().numpy()
+        found["forces_std"] = spread.forces.numpy()
     if spread.stress is not None and not bool(spread.stress.isnan().any()):
         found["stress_std"] = float(spread.stress[0])
     return found

@@ -17,7 +17,7 @@ from alignn_ff.graph.published import published_recipe
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
 from alignn_ff.graph.skin import SKIN_A, VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES, Strategy
-from alignn_ff.graph.transfer import graph_to, prediction_to_host, system_to
+from alignn_ff.graph.transfer import graph_to, prediction_to_host, spread_to_host, system_to
 
 __all__ = [
     "SKIN_A",
@@ -45,6 +45,7 @@ __all__ = [
     "prediction_to_host",
     "published_recipe",
     "size_by_density",
+    "spread_to_host",
     "system_from_atoms",
     "system_to",
     "with_extra_features",

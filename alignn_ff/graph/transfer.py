@@ -1,6 +1,6 @@
 """Containers on another device."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -22,15 +22,22 @@ def graph_to(graph: AtomicGraph, device: torch.device) -> AtomicGraph:
 
 def prediction_to_host(prediction: Prediction) -> Prediction:
     """The same numbers on the CPU, by one copy, so that the host waits for the device once."""
-    if prediction.energy.device.type == "cpu":
-        return prediction
     own, spread = prediction[:4], prediction.spread
-    present = [tensor for tensor in (*own, *(spread or ())) if tensor is not None]
-    copied = torch.cat([tensor.flatten() for tensor in present]).cpu().split([tensor.numel() for tensor in present])
-    parts = iter(copied)
+    copied = _to_host((*own, *(spread or ())))
+    results = Prediction(*copied[:4])
+    return results if spread is None else results._replace(spread=Spread(*copied[4:]))
 
-    def here(tensors: Iterable[Tensor | None]) -> list[Any]:
-        return [None if tensor is None else next(parts).view(tensor.shape) for tensor in tensors]
 
-    results = Prediction(*here(own))
-    return results if spread is None else results._replace(spread=Spread(*here(spread)))
+def spread_to_host(spread: Spread) -> Spread:
+    """As :func:`prediction_to_host`."""
+    return Spread(*_to_host(spread))
+
+
+def _to_host(tensors: Sequence[Tensor | None]) -> list[Any]:
+    """Tensors of one dtype on the CPU; those that are there already are not copied."""
+    present = [tensor for tensor in tensors if tensor is not None]
+    if present[0].device.type == "cpu":
+        return list(tensors)
+    flat = torch.cat([tensor.flatten() for tensor in present]).cpu()
+    parts = iter(flat.split([tensor.numel() for tensor in present]))
+    return [None if tensor is None else next(parts).view(tensor.shape) for tensor in tensors]

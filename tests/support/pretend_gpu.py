@@ -83,7 +83,7 @@ class OnGpu(Tensor):
         return f"on the GPU: {self.numbers}"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return OnGpu, (self.numbers,)
+        return self.numbers.__reduce_ex__(protocol)  # files hold the numbers, and are read to the CPU
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
