@@ -122,6 +122,7 @@ def run_batch(
         manifest = described.manifest
         agree(batch.folder, manifest, described.found)
         job, processes = _job(batch, described)
+    del described  # and with it, where processes compute, the calculator of this one
     chosen = _chosen_shards(manifest.shards, shard)
     with ExitStack() as stack:
         stack.enter_context(sole_writer(shard_paths(batch.folder, k).records for k in chosen))
@@ -130,17 +131,29 @@ def run_batch(
         wanted = _mine(batch.folder, writers, manifest.n_structures)
         n_all = int(wanted.sum())
         wanted &= ~before.over(without_failed=retry_failed)
-        progress = Progress(n_all, n_all - int(wanted.sum()))
         del before
-        tell = notify or (lambda _: None)
-        tell(progress)
-        if wanted.any():
-            open_items: dict[int, Item] = {}
-            claims = _claims(batch, wanted, open_items)
-            for finished in _finished(claims, job, processes, batch.how):
-                _write(finished, open_items.pop(finished.claim.place), writers, progress)
-                tell(progress)
+        progress = Progress(n_all, n_all - int(wanted.sum()))
+        _compute(batch, job, processes, writers, wanted, progress, notify or (lambda _: None))
     return status_of(batch.folder, shards=chosen)
+
+
+def _compute(
+    batch: Batch,
+    job: Job,
+    processes: int,
+    writers: Mapping[int, ShardWriter],
+    wanted: NDArray[np.bool_],
+    progress: Progress,
+    notify: Notify,
+) -> None:
+    """Compute the wanted structures, and write each as soon as it ends."""
+    notify(progress)
+    if not wanted.any():
+        return
+    open_items: dict[int, Item] = {}
+    for finished in _finished(_claims(batch, wanted, open_items), job, processes, batch.how):
+        _write(finished, open_items.pop(finished.claim.place), writers, progress)
+        notify(progress)
 
 
 class Described(NamedTuple):
