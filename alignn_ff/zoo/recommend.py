@@ -1,13 +1,14 @@
 """Which model suits a structure: all of a zoo, the best first, with reasons.
 
-A model must cover the elements. Models that have seen all pairs of these elements come first, then those with the
-smallest error on the held-out data that the structure is most like, then those with fewer elements.
+A model must cover the elements. Models that have seen all pairs of these elements come first, then those made for few
+elements, since the errors of a model of many elements are on other data, then those with the smallest error on the
+held-out data that the structure is most like, then those with fewer elements.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ase import Atoms
 from ase.data import chemical_symbols
@@ -16,6 +17,9 @@ from alignn_ff.domain.pairs import pair_name
 from alignn_ff.errors import ElementNotCoveredError
 from alignn_ff.zoo.cards import ModelCard, cards, shipped_cards
 from alignn_ff.zoo.kinds import KindErrors, nearest
+
+MANY: Final = 12
+"""A model of more elements is one of many."""
 
 
 class Recommendation(NamedTuple):
@@ -124,9 +128,10 @@ def choose(atomic_numbers: Iterable[int], structures: Sequence[Atoms] = ()) -> R
 
 def _place(found: Recommendation) -> tuple[object, ...]:
     worst = max((kind.error for kind in found.likest), default=math.inf)
-    return (len(found.missing), len(found.unseen), worst, len(found.card.elements), found.name)
+    n_elements = len(found.card.elements)
+    return (len(found.missing), len(found.unseen), n_elements > MANY, worst, n_elements, found.name)
 
 
 def _elements(card: ModelCard) -> str:
     """Its elements; of many, their number."""
-    return ", ".join(card.elements) if len(card.elements) <= 12 else f"{len(card.elements)} elements"
+    return ", ".join(card.elements) if len(card.elements) <= MANY else f"{len(card.elements)} elements"

@@ -10,6 +10,7 @@ import ase.io
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
+from ase.data import chemical_symbols
 
 from alignn_ff import load_potential
 from alignn_ff.errors import (
@@ -98,6 +99,14 @@ def test_models_are_ranked_by_the_error_on_the_nearest_kind(shipped: Path) -> No
     assert names(SLABS[0]) == ["wide", "special", "apart"]
     assert choose([14], [SLABS[0]]).name == "wide"
     assert choose([14]).name == "special"
+
+
+def test_a_model_of_many_elements_comes_after_those_of_few(shipped: Path) -> None:
+    everything = tuple(chemical_symbols[1:30])
+    many = card("many", everything, shipped, held_out=(kind("crystal", CRYSTALS, 0.001),), unseen_pairs=())
+    cards = [found.card for found in recommend([14])]
+    assert [found.name for found in recommend([14], CRYSTALS[:1], among=[many, *cards])][-1] == "many"
+    assert recommend([8], among=[many, *cards])[0].name == "many"
 
 
 def test_a_model_that_never_saw_a_pair_comes_after_those_that_did(shipped: Path) -> None:
