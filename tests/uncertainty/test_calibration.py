@@ -105,7 +105,7 @@ def test_the_command_adds_to_an_existing_model_what_training_would_have_given(
     words = ("uncertainty", model, parts["val"], "--training", parts["train"], "-o", new, "--plots", tmp_path)
     result = command_line(*words, "--dtype", "float64")
     assert result.code == 0, result.stderr
-    assert "last layer energy" in result.stdout
+    assert "energies are given the deviation of: last layer" in result.stdout
     assert (tmp_path / "uncertainty_last_layer_energy.png").exists()
     expected = load_potential(models / "with", dtype="float64").header.last_layer
     found = load_potential(new, dtype="float64").header.last_layer
@@ -123,7 +123,7 @@ def test_the_command_joins_models_and_refuses_what_does_not_fit(
     one, other = models / "with" / "best_model.pt", models / "without" / "best_model.pt"
     joined = command_line("uncertainty", one, data, "--join", other, "-o", tmp_path / "both.pt")
     assert joined.code == 0, joined.stderr
-    assert "committee forces" in joined.stdout
+    assert "energies are given the deviation of: committee" in joined.stdout
     assert load_potential(tmp_path / "both.pt").n_members == 2
     plain = command_line("uncertainty", other, data)
     assert (plain.code, "train a committee" in plain.stderr) == (2, True)

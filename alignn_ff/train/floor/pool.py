@@ -23,8 +23,9 @@ from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.targets import LabelShapes, Targets
 from alignn_ff.train.run_data import named_samples
 
-KEPT_ABOVE_FLOOR_EV: Final = 6.0
-"""Largest energy above the floor, eV/atom, that a structure keeps; beyond it nothing but the floor is asked for."""
+KEPT_ABOVE_FLOOR_EV: Final = (0.3, 6.0)
+"""Energies above the floor, eV/atom, that a structure keeps. Nearer to the ground state the data know better; far
+above it nothing but the floor is asked for."""
 
 
 def floor_prior(
@@ -73,7 +74,8 @@ def _with_energy_of(model: EnergyModel, sample: Sample) -> Sample:
     assert energy is not None
     floor = sample.targets.values["energy"]
     above = (energy.to(floor) - floor) / len(sample.graph.atomic_numbers)
-    kept = bool(((above >= 0.0) & (above < KEPT_ABOVE_FLOOR_EV)).all())
+    lowest, highest = KEPT_ABOVE_FLOOR_EV
+    kept = bool(((above > lowest) & (above < highest)).all())
     return _labelled(sample, energy.to(floor) if kept else floor, kept=kept)
 
 
