@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from alignn_ff.plots import save_figure
 
@@ -131,9 +132,11 @@ def figure(found: dict[tuple[str, int], dict[str, float]], start: str) -> plt.Fi
             panel.loglog(sizes, [found[way, size][column] for size in sizes], marker=marker, label=label)
         panel.set_xlabel("frames of training")
         quantity, unit = COLUMNS[column].split(", ")
-        panel.set_ylabel(f"mean absolute error of {quantity} ({unit})")
+        panel.set_ylabel(f"error of {quantity} ({unit})")
         panel.set_xticks(sizes, labels=[str(size) for size in sizes])
         panel.minorticks_off()
+        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes[0].legend()
     return drawing
 
