@@ -175,7 +175,7 @@ def _measure(resolved: ResolvedConfig, data: RunData, past: Sequence[Record], de
     spreads = {kind: moments.spread for kind, moments in found.properties.items()}
     floor = None
     if config.has_floor:
-        floor = measure_floor(data.chosen(data.split.train), elements, header.statistics.reference_energies)
+        floor = measure_floor(found, header.statistics.reference_energies)
     return Measured(header=header, scales=scales, spreads=spreads, floor=floor)
 
 

@@ -24,10 +24,10 @@ from alignn_ff.train.records.statistics import TrainingSetSummary
 
 log = logging.getLogger(__name__)
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the same training set gives another summary than before."""
 SUFFIX: Final = ".summary"
-ARRAYS: Final = ("composition", "energies")
+ARRAYS: Final = ("composition", "energies", "volumes")
 
 
 def summary_name(cache_digest: str, chosen: Sequence[int], elements: Sequence[int]) -> str:
@@ -59,20 +59,20 @@ def _packed(found: TrainingSetSummary) -> bytes:
     words["properties"] = {kind: (moments.lowest, moments.highest) for kind, moments in found.properties.items()}
     moments = [array for one in found.properties.values() for array in (one.mean, one.covariance)]
     text = np.frombuffer(json.dumps(words).encode(), dtype=np.uint8)
-    return pack([text, found.composition.astype(np.int64), found.energies, *moments])
+    return pack([text, found.composition.astype(np.int64), found.energies, found.volumes, *moments])
 
 
 def _unpacked(content: bytes) -> TrainingSetSummary:
-    text, composition, energies, *moments = [_present(array) for array in unpack(content)]
+    text, composition, energies, volumes, *moments = [_present(array) for array in unpack(content)]
     words: dict[str, Any] = json.loads(text.tobytes())
     environments = words.pop("environments")
-    volume = environments.pop("volume_per_atom")
     pairs = zip(words.pop("properties").items(), moments[::2], moments[1::2], strict=True)
     return TrainingSetSummary(
         **{**words, "elements": tuple(words["elements"]), "zero": {k: tuple(v) for k, v in words["zero"].items()}},
         composition=composition.astype(np.int16),
         energies=_exact(energies),
-        environments=Environments(**environments, volume_per_atom=None if volume is None else tuple(volume)),
+        volumes=_exact(volumes),
+        environments=Environments(**environments),
         properties={
             kind: Moments(mean.astype(np.float64), covariance.astype(np.float64), *ends)
             for (kind, ends), mean, covariance in pairs

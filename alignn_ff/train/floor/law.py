@@ -19,7 +19,7 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from alignn_ff.domain.environments import volume_per_atom_A3
-from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.statistics import TrainingSetSummary
 
 Array = NDArray[np.float64]
 
@@ -82,7 +82,12 @@ class EnergyFloor(NamedTuple):
 
 def system_of(atoms: Atoms) -> str:
     """Elements of a structure in alphabetical order, "O-Si"."""
-    return "-".join(sorted(set(atoms.get_chemical_symbols())))
+    return system_name(atoms.get_chemical_symbols())
+
+
+def system_name(symbols: Iterable[str]) -> str:
+    """Elements in alphabetical order, each once, "O-Si"."""
+    return "-".join(sorted(set(symbols)))
 
 
 def compression(relative: Array) -> Array:
@@ -92,36 +97,31 @@ def compression(relative: Array) -> Array:
     return energy
 
 
-def measure_floor(records: Iterable[Record], elements: Sequence[int], references: Sequence[float]) -> EnergyFloor:
-    """The floor of a training set; records without an energy are passed over.
+def measure_floor(found: TrainingSetSummary, references: Sequence[float]) -> EnergyFloor:
+    """The floor of a training set; structures without an energy are passed over.
 
     Args:
-        records: of the training set.
-        elements: atomic numbers that the model covers.
-        references: energy of each, eV.
+        found: summary of the training set.
+        references: energy of each of its elements, eV.
     """
-    columns = {z: i for i, z in enumerate(elements)}
-    systems, composition, energies, volumes = list[str](), list[Array](), list[float](), list[float]()
-    for record in records:
-        if record.energy is None:
-            continue
-        counts = np.zeros(len(elements))
-        np.add.at(counts, [columns[z] for z in record.atoms.numbers.tolist()], 1.0)
-        volume = volume_per_atom_A3(record.atoms)
-        systems.append(system_of(record.atoms))
-        composition.append(counts)
-        energies.append((record.energy - counts @ np.asarray(references)) / counts.sum())
-        volumes.append(np.nan if volume is None else volume * counts.sum())
-    table = np.array(composition).reshape(-1, len(elements))
-    atomic = fit_volumes(table, np.array(volumes))
-    relative = np.ones(len(energies)) if atomic is None else np.array(volumes) / (table @ atomic)
-    symbols = [chemical_symbols[z] for z in elements]
+    known = np.isfinite(found.energies)
+    composition, n_atoms = found.composition[known].astype(np.float64), found.n_atoms[known]
+    above = (found.energies[known] - composition @ np.asarray(references)) / n_atoms
+    volumes = found.volumes[known] * n_atoms
+    atomic = fit_volumes(composition, volumes)
+    relative = np.ones(len(above)) if atomic is None else volumes / (composition @ atomic)
+    symbols = [chemical_symbols[z] for z in found.elements]
     return EnergyFloor(
         references=dict(zip(symbols, map(float, references), strict=True)),
         volumes={} if atomic is None else dict(zip(symbols, atomic.tolist(), strict=True)),
-        systems=_of_systems(np.array(systems), np.array(energies), relative),
-        anything=_floor(np.array(energies), relative),
+        systems=_of_systems(_systems(composition, symbols), above, relative),
+        anything=_floor(above, relative),
     )
+
+
+def _systems(composition: Array, symbols: Sequence[str]) -> NDArray[np.str_]:
+    """The elements of each structure, as :func:`system_of` names them."""
+    return np.array([system_name(np.array(symbols)[row].tolist()) for row in composition > 0], dtype=np.str_)
 
 
 def fit_volumes(composition: Array, volumes: Array) -> Array | None:

@@ -92,10 +92,10 @@ def _structures(config: TrainingConfig, floor: EnergyFloor) -> Iterator[tuple[st
         return
     path = Path(config.floor_data)
     for index, atoms in enumerate(read_structures(path, allow_close_atoms=True)):
-        unknown = sorted({chemical_symbols[z] for z in atoms.numbers} - set(floor.references))
+        unknown = sorted({chemical_symbols[z] for z in atoms.numbers} - {*floor.elements})
         if unknown:
             raise DataError(
                 f"floor_data {path.name}, structure {index}, holds {', '.join(unknown)}, which the training data "
-                f"lack; they hold {', '.join(floor.references)}"
+                f"lack; they hold {', '.join(floor.elements)}"
             )
         yield f"{path.name}:{index}", atoms

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,13 +12,13 @@ from alignn_ff.train.distributed.ranks import Ranks, share_of
 from alignn_ff.train.model_outputs import evaluate
 from alignn_ff.train.records.batches import Sample, join
 
-TOLERANCE_EV = 0.05
+TOLERANCE_EV: Final = 0.05
 """Depth below the floor, eV/atom, up to which the cost is a parabola; far below it grows as a logarithm only."""
 
-NEGLIGIBLE_EV = 0.005
+NEGLIGIBLE_EV: Final = 0.005
 """Depth, eV/atom, from which a structure counts as below the floor."""
 
-N_REPORTED = 256
+N_REPORTED: Final = 256
 """Structures whose depth is reported after each epoch."""
 
 
@@ -42,8 +42,8 @@ class FloorPrior(NamedTuple):
         """Cost of one step, the part of this rank; None where it has none.
 
         ½ ln(1 + (d/d0)²) per structure, d the depth of its energy below the floor per atom, or its distance from the
-        energy that it keeps. Its slope is bounded, so
-        that one deep hole does not drown the data, and never zero, so that it is filled.
+        energy that it keeps. Its slope is bounded, so that one deep hole does not drown the data, and never zero, so
+        that it is filled.
         """
         generator = random.Random(f"floor/{self.seed}/{step}")  # noqa: S311 - no secrets
         drawn = generator.sample(range(len(self.samples)), min(self.batch_size, len(self.samples)))

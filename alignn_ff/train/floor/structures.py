@@ -79,9 +79,9 @@ def _structure(floor: EnergyFloor, rng: np.random.Generator) -> Atoms:
     if kind == "cell":
         chosen = [str(s) for s in rng.choice(symbols, rng.integers(1, 7))]
         return _cell(chosen, floor.volume_A3(chosen) * _between(RANDOM_VOLUMES, rng), rng)
-    atoms = LATTICES[name := str(rng.choice(list(LATTICES)))]()
-    chosen = [str(s) for s in rng.choice(symbols, len(atoms))]
-    atoms = lattice(name, chosen, floor.volume_A3(chosen) / len(atoms) * _between(VOLUMES, rng))
+    name = str(rng.choice(list(LATTICES)))
+    chosen = [str(s) for s in rng.choice(symbols, len(LATTICES[name]()))]
+    atoms = lattice(name, chosen, floor.volume_A3(chosen) / len(chosen) * _between(VOLUMES, rng))
     return _distorted(atoms, rng) if rng.random() < 0.5 else atoms
 
 

@@ -1,4 +1,4 @@
-"""What the structures of a training set are like: pairs of elements, lone atoms, dimers, volumes, in one pass."""
+"""What the structures of a training set are like: pairs of elements, lone atoms, dimers, in one pass."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from alignn_ff.domain.environments import dimers, lone_atoms, volume_per_atom_A3
+from alignn_ff.domain.environments import dimers, lone_atoms
 from alignn_ff.domain.pairs import N_ELEMENTS, pair_name
 from alignn_ff.graph.neighbors import NeighborPairs
 from alignn_ff.train.records.batches import Sample, edge_lengths
@@ -23,7 +23,6 @@ class Environments(NamedTuple):
         per_pair: structures in which two elements are neighbours.
         lone_atoms: structures with an atom of an element that has no neighbours.
         dimers: structures with an isolated pair of atoms.
-        volume_per_atom: lowest and highest of bulk structures, Å³; None without any.
     """
 
     shortest: dict[str, float]
@@ -31,7 +30,6 @@ class Environments(NamedTuple):
     per_pair: dict[str, int]
     lone_atoms: dict[str, int]
     dimers: dict[str, int]
-    volume_per_atom: tuple[float, float] | None
 
 
 class RunningEnvironments:
@@ -41,7 +39,6 @@ class RunningEnvironments:
         self._shortest = np.full((N_ELEMENTS, N_ELEMENTS), np.inf)
         self._per_pair = np.zeros((N_ELEMENTS, N_ELEMENTS), dtype=np.int64)
         self._per_element, self._lone, self._dimers = Counter[str](), Counter[str](), Counter[str]()
-        self._volume: tuple[float, float] | None = None
 
     def add(self, atoms: Atoms, sample: Sample) -> None:
         """Add a structure with its graph."""
@@ -56,10 +53,6 @@ class RunningEnvironments:
         self._per_element.update({chemical_symbols[z] for z in numbers.tolist()})
         self._lone.update({chemical_symbols[z] for z in numbers[lone_atoms(pairs.dst, len(atoms))].tolist()})
         self._dimers.update({pair_name(*numbers[pair]) for pair in dimers(pairs, len(atoms))})
-        volume = volume_per_atom_A3(atoms)
-        if volume is not None:
-            low, high = self._volume or (volume, volume)
-            self._volume = (min(low, volume), max(high, volume))
 
     def result(self) -> Environments:
         """Of all structures so far."""
@@ -69,7 +62,6 @@ class RunningEnvironments:
             per_pair={name: int(count) for name, count in _named(self._per_pair, self._per_pair > 0).items()},
             lone_atoms=dict(sorted(self._lone.items())),
             dimers=dict(sorted(self._dimers.items())),
-            volume_per_atom=self._volume,
         )
 
 

@@ -13,6 +13,7 @@ from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 
 from alignn_ff.checkpoint import TrainingDomain
+from alignn_ff.domain.environments import volume_per_atom_A3
 from alignn_ff.errors import ConfigError
 from alignn_ff.models import ModelStatistics
 from alignn_ff.nn import RepulsionEnds
@@ -37,6 +38,7 @@ class TrainingSetSummary(NamedTuple):
         elements: atomic numbers that the model will cover, ascending.
         composition: (n_structures, n_elements) number of atoms, int16.
         energies: (n_structures,) eV, total; NaN where there is none.
+        volumes: (n_structures,) Å³ per atom of bulk structures; NaN of all others.
         forces, stress: RMS of the components, eV/Å and eV/Å³; None without labels.
         largest_force: norm, eV/Å; None without labels.
         n_edges, n_line_nodes, n_triplets: of all graphs.
@@ -48,6 +50,7 @@ class TrainingSetSummary(NamedTuple):
     elements: tuple[int, ...]
     composition: Counts
     energies: Array
+    volumes: Array
     forces: float | None
     stress: float | None
     largest_force: float | None
@@ -75,7 +78,7 @@ def elements_of(records: Iterable[Record]) -> tuple[int, ...]:
 
 def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) -> TrainingSetSummary:
     """Go through a training set once, holding one structure at a time."""
-    composition, energies = array("h"), array("d")
+    composition, energies, volumes = array("h"), array("d"), array("d")
     moments = {kind: RunningMoments() for kind in properties()}
     forces, stress, environments = _Squares(), _Squares(), RunningEnvironments()
     largest, counts = -1.0, np.zeros(3, dtype=np.int64)
@@ -84,6 +87,8 @@ def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tup
         zero.add(record)
         composition.extend(np.bincount(record.atoms.numbers, minlength=MAX_ELEMENT)[chosen].tolist())
         energies.append(np.nan if record.energy is None else record.energy)
+        volume = volume_per_atom_A3(record.atoms)
+        volumes.append(np.nan if volume is None else volume)
         for kind, running in moments.items():
             running.add(record.label(kind))
         stress.add(record.stress)
@@ -98,6 +103,7 @@ def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tup
         elements=elements,
         composition=np.frombuffer(composition, dtype=np.int16).reshape(-1, len(elements)),
         energies=np.frombuffer(energies),
+        volumes=np.frombuffer(volumes),
         forces=forces.rms,
         stress=stress.rms,
         largest_force=None if largest < 0 else largest,
@@ -223,7 +229,7 @@ def training_domain(found: TrainingSetSummary, references: Sequence[float] | Arr
         shortest_distance_A=environments.shortest,
         energy_per_atom_eV=_range(found.energies / found.n_atoms),
         energy_above_references_eV=_range(above / found.n_atoms),
-        volume_per_atom_A3=environments.volume_per_atom,
+        volume_per_atom_A3=_range(found.volumes),
         largest_force_eV_per_A=found.largest_force,
         n_structures=len(found.energies),
         n_atoms=int(found.n_atoms.sum()),
