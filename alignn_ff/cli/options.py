@@ -56,13 +56,13 @@ SetOption = Annotated[
 ]
 
 
-def output_option(words: str, default: str, *, metavar: str = "PREFIX") -> Any:
-    """The option --output, -o: what is written, and where without it."""
+def output_option(words: str, default: str | None = None, *, metavar: str = "PREFIX") -> Any:
+    """The option --output, -o: what is written, and where without it; None: nowhere."""
     return typer.Option(
         "--output",
         "-o",
         metavar=metavar,
-        help=words + with_default(default),
+        help=words if default is None else words + with_default(default),
         show_default=False,
         rich_help_panel="Output",
     )

@@ -1,21 +1,18 @@
 """Batches by a Dask cluster: workers load a model once, and each structure ends once, whatever ends the workers."""
 
 import importlib.util
-import json
 import os
 import random
 import signal
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
-from ase.build import bulk
 
-from alignn_ff.batch import TASKS, Batch, BatchConfig, Given, run_batch
+from alignn_ff.batch import TASKS, BatchConfig, run_batch
 from alignn_ff.errors import ConfigError
-from alignn_ff.runs.domain import OutsideChoice
 from tests.support import deadly_task
+from tests.support.deadly_task import batch_of, ended
 
 needs_dask = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="needs Dask: pip install 'alignn-ff[dask]'"
@@ -25,20 +22,6 @@ needs_dask = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def _task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TASKS, deadly_task.NAME, deadly_task.row())
-
-
-def batch_of(folder: Path, symbols: list[str], **how: object) -> Batch:
-    def inputs() -> list[Given]:
-        return [Given(f"{symbol}-{k}", f"number {k}", bulk(symbol)) for k, symbol in enumerate(symbols)]
-
-    config = BatchConfig.model_validate(how)
-    return Batch(deadly_task.NAME, inputs, OutsideChoice(), deadly_task.make, folder / "out", config)  # type: ignore[arg-type]
-
-
-def ended(batch: Batch) -> dict[str, dict[str, object]]:
-    records = [json.loads(line) for line in (batch.folder / "shard-0000.jsonl").read_text().splitlines()]
-    assert max(Counter(record["place"] for record in records).values()) == 1
-    return {record["id"]: record for record in records}
 
 
 @needs_dask

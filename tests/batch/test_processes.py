@@ -1,10 +1,8 @@
 """Processes with several structures in flight: whatever ends one, each structure ends exactly once."""
 
 import dataclasses
-import json
 import multiprocessing
 import time
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -14,29 +12,17 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from alignn_ff.batch import TASKS, Batch, BatchConfig, run_batch
+from alignn_ff.batch import TASKS, BatchConfig, run_batch
 from alignn_ff.batch.choice import FLIGHTS, choose
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import ConfigError
-from alignn_ff.runs.domain import OutsideChoice
 from tests.support import deadly_task
+from tests.support.deadly_task import batch_of, ended
 
 
 @pytest.fixture(autouse=True)
 def _task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TASKS, deadly_task.NAME, deadly_task.row())
-
-
-def batch_of(folder: Path, symbols: list[str], **how: object) -> Batch:
-    inputs = partial(deadly_task.structures, symbols)
-    config = BatchConfig.model_validate(how)
-    return Batch(deadly_task.NAME, inputs, OutsideChoice(), deadly_task.make, folder / "out", config)  # type: ignore[arg-type]
-
-
-def ended(batch: Batch) -> dict[str, dict[str, object]]:
-    records = [json.loads(line) for line in (batch.folder / "shard-0000.jsonl").read_text().splitlines()]
-    assert max(Counter(record["place"] for record in records).values()) == 1
-    return {record["id"]: record for record in records}
 
 
 def test_a_structure_that_kills_its_process_costs_only_itself(tmp_path: Path) -> None:

@@ -4,13 +4,11 @@ import dataclasses
 import gc
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import ase.db
@@ -30,6 +28,7 @@ from alignn_ff.batch.tasks import all_tasks
 from alignn_ff.errors import CheckpointError, ConfigError, OutputError, StructureError
 from alignn_ff.relax import RelaxConfig
 from alignn_ff.runs.domain import OutsideChoice
+from tests.support.full_disk import files_of_at_most
 
 
 class Fresh(EMT):
@@ -281,17 +280,6 @@ def test_shards_are_balanced_by_atoms_and_always_the_same() -> None:
     assert (balanced(sizes, 7) == chosen).all()
 
 
-@contextmanager
-def largest_file(n_bytes: int) -> Iterator[None]:
-    """A disk on which no file can be larger."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_is_one_message_and_loses_nothing(tmp_path: Path) -> None:
     frames = crystals(6)
     (tmp_path / "whole").mkdir()
@@ -299,7 +287,7 @@ def test_a_full_disk_is_one_message_and_loses_nothing(tmp_path: Path) -> None:
     batch = batch_of(tmp_path, frames, task="energy")
     n_before = 0
     for n_bytes in (100, 1500, 2500):
-        with largest_file(n_bytes), pytest.raises(OutputError, match="cannot write"):
+        with files_of_at_most(n_bytes), pytest.raises(OutputError, match="cannot write"):
             run_batch(batch)
         records = shard_paths(batch.folder, 0).records
         n_ended = len(list(ended(shard_paths(batch.folder, 0)))) if records.exists() else 0

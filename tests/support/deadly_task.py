@@ -3,16 +3,19 @@
 ``make`` adds the task, also in the processes of a batch, which get it by its name.
 """
 
+import json
 import os
 import signal
 import time
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from alignn_ff.batch import TASKS, Batch, Given, Outcome, Task, run_batch
+from alignn_ff.batch import TASKS, Batch, BatchConfig, Given, Outcome, Task, run_batch
 from alignn_ff.batch.tasks import Landed
 from alignn_ff.runs.domain import OutsideChoice
 
@@ -84,6 +87,20 @@ def make_until(flag: Path) -> EMT:
 
 def structures(symbols: list[str]) -> list[Given]:
     return [Given(f"{symbol}-{k}", f"number {k}", bulk(symbol)) for k, symbol in enumerate(symbols)]
+
+
+def batch_of(folder: Path, symbols: list[str], **how: object) -> Batch:
+    """A batch of the task; ``how`` are fields of its config."""
+    inputs = partial(structures, symbols)
+    config = BatchConfig.model_validate(how)
+    return Batch(NAME, inputs, OutsideChoice(), make, folder / "out", config)  # type: ignore[arg-type]
+
+
+def ended(batch: Batch) -> dict[str, dict[str, object]]:
+    """Records of a batch by the id of their structure; each structure has one."""
+    records = [json.loads(line) for line in (batch.folder / "shard-0000.jsonl").read_text().splitlines()]
+    assert max(Counter(record["place"] for record in records).values()) == 1
+    return {record["id"]: record for record in records}
 
 
 def run(batch: Batch) -> None:

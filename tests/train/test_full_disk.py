@@ -5,8 +5,6 @@ The room is taken by the limit that the system puts on the size of a process's f
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,25 +12,13 @@ import pytest
 from alignn_ff import load_potential
 from alignn_ff.train import train, validate_config
 from tests.support.command_line import CommandLine
+from tests.support.full_disk import files_of_at_most
 from tests.support.labelled_data import copper_frames, write_frames
 from tests.support.training_runs import SMALL, Silent, assert_same_weights
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits files by the resource module")
 
 CONTENT = {**SMALL, "epochs": 2, "num_workers": 0, "write_predictions": False}
-
-
-@contextmanager
-def files_of_at_most(n_bytes: int) -> Iterator[None]:
-    """No file of this process can grow beyond a size; a larger write fails as on a full disk."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from ase import Atoms
 from alignn_ff.batch.computing.worker import Claim, Finished, Job, Worker, whole
 from alignn_ff.batch.outcome import failure
 from alignn_ff.batch.tasks import Flight
-from alignn_ff.errors import OutputError
 
 
 class Engine(Protocol):
@@ -135,9 +134,7 @@ class InFlight:
             assert isinstance(claim.content, Atoms)
             try:
                 self._flight.add(claim.place, claim.content)
-            except OutputError:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever one structure raises must not end the others
+            except Exception as error:  # noqa: BLE001 - one structure must not end the others; of the disk: see failure
                 outcome = failure(error, self._task)
         if outcome is not None:
             return (Finished(claim, outcome, time.monotonic() - began),)

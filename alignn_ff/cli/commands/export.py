@@ -10,7 +10,7 @@ from pydantic import Field
 from alignn_ff.choices import KeyOf
 from alignn_ff.cli.checking import CheckOption, check_quickly
 from alignn_ff.cli.console import errors, results
-from alignn_ff.cli.options import JsonOption, OverwriteOption
+from alignn_ff.cli.options import JsonOption, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of
 from alignn_ff.export.options import STRESS_UNITS
 from alignn_ff.export.targets import TARGETS
@@ -38,14 +38,7 @@ def export(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="File that is written. [default: the model's name with the suffix of the target]",
-            show_default=False,
-            rich_help_panel="Output",
-        ),
+        output_option("File that is written.", "the model's name with the suffix of the target", metavar="FILE"),
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,

@@ -9,7 +9,7 @@ import typer
 
 from alignn_ff.cli.console import results
 from alignn_ff.cli.model_choice import ModelChoice, source_json
-from alignn_ff.cli.options import DATA_KEYS, DATA_READING, USUAL, JsonOption, OverwriteOption
+from alignn_ff.cli.options import DATA_KEYS, DATA_READING, USUAL, JsonOption, OverwriteOption, output_option
 from alignn_ff.cli.parsing import check_data, data_names
 from alignn_ff.cli.schema import options_of
 from alignn_ff.errors import ConfigError
@@ -49,14 +49,7 @@ def uncertainty(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Model file that --training or --join writes.",
-            show_default=False,
-            rich_help_panel="Output",
-        ),
+        output_option("Model file that --training or --join writes.", metavar="FILE"),
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,

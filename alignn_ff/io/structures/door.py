@@ -89,10 +89,7 @@ def unread_structures(source: Source) -> Iterator[Callable[[], Atoms]]:
     Raises:
         StructureError: the file is empty, cut or in no format that ASE reads.
     """
-    frames = frames_of(source)
-    with closing(frames):
-        for frame in frames:
-            yield partial(_whole, frame, frame.where)
+    return (partial(_whole, frame, frame.where) for frame in _every(source))
 
 
 def unread_labels(source: Source) -> Iterator[Callable[[], Labelled]]:
@@ -101,10 +98,14 @@ def unread_labels(source: Source) -> Iterator[Callable[[], Labelled]]:
     Raises:
         StructureError: the file is empty, cut or in no format that ASE reads.
     """
+    return (partial(_labelled, frame) for frame in _every(source))
+
+
+def _every(source: Source) -> Iterator[Frame]:
+    """All frames of a file, which is closed when no more are wanted."""
     frames = frames_of(source)
     with closing(frames):
-        for frame in frames:
-            yield partial(_labelled, frame)
+        yield from frames
 
 
 def check_matter(atoms: Atoms, where: str, *, allow_close_atoms: bool = False) -> None:
