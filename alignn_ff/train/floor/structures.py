@@ -1,4 +1,4 @@
-"""Structures that data of a force field seldom hold: simple lattices at any density, random cells, small clusters."""
+"""Structures that data of a force field seldom hold: simple lattices dense and thin, random cells, small clusters."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -78,7 +78,7 @@ def _structure(floor: EnergyFloor, rng: np.random.Generator) -> Atoms:
         return _cluster([str(s) for s in rng.choice(symbols, rng.choice(CLUSTER_SIZES))], rng)
     if kind == "cell":
         chosen = [str(s) for s in rng.choice(symbols, rng.integers(1, 7))]
-        return _cell(chosen, floor.volume_A3(chosen) * _between(RANDOM_VOLUMES, rng), rng)
+        return random_cell(chosen, floor.volume_A3(chosen) * _between(RANDOM_VOLUMES, rng), rng)
     name = str(rng.choice(list(LATTICES)))
     chosen = [str(s) for s in rng.choice(symbols, len(LATTICES[name]()))]
     atoms = lattice(name, chosen, floor.volume_A3(chosen) / len(chosen) * _between(VOLUMES, rng))
@@ -105,11 +105,13 @@ def _distorted(atoms: Atoms, rng: np.random.Generator) -> Atoms:
     return atoms
 
 
-def _cell(symbols: list[str], volume: float, rng: np.random.Generator) -> Atoms:
+def random_cell(symbols: Sequence[str], volume_A3: float, rng: np.random.Generator) -> Atoms:
     """Random cell with atoms at random places, of which the least crowded of many tries is taken."""
     shape = np.eye(3) + rng.normal(scale=0.2, size=(3, 3))
-    shape *= (volume / abs(np.linalg.det(shape))) ** (1.0 / 3.0)
-    tries = [Atoms(symbols, cell=shape, pbc=True, scaled_positions=rng.random((len(symbols), 3))) for _ in range(12)]
+    shape *= (volume_A3 / abs(np.linalg.det(shape))) ** (1.0 / 3.0)
+    tries = [
+        Atoms(list(symbols), cell=shape, pbc=True, scaled_positions=rng.random((len(symbols), 3))) for _ in range(12)
+    ]
     return max(tries, key=_closest)
 
 
