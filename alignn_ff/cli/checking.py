@@ -1,7 +1,7 @@
 """The quick check that other commands run on a model that they have made."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -42,7 +42,10 @@ def check_quickly(
         with stoppable("the model is complete; only its check is missing"):
             potential = load_potential(model, device=device, dtype="float64")
             report = check_potential(potential, config=CheckConfig(effort="quick"))
-        write_json(folder / file_name, report.to_json())
+        content: dict[str, Any] = report.to_json()
+        if Path(model).is_relative_to(folder):  # a path that stays true if the folder moves
+            content["model"]["name"] = content["model"]["path"] = str(Path(model).relative_to(folder))
+        write_json(folder / file_name, content)
     except PropertyModelError:
         raise
     except AlignnError as error:

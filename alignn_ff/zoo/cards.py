@@ -15,6 +15,8 @@ from alignn_ff.zoo import places
 from alignn_ff.zoo.kinds import KindErrors
 
 CARD_NAME = "card.toml"
+BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""Keys that TOML allows without quotes."""
 NOT_STATED = "not stated"
 TABLES: Final = ("metrics", "held_out", "properties")
 """Fields that are written as tables, after the others."""
@@ -195,7 +197,7 @@ def read_descriptions(path: Path) -> dict[str, Any]:
 
 
 def _rows(table: Mapping[str, object]) -> list[str]:
-    return [f"{_toml(name)} = {_toml(value)}" for name, value in table.items()]
+    return [f"{name if BARE_KEY.fullmatch(name) else _toml(name)} = {_toml(value)}" for name, value in table.items()]
 
 
 def _toml(value: object) -> str:

@@ -145,7 +145,9 @@ def test_commands_add_list_show_and_remove(training_output: Path, command_line: 
     assert added.code == 0
     assert "--model my-silicon" in added.stdout
     assert "check: " in added.stderr
-    assert json.loads((places.user_zoo() / "my-silicon" / "check.json").read_text())["model"]["elements"] == ["Si"]
+    checked = json.loads((places.user_zoo() / "my-silicon" / "check.json").read_text())["model"]
+    assert checked["elements"] == ["Si"]
+    assert (checked["name"], checked["path"]) == ("model.pt", "model.pt")
     listed = json.loads(command_line("zoo", "list", "--elements", "Si", "--json").stdout)
     assert "my-silicon" in [card["name"] for card in listed]
     assert "my own" in command_line("zoo", "show", "my-silicon").stdout
