@@ -227,18 +227,24 @@ def _after_start(
     if isinstance(config.reference_energies, dict):
         return header.model_copy(update={"statistics": with_given_references(header, config.reference_energies, found)})
     model = _first_model(config, header, start, log_new=False).to(device).eval()
-    predicted = np.array([energy for sample in training for energy in _energies(model, sample, device)])
+    predicted = np.array(_energies(model, training, config.batch_size, device))
     shift = fit_per_element(found.composition, found.energies - predicted)
     references = (np.asarray(statistics.reference_energies) + shift).tolist()
     return header.model_copy(update={"statistics": statistics._replace(reference_energies=tuple(references))})
 
 
 @torch.no_grad()
-def _energies(model: EnergyModel | PropertyModel, sample: Sample, device: torch.device) -> list[float]:
-    system, graph, _ = join([sample]).to(device)
-    energy = evaluate(model, system, graph, derivatives=False, training=False).energy
-    assert energy is not None
-    energies: list[float] = energy.tolist()
+def _energies(
+    model: EnergyModel | PropertyModel, samples: Sequence[Sample], batch_size: int, device: torch.device
+) -> list[float]:
+    """Energies of a training set, as many structures at once as a training step takes."""
+    energies: list[float] = []
+    for first in range(0, len(samples), batch_size):
+        some = [samples[k] for k in range(first, min(first + batch_size, len(samples)))]
+        system, graph, _ = join(some).to(device)
+        energy = evaluate(model, system, graph, derivatives=False, training=False).energy
+        assert energy is not None
+        energies += energy.tolist()
     return energies
 
 

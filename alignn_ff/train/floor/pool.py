@@ -1,6 +1,6 @@
 """The structures of a floor with their graphs and the floor of each, as the trainer takes them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +54,7 @@ def floor_prior(
     samples = named_samples(records, recipe, shapes)
     model.eval()
     if config.floor_labels == "start" and isinstance(model, EnergyModel):
-        samples = [_with_energy_of(model, sample) for sample in samples]
+        samples = _with_energies_of(model, samples, config.floor_batch_size)
     else:
         samples = [_labelled(sample, sample.targets.values["energy"], kept=False) for sample in samples]
     return FloorPrior(
@@ -66,17 +66,22 @@ def floor_prior(
 
 
 @torch.no_grad()
-def _with_energy_of(model: EnergyModel, sample: Sample) -> Sample:
-    """A structure that keeps the energy of a model, where that is above the floor and not far above."""
+def _with_energies_of(model: EnergyModel, samples: Sequence[Sample], batch_size: int) -> list[Sample]:
+    """Structures that keep the energies of a model, where these are above the floor and not far above."""
     device = next(model.parameters()).device
-    here = join([sample]).to(device)
-    energy = evaluate(model, here.system, here.graph, derivatives=False, training=False).energy
-    assert energy is not None
-    floor = sample.targets.values["energy"]
-    above = (energy.to(floor) - floor) / len(sample.graph.atomic_numbers)
     lowest, highest = KEPT_ABOVE_FLOOR_EV
-    kept = bool(((above > lowest) & (above < highest)).all())
-    return _labelled(sample, energy.to(floor) if kept else floor, kept=kept)
+    found = []
+    for first in range(0, len(samples), batch_size):
+        some = samples[first : first + batch_size]
+        here = join(some).to(device)
+        energies = evaluate(model, here.system, here.graph, derivatives=False, training=False).energy
+        assert energies is not None
+        for sample, energy in zip(some, energies.cpu().split(1), strict=True):
+            floor = sample.targets.values["energy"]
+            above = (energy.to(floor) - floor) / len(sample.graph.atomic_numbers)
+            kept = bool(((above > lowest) & (above < highest)).all())
+            found.append(_labelled(sample, energy.to(floor) if kept else floor, kept=kept))
+    return found
 
 
 def _labelled(sample: Sample, energy: Tensor, *, kept: bool) -> Sample:
