@@ -171,7 +171,7 @@ def test_fine_tuning_on_narrow_data_keeps_what_the_start_knew(tmp_path: Path, da
         }
         config = small_config(tmp_path / f"{labels}{weight}", **changes, epochs=60, learning_rate=0.01)
         train(config, observer=Silent(), data=narrow)
-        kept[weight] = history(tmp_path / f"{labels}{weight}")[-1]["kept_energy_MAE_eV_per_atom"]
+        kept[weight] = history(tmp_path / f"{labels}{weight}")[-1]["kept_energy_excess_eV_per_atom"]
     assert kept[30.0] < 0.7 * kept[1e-9]
     with pytest.raises(ConfigError, match="starts from no model"):
         validate_config({"floor_labels": "start"})

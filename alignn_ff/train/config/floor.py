@@ -21,8 +21,9 @@ class FloorFields(Section):
     )
     floor_labels: Literal["bound", "start"] = Field(
         "bound",
-        description="bound: the floor is a lower bound; start: the structures keep the energies of the model that the "
-        "run starts from, where these are plausible, so that narrow data do not make it unlearn the rest (ours)",
+        description="bound: the floor is a lower bound; start: the structures stay within 0.3 eV/atom of the energies "
+        "of the model that the run starts from, where these are plausible, so that narrow data do not make it unlearn "
+        "the rest (ours)",
     )
     floor_batch_size: int = Field(8, ge=1, description="structures of the floor in each step (ours)")
     floor_weight: float = Field(

@@ -15,6 +15,10 @@ from alignn_ff.train.records.batches import Sample, join
 TOLERANCE_EV: Final = 0.05
 """Depth below the floor, eV/atom, up to which the cost is a parabola; far below it grows as a logarithm only."""
 
+KEPT_WITHIN_EV: Final = 0.3
+"""Distance from the energy that a structure keeps, eV/atom, that costs nothing: the start need not be right, and data
+know better; what is kept out are energies that have nothing to do with it."""
+
 NEGLIGIBLE_EV: Final = 0.005
 """Depth, eV/atom, from which a structure counts as below the floor."""
 
@@ -41,9 +45,9 @@ class FloorPrior(NamedTuple):
     def cost(self, model: EnergyModel, step: int, ranks: Ranks, device: torch.device) -> Tensor | None:
         """Cost of one step, the part of this rank; None where it has none.
 
-        ½ ln(1 + (d/d0)²) per structure, d the depth of its energy below the floor per atom, or its distance from the
-        energy that it keeps. Its slope is bounded, so that one deep hole does not drown the data, and never zero, so
-        that it is filled.
+        ½ ln(1 + (d/d0)²) per structure, d the depth of its energy below the floor per atom, or what its distance from
+        the energy that it keeps exceeds ``KEPT_WITHIN_EV`` by. Its slope is bounded, so that one deep hole does not
+        drown the data, and never zero, so that it is filled.
         """
         generator = random.Random(f"floor/{self.seed}/{step}")  # noqa: S311 - no secrets
         drawn = generator.sample(range(len(self.samples)), min(self.batch_size, len(self.samples)))
@@ -56,8 +60,8 @@ class FloorPrior(NamedTuple):
     def row(self, model: EnergyModel, device: torch.device) -> dict[str, float]:
         """Columns of the history, of the first ``N_REPORTED`` structures.
 
-        The part of those with a floor that lie below it and the deepest of them; the mean error of those that keep an
-        energy.
+        The part of those with a floor that lie below it and the deepest of them; by how much, on average, those that
+        keep an energy are farther from it than they may.
         """
         shown, size = self.samples[:N_REPORTED], 64
         parts = [shown[start : start + size] for start in range(0, len(shown), size)]
@@ -70,13 +74,14 @@ class FloorPrior(NamedTuple):
             deep = (depths > NEGLIGIBLE_EV).double().mean()
             columns = {"floor_below_fraction": float(deep), "floor_deepest_eV_per_atom": float(depths.max())}
         if bool(kept.any()):
-            columns["kept_energy_MAE_eV_per_atom"] = float(off[kept].mean())
+            columns["kept_energy_excess_eV_per_atom"] = float(off[kept].mean())
         return columns
 
 
 def depth_below(model: EnergyModel, batch: Sample, *, training: bool) -> Tensor:
-    """(n_structures,) eV/atom by which each energy lies below its floor, or is off the energy that it keeps."""
+    """(n_structures,) eV/atom by which each energy lies below its floor, or too far from the energy that it keeps."""
     energy = evaluate(model, batch.system, batch.graph, derivatives=False, training=training).energy
     assert energy is not None
-    below = batch.targets.values["energy"] - energy
-    return torch.where(batch.targets.known["energy"], below.abs(), below.clamp(min=0.0)) / batch.graph.n_atoms
+    below = (batch.targets.values["energy"] - energy) / batch.graph.n_atoms
+    off = torch.where(batch.targets.known["energy"], below.abs() - KEPT_WITHIN_EV, below)
+    return off.clamp(min=0.0)
