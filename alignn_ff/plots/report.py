@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from alignn_ff.labels import label_of, shown
 from alignn_ff.plots.style import house_style
-from alignn_ff.properties.labels import label_of, shown
 from alignn_ff.properties.report import ReportResult
 from alignn_ff.properties.result import PropertyResult
 from alignn_ff.runs.model_record import software_versions

@@ -15,7 +15,7 @@ from alignn_ff.cells import volume_A3
 from alignn_ff.checkpoint import TrainingDomain
 from alignn_ff.domain import Evaluated, Finding, pair_name, seen_pairs
 from alignn_ff.domain.environments import volume_per_atom_A3
-from alignn_ff.graph import Prediction, find_pairs, system_from_atoms
+from alignn_ff.graph import TensorPrediction, find_pairs, system_from_atoms
 from alignn_ff.graph.neighbors import NeighborPairs
 from alignn_ff.io import check_atoms
 from alignn_ff.potential import Potential
@@ -103,7 +103,7 @@ def domain_report(atoms: Atoms, potential: Potential) -> DomainReport:
 
 
 def _lines(
-    atoms: Atoms, pairs: NeighborPairs, prediction: Prediction | None, potential: Potential
+    atoms: Atoms, pairs: NeighborPairs, prediction: TensorPrediction | None, potential: Potential
 ) -> Iterator[Compared]:
     domain = potential.header.domain
     yield from _elements(atoms, domain)
@@ -138,7 +138,7 @@ def _pairs(atoms: Atoms, pairs: NeighborPairs, domain: TrainingDomain) -> Iterat
         yield Compared(f"{name} shortest distance", "Å", (known, None), distance, inside)
 
 
-def _computed(atoms: Atoms, prediction: Prediction, potential: Potential) -> Iterator[Compared]:
+def _computed(atoms: Atoms, prediction: TensorPrediction, potential: Potential) -> Iterator[Compared]:
     header, n_atoms = potential.header, len(atoms)
     domain, energy = header.domain, float(prediction.energy[0]) / n_atoms
     references = dict(zip(header.elements, header.statistics.reference_energies, strict=True))
