@@ -9,7 +9,8 @@ import html
 from abc import abstractmethod
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from importlib import import_module
+from typing import Any, Final, NamedTuple, Protocol
 
 from alignn_ff.labels import label_of, shown
 
@@ -17,6 +18,9 @@ LONGEST_LINE: Final = 120
 """Characters of a repr."""
 MOST_ROWS: Final = 20
 """Rows of a table that are shown; the others are counted."""
+
+MOST_ELEMENTS: Final = 8
+"""Elements that are named in a line."""
 
 STYLE: Final = """
 .alignn-ff { line-height: 1.4; }
@@ -39,6 +43,11 @@ def no_figures() -> Mapping[str, bytes]:
     return {}
 
 
+def plotted(result: object) -> Figures:
+    """Figures of a result, by the table in ``plots``, which is imported when they are shown."""
+    return lambda: import_module("alignn_ff.plots.notebook").pngs_of(result)
+
+
 class Sheet(NamedTuple):
     """What a notebook shows of an object. Names of numbers end with their unit, such as "bulk_modulus_GPa".
 
@@ -50,9 +59,19 @@ class Sheet(NamedTuple):
     """
 
     facts: Mapping[str, object]
-    tables: Mapping[str, Mapping[str, Sequence[Any]]] = {}
+    tables: Mapping[str, Mapping[str, Iterable[Any]]] = {}
     notes: Sequence[str] = ()
     figures: Figures = no_figures
+
+
+class Shows(Protocol):
+    """What :func:`line_of` and :func:`page_of` take; named tuples, which have no other base, call them."""
+
+    def brief(self) -> str:
+        """The object in a few words, with units."""
+
+    def sheet(self) -> Sheet:
+        """The object in tables."""
 
 
 class Displayed:
@@ -75,16 +94,34 @@ class Displayed:
         """The object in tables."""
 
     def __repr__(self) -> str:
-        return one_line(f"<{type(self).__name__} {self.brief()}>")
+        return line_of(self)
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def _repr_html_(self) -> str:
-        return as_html(f"{type(self).__name__} {self.brief()}", self.sheet())
+        return page_of(self)
 
 
-def one_line(text: str) -> str:
-    """A text without line breaks, cut to :data:`LONGEST_LINE` characters."""
-    words = " ".join(text.split())
+def line_of(one: Shows) -> str:
+    """One line of at most :data:`LONGEST_LINE` characters."""
+    words = " ".join(f"<{type(one).__name__} {one.brief()}>".split())
     return words if len(words) <= LONGEST_LINE else f"{words[: LONGEST_LINE - 2]}…>"
+
+
+def page_of(one: Shows) -> str:
+    """One element of HTML."""
+    return as_html(f"{type(one).__name__} {one.brief()}", one.sheet())
+
+
+def exact(value: float | None) -> str | None:
+    """An energy, force or stress to six decimals, for names that end with its unit."""
+    return None if value is None else f"{value:.6f}"
+
+
+def elements_in_words(symbols: Sequence[str]) -> str:
+    """The symbols, or their number where there are many."""
+    return " ".join(symbols) if len(symbols) <= MOST_ELEMENTS else f"{len(symbols)} elements"
 
 
 def as_html(title: str, sheet: Sheet) -> str:
@@ -101,7 +138,7 @@ def as_html(title: str, sheet: Sheet) -> str:
     return f'<div class="alignn-ff"><style>{STYLE}</style>{"".join(parts)}</div>'
 
 
-def _columns(columns: Mapping[str, Sequence[Any]]) -> str:
+def _columns(columns: Mapping[str, Iterable[Any]]) -> str:
     rows = list(zip(*columns.values(), strict=True))
     told = [[_words(value) for value in row] for row in rows[:MOST_ROWS]]
     more = f"<p>… and {len(rows) - MOST_ROWS} more rows</p>" if len(rows) > MOST_ROWS else ""

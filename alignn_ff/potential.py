@@ -12,6 +12,7 @@ from ase import Atoms
 
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header, SpreadFactors, UncertaintyMethod
+from alignn_ff.display import Sheet
 from alignn_ff.domain import DomainGuard, Evaluated, Finding
 from alignn_ff.errors import (
     DifferentiationError,
@@ -27,13 +28,13 @@ from alignn_ff.graph import (
     VerletSkin,
 )
 from alignn_ff.graph.neighbors import FloatArray, NeighborPairs
-from alignn_ff.loading import ModelSource, Precision, cast_network, open_model, select_device
+from alignn_ff.loading import LoadedModel, ModelSource, Precision, cast_network, open_model, select_device
 from alignn_ff.models import EnergyModel
 from alignn_ff.prediction import Prediction, prediction_of
 from alignn_ff.preparing import Prepared, batch_on, prepare_structure, split_prediction, structures_in
 
 
-class Potential:
+class Potential(LoadedModel):
     """A model, loaded for evaluation.
 
     Threads can share it. It can be pickled and copied: a pickle holds the weights, in the form of a model file, with
@@ -95,6 +96,12 @@ class Potential:
         if self.n_members > 1:
             return "committee"
         return "last_layer" if has_last_layer(self.model) else None
+
+    def sheet(self) -> Sheet:
+        """As of any model, with its backend and where standard deviations come from."""
+        base = super().sheet()
+        own = {"backend": self.backend, "standard_deviations": self.energy_std_by or "none"}
+        return base._replace(facts={**base.facts, **own})
 
     def expect(self, n_evaluations: int, *, n_atoms: int) -> None:
         """Announce a long run: compiles a faster backend if that saves time and no backend was requested by name.

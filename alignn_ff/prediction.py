@@ -11,7 +11,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alignn_ff.display import Displayed, Sheet
+from alignn_ff.display import Displayed, Sheet, exact
 from alignn_ff.domain import Finding, sentences
 from alignn_ff.graph import TensorPrediction
 
@@ -93,9 +93,9 @@ class Prediction(Displayed):
     def sheet(self) -> Sheet:
         """Numbers of the structure, and a table of its atoms."""
         facts: dict[str, object] = {
-            "energy_eV": self.energy,
+            "energy_eV": exact(self.energy),
             "standard_deviation_of_the_energy_eV": self.energy_std,
-            "stress_xx_yy_zz_yz_xz_xy_eV_per_A3": None if self.stress is None else tuple(self.to_json()[STRESS]),  # type: ignore[arg-type]
+            "stress_xx_yy_zz_yz_xz_xy_eV_per_A3": None if self.stress is None else _stress(self.stress),
             "standard_deviation_of_the_stress_eV_per_A3": self.stress_std,
             "class": self.predicted_class,
             "values": _numbers(self.values),
@@ -117,9 +117,6 @@ class Prediction(Displayed):
             "std_of_the_force_eV_per_A": self.forces_std,
             **{f"output_{k}": column for k, column in enumerate(further)},
         }
-
-
-STRESS: Final = JSON_NAMES["stress"]
 
 
 def prediction_of(tensors: TensorPrediction, outside: tuple[Finding, ...]) -> Prediction:
@@ -152,6 +149,10 @@ def _plain(value: Any) -> object:
     if isinstance(value, np.ndarray):
         return [_plain(item) for item in value] if np.isnan(value).any() else value.tolist()
     return None if np.isnan(value) else float(value) if isinstance(value, float) else value
+
+
+def _stress(stress: FloatArray) -> tuple[str | None, ...]:
+    return tuple(map(exact, full_3x3_to_voigt_6_stress(stress).tolist()))
 
 
 def _largest(forces: FloatArray) -> float:

@@ -21,14 +21,14 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.graph import edge_vectors, tensors_to_host
-from alignn_ff.loading import ModelSource, Precision, cast_network, open_model, select_device
+from alignn_ff.loading import LoadedModel, ModelSource, Precision, cast_network, open_model, select_device
 from alignn_ff.models import EnergyModel, Heads, PropertyModel
 from alignn_ff.potential import Potential
 from alignn_ff.prediction import Prediction
 from alignn_ff.preparing import batch_on, prepare_structure, structures_in
 
 
-class Predictor:
+class Predictor(LoadedModel):
     """A model of any kind, loaded for evaluation. It can be pickled and copied like a :class:`Potential`.
 
     Attributes:

@@ -224,7 +224,7 @@ def run(step: Step, calculator: AlignnCalculator, folder: Path, model: str, *, q
     job = PropertyRun(step.name, (bulk("Si", a=5.469),), config, prefix, {"model": model})
     result = compute(job, calculator, resume=restart_file(prefix).exists())
     write_result(prefix, result)
-    save_property_figures(step.name, result, prefix)
+    save_property_figures(result, prefix)
     restart_file(prefix).unlink(missing_ok=True)
 
 
