@@ -6,9 +6,11 @@ from typing import Final, Literal, NamedTuple, TypeVar, get_args
 
 import torch
 from ase import Atoms
+from ase.data import chemical_symbols
 
 from alignn_ff import checkpoint, zoo
 from alignn_ff.checkpoint import Header
+from alignn_ff.display import Displayed, Sheet, elements_in_words
 from alignn_ff.errors import ConfigError
 from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.models import EnergyModel, PropertyModel
@@ -55,6 +57,52 @@ class Opened(NamedTuple):
     model: EnergyModel | PropertyModel
     device: torch.device
     dtype: torch.dtype
+
+
+class LoadedModel(Displayed):
+    """What potentials and predictors show of themselves.
+
+    Attributes:
+        name: of the model.
+        header: config, graph recipe, elements, training domain.
+        source: the file that it was read from; None if it was made in memory.
+        device, dtype: of the network.
+    """
+
+    name: str
+    header: Header
+    source: ModelSource | None
+    device: torch.device
+    dtype: torch.dtype
+
+    def brief(self) -> str:
+        """Name, family, elements, precision and device."""
+        header = self.header
+        elements = elements_in_words([chemical_symbols[z] for z in header.elements])
+        return f"{self.name}: {header.model.name}, {elements}, {self._precision} on {self.device}"
+
+    def sheet(self) -> Sheet:
+        """Family, elements, graph, training data, file."""
+        header, domain = self.header, self.header.domain
+        facts: dict[str, object] = {
+            "model": self.name,
+            "family": header.model.name,
+            "elements": " ".join(chemical_symbols[z] for z in header.elements),
+            "members of a committee": len(header.members) or None,
+            "cutoff_A": header.graph.cutoff,
+            "three_body_cutoff_A": header.graph.three_body_cutoff,
+            "precision": self._precision,
+            "device": str(self.device),
+            "training_structures": domain.n_structures or None,
+            "training_atoms": domain.n_atoms or None,
+        }
+        if self.source is not None:
+            facts |= {"file": str(self.source.file), "SHA-256": self.source.sha256}
+        return Sheet(facts)
+
+    @property
+    def _precision(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
 
 
 def open_model(name_or_path: str | Path, *, device: str, dtype: str, for_atoms: Atoms | None = None) -> Opened:

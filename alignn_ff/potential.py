@@ -12,6 +12,7 @@ from ase import Atoms
 
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header, SpreadFactors, UncertaintyMethod
+from alignn_ff.display import Sheet
 from alignn_ff.domain import DomainGuard, Evaluated, Finding
 from alignn_ff.errors import (
     DifferentiationError,
@@ -22,17 +23,18 @@ from alignn_ff.forks import refuse_lost_threads
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
-    Prediction,
     Spread,
+    TensorPrediction,
     VerletSkin,
 )
 from alignn_ff.graph.neighbors import FloatArray, NeighborPairs
-from alignn_ff.loading import ModelSource, Precision, cast_network, open_model, select_device
+from alignn_ff.loading import LoadedModel, ModelSource, Precision, cast_network, open_model, select_device
 from alignn_ff.models import EnergyModel
+from alignn_ff.prediction import Prediction, prediction_of
 from alignn_ff.preparing import Prepared, batch_on, prepare_structure, split_prediction, structures_in
 
 
-class Potential:
+class Potential(LoadedModel):
     """A model, loaded for evaluation.
 
     Threads can share it. It can be pickled and copied: a pickle holds the weights, in the form of a model file, with
@@ -95,6 +97,12 @@ class Potential:
             return "committee"
         return "last_layer" if has_last_layer(self.model) else None
 
+    def sheet(self) -> Sheet:
+        """As of any model, with its backend and where standard deviations come from."""
+        base = super().sheet()
+        own = {"backend": self.backend, "standard_deviations": self.energy_std_by or "none"}
+        return base._replace(facts={**base.facts, **own})
+
     def expect(self, n_evaluations: int, *, n_atoms: int) -> None:
         """Announce a long run: compiles a faster backend if that saves time and no backend was requested by name.
 
@@ -115,23 +123,32 @@ class Potential:
     def predict(
         self, structures: Iterable[Atoms], *, derivatives: bool = True, batch_size: int = 32, spread: bool = False
     ) -> list[Prediction]:
-        """Energy, forces and stress of structures.
+        """Energy, forces and stress of structures, as numbers and NumPy arrays.
 
         Args:
             structures: ASE Atoms, also a single one in a list.
             derivatives: also forces and stress.
             batch_size: structures evaluated at once.
-            spread: also standard deviations, by the better calibrated method; see :meth:`spread`.
+            spread: also standard deviations of a last layer, if these are better calibrated than those of a committee,
+                which always come; see :meth:`spread`.
 
         Returns:
-            One prediction per structure, on the CPU, in the given order.
+            One per structure, in the given order: energy in eV (float), forces (n_atoms, 3) in eV/Å, stress (3, 3) in
+            eV/Å³ and more; see :class:`alignn_ff.prediction.Prediction`.
 
         Raises:
             StructureError: a structure is not valid.
             ElementNotCoveredError: an element that the model does not cover.
         """
         judged = self.predict_judged(structures, derivatives=derivatives, batch_size=batch_size, spread=spread)
-        return [prediction for prediction, _ in judged]
+        return [prediction_of(tensors, findings) for tensors, findings in judged]
+
+    def predict_tensors(
+        self, structures: Iterable[Atoms], *, derivatives: bool = True, batch_size: int = 32, spread: bool = False
+    ) -> list[TensorPrediction]:
+        """As :meth:`predict`, as tensors: of a batch of one structure each, on the CPU, without autograd history."""
+        judged = self.predict_judged(structures, derivatives=derivatives, batch_size=batch_size, spread=spread)
+        return [tensors for tensors, _ in judged]
 
     def predict_judged(
         self,
@@ -141,15 +158,15 @@ class Potential:
         batch_size: int = 32,
         skin: VerletSkin | None = None,
         spread: bool = False,
-    ) -> list[tuple[Prediction, tuple[Finding, ...]]]:
-        """As :meth:`predict`, with what is outside of the training data in each structure.
+    ) -> list[tuple[TensorPrediction, tuple[Finding, ...]]]:
+        """As :meth:`predict_tensors`, with what is outside of the training data in each structure.
 
         Args:
             structures, derivatives, batch_size, spread: as for :meth:`predict`.
             skin: reused from structure to structure, for those that differ little; results do not depend on it.
         """
         structures = structures_in(structures)
-        judged: list[tuple[Prediction, tuple[Finding, ...]]] = []
+        judged: list[tuple[TensorPrediction, tuple[Finding, ...]]] = []
         for start in range(0, len(structures), batch_size):
             part = structures[start : start + batch_size]
             inputs = [self.prepare_on_host(atoms, skin=skin) for atoms in part]
@@ -176,7 +193,7 @@ class Potential:
         """
         return self.guard.findings(Evaluated(atoms, pairs, energy_eV, forces_eV_per_A))
 
-    def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
+    def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> TensorPrediction:
         """Prediction for prepared input on this potential's device: numbers, without autograd history.
 
         That of a committee is the mean of its members, with their standard deviations, which are multiplied by the
@@ -192,7 +209,7 @@ class Potential:
             return prediction
         return prediction._replace(spread=scaled(prediction.spread, self.header.uncertainty.factors))
 
-    def spread(self, prediction: Prediction, system: AtomicSystem, graph: AtomicGraph) -> Spread | None:
+    def spread(self, prediction: TensorPrediction, system: AtomicSystem, graph: AtomicGraph) -> Spread | None:
         """Standard deviations of a prediction, energies by the better calibrated method; None without any method.
 
         Where the last layer gives those of energies, this costs another pass through the network, without derivatives.

@@ -5,60 +5,30 @@ the same potential as in its calculator.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from ase import Atoms
-from numpy.typing import NDArray
 from torch import Tensor
 
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header
-from alignn_ff.domain import DomainGuard, Evaluated, Finding
+from alignn_ff.domain import DomainGuard, Evaluated
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
 from alignn_ff.forks import refuse_lost_threads
-from alignn_ff.graph import edge_vectors
-from alignn_ff.loading import ModelSource, Precision, cast_network, open_model, select_device
+from alignn_ff.graph import edge_vectors, tensors_to_host
+from alignn_ff.loading import LoadedModel, ModelSource, Precision, cast_network, open_model, select_device
 from alignn_ff.models import EnergyModel, Heads, PropertyModel
 from alignn_ff.potential import Potential
+from alignn_ff.prediction import Prediction
 from alignn_ff.preparing import batch_on, prepare_structure, structures_in
 
-FloatArray = NDArray[np.float64]
 
-
-class Predicted(NamedTuple):
-    """Outputs of a model for one structure; None for outputs that it does not have.
-
-    Attributes:
-        energy_eV: total energy of a force field.
-        values: (n_outputs,) outputs of a property model, in the unit of its training data.
-        probabilities: (n_classes,) of a classification.
-        predicted_class: the most probable class, from 0.
-        atomwise: (n_atoms, n) outputs per atom.
-        additional: (n,) further outputs per structure.
-        outside: in which ways the structure is outside of the training data; None where that was not asked.
-    """
-
-    energy_eV: float | None = None
-    values: FloatArray | None = None
-    probabilities: FloatArray | None = None
-    predicted_class: int | None = None
-    atomwise: FloatArray | None = None
-    additional: FloatArray | None = None
-    outside: tuple[Finding, ...] | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """Names with numbers, lists and units; outputs that the model does not have are left out."""
-        present = {name: value for name, value in self._asdict().items() if value is not None}
-        if self.outside is not None:
-            present["outside"] = [finding.to_json() for finding in self.outside]
-        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in present.items()}
-
-
-class Predictor:
+class Predictor(LoadedModel):
     """A model of any kind, loaded for evaluation. It can be pickled and copied like a :class:`Potential`.
 
     Attributes:
@@ -113,28 +83,36 @@ class Predictor:
         refuse_lost_threads(select_device(str(self.device)))
         self.model = checkpoint.from_bytes(state["model"], name=self.name).model.to(self.device)
 
-    def predict(self, structures: Iterable[Atoms], *, batch_size: int = 32) -> list[Predicted]:
-        """Outputs of each structure, in the given order.
+    def predict(
+        self, structures: Iterable[Atoms], *, derivatives: bool = True, batch_size: int = 32, spread: bool = False
+    ) -> list[Prediction]:
+        """Outputs of each structure, in the given order, as numbers and NumPy arrays.
+
+        Args:
+            structures: ASE Atoms, also a single one in a list.
+            derivatives: of a force field, also forces and stress.
+            batch_size: structures evaluated at once.
+            spread: of a force field, also standard deviations of a last layer; see :meth:`Potential.predict`.
+
+        Returns:
+            One per structure; of a force field as by :meth:`Potential.predict`, with its further outputs.
 
         Raises:
             StructureError: a structure is not valid.
             ElementNotCoveredError: an element that the model does not cover.
         """
         structures = structures_in(structures)
-        outputs: list[Predicted] = []
+        outputs: list[Prediction] = []
         for start in range(0, len(structures), batch_size):
-            outputs += self._batch(structures[start : start + batch_size])
+            part = structures[start : start + batch_size]
+            further = self._by_model(part) if self.potential is None or self._has_heads() else None
+            if self.potential is not None:
+                by_potential = self.potential.predict(
+                    part, derivatives=derivatives, batch_size=batch_size, spread=spread
+                )
+                further = by_potential if further is None else list(map(_with_heads, by_potential, further))
+            outputs += further or []
         return outputs
-
-    def _batch(self, structures: Sequence[Atoms]) -> list[Predicted]:
-        if self.potential is None:
-            return self._by_model(structures)
-        judged = self.potential.predict_judged(structures, derivatives=False, batch_size=len(structures))
-        heads = self._by_model(structures) if self._has_heads() else [Predicted()] * len(structures)
-        return [
-            head._replace(energy_eV=float(each.energy[0]), outside=findings)
-            for head, (each, findings) in zip(heads, judged, strict=True)
-        ]
 
     def _has_heads(self) -> bool:
         """Whether a force field has outputs in addition to the energy."""
@@ -142,25 +120,26 @@ class Predictor:
         return outputs.n_atomwise > 0 or outputs.n_additional > 0
 
     @torch.no_grad()
-    def _by_model(self, structures: Sequence[Atoms]) -> list[Predicted]:
+    def _by_model(self, structures: Sequence[Atoms]) -> list[Prediction]:
         """Outputs in addition to an energy, evaluated without a backend."""
         prepared = [prepare_structure(a, self.header, name=self.name) for a in structures]
         system, graph = batch_on(self.device, prepared)
         main, heads = self.model.with_heads(graph, edge_vectors(system, graph))
-        main, heads = main.cpu(), Heads(*(None if head is None else head.cpu() for head in heads))
-        if self.potential is not None:
-            parts = [Predicted()] * len(structures)
-        else:
-            classifies = self.header.model.outputs.classifies
-            parts = [_classes(row) if classifies else Predicted(values=_numbers(row)) for row in main]
-            evaluated = [Evaluated(a, item.pairs) for a, item in zip(structures, prepared, strict=True)]
-            parts = [p._replace(outside=self.guard.findings(e)) for p, e in zip(parts, evaluated, strict=True)]
-        counts = [len(a) for a in structures]
+        main, *rest = tensors_to_host((main, *heads))
+        heads, counts = Heads(*rest), [len(a) for a in structures]
         atomwise = [None] * len(counts) if heads.atomwise is None else heads.atomwise.split(counts)
         additional = [None] * len(counts) if heads.additional is None else heads.additional.unbind(0)
+        further = [
+            Prediction(atomwise=None if a is None else a.numpy(), additional=None if b is None else b.numpy())
+            for a, b in zip(atomwise, additional, strict=True)
+        ]
+        if self.potential is not None:
+            return further
+        outputs = _classes if self.header.model.outputs.classifies else _values
+        evaluated = [Evaluated(a, item.pairs) for a, item in zip(structures, prepared, strict=True)]
         return [
-            part._replace(atomwise=None if a is None else _numbers(a), additional=None if b is None else _numbers(b))
-            for part, a, b in zip(parts, atomwise, additional, strict=True)
+            replace(one, **outputs(row), outside=self.guard.findings(each))
+            for one, row, each in zip(further, main, evaluated, strict=True)
         ]
 
 
@@ -197,15 +176,18 @@ def load_predictor(
     )
 
 
-def _classes(output: Tensor) -> Predicted:
+def _with_heads(prediction: Prediction, heads: Prediction) -> Prediction:
+    return replace(prediction, atomwise=heads.atomwise, additional=heads.additional)
+
+
+def _values(output: Tensor) -> dict[str, Any]:
+    return {"values": output.numpy()}
+
+
+def _classes(output: Tensor) -> dict[str, Any]:
     """From log-probabilities of all classes, or from one probability of class 1."""
     if output.shape[0] == 1:
         probabilities = np.array([1.0 - float(output[0]), float(output[0])])
     else:
-        probabilities = _numbers(output.exp())
-    return Predicted(probabilities=probabilities, predicted_class=int(probabilities.argmax()))
-
-
-def _numbers(tensor: Tensor) -> FloatArray:
-    numbers: FloatArray = tensor.double().cpu().numpy()
-    return numbers
+        probabilities = output.exp().numpy()
+    return {"probabilities": probabilities, "predicted_class": int(probabilities.argmax())}

@@ -19,8 +19,8 @@ from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
     GraphRecipe,
-    Prediction,
     Spread,
+    TensorPrediction,
     VerletSkin,
     batch_graphs,
     batch_systems,
@@ -116,14 +116,14 @@ def prepare_structure(
     return Prepared(system, graph, pairs)
 
 
-def split_prediction(batch: Prediction, n_atoms: Sequence[int]) -> list[Prediction]:
+def split_prediction(batch: TensorPrediction, n_atoms: Sequence[int]) -> list[TensorPrediction]:
     """One prediction per structure, on the CPU."""
     batch = prediction_to_host(batch)
     atomic = batch.atomic_energy.split(list(n_atoms))
     forces = [None] * len(n_atoms) if batch.forces is None else batch.forces.split(list(n_atoms))
     stress = [None] * len(n_atoms) if batch.stress is None else batch.stress.split(1)
     spread = [None] * len(n_atoms) if batch.spread is None else split_spread(batch.spread, n_atoms)
-    return [Prediction(*each) for each in zip(batch.energy.split(1), atomic, forces, stress, spread, strict=True)]
+    return [TensorPrediction(*each) for each in zip(batch.energy.split(1), atomic, forces, stress, spread, strict=True)]
 
 
 def split_spread(batch: Spread, n_atoms: Sequence[int]) -> list[Spread]:

@@ -52,7 +52,7 @@ def curve(potential: Potential, element: str, name: str, volumes: Array) -> Arra
     """Energy per atom at each volume per atom, eV."""
     structures = [lattice(name, [element], volume) for volume in volumes]
     found = potential.predict(structures, derivatives=False)
-    return np.array([float(one.energy[0]) / len(atoms) for one, atoms in zip(found, structures, strict=True)])
+    return np.array([one.energy / len(atoms) for one, atoms in zip(found, structures, strict=True)])
 
 
 def ground_volume(potential: Potential, element: str) -> float:

@@ -48,9 +48,9 @@ def correctness(machine: Machine) -> Iterator[Row]:
                 assert there.forces is not None
                 assert there.stress is not None
                 each = (
-                    float((here.energy - there.energy).abs()) / len(atoms),
-                    float((here.forces - there.forces).abs().max()),
-                    float((here.stress - there.stress).abs().max()),
+                    abs(here.energy - there.energy) / len(atoms),
+                    float(abs(here.forces - there.forces).max()),
+                    float(abs(here.stress - there.stress).max()),
                 )
                 apart = [max(a, b) for a, b in zip(apart, each, strict=True)]
             row = dict(zip(("energy_eV_per_atom", "forces_eV_per_A", "stress_eV_per_A3"), apart, strict=True))

@@ -129,7 +129,6 @@ def records(n_structures: int, cells: int) -> list[Record]:
     for index, (atoms, label) in enumerate(zip(structures, labels, strict=True)):
         assert label.forces is not None
         assert label.stress is not None
-        forces, stress = label.forces.numpy(), label.stress[0].numpy()
-        atoms.calc = SinglePointCalculator(atoms, energy=float(label.energy))
-        found.append(Record(str(index), atoms, float(label.energy), forces, stress, "silicon"))
+        atoms.calc = SinglePointCalculator(atoms, energy=label.energy)
+        found.append(Record(str(index), atoms, label.energy, label.forces, label.stress, "silicon"))
     return found

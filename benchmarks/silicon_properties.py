@@ -20,10 +20,10 @@ from ase.build import bulk
 
 from alignn_ff import AlignnCalculator
 from alignn_ff.errors import AlignnError
+from alignn_ff.labels import label_of, shown
 from alignn_ff.plots import save_property_figures
 from alignn_ff.properties import PROPERTIES
 from alignn_ff.properties.files import restart_file, result_file, write_result
-from alignn_ff.properties.labels import label_of, shown
 from alignn_ff.properties.run import PropertyRun, compute
 
 Content = dict[str, Any]
@@ -224,7 +224,7 @@ def run(step: Step, calculator: AlignnCalculator, folder: Path, model: str, *, q
     job = PropertyRun(step.name, (bulk("Si", a=5.469),), config, prefix, {"model": model})
     result = compute(job, calculator, resume=restart_file(prefix).exists())
     write_result(prefix, result)
-    save_property_figures(step.name, result, prefix)
+    save_property_figures(result, prefix)
     restart_file(prefix).unlink(missing_ok=True)
 
 

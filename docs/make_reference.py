@@ -161,6 +161,7 @@ ROOMS = {
     "alignn_ff": "Models and the calculator",
     "alignn_ff.potential": "Potentials",
     "alignn_ff.predictor": "Property models",
+    "alignn_ff.prediction": "Predictions",
     "alignn_ff.relax": "Relaxation",
     "alignn_ff.md": "Molecular dynamics",
     "alignn_ff.analysis": "Analysis of trajectories",

@@ -216,7 +216,7 @@ def test_the_backend_of_the_page_evaluates_like_eager(si_model_file: Path) -> No
     name, atoms = add_row("Backend and its law of memory"), structure("bulk", (14,))
     ours, eager = (load_potential(si_model_file, device="cpu", backend=backend) for backend in (name, "eager"))
     assert ours.backend == name
-    assert (ours.predict([atoms])[0].forces == eager.predict([atoms])[0].forces).all()
+    assert (ours.predict_tensors([atoms])[0].forces == eager.predict_tensors([atoms])[0].forces).all()
 
 
 def test_criterion_optimiser_and_schedule_of_the_page_train(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ HEADERS: Final = {
 }
 
 ALLOWED_WAITS: Final = {
-    "graph/transfer.py:_to_host": "the result, all of it in one copy",
+    "graph/transfer.py:tensors_to_host": "the result, all of it in one copy",
     "nn/sums/contraction.py:make_contraction": "moments are padded to the most neighbours of an atom",
     "models/published/heads.py:keep_edges": "ealignn drops long bonds, and so the angles between them",
     "models/published/heads.py:states": "ealignn drops long bonds",
@@ -66,7 +66,6 @@ ALLOWED_WAITS: Final = {
     "execution/published/topology.py:blocks": "blocked: the host chooses blocks that fit into memory",
     "models/last_layer.py:unscaled_deviations": "eigenvalues of the matrix of the last layer",
     "models/published/derivatives.py:without_torque": "ealignn is trained on forces without torque: eigenvalues",
-    "predictor.py:_by_model": "the outputs of a property model",
     "train/loop/divergence.py:loss_and_norm": "no step is taken with numbers that are not finite",
 }
 """Place → why the host waits for the device there."""
@@ -92,7 +91,7 @@ def assert_few_waits(step: Step, *, most_results: int = 1) -> None:
     """Only where it is allowed, and for results once; copies to the device only of what was prepared."""
     places = Counter(event.place for event in step.waits)
     assert not places.keys() - ALLOWED_WAITS.keys(), places
-    assert places["graph/transfer.py:_to_host"] <= most_results
+    assert places["graph/transfer.py:tensors_to_host"] <= most_results
     assert places["nn/sums/contraction.py:make_contraction"] <= most_results
     assert {event.place for event in step.uploads} <= UPLOADS
 
@@ -153,11 +152,11 @@ CASES: Final = [
 def test_a_batch_is_predicted_as_on_the_cpu(name: str, backend: str) -> None:
     header = HEADERS[name]
     structures = [structure(kind, header.elements) for kind in KINDS]
-    expected = tiny_potential(header).predict(structures)
+    expected = tiny_potential(header).predict_tensors(structures)
     with PretendGpu() as gpu:
         potential = on_gpu(header, backend)
         with gpu.step() as step:
-            found = potential.predict(structures)
+            found = potential.predict_tensors(structures)
     for here, there in zip(found, expected, strict=True):
         torch.testing.assert_close(tuple(here), tuple(there), rtol=1e-11, atol=1e-11, equal_nan=True)
     assert_few_waits(step)
@@ -165,9 +164,9 @@ def test_a_batch_is_predicted_as_on_the_cpu(name: str, backend: str) -> None:
 
 def test_energies_alone_are_predicted_too() -> None:
     atoms = structure("rattled bulk", ELEMENTS)
-    (expected,) = tiny_potential().predict([atoms], derivatives=False)
+    (expected,) = tiny_potential().predict_tensors([atoms], derivatives=False)
     with PretendGpu():
-        (found,) = on_gpu(HEADERS["smooth"]).predict([atoms], derivatives=False)
+        (found,) = on_gpu(HEADERS["smooth"]).predict_tensors([atoms], derivatives=False)
     assert torch.equal(found.energy, expected.energy)
 
 
@@ -230,7 +229,7 @@ def test_the_drivers_of_dynamics_and_relaxation_run_on_the_device() -> None:
         with gpu.step() as step:
             found = both(potential)
     assert_allclose(found, expected, rtol=1e-9)
-    assert {event.place for event in step.waits} == {"graph/transfer.py:_to_host"}
+    assert {event.place for event in step.waits} == {"graph/transfer.py:tensors_to_host"}
 
 
 def test_a_pass_over_structures_in_flight_copies_its_results_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,11 +261,11 @@ def test_deviations_come_back_with_the_numbers_that_they_belong_to(kind: str) ->
     names = DEVIATIONS if kind == "committee" else DEVIATIONS[:2]
     calculator = AlignnCalculator(here, outside="ignore")
     expected = {name: calculator.get_property(name, atoms) for name in names}
-    (predicted,) = here.predict([atoms], spread=True)
+    (predicted,) = here.predict_tensors([atoms], spread=True)
     with PretendGpu() as gpu:
         potential = Potential(kind, here.header, deepcopy(here.model), device=GPU, dtype=torch.float64)
         with gpu.step() as step:
-            (found,) = potential.predict([atoms], spread=True)
+            (found,) = potential.predict_tensors([atoms], spread=True)
         calculator = AlignnCalculator(potential, outside="ignore")
         for name, value in expected.items():
             assert_allclose(calculator.get_property(name, atoms), value, rtol=1e-9, atol=1e-11)
@@ -285,7 +284,7 @@ def test_a_potential_on_the_device_is_pickled_and_restored_there() -> None:
         again = pickle.loads(pickle.dumps(potential))
         assert again.device == GPU
         assert all(parameter.device == GPU for parameter in again.model.parameters())
-        assert torch.equal(again.predict([atoms])[0].energy, potential.predict([atoms])[0].energy)
+        assert torch.equal(again.predict_tensors([atoms])[0].energy, potential.predict_tensors([atoms])[0].energy)
 
 
 # property models
@@ -318,7 +317,7 @@ def test_properties_are_predicted_as_on_the_cpu(name: str) -> None:
     for here, there in zip(found, expected, strict=True):
         assert_allclose(here.values, there.values, rtol=1e-11)
     assert_few_waits(step)
-    assert sum(event.place == "predictor.py:_by_model" for event in step.waits) == 1
+    assert sum(event.place == "graph/transfer.py:tensors_to_host" for event in step.waits) == 1
 
 
 # training

@@ -8,6 +8,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alignn_ff.analysis.frames import Frame
+from alignn_ff.display import Sheet, line_of, page_of
 
 FloatArray = NDArray[np.float64]
 
@@ -27,6 +28,20 @@ class ObservableResult(NamedTuple):
     summary: Mapping[str, object]
     tables: Mapping[str, Table]
     structure: Atoms | None = None
+
+    def brief(self) -> str:
+        """Names of its tables."""
+        return f"{len(self.summary)} numbers, tables: {', '.join(self.tables) or 'none'}"
+
+    def sheet(self) -> Sheet:
+        """Its numbers and curves."""
+        return Sheet(self.summary, self.tables)
+
+    def __repr__(self) -> str:
+        return line_of(self)
+
+    def _repr_html_(self) -> str:
+        return page_of(self)
 
 
 class Accumulator(Protocol):

@@ -17,6 +17,7 @@ from alignn_ff.analysis.context import Context
 from alignn_ff.analysis.frames import frames
 from alignn_ff.analysis.result import ObservableResult
 from alignn_ff.analysis.table import OBSERVABLES, ObservableName
+from alignn_ff.display import Displayed, Sheet, plotted
 from alignn_ff.errors import ConfigError
 from alignn_ff.runs.model_record import software_versions
 
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Analysis(Displayed):
     """The analysis of a trajectory.
 
     Attributes:
@@ -42,6 +43,23 @@ class Analysis:
     atoms: Atoms
     results: Mapping[ObservableName, ObservableResult]
     left_out: Mapping[ObservableName, str]
+
+    def brief(self) -> str:
+        """The structure, the frames, and what was computed."""
+        frames = f"{len(self.clock.chosen)} frames"
+        return f"{self.atoms.get_chemical_formula()}, {frames}: {', '.join(self.results)}"
+
+    def sheet(self) -> Sheet:
+        """Numbers of each observable, and a figure for each table of curves."""
+        facts: dict[str, object] = {
+            "trajectory": str(self.trajectory),
+            "frames": len(self.clock.chosen),
+            "frame_time_fs": self.clock.frame_time_fs,
+        }
+        for result in self.results.values():
+            facts |= {name: value for name, value in result.summary.items() if isinstance(value, str | int | float)}
+        notes = [f"{name} was left out: {reason}" for name, reason in self.left_out.items()]
+        return Sheet(facts, notes=notes, figures=plotted(self))
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready content, without the curves."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
+from alignn_ff.display import Displayed, Sheet, plotted
 from alignn_ff.runs.model_record import ModelRecord
 from alignn_ff.testing import Curve, Figure
 
@@ -81,7 +82,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Displayed):
     """A check.
 
     Attributes:
@@ -120,6 +121,24 @@ class Report:
         """The number of rows of each verdict: "24 passed, 2 warning"."""
         return ", ".join(f"{self.count(verdict)} {verdict}" for verdict in VERDICTS if self.count(verdict))
 
+    def brief(self) -> str:
+        """The model and the verdicts."""
+        return f"of {self.model.name}: {'passed' if self.passed else 'FAILED'} ({self.in_words})"
+
+    def sheet(self) -> Sheet:
+        """A row per law, those that fail first."""
+        rows = sorted(self.rows, key=lambda row: (row not in self.failed, list(VERDICTS).index(row.verdict)))
+        laws: dict[str, list[str]] = {
+            "verdict": [row.verdict for row in rows],
+            "law": [row.title for row in rows],
+            "figure": ["" if row.worst is None else f"{row.worst.value:.3g} {row.worst.unit}" for row in rows],
+            "limit": [_limit(row.worst) for row in rows],
+            "where": [row.case for row in rows],
+        }
+        facts = {"model": self.model.in_words, "effort": self.effort, "strict": self.strict, "time_s": self.seconds}
+        notes = [f"{row.title}: {broken.case}: {broken.reason}" for row in self.failed for broken in row.broken[:1]]
+        return Sheet(facts, {"laws": laws}, notes, plotted(self))
+
     def to_json(self) -> dict[str, object]:
         """JSON-ready content."""
         return {
@@ -132,6 +151,10 @@ class Report:
             "seconds": round(self.seconds, 3),
             "rows": [row.to_json() for row in self.rows],
         }
+
+
+def _limit(figure: Figure | None) -> str:
+    return "" if figure is None or figure.limit is None else f"{figure.limit:.3g} {figure.unit}"
 
 
 def _figure(figure: Figure) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Final
 
 import typer
@@ -22,12 +23,17 @@ def complain(message: str) -> None:
     errors.print(message, markup=False, soft_wrap=True)
 
 
+def shows_bars() -> bool:
+    """Whether a progress bar can be seen: on a terminal, or in a notebook with ipywidgets; else lines are printed."""
+    return errors.is_terminal or (errors.is_jupyter and find_spec("ipywidgets") is not None)
+
+
 STATUS_EVERY_S: Final = 60.0
 """Time between the lines of a run that nobody sees a progress bar of."""
 
 
 class StatusLines:
-    """The state of a run where stderr is not a terminal: one line at the start, and one per minute.
+    """The state of a run where no bar is shown: one line at the start, and one per minute.
 
     Args:
         start: the first line.
@@ -35,12 +41,12 @@ class StatusLines:
 
     def __init__(self, start: str) -> None:
         self._at = time.monotonic()
-        if not errors.is_terminal:
+        if not shows_bars():
             errors.print(start, markup=False, soft_wrap=True)
 
     def show(self, line: str) -> None:
         """Print the state, if a minute has passed since the last line."""
-        if errors.is_terminal or time.monotonic() - self._at < STATUS_EVERY_S:
+        if shows_bars() or time.monotonic() - self._at < STATUS_EVERY_S:
             return
         self._at = time.monotonic()
         errors.print(line, markup=False, soft_wrap=True)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from alignn_ff.cli.console import errors
+from alignn_ff.cli.console import errors, shows_bars
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -52,8 +52,8 @@ class TrainingProgress(Protocol):
 
 
 def training_progress(config: "TrainingConfig") -> TrainingProgress:
-    """What suits stderr."""
-    return ProgressBar(config) if errors.is_terminal else ProgressLines(config)
+    """A bar on a terminal and in a notebook, else lines."""
+    return ProgressBar(config) if shows_bars() else ProgressLines(config)
 
 
 def described_errors(row: Mapping[str, float]) -> str:

@@ -16,7 +16,7 @@ from alignn_ff.execution.contract import Evaluate, Execution, Limits
 from alignn_ff.execution.eager import build_eager, build_scatter, scatter_refusal
 from alignn_ff.execution.forecast import ON_KERNELS, ON_TORCH, PUBLISHED, SMOOTH, SMOOTH_ON_KERNELS
 from alignn_ff.execution.smooth.native import build_native, native_refusal
-from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction
+from alignn_ff.graph import AtomicGraph, AtomicSystem, TensorPrediction
 from alignn_ff.models import EnergyModel, mean_prediction
 from alignn_ff.native import cached_kernels
 
@@ -165,7 +165,7 @@ def built(execution: Execution, model: EnergyModel, limits: Limits) -> Evaluate:
     if len(evaluations) == 1:
         return evaluations[0]
 
-    def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
+    def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> TensorPrediction:
         return mean_prediction([each(system, graph, derivatives=derivatives) for each in evaluations])
 
     return evaluate

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from alignn_ff.graph import AtomicGraph, AtomicSystem, GraphSize, Prediction
+from alignn_ff.graph import AtomicGraph, AtomicSystem, GraphSize, TensorPrediction
 from alignn_ff.models import EnergyModel, ModelConfig
 
 
 class Evaluate(Protocol):
     """What a backend makes of a model: energy, forces and stress of prepared input on the model's device."""
 
-    def __call__(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
+    def __call__(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> TensorPrediction:
         """Prediction without autograd history."""
 
 

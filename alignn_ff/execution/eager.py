@@ -1,7 +1,7 @@
 """The reference backend: the model as it is written, differentiated by autograd; also on the sums of torch-scatter."""
 
 from alignn_ff.execution.contract import Evaluate, Limits
-from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction
+from alignn_ff.graph import AtomicGraph, AtomicSystem, TensorPrediction
 from alignn_ff.models import EnergyModel, predict
 from alignn_ff.nn import summation_refusal, summing
 
@@ -9,7 +9,7 @@ from alignn_ff.nn import summation_refusal, summing
 def build_eager(model: EnergyModel, limits: Limits) -> Evaluate:  # noqa: ARG001 - one signature for all backends
     """Evaluate a model as it is written."""
 
-    def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
+    def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> TensorPrediction:
         return predict(model, system, graph, derivatives=derivatives)
 
     return evaluate
@@ -24,7 +24,7 @@ def build_scatter(model: EnergyModel, limits: Limits) -> Evaluate:
     """Evaluate a model as it is written, on the sums of torch-scatter."""
     eager = build_eager(model, limits)
 
-    def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
+    def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> TensorPrediction:
         with summing("scatter"):
             return eager(system, graph, derivatives=derivatives)
 

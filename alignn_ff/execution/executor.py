@@ -16,7 +16,7 @@ from alignn_ff.execution.available import available_bytes
 from alignn_ff.execution.backends import BACKENDS, built, choose_backend, keeps_limits, worth_compiling
 from alignn_ff.execution.contract import Evaluate, Limits
 from alignn_ff.forks import refuse_lost_threads
-from alignn_ff.graph import AtomicGraph, AtomicSystem, GraphRecipe, GraphSize, Prediction, graph_size
+from alignn_ff.graph import AtomicGraph, AtomicSystem, GraphRecipe, GraphSize, TensorPrediction, graph_size
 from alignn_ff.models import EnergyModel, ModelConfig
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ class Executor:
         """Whether an evaluation is expected to fit into memory; for choosing what is evaluated together."""
         return self._running.gate.fits(size)
 
-    def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
+    def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> TensorPrediction:
         """Prediction without autograd history.
 
         Raises:

@@ -19,7 +19,7 @@ from alignn_ff.export.door import REPEATS, Input, Output
 from alignn_ff.export.eager import in_float64
 from alignn_ff.export.structures import proof_structures
 from alignn_ff.export.targets import Target
-from alignn_ff.graph import Prediction
+from alignn_ff.graph import TensorPrediction
 from alignn_ff.io.tensors import write_tensors
 from alignn_ff.potential import Potential
 
@@ -133,7 +133,12 @@ def evaluate_elsewhere(target: Target, path: Path, inputs: Sequence[Input]) -> d
 
 
 def _difference(
-    name: str, network: str, reference: Prediction, found: Sequence[Output], stress_factor: float, tolerance: float
+    name: str,
+    network: str,
+    reference: TensorPrediction,
+    found: Sequence[Output],
+    stress_factor: float,
+    tolerance: float,
 ) -> Difference:
     assert reference.forces is not None
     assert reference.stress is not None

@@ -11,13 +11,13 @@ from alignn_ff.graph.build import (
     with_extra_features,
 )
 from alignn_ff.graph.census import GraphSize, expected_size, graph_size, size_by_density
-from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction, Spread
+from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Spread, TensorPrediction
 from alignn_ff.graph.geometry import bond_cosines, edge_vectors
 from alignn_ff.graph.published import published_recipe
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
 from alignn_ff.graph.skin import SKIN_A, VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES, Strategy
-from alignn_ff.graph.transfer import graph_to, prediction_to_host, spread_to_host, system_to
+from alignn_ff.graph.transfer import graph_to, prediction_to_host, spread_to_host, system_to, tensors_to_host
 
 __all__ = [
     "SKIN_A",
@@ -27,9 +27,9 @@ __all__ = [
     "GraphRecipe",
     "GraphSize",
     "NeighborStrategy",
-    "Prediction",
     "Spread",
     "Strategy",
+    "TensorPrediction",
     "VerletSkin",
     "batch_graphs",
     "batch_systems",
@@ -48,5 +48,6 @@ __all__ = [
     "spread_to_host",
     "system_from_atoms",
     "system_to",
+    "tensors_to_host",
     "with_extra_features",
 ]

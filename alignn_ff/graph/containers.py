@@ -81,7 +81,7 @@ class Spread(NamedTuple):
     stress: Tensor | None = None
 
 
-class Prediction(NamedTuple):
+class TensorPrediction(NamedTuple):
     """Results of a potential for one structure, or several concatenated ones.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Prediction, Spread
+from alignn_ff.graph.containers import AtomicGraph, AtomicSystem, Spread, TensorPrediction
 
 
 def system_to(system: AtomicSystem, device: torch.device) -> AtomicSystem:
@@ -20,21 +20,21 @@ def graph_to(graph: AtomicGraph, device: torch.device) -> AtomicGraph:
     return graph._replace(**moved)
 
 
-def prediction_to_host(prediction: Prediction) -> Prediction:
+def prediction_to_host(prediction: TensorPrediction) -> TensorPrediction:
     """The same numbers on the CPU, by one copy, so that the host waits for the device once."""
     own, spread = prediction[:4], prediction.spread
-    copied = _to_host((*own, *(spread or ())))
-    results = Prediction(*copied[:4])
+    copied = tensors_to_host((*own, *(spread or ())))
+    results = TensorPrediction(*copied[:4])
     return results if spread is None else results._replace(spread=Spread(*copied[4:]))
 
 
 def spread_to_host(spread: Spread) -> Spread:
     """As :func:`prediction_to_host`."""
-    return Spread(*_to_host(spread))
+    return Spread(*tensors_to_host(spread))
 
 
-def _to_host(tensors: Sequence[Tensor | None]) -> list[Any]:
-    """Tensors of one dtype on the CPU; those that are there already are not copied."""
+def tensors_to_host(tensors: Sequence[Tensor | None]) -> list[Any]:
+    """Tensors of one dtype on the CPU, by one copy; those that are there already are not copied."""
     present = [tensor for tensor in tensors if tensor is not None]
     if present[0].device.type == "cpu":
         return list(tensors)

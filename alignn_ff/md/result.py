@@ -1,10 +1,11 @@
 """The result of a dynamics run: frozen, and as JSON with units in the names."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 from ase import Atoms
 
+from alignn_ff.display import Displayed, Sheet, exact
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.harvest import NOTHING_WATCHED, WatchState
 from alignn_ff.runs.model_record import ModelRecord, software_versions
@@ -45,7 +46,7 @@ class StageResult:
 
 
 @dataclass(frozen=True)
-class MDResult:
+class MDResult(Displayed):
     """A dynamics run.
 
     Attributes:
@@ -114,6 +115,30 @@ class MDResult:
     def ns_per_day(self) -> float | None:
         """Speed since the last restart; None without steps."""
         return nanoseconds_per_day(self.session_time_fs, self.session_wall_time_s) if self.session_time_fs else None
+
+    def brief(self) -> str:
+        """The structure, the ensembles, and the end."""
+        ensembles = " → ".join(dict.fromkeys(stage.ensemble for stage in self.stages))
+        n_steps = sum(stage.n_steps for stage in self.stages)
+        at = "" if self.final_temperature_K is None else f", {self.final_temperature_K:.1f} K at the end"
+        return f"{self.atoms.get_chemical_formula()}: {ensembles}, {n_steps} steps, {self.simulated_time_fs:g} fs{at}"
+
+    def sheet(self) -> Sheet:
+        """Energies and speed, and a row per stage."""
+        facts = {
+            "model": self.model.in_words,
+            "timestep_fs": self.config.timestep_fs,
+            "total_energy_first_eV": exact(self.total_energy_first_eV),
+            "total_energy_last_eV": exact(self.total_energy_last_eV),
+            "conserved_quantity": self.conserved_quantity,
+            "nanoseconds_per_day": self.ns_per_day,
+            "wall_time_s": self.wall_time_s,
+            "restarts_at_steps": self.restarts,
+        }
+        shown = [field.name for field in fields(StageResult) if field.name != "conserved_quantity"]
+        stages = {name: [getattr(stage, name) for stage in self.stages] for name in shown}
+        told = {name: column for name, column in stages.items() if any(value not in (None, "") for value in column)}
+        return Sheet(facts, {"stages": told}, self.outside)
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready content without the structure; drift and means are those of the last stage."""

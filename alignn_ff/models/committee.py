@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from alignn_ff.graph import AtomicGraph, Prediction, Spread
+from alignn_ff.graph import AtomicGraph, Spread, TensorPrediction
 from alignn_ff.models.base import EnergyModel, Heads
 
 
@@ -50,7 +50,7 @@ def _mean(parts: Sequence[Tensor | None]) -> Tensor | None:
     return torch.stack(known).mean(0) if known else None
 
 
-def mean_prediction(predictions: Sequence[Prediction]) -> Prediction:
+def mean_prediction(predictions: Sequence[TensorPrediction]) -> TensorPrediction:
     """The mean of the predictions of a committee, with the standard deviations of its members.
 
     Args:
@@ -68,7 +68,7 @@ def mean_prediction(predictions: Sequence[Prediction]) -> Prediction:
         None if stress is None else _length(_deviation(stress), 2),
     )
     forces_mean, stress_mean = (None if each is None else each.mean(0) for each in (forces, stress))
-    return Prediction(energies.mean(0), atomic.mean(0), forces_mean, stress_mean, spread)
+    return TensorPrediction(energies.mean(0), atomic.mean(0), forces_mean, stress_mean, spread)
 
 
 def _stacked(parts: Sequence[Tensor]) -> Tensor | None:

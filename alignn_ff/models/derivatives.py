@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.cells import SMALLEST_VOLUME_A3
-from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
+from alignn_ff.graph import AtomicGraph, AtomicSystem, TensorPrediction, edge_vectors
 from alignn_ff.models.base import EnergyModel, Heads
 from alignn_ff.nn import scatter_sum
 
@@ -23,7 +23,7 @@ def predict(
     *,
     derivatives: bool = True,
     create_graph: bool = False,
-) -> Prediction:
+) -> TensorPrediction:
     """Energy and, if asked for, its derivatives.
 
     Args:
@@ -43,7 +43,7 @@ def predict_with_heads(
     *,
     derivatives: bool = True,
     create_graph: bool = False,
-) -> tuple[Prediction, Heads]:
+) -> tuple[TensorPrediction, Heads]:
     """As :func:`predict`, with the model's further outputs of atoms and structures."""
     with torch.set_grad_enabled(derivatives or torch.is_grad_enabled()):  # also for callers under no_grad
         vectors = edge_vectors(system, graph)
@@ -62,7 +62,7 @@ def predict_with_heads(
 
 def assemble(
     atomic_energy: Tensor, gradient: Tensor | None, vectors: Tensor, system: AtomicSystem, graph: AtomicGraph
-) -> Prediction:
+) -> TensorPrediction:
     """Prediction from the energy of each atom and its gradient.
 
     Args:
@@ -73,9 +73,9 @@ def assemble(
     """
     energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
     if gradient is None:
-        return Prediction(energy, atomic_energy, None, None)
+        return TensorPrediction(energy, atomic_energy, None, None)
     forces = forces_from_edges(gradient, graph)
-    return Prediction(energy, atomic_energy, forces, stress_from_edges(gradient, vectors, graph, system.cell))
+    return TensorPrediction(energy, atomic_energy, forces, stress_from_edges(gradient, vectors, graph, system.cell))
 
 
 def forces_from_edges(gradient: Tensor, graph: AtomicGraph) -> Tensor:

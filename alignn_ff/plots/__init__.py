@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from alignn_ff.plots.check import check_figures, figure_svg
     from alignn_ff.plots.data import data_figures
     from alignn_ff.plots.observables import draw, observable_figures
-    from alignn_ff.plots.properties import PROPERTY_FIGURES, save_property_figures
+    from alignn_ff.plots.properties import PROPERTY_FIGURES, property_figures, save_property_figures
     from alignn_ff.plots.relaxation import convergence
     from alignn_ff.plots.style import check_figure, save_figure
     from alignn_ff.plots.training import learning_curve, parity_figures
@@ -26,6 +26,7 @@ __all__ = [
     "learning_curve",
     "observable_figures",
     "parity_figures",
+    "property_figures",
     "save_figure",
     "save_property_figures",
 ]
@@ -44,6 +45,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "alignn_ff.plots.properties": (
             "PROPERTY_FIGURES",
+            "property_figures",
             "save_property_figures",
         ),
         "alignn_ff.plots.relaxation": ("convergence",),

@@ -21,7 +21,7 @@ DEEPEST: Final = 10.0
 def check_figures(report: Report) -> dict[str, Figure]:
     """Title → figure."""
     return {
-        "figures in units of their limits": _overview(report),
+        "figures in units of their limits": overview(report),
         **{curve.title: _curve(curve) for row in report.rows for curve in row.curves},
     }
 
@@ -35,7 +35,8 @@ def figure_svg(figure: Figure) -> str:
     return whole[whole.index("<svg") :]
 
 
-def _overview(report: Report) -> Figure:
+def overview(report: Report) -> Figure:
+    """How far each law is from its limit."""
     rows = [row for row in report.rows if row.worst is not None and row.verdict in VERDICT_COLOURS][::-1]
     with house_style():
         figure = new_figure(6.8, 0.6 + 0.17 * len(rows))

@@ -1,4 +1,4 @@
-"""Figures of properties: one row per property that has any."""
+"""Figures of properties: one row per kind of result that has any."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,33 +22,53 @@ from alignn_ff.plots.report import report_page
 from alignn_ff.plots.style import save_figure
 from alignn_ff.plots.surfaces import surface_figures
 from alignn_ff.plots.thermochemistry import thermo_figure
+from alignn_ff.properties.conductivity import KappaResult
+from alignn_ff.properties.defects import DefectResult
+from alignn_ff.properties.elasticity import ElasticResult
+from alignn_ff.properties.equation_of_state import EOSResult
+from alignn_ff.properties.faults import FaultResult
+from alignn_ff.properties.formation import HullResult
+from alignn_ff.properties.melting import MeltingResult
+from alignn_ff.properties.pairs import DimerResult
+from alignn_ff.properties.phonons import PhononResult
+from alignn_ff.properties.quasi_harmonic import QHAResult
+from alignn_ff.properties.reaction_path import NEBResult
 from alignn_ff.properties.report import ReportResult
 from alignn_ff.properties.result import PropertyResult
+from alignn_ff.properties.surfaces import SurfaceResult
+from alignn_ff.properties.thermochemistry import ThermoResult
 
 Figures = Callable[[Any], dict[str, Figure]]
 """result → name of a figure → figure."""
 
-PROPERTY_FIGURES: Final[dict[str, Figures]] = {
-    "phonon": phonon_figures,
-    "qha": lambda result: {"expansion": expansion_figure(result)},
-    "thermo": lambda result: {"thermo": thermo_figure(result)},
-    "kappa": lambda result: {"kappa": conductivity_figure(result)},
-    "eos": lambda result: {"eos": eos_figure(result)},
-    "elastic": lambda result: {"stress": elastic_figure(result)},
-    "vacancy": lambda result: {"defects": defects_figure(result)},
-    "interstitial": lambda result: {"defects": defects_figure(result)},
-    "antisite": lambda result: {"defects": defects_figure(result)},
-    "surface": surface_figures,
-    "stacking-fault": lambda result: {"fault": fault_figure(result)},
-    "neb": lambda result: {"path": neb_figure(result)},
-    "melting": lambda result: {"melting": melting_figure(result)},
-    "dimer": lambda result: {"curves": dimer_figure(result)},
-    "hull": lambda result: {"hull": hull_figure(result)},
+PROPERTY_FIGURES: Final[dict[type[PropertyResult], Figures]] = {
+    PhononResult: phonon_figures,
+    QHAResult: lambda result: {"expansion": expansion_figure(result)},
+    ThermoResult: lambda result: {"thermo": thermo_figure(result)},
+    KappaResult: lambda result: {"kappa": conductivity_figure(result)},
+    EOSResult: lambda result: {"eos": eos_figure(result)},
+    ElasticResult: lambda result: {"stress": elastic_figure(result)},
+    DefectResult: lambda result: {"defects": defects_figure(result)},
+    SurfaceResult: surface_figures,
+    FaultResult: lambda result: {"fault": fault_figure(result)},
+    NEBResult: lambda result: {"path": neb_figure(result)},
+    MeltingResult: lambda result: {"melting": melting_figure(result)},
+    DimerResult: lambda result: {"curves": dimer_figure(result)},
+    HullResult: lambda result: {"hull": hull_figure(result)},
 }
-"""Name of a property → its figures."""
+"""Class of a result → its figures."""
 
 
-def save_property_figures(name: str, result: PropertyResult, prefix: Path, *, suffix: str = ".png") -> list[Path]:
+def property_figures(result: PropertyResult) -> dict[str, Figure]:
+    """Name → figure of a result; of a report those of its parts."""
+    if isinstance(result, ReportResult):
+        parts = {name: property_figures(part) for name, part in result.parts.items()}
+        return {f"{name}-{kind}": figure for name, figures in parts.items() for kind, figure in figures.items()}
+    draw = PROPERTY_FIGURES.get(type(result))
+    return {} if draw is None else draw(result)
+
+
+def save_property_figures(result: PropertyResult, prefix: Path, *, suffix: str = ".png") -> list[Path]:
     """Draw and write the figures of a property.
 
     Returns:
@@ -56,11 +76,8 @@ def save_property_figures(name: str, result: PropertyResult, prefix: Path, *, su
     """
     if isinstance(result, ReportResult):
         return [save_report(result, prefix.with_name(f"{prefix.name}.html"))]
-    draw = PROPERTY_FIGURES.get(name)
-    if draw is None:
-        return []
     paths = []
-    for kind, figure in draw(result).items():
+    for kind, figure in property_figures(result).items():
         paths.append(prefix.with_name(f"{prefix.name}-{kind}{suffix}"))
         save_figure(figure, paths[-1])
     return paths
@@ -68,7 +85,7 @@ def save_property_figures(name: str, result: PropertyResult, prefix: Path, *, su
 
 def save_report(result: ReportResult, path: Path) -> Path:
     """Write the page of a report with the figures of all its parts."""
-    figures = {name: PROPERTY_FIGURES[name](part) for name, part in result.parts.items() if name in PROPERTY_FIGURES}
+    figures = {name: property_figures(part) for name, part in result.parts.items()}
     with atomic_write(path) as temporary:
         temporary.write_text(report_page(result, figures), encoding="utf-8")
     return path

@@ -2,14 +2,13 @@
 
 import base64
 import html
-import io
 from collections.abc import Mapping
 from typing import Any, Final
 
 from matplotlib.figure import Figure
 
-from alignn_ff.plots.style import house_style
-from alignn_ff.properties.labels import label_of, shown
+from alignn_ff.labels import label_of, shown
+from alignn_ff.plots.style import figure_png
 from alignn_ff.properties.report import ReportResult
 from alignn_ff.properties.result import PropertyResult
 from alignn_ff.runs.model_record import software_versions
@@ -72,8 +71,5 @@ def _table(numbers: Mapping[str, Any]) -> str:
 
 def _image(figure: Figure, words: str) -> str:
     """A figure inside the page."""
-    content = io.BytesIO()
-    with house_style():
-        figure.savefig(content, format="png", dpi=160)
-    text = base64.b64encode(content.getvalue()).decode()
+    text = base64.b64encode(figure_png(figure)).decode()
     return f'<figure><img alt="{html.escape(words)}" src="data:image/png;base64,{text}"></figure>'

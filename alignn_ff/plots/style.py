@@ -1,5 +1,6 @@
 """The style of all figures: column width of a journal, readable text, colours for all kinds of colour vision."""
 
+import io
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +53,14 @@ def check_figure(path: Path) -> None:
     known = FigureCanvasAgg(Figure()).get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
         raise ConfigError(f"{path} is not a supported figure format; the name may end in {', '.join(sorted(known))}")
+
+
+def figure_png(figure: Figure) -> bytes:
+    """A figure as PNG, for a page."""
+    content = io.BytesIO()
+    with house_style():
+        figure.savefig(content, format="png", dpi=160)
+    return content.getvalue()
 
 
 def save_figure(figure: Figure, path: Path) -> None:

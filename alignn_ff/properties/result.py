@@ -3,18 +3,24 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from alignn_ff.display import Displayed, Sheet, plotted
+from alignn_ff.labels import label_of, shown, split_unit
 from alignn_ff.properties.config import PropertySettings
 from alignn_ff.runs.model_record import ModelRecord, software_versions
 
 FloatArray = NDArray[np.float64]
 Columns = Mapping[str, FloatArray | list[str]]
 """Name of a column, with its unit → values; all columns of a table have the same length."""
+
+
+FEW: Final = 3
+"""Numbers in the line that stands for a result."""
 
 
 class Remark(NamedTuple):
@@ -30,7 +36,7 @@ class Remark(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PropertyResult(ABC):
+class PropertyResult(Displayed, ABC):
     """Base of all results.
 
     Attributes:
@@ -70,6 +76,20 @@ class PropertyResult(ABC):
         """Name of a file, with its suffix → text; files for other programs."""
         return {}
 
+    def brief(self) -> str:
+        """The structure and its first numbers."""
+        told = []
+        for name, value in self.summary.items():
+            words, unit = split_unit(name)
+            told += [f"{words} {shown(value)} {unit}".rstrip()] if isinstance(value, int | float) else []
+        return f"{self.atoms.get_chemical_formula()}: {', '.join(told[:FEW])}"
+
+    def sheet(self) -> Sheet:
+        """Numbers with their units, checks, tables, remarks, and the figures of this kind of result."""
+        numbers: dict[str, Columns] = {"checks": _listed(self.checks)} if self.checks else {}
+        facts = {**self.summary, "model": self.model.in_words}
+        return Sheet(facts, {**numbers, **self.tables}, [remark.sentence for remark in self.remarks], plotted(self))
+
     def to_json(self) -> dict[str, object]:
         """JSON-ready content."""
         return {
@@ -100,6 +120,10 @@ def with_findings(result: PropertyResult, work: FindsOutside) -> PropertyResult:
     """A result whose remarks end with what was outside of the training data."""
     found = tuple(Remark(f"outside_{check}", sentence) for check, sentence in work.outside.items())
     return replace(result, remarks=(*result.remarks, *found)) if found else result
+
+
+def _listed(numbers: Mapping[str, float]) -> Columns:
+    return {"check": [label_of(name) for name in numbers], "figure": [shown(value) for value in numbers.values()]}
 
 
 def _plain(column: Any) -> list[object]:

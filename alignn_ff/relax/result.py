@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from ase import Atoms
 
-from alignn_ff.domain import Finding
+from alignn_ff.display import Displayed, Sheet, exact, plotted
+from alignn_ff.domain import Finding, sentences
+from alignn_ff.labels import label_of
 from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.periodic_size import PeriodicSize
 from alignn_ff.runs.model_record import ModelRecord, software_versions
@@ -47,7 +49,7 @@ class RelaxStep(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RelaxResult:
+class RelaxResult(Displayed):
     """A relaxation.
 
     Attributes:
@@ -97,6 +99,36 @@ class RelaxResult:
     def volume_after_A3(self) -> float | None:  # noqa: N802 - the unit's letter
         """Volume of the last step."""
         return self.after.volume_A3
+
+    def brief(self) -> str:
+        """The structure, whether it converged, and its last step."""
+        after = self.after
+        state = "converged" if after.converged else "NOT CONVERGED"
+        return (
+            f"{self.atoms.get_chemical_formula()}: {state} after {after.step} steps, energy {after.energy_eV:.6f} eV, "
+            f"largest force {after.max_force_eV_per_A:.3g} eV/Å"
+        )
+
+    def sheet(self) -> Sheet:
+        """Before and after, and the steps as a figure."""
+        facts = {
+            "model": self.model.in_words,
+            "optimizer": self.config.optimizer,
+            "limit_of_the_largest_force_eV_per_A": self.config.fmax_eV_per_A,
+            "ended_by": self.ended_by,
+            "strains_that_were_kept_constant": self.held_strains,
+            "wall_time_s": self.wall_time_s,
+        }
+        step = {"before": self.before, "after": self.after}
+        names = ("energy_eV", "enthalpy_eV", "max_force_eV_per_A", "max_cell_force_eV_per_A", "volume_A3")
+        told = [name for name in names if getattr(self.after, name) is not None]
+        rows = {"": [label_of(name) for name in told]}
+        columns = {when: [exact(getattr(one, name)) for name in told] for when, one in step.items()}
+        groups = {"before": self.space_group_before, "after": self.space_group_after}
+        if any(groups.values()):
+            rows[""].append("space group")
+            columns = {when: [*numbers, groups[when]] for when, numbers in columns.items()}
+        return Sheet(facts, {"relaxation": {**rows, **columns}}, sentences(self.outside), plotted(self))
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready content, without the structure."""

@@ -13,9 +13,10 @@ from ase.data import chemical_symbols
 
 from alignn_ff.cells import volume_A3
 from alignn_ff.checkpoint import TrainingDomain
-from alignn_ff.domain import Evaluated, Finding, pair_name, seen_pairs
+from alignn_ff.display import Displayed, Sheet
+from alignn_ff.domain import Evaluated, Finding, pair_name, seen_pairs, sentences
 from alignn_ff.domain.environments import volume_per_atom_A3
-from alignn_ff.graph import Prediction, find_pairs, system_from_atoms
+from alignn_ff.graph import TensorPrediction, find_pairs, system_from_atoms
 from alignn_ff.graph.neighbors import NeighborPairs
 from alignn_ff.io import check_atoms
 from alignn_ff.potential import Potential
@@ -43,7 +44,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class DomainReport:
+class DomainReport(Displayed):
     """A structure against the training data of a model.
 
     Attributes:
@@ -63,6 +64,29 @@ class DomainReport:
     training_atoms: int
     compared: tuple[Compared, ...]
     findings: tuple[Finding, ...]
+
+    def brief(self) -> str:
+        """The structure, the model, and whether it is outside."""
+        found = f"{len(self.findings)} findings" if self.findings else "inside of the training data"
+        return f"{self.formula} against {self.model}: {found}"
+
+    def sheet(self) -> Sheet:
+        """A row per quantity."""
+        facts = {
+            "model": self.model,
+            "training_structures": self.n_structures or None,
+            "training_atoms": self.training_atoms or None,
+            "elements_that_are_not_covered": self.not_covered,
+        }
+        rows = self.compared
+        table: dict[str, list[object]] = {
+            "quantity": [f"{row.quantity}, {row.unit}" if row.unit else row.quantity for row in rows],
+            "lowest": [row.training[0] for row in rows],
+            "highest": [row.training[1] for row in rows],
+            "here": [row.structure for row in rows],
+            "inside": [row.inside for row in rows],
+        }
+        return Sheet(facts, {"training_data_and_structure": table}, sentences(self.findings))
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready content."""
@@ -103,7 +127,7 @@ def domain_report(atoms: Atoms, potential: Potential) -> DomainReport:
 
 
 def _lines(
-    atoms: Atoms, pairs: NeighborPairs, prediction: Prediction | None, potential: Potential
+    atoms: Atoms, pairs: NeighborPairs, prediction: TensorPrediction | None, potential: Potential
 ) -> Iterator[Compared]:
     domain = potential.header.domain
     yield from _elements(atoms, domain)
@@ -138,7 +162,7 @@ def _pairs(atoms: Atoms, pairs: NeighborPairs, domain: TrainingDomain) -> Iterat
         yield Compared(f"{name} shortest distance", "Å", (known, None), distance, inside)
 
 
-def _computed(atoms: Atoms, prediction: Prediction, potential: Potential) -> Iterator[Compared]:
+def _computed(atoms: Atoms, prediction: TensorPrediction, potential: Potential) -> Iterator[Compared]:
     header, n_atoms = potential.header, len(atoms)
     domain, energy = header.domain, float(prediction.energy[0]) / n_atoms
     references = dict(zip(header.elements, header.statistics.reference_energies, strict=True))

@@ -7,7 +7,8 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError
 from numpy.typing import NDArray
 
-from alignn_ff.domain import Finding
+from alignn_ff.display import Displayed, Sheet, exact
+from alignn_ff.domain import Finding, sentences
 from alignn_ff.errors import NotFiniteError
 from alignn_ff.io import check_atoms
 from alignn_ff.runs.domain import findings_of
@@ -16,7 +17,7 @@ from alignn_ff.runs.uncertainty import NO_DEVIATIONS, Deviations, deviations_of
 
 
 @dataclass(frozen=True)
-class SinglePoint:
+class SinglePoint(Displayed):
     """One evaluation of a structure.
 
     Attributes:
@@ -36,6 +37,24 @@ class SinglePoint:
     model: ModelRecord
     outside: tuple[Finding, ...] = ()
     deviations: Deviations = NO_DEVIATIONS
+
+    def brief(self) -> str:
+        """The structure, its energy and its largest force."""
+        largest = float(np.linalg.norm(self.forces_eV_per_A, axis=1).max(initial=0.0))
+        formula = self.atoms.get_chemical_formula()
+        return f"{formula}: energy {self.energy_eV:.6f} eV, largest force {largest:.4g} eV/Å"
+
+    def sheet(self) -> Sheet:
+        """Energy, stress, and a row per atom."""
+        stress = None if self.stress_eV_per_A3 is None else tuple(map(exact, self.stress_eV_per_A3.tolist()))
+        facts = {
+            "energy_eV": exact(self.energy_eV),
+            "stress_xx_yy_zz_yz_xz_xy_eV_per_A3": stress,
+            "standard_deviation_of_the_energy_eV": self.deviations.energy_eV,
+            "model": self.model.in_words,
+        }
+        forces = {f"force_{axis}_eV_per_A": self.forces_eV_per_A[:, k] for k, axis in enumerate("xyz")}
+        return Sheet(facts, {"atoms": {"atom": list(self.atoms.symbols), **forces}}, sentences(self.outside))
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready content."""

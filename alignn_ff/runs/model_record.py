@@ -44,6 +44,13 @@ class ModelRecord:
     origin: str | None = None
     dispersion: DispersionRecord | None = None
 
+    @property
+    def in_words(self) -> str:
+        """Name, added dispersion, precision, device: "si-smooth (float64, cpu)"."""
+        added = "" if self.dispersion is None else f" + {self.dispersion.name}"
+        where = ", ".join(word for word in (self.dtype, self.device) if word is not None)
+        return f"{self.name}{added} ({where})" if where else f"{self.name}{added}"
+
 
 def describe_model(calculator: BaseCalculator) -> ModelRecord:
     """The record of a calculator's model, after its first evaluation."""

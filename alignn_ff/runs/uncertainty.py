@@ -76,12 +76,11 @@ def deviations_of(atoms: Atoms) -> Deviations:
 
 def predicted_deviations(atoms: Atoms, potential: "Potential") -> Deviations:
     """Standard deviations of a structure by a potential, at the cost of one evaluation if it has any."""
-    spread = None if potential.energy_std_by is None else potential.predict([atoms], spread=True)[0].spread
-    if spread is None:
+    if potential.energy_std_by is None:
         return NO_DEVIATIONS
-    stress = None if spread.stress is None or bool(spread.stress.isnan().any()) else float(spread.stress[0])
-    forces = None if spread.forces is None else spread.forces.numpy()
-    return Deviations(float(spread.energy[0]), spread.atomic_energy.numpy(), forces, stress)
+    (found,) = potential.predict([atoms], spread=True)
+    stress = None if found.stress_std is None or np.isnan(found.stress_std) else found.stress_std
+    return Deviations(found.energy_std, found.energies_std, found.forces_std, stress)
 
 
 def worst_of(deviations: Deviations) -> Worst | None:

@@ -82,15 +82,16 @@ class PotentialSubject:
     def energies(self, structures: Sequence[Atoms]) -> FloatArray:
         """See :class:`Subject`."""
         predictions = self.potential.predict(structures, derivatives=False, batch_size=self.batch_size)
-        return np.array([float(prediction.energy) for prediction in predictions])
+        return np.array([prediction.energy for prediction in predictions])
 
     def results(self, structures: Sequence[Atoms]) -> list[Results]:
         """See :class:`Subject`."""
         found = []
         for prediction in self.potential.predict(structures, batch_size=self.batch_size):
+            assert prediction.energy is not None
             assert prediction.forces is not None
             assert prediction.stress is not None
-            found.append(Results(float(prediction.energy), prediction.forces.numpy(), prediction.stress[0].numpy()))
+            found.append(Results(prediction.energy, prediction.forces, prediction.stress))
         return found
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from alignn_ff.cells import volume_A3
 from alignn_ff.potential import Potential
-from alignn_ff.predictor import Predicted, Predictor
+from alignn_ff.prediction import Prediction
+from alignn_ff.predictor import Predictor
 from alignn_ff.train.labels import LABELS
 from alignn_ff.train.model_outputs import ModelOutputs
 from alignn_ff.train.records.record import Record
@@ -70,12 +71,12 @@ def _all_compared(
 ) -> list[Comparison]:
     """As :func:`compare`; ``bad`` receives kinds of label → records for which they are not finite."""
     if isinstance(model, Potential):
-        predictions = model.predict(structures, batch_size=batch_size)
+        predictions = model.predict_tensors(structures, batch_size=batch_size)
         return [
             _compared(record, ModelOutputs(predicted.energy, predicted.forces, predicted.stress), bad)
             for record, predicted in zip(records, predictions, strict=True)
         ]
-    outputs = model.predict(structures, batch_size=batch_size)
+    outputs = model.predict(structures, derivatives=False, batch_size=batch_size)
     return [_compare_properties(record, predicted, bad) for record, predicted in zip(records, outputs, strict=True)]
 
 
@@ -126,7 +127,7 @@ def _area_under_roc(labels: Array, scores: Array) -> float:
     return float(below.mean() / (2 * len(negative)))
 
 
-def _compare_properties(record: Record, predicted: Predicted, bad: dict[str, list[str]]) -> Comparison:
+def _compare_properties(record: Record, predicted: Prediction, bad: dict[str, list[str]]) -> Comparison:
     values = predicted.values if predicted.predicted_class is None else np.array([float(predicted.predicted_class)])
     outputs = ModelOutputs(
         reported=_tensor(values), atomwise=_tensor(predicted.atomwise), additional=_tensor(predicted.additional)

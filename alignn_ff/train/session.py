@@ -11,8 +11,10 @@ from typing import Final, NamedTuple
 
 import torch
 
+from alignn_ff.display import Sheet, line_of, page_of, plotted
 from alignn_ff.errors import StorageError, TrainingError
 from alignn_ff.io import write_json
+from alignn_ff.labels import label_of, shown
 from alignn_ff.predictor import load_predictor
 from alignn_ff.train.artifacts import (
     BEST_MODEL,
@@ -70,6 +72,25 @@ class TrainingResult(NamedTuple):
     metrics: dict[str, dict[str, dict[str, float]]]
     comparisons: dict[str, list[Comparison]]
     members: tuple["TrainingResult", ...] = ()
+
+    def brief(self) -> str:
+        """The best epoch and its errors on the validation set."""
+        errors = self.metrics.get("val", {}).get("all", {})
+        told = [f"{label_of(name)} {shown(value)}" for name, value in errors.items() if "MAE" in name]
+        return f"{self.model_file.name}: best epoch {self.best_epoch} of {len(self.history)}; {'; '.join(told)}"
+
+    def sheet(self) -> Sheet:
+        """Errors of each part of the data, and the learning curve."""
+        names = dict.fromkeys(name for groups in self.metrics.values() for name in groups.get("all", {}))
+        errors = {name: [groups.get("all", {}).get(name) for groups in self.metrics.values()] for name in names}
+        facts = {"folder": str(self.folder), "best_epoch": self.best_epoch, "members": len(self.members) or None}
+        return Sheet(facts, {"errors": {"data": list(self.metrics), **errors}}, figures=plotted(self))
+
+    def __repr__(self) -> str:
+        return line_of(self)
+
+    def _repr_html_(self) -> str:
+        return page_of(self)
 
 
 class Manner(NamedTuple):

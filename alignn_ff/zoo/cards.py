@@ -10,6 +10,7 @@ from typing import Any, Final
 from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from alignn_ff.display import Displayed, Sheet, elements_in_words
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.zoo import places
 from alignn_ff.zoo.kinds import KindErrors
@@ -47,7 +48,7 @@ class Property(BaseModel):
     source: str = NOT_STATED
 
 
-class ModelCard(BaseModel):
+class ModelCard(Displayed, BaseModel):
     """One model of a zoo, read from its ``card.toml``.
 
     Attributes:
@@ -106,6 +107,27 @@ class ModelCard(BaseModel):
     held_out: tuple[KindErrors, ...] = ()
     properties: tuple[Property, ...] = ()
     folder: Path
+
+    def brief(self) -> str:
+        """Name, family, elements."""
+        return f"{self.name}: {self.family}, {elements_in_words(self.elements)}, {self.n_parameters:,} parameters"
+
+    def sheet(self) -> Sheet:
+        """What the card states, errors by kind of held-out data, and properties beside references."""
+        listed = {"held_out", "properties", "metrics", "not_for", "not_in_data", "elements", "folder", "unseen_pairs"}
+        stated = {name: getattr(self, name) for name in type(self).model_fields if name not in listed}
+        facts = {name: value for name, value in stated.items() if value != NOT_STATED}
+        errors = {name: None for kind in self.held_out for name in kind.metrics}
+        tables: dict[str, dict[str, Any]] = {}
+        if self.held_out:
+            kinds = {"kind": [k.kind for k in self.held_out], "structures": [k.n_structures for k in self.held_out]}
+            columns = {name: [k.metrics.get(name) for k in self.held_out] for name in errors}
+            tables["errors_on_held_out_data"] = {**kinds, **columns}
+        if self.properties:
+            names = ("name", "unit", "value", "reference", "source")
+            tables["properties"] = {name: [getattr(row, name) for row in self.properties] for name in names}
+        facts = {**facts, "elements": " ".join(self.elements), **self.metrics}
+        return Sheet(facts, tables, [f"Not for: {sentence}" for sentence in (*self.not_for, *self.not_in_data)])
 
     @property
     def atomic_numbers(self) -> frozenset[int]:

@@ -107,7 +107,7 @@ def test_a_tolerance_of_ase_holds_for_lengths_and_only_where_it_is_given(atoms: 
 
 
 def test_calculator_reports_the_potential_in_units_of_ase(atoms: Atoms) -> None:
-    prediction = tiny_potential().predict([atoms])[0]
+    prediction = tiny_potential().predict_tensors([atoms])[0]
     assert atoms.get_potential_energy() == float(prediction.energy)
     assert atoms.get_potential_energy(force_consistent=True) == float(prediction.energy)
     assert_allclose(atoms.get_forces(), prediction.forces.numpy(), rtol=0, atol=0)

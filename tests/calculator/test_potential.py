@@ -33,51 +33,53 @@ def model_folder(tmp_path: Path) -> Path:
 def test_predictions_come_in_order_whatever_the_batch_size() -> None:
     potential = tiny_potential()
     structures = [structure(name, ELEMENTS) for name in NAMES]
-    all_at_once = potential.predict(structures, batch_size=100)
+    all_at_once = potential.predict_tensors(structures, batch_size=100)
     for batch_size in (1, 2, 5):
-        for one, other in zip(potential.predict(structures, batch_size=batch_size), all_at_once, strict=True):
+        for one, other in zip(potential.predict_tensors(structures, batch_size=batch_size), all_at_once, strict=True):
             torch.testing.assert_close(one[:4], other[:4], rtol=0, atol=1e-9, equal_nan=True)
     assert [len(p.atomic_energy) for p in all_at_once] == [len(s) for s in structures]
-    assert potential.predict([]) == []
+    assert potential.predict_tensors([]) == []
 
 
 def test_energy_without_derivatives_is_the_same_energy() -> None:
     potential = tiny_potential()
     structures = [structure(name, ELEMENTS) for name in NAMES]
-    alone = potential.predict(structures, derivatives=False)
+    alone = potential.predict_tensors(structures, derivatives=False)
     assert all(p.forces is None and p.stress is None for p in alone)
-    for one, other in zip(alone, potential.predict(structures), strict=True):
+    for one, other in zip(alone, potential.predict_tensors(structures), strict=True):
         assert torch.equal(one.energy, other.energy)
 
 
 def test_prediction_repeats_to_the_bit_and_does_not_change_the_structure() -> None:
     potential, atoms = tiny_potential(dtype="float32"), structure("rattled bulk", ELEMENTS)
     before = atoms.copy()
-    first, second = potential.predict([atoms])[0], potential.predict([atoms])[0]
+    first, second = potential.predict_tensors([atoms])[0], potential.predict_tensors([atoms])[0]
     assert all(torch.equal(a, b) for a, b in zip(first[:4], second[:4], strict=True))
     assert atoms == before
 
 
 def test_predictions_need_no_gradient() -> None:
-    for tensor in tiny_potential().predict([structure("molecule", ELEMENTS)])[0][:4]:
+    for tensor in tiny_potential().predict_tensors([structure("molecule", ELEMENTS)])[0][:4]:
         assert not tensor.requires_grad
 
 
 def test_forces_do_not_vanish_where_the_caller_switched_gradients_off() -> None:
     potential, atoms = tiny_potential(), structure("rattled bulk", ELEMENTS)
     with torch.no_grad():
-        quiet = potential.predict([atoms])[0]
-    assert all(torch.equal(a, b) for a, b in zip(quiet[:4], potential.predict([atoms])[0][:4], strict=True))
+        quiet = potential.predict_tensors([atoms])[0]
+    assert all(torch.equal(a, b) for a, b in zip(quiet[:4], potential.predict_tensors([atoms])[0][:4], strict=True))
 
 
 def test_inference_mode_gives_an_error_not_zeros() -> None:
     with torch.inference_mode(), pytest.raises(RuntimeError, match=r"does not require grad|inference"):
-        tiny_potential().predict([structure("rattled bulk", ELEMENTS)])
+        tiny_potential().predict_tensors([structure("rattled bulk", ELEMENTS)])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_single_precision_network_is_close_to_double(name: str) -> None:
-    single, double = (tiny_potential(dtype=d).predict([structure(name, ELEMENTS)])[0] for d in ("float32", "float64"))
+    single, double = (
+        tiny_potential(dtype=d).predict_tensors([structure(name, ELEMENTS)])[0] for d in ("float32", "float64")
+    )
     assert {t.dtype for t in single[:4]} == {torch.float64}
     torch.testing.assert_close(single.energy, double.energy, rtol=1e-6, atol=1e-5)
     torch.testing.assert_close(single.forces, double.forces, rtol=1e-4, atol=1e-5)
@@ -100,14 +102,14 @@ def test_the_error_of_an_unknown_element_lists_those_of_the_model() -> None:
     with pytest.raises(
         ElementNotCoveredError, match=r"model 'tiny' covers H, O, Si, but the structure has C, Ge; .*zoo"
     ):
-        tiny_potential().predict([structure("bulk", (14,)), atoms])
+        tiny_potential().predict_tensors([structure("bulk", (14,)), atoms])
 
 
 def test_bad_structure_is_refused_before_anything_is_computed() -> None:
     atoms = structure("bulk", (14,))
     atoms.positions[2] = np.nan
     with pytest.raises(StructureError, match="2 are not finite"):
-        tiny_potential().predict([atoms])
+        tiny_potential().predict_tensors([atoms])
 
 
 # loading
@@ -115,11 +117,11 @@ def test_bad_structure_is_refused_before_anything_is_computed() -> None:
 
 def test_model_loads_by_file_and_by_folder(model_folder: Path) -> None:
     atoms = structure("rattled bulk", ELEMENTS)
-    expected = tiny_potential(dtype="float32").predict([atoms])[0]
+    expected = tiny_potential(dtype="float32").predict_tensors([atoms])[0]
     for where in (model_folder, str(model_folder), model_folder / "model.pt"):
         potential = load_potential(where, device="cpu")
         assert potential.header == tiny_header()
-        assert torch.equal(potential.predict([atoms])[0].forces, expected.forces)
+        assert torch.equal(potential.predict_tensors([atoms])[0].forces, expected.forces)
 
 
 def test_best_model_of_a_training_folder_is_found(model_folder: Path) -> None:

@@ -58,7 +58,9 @@ def test_a_potential_from_a_pickle_gives_the_same_bits(
     potential = load_potential(si_model_file, device="cpu", backend=backend, dtype=dtype)  # type: ignore[arg-type]
     for travelled in (pickle.loads(pickle.dumps(potential)), copy.deepcopy(potential), copy.copy(potential)):
         assert (travelled.name, travelled.source, travelled.backend) == (str(si_model_file), potential.source, backend)
-        for one, other in zip(travelled.predict(structures(2)), potential.predict(structures(2)), strict=True):
+        for one, other in zip(
+            travelled.predict_tensors(structures(2)), potential.predict_tensors(structures(2)), strict=True
+        ):
             assert all(torch.equal(a, b) for a, b in zip(one[:4], other[:4], strict=True))
 
 
@@ -204,7 +206,7 @@ def test_what_is_not_a_list_of_structures_is_refused(one_by_one: object, si_mode
 
 def test_a_generator_of_structures_is_as_good_as_a_list(si_model_file: Path) -> None:
     potential: Potential = load_potential(si_model_file, device="cpu")
-    assert len(potential.predict(atoms for atoms in structures(2))) == 2
+    assert len(potential.predict_tensors(atoms for atoms in structures(2))) == 2
 
 
 def test_every_error_travels_from_a_worker_process(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_a_model_file_of_0_1_0_predicts_what_it_did(
     file: str, energy_eV: float, force_eV_per_A: float, stress_eV_per_A3: float
 ) -> None:
     potential = load_potential(WRITTEN / file, device="cpu", dtype="float64", backend="eager")
-    (found,) = potential.predict([ase.io.read(WRITTEN / "cu.extxyz", 0)])
+    (found,) = potential.predict_tensors([ase.io.read(WRITTEN / "cu.extxyz", 0)])
     assert float(found.energy) == pytest.approx(energy_eV, abs=1e-10)
     assert float(found.forces[0, 1]) == pytest.approx(force_eV_per_A, abs=1e-10)
     assert float(found.stress[0, 0, 0]) == pytest.approx(stress_eV_per_A3, abs=1e-10)
@@ -35,7 +35,7 @@ def test_a_model_file_of_0_1_0_predicts_what_it_did(
 def test_the_shipped_model_predicts_what_it_did_in_0_1_0() -> None:
     atoms = bulk("Si", cubic=True)
     atoms.rattle(0.05, seed=1)
-    (found,) = load_potential("si-smooth", device="cpu", dtype="float64", backend="eager").predict([atoms])
+    (found,) = load_potential("si-smooth", device="cpu", dtype="float64", backend="eager").predict_tensors([atoms])
     assert float(found.energy) == pytest.approx(-42.89301722319986, abs=1e-9)
     assert found.forces[0].tolist() == pytest.approx(
         [-1.5046682230584822, 0.4490987233824304, -0.3493648155605281], abs=1e-9

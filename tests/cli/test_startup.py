@@ -76,7 +76,7 @@ def test_evaluation_loads_no_symbolic_algebra(si_model_file: Path) -> None:
     code = f"""
 from ase.build import bulk
 from alignn_ff import load_potential
-load_potential({str(si_model_file)!r}, device="cpu", backend="eager").predict([bulk("Si")])
+load_potential({str(si_model_file)!r}, device="cpu", backend="eager").predict_tensors([bulk("Si")])
 """
     loaded = modules_after(code)
     assert "torch" in loaded

@@ -18,7 +18,7 @@ from alignn_ff.execution.published.network import Keep
 from alignn_ff.execution.published.table import read, read_slope, tabulate
 from alignn_ff.execution.published.torch_engine import TorchEngine
 from alignn_ff.execution.published.workspace import Workspaces
-from alignn_ff.graph import Prediction, batch_graphs, batch_systems
+from alignn_ff.graph import TensorPrediction, batch_graphs, batch_systems
 from alignn_ff.models import (
     AlignnAtomwisePureConfig,
 )
@@ -56,7 +56,7 @@ def built(potential: Potential, backend: str) -> Evaluate:
     return BACKENDS[backend].of(potential.header.model.name).build(potential.model, Limits())
 
 
-def eager(potential: Potential, batch: tuple[object, object]) -> Prediction:
+def eager(potential: Potential, batch: tuple[object, object]) -> TensorPrediction:
     return built(potential, "eager")(*batch, derivatives=True)
 
 
@@ -171,7 +171,7 @@ def test_a_limit_that_cannot_be_kept_is_an_error_before_anything_is_computed() -
         limits=Limits(memory_bytes=10_000),
     )
     with pytest.raises(MemoryLimitError, match=r"8 atoms with \d+ angles needs .* and memory_limit is"):
-        potential.predict([structure("rattled bulk", ELEMENTS)])
+        potential.predict_tensors([structure("rattled bulk", ELEMENTS)])
 
 
 def test_a_limit_is_refused_by_what_cannot_keep_it() -> None:
@@ -226,8 +226,8 @@ class TestNative(Published):
 def test_one_atom_more_than_a_block_is_no_other_energy(kernels: Kernels) -> None:
     potential = on_backend("3 + 1 layers", "native")
     atoms = structure("rattled bulk", ELEMENTS)
-    single = potential.predict([atoms])[0]
-    repeated = potential.predict([atoms * (3, 3, 3)])[0]
+    single = potential.predict_tensors([atoms])[0]
+    repeated = potential.predict_tensors([atoms * (3, 3, 3)])[0]
     torch.testing.assert_close(repeated.energy, 27 * single.energy, rtol=1e-12, atol=0)
     assert isinstance(atoms, Atoms)
 

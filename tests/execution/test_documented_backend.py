@@ -23,10 +23,10 @@ def test_the_backend_of_the_page_runs_and_has_a_forecast(
     exec(code, names)
     potential = load_potential(si_model_file, device="cpu", backend="recorded")
     atoms = structure("bulk", (14,))
-    expected = load_potential(si_model_file, device="cpu", backend="eager").predict([atoms])[0]
-    assert torch.equal(potential.predict([atoms])[0].forces, expected.forces)
+    expected = load_potential(si_model_file, device="cpu", backend="eager").predict_tensors([atoms])[0]
+    assert torch.equal(potential.predict_tensors([atoms])[0].forces, expected.forces)
     assert names["calls"] == [len(atoms)]
     (tmp_path / "meminfo").write_text("MemAvailable: 1024 kB\n")
     monkeypatch.setattr(available, "MEMINFO", tmp_path / "meminfo")
     with pytest.raises(MemoryLimitError, match="take a structure of at most"):
-        potential.predict([atoms.repeat(4)])
+        potential.predict_tensors([atoms.repeat(4)])

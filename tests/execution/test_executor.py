@@ -11,7 +11,7 @@ from alignn_ff import checkpoint
 from alignn_ff.errors import ConfigError, MemoryLimitError
 from alignn_ff.execution import BACKENDS, Backend, Evaluate, Execution, Executor, Limits
 from alignn_ff.execution.eager import build_eager
-from alignn_ff.graph import AtomicGraph, AtomicSystem, GraphSize, Prediction
+from alignn_ff.graph import AtomicGraph, AtomicSystem, GraphSize, TensorPrediction
 from alignn_ff.models import EnergyModel, ModelConfig
 from alignn_ff.potential import Potential, load_potential
 from alignn_ff.testing import structure
@@ -33,7 +33,7 @@ class Toy:
         self.limits.append(limits.memory_bytes)
         eager = build_eager(model, limits)
 
-        def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
+        def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> TensorPrediction:
             if limits.memory_bytes is None or limits.memory_bytes > self.needs:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore words")
             return eager(system, graph, derivatives=derivatives)
@@ -82,9 +82,9 @@ def test_a_backend_from_outside_runs_through_load_potential_by_its_law_of_memory
     assert (potential.backend, potential.limits) == ("toy", limits)
     atoms = structure("bulk", (14,))
     reference = load_potential(tmp_path / "model.pt", device="cpu", backend="eager")
-    assert torch.equal(potential.predict([atoms])[0].forces, reference.predict([atoms])[0].forces)
+    assert torch.equal(potential.predict_tensors([atoms])[0].forces, reference.predict_tensors([atoms])[0].forces)
     with pytest.raises(MemoryLimitError, match=r"4,096 atoms.* at least, and memory_limit is 2.15 GB"):
-        potential.predict([atoms.repeat(8)])
+        potential.predict_tensors([atoms.repeat(8)])
 
 
 def test_a_backend_with_the_first_rank_is_what_auto_takes_where_it_has_a_row(
@@ -132,7 +132,7 @@ def test_a_potential_reports_the_limits_that_hold_now(toy: Toy) -> None:
         "p", header, tiny_model(header), device=CPU, dtype=torch.float64, backend="toy", limits=limits
     )
     assert potential.limits == limits
-    potential.predict([structure("bulk", (14,))])
+    potential.predict_tensors([structure("bulk", (14,))])
     assert potential.limits == Limits(memory_bytes=2 * GIB)
 
 

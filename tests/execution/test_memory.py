@@ -229,8 +229,8 @@ def test_batch_is_refused_as_a_whole() -> None:
     potential = tiny_potential()
     structures = [structure("bulk", (14,))] * 60
     with pytest.raises(MemoryLimitError, match="480 atoms"):
-        potential.predict(structures, batch_size=60)
-    assert len(potential.predict(structures, batch_size=1)) == 60
+        potential.predict_tensors(structures, batch_size=60)
+    assert len(potential.predict_tensors(structures, batch_size=1)) == 60
 
 
 @pytest.mark.usefixtures("little_memory")

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 from alignn_ff import AlignnCalculator
 from alignn_ff.errors import CompilerError, ConfigError, StructureError
 from alignn_ff.execution import Limits, choose_backend, worth_compiling
-from alignn_ff.graph import GraphRecipe, Prediction
+from alignn_ff.graph import GraphRecipe, TensorPrediction
 from alignn_ff.loading import DTYPES, Precision
 from alignn_ff.md import MDConfig, run_md
 from alignn_ff.native import build
@@ -75,22 +75,24 @@ class TestAgreement:
         potential = native(name)
         structures = [structure(example, potential.header.elements) for example in NAMES]
         structures.append(rattled_silicon() if name == "si-smooth" else structures[0].repeat(2))
-        both = zip(potential.predict(structures), eager_twin(potential).predict(structures), strict=True)
+        both = zip(
+            potential.predict_tensors(structures), eager_twin(potential).predict_tensors(structures), strict=True
+        )
         for ours, reference in both:
             assert_same(ours, reference, atol=1e-9)
 
     def test_float32_is_at_most_twice_as_far_from_the_truth_as_eager_is(self) -> None:
         atoms = rattled_silicon()
-        fast = native("si-smooth", "float32").predict([atoms])[0]
-        eager = load_potential("si-smooth", device="cpu", backend="eager").predict([atoms])[0]
-        truth = load_potential("si-smooth", device="cpu", dtype="float64", backend="eager").predict([atoms])[0]
+        fast = native("si-smooth", "float32").predict_tensors([atoms])[0]
+        eager = load_potential("si-smooth", device="cpu", backend="eager").predict_tensors([atoms])[0]
+        truth = load_potential("si-smooth", device="cpu", dtype="float64", backend="eager").predict_tensors([atoms])[0]
         for name, exact in list(truth._asdict().items())[:4]:
             allowed = 2 * (getattr(eager, name) - exact).abs().max()
             assert (getattr(fast, name) - exact).abs().max() <= allowed, name
 
     def test_energy_without_derivatives_has_the_same_bits(self) -> None:
         potential, atoms = native("si-smooth"), rattled_silicon()
-        alone, full = (potential.predict([atoms], derivatives=d)[0] for d in (False, True))
+        alone, full = (potential.predict_tensors([atoms], derivatives=d)[0] for d in (False, True))
         assert torch.equal(alone.atomic_energy, full.atomic_energy)
         assert alone.forces is None
         assert alone.stress is None
@@ -102,14 +104,16 @@ class TestAgreement:
         try:
             for n_threads in (1, 3, 3, 2):
                 torch.set_num_threads(n_threads)
-                runs.append(potential.predict([atoms])[0])
+                runs.append(potential.predict_tensors([atoms])[0])
         finally:
             torch.set_num_threads(before)
         for run in runs[1:]:
             assert all(torch.equal(a, b) for a, b in zip(run[:4], runs[0][:4], strict=True))
 
     def test_results_carry_no_history_to_differentiate(self) -> None:
-        assert not any(field.requires_grad for field in native("three elements").predict([rattled_water()])[0][:4])
+        assert not any(
+            field.requires_grad for field in native("three elements").predict_tensors([rattled_water()])[0][:4]
+        )
 
 
 def rattled_silicon() -> Atoms:
@@ -122,7 +126,7 @@ def rattled_water() -> Atoms:
     return Atoms("OH2", [[0, 0, 0], [0.96, 0.1, 0], [-0.2, 0.9, 0.3]])
 
 
-def assert_same(one: Prediction, other: Prediction, *, atol: float) -> None:
+def assert_same(one: TensorPrediction, other: TensorPrediction, *, atol: float) -> None:
     for a, b in zip(one[:4], other[:4], strict=True):
         assert_allclose(a.numpy(), b.numpy(), rtol=0, atol=atol)
 
@@ -234,4 +238,6 @@ def test_a_graph_without_edges_is_evaluated(kernels) -> None:
     made = Potential(
         "short", header, tiny_model(header), device=torch.device("cpu"), dtype=torch.float64, backend="native"
     )
-    assert_same(made.predict([rattled_water()])[0], eager_twin(made).predict([rattled_water()])[0], atol=1e-12)
+    assert_same(
+        made.predict_tensors([rattled_water()])[0], eager_twin(made).predict_tensors([rattled_water()])[0], atol=1e-12
+    )

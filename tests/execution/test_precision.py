@@ -13,7 +13,7 @@ from ase.build import bulk
 
 from alignn_ff.checkpoint import Header
 from alignn_ff.execution import BACKENDS, why_not
-from alignn_ff.graph import Prediction
+from alignn_ff.graph import TensorPrediction
 from alignn_ff.loading import DTYPES, cast_network
 from alignn_ff.potential import Potential, load_potential
 from tests.support.tiny_models import tiny_model
@@ -46,7 +46,7 @@ def strong(model_header: Header) -> dict[str, torch.Tensor]:
     model = cast_network(tiny_model(model_header), torch.float64)
     atoms = structures(model_header.elements)
     for _ in range(30):
-        said = potential(model_header, model.state_dict(), "float64", "eager").predict(atoms)
+        said = potential(model_header, model.state_dict(), "float64", "eager").predict_tensors(atoms)
         if torch.cat([p.forces for p in said]).square().mean().sqrt() > TRAINED_FORCE:
             return model.state_dict()
         for parameter in model.parameters():
@@ -61,7 +61,7 @@ def potential(model_header: Header, weights: dict[str, torch.Tensor], dtype: str
     return Potential("strong", model_header, model, **here, backend=backend)  # type: ignore[arg-type]
 
 
-def errors(said: Sequence[Prediction], truth: Sequence[Prediction]) -> dict[str, float]:
+def errors(said: Sequence[TensorPrediction], truth: Sequence[TensorPrediction]) -> dict[str, float]:
     """RMS error of each field over all structures."""
     return {
         name: float(torch.cat([(getattr(a, name) - getattr(b, name)).ravel() for a, b in pairs]).square().mean().sqrt())
@@ -79,20 +79,20 @@ def check(found: dict[str, float], allowed: dict[str, float]) -> None:
 def test_every_backend_errs_at_most_twice_as_much_as_eager_on_strong_weights(name: str, kernels: object) -> None:
     model_header = HEADERS[name]
     weights, atoms = strong(model_header), structures(model_header.elements, SAMPLES)
-    truth = potential(model_header, weights, "float64", "eager").predict(atoms)
-    allowed = errors(potential(model_header, weights, "float32", "eager").predict(atoms), truth)
+    truth = potential(model_header, weights, "float64", "eager").predict_tensors(atoms)
+    allowed = errors(potential(model_header, weights, "float32", "eager").predict_tensors(atoms), truth)
     tested = []
     for backend in set(BACKENDS) - {"eager"}:
         model = potential(model_header, weights, "float32", "eager").model
         if why_not(backend, model_header.model.name, model) is None:
             tested.append(backend)
-            check(errors(potential(model_header, weights, "float32", backend).predict(atoms), truth), allowed)
+            check(errors(potential(model_header, weights, "float32", backend).predict_tensors(atoms), truth), allowed)
     assert "native" in tested
 
 
 def test_every_backend_errs_at_most_twice_as_much_as_eager_on_the_shipped_model(kernels: object) -> None:
     atoms = structures([14], SAMPLES)
-    truth = load_potential("si-smooth", device="cpu", dtype="float64", backend="eager").predict(atoms)
+    truth = load_potential("si-smooth", device="cpu", dtype="float64", backend="eager").predict_tensors(atoms)
     assert torch.cat([p.forces for p in truth]).square().mean().sqrt() > TRAINED_FORCE
-    allowed = errors(load_potential("si-smooth", device="cpu", backend="eager").predict(atoms), truth)
-    check(errors(load_potential("si-smooth", device="cpu", backend="native").predict(atoms), truth), allowed)
+    allowed = errors(load_potential("si-smooth", device="cpu", backend="eager").predict_tensors(atoms), truth)
+    check(errors(load_potential("si-smooth", device="cpu", backend="native").predict_tensors(atoms), truth), allowed)

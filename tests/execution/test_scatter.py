@@ -71,9 +71,9 @@ class TestParity:
     def test_backend_scatter_is_eager_to_rounding(self, header) -> None:
         potential = tiny_potential(header)
         structures = [structure(name, header.elements) for name in NAMES]
-        expected = potential.predict(structures)
+        expected = potential.predict_tensors(structures)
         potential.executor.use("scatter")
-        for ours, reference in zip(potential.predict(structures), expected, strict=True):
+        for ours, reference in zip(potential.predict_tensors(structures), expected, strict=True):
             torch.testing.assert_close(ours[:4], reference[:4], rtol=1e-9, atol=1e-9, equal_nan=True)
 
 

@@ -37,7 +37,7 @@ def test_a_file_gives_the_numbers_of_the_package_in_ase_and_keeps_its_record(tmp
     atoms.rattle(0.1, seed=2)
     atoms.numbers[::3] = 8
     atoms.calc = metatomic_ase.MetatomicCalculator(tmp_path / "o.pt", device="cpu")
-    (expected,) = eager(SMOOTH["smooth"]).predict([atoms])
+    (expected,) = eager(SMOOTH["smooth"]).predict_tensors([atoms])
     assert expected.forces is not None
     assert expected.stress is not None
     assert atoms.get_potential_energy() == pytest.approx(float(expected.energy[0]), abs=1e-10)

@@ -27,8 +27,8 @@ def read_by_the_first_atom(potential: Potential, atoms: Atoms) -> NDArray[np.flo
     for displaced in range(len(atoms)):
         moved = atoms.copy()
         moved.positions[displaced, 1] += 0.2
-        energies.append(float(potential.predict([moved], derivatives=False)[0].atomic_energy[0]))
-    undisturbed = float(potential.predict([atoms], derivatives=False)[0].atomic_energy[0])
+        energies.append(float(potential.predict_tensors([moved], derivatives=False)[0].atomic_energy[0]))
+    undisturbed = float(potential.predict_tensors([atoms], derivatives=False)[0].atomic_energy[0])
     distance: NDArray[np.float64] = np.linalg.norm(atoms.positions - atoms.positions[0], axis=1)
     return distance[np.array(energies) != undisturbed]
 

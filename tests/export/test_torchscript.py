@@ -14,7 +14,7 @@ from alignn_ff.errors import CheckpointError
 from alignn_ff.export import ExportOptions
 from alignn_ff.export.door import Output
 from alignn_ff.export.torchscript.file import evaluate, read, write
-from alignn_ff.graph import Prediction
+from alignn_ff.graph import TensorPrediction
 from alignn_ff.potential import load_potential
 from alignn_ff.testing.structures import NAMES, structure
 from tests.support.exports import HEADERS, SMOOTH, eager, evaluated, with_repulsion_ends
@@ -24,7 +24,7 @@ REPEATS = 3
 EXAMPLE = Path(__file__).parents[2] / "examples" / "torchscript" / "host.cpp"
 
 
-def assert_agrees(found: Output, expected: Prediction, *, atol: float = 1e-12) -> None:
+def assert_agrees(found: Output, expected: TensorPrediction, *, atol: float = 1e-12) -> None:
     assert expected.forces is not None
     assert expected.stress is not None
     scale = max(1.0, float(expected.forces.abs().max()))
@@ -147,7 +147,7 @@ def test_the_host_in_cpp_gives_the_numbers_of_the_package(tmp_path: Path) -> Non
     numbers = [float(word) for line in ran.stdout.splitlines() for word in line.split()[1:]]
     cell = 2.715 * (1.0 - np.eye(3))
     atoms = Atoms("Si2", [[0, 0, 0], [1.4575, 1.3575, 1.3075]], cell=cell, pbc=True)
-    (expected,) = potential.predict([atoms])
+    (expected,) = potential.predict_tensors([atoms])
     assert expected.forces is not None
     assert expected.stress is not None
     flat = torch.cat([expected.energy, expected.forces.flatten(), expected.stress.flatten()])

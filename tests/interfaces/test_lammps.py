@@ -11,7 +11,7 @@ from alignn_ff.checkpoint import Header
 from alignn_ff.export.lammps.file import write
 from alignn_ff.export.options import ExportOptions
 from alignn_ff.export.torchscript import file as torchscript
-from alignn_ff.graph import GraphRecipe, Prediction
+from alignn_ff.graph import GraphRecipe, TensorPrediction
 from alignn_ff.interfaces.lammps import Lammps
 from alignn_ff.models import AlignnAtomwiseConfig, EalignnAtomwiseConfig
 from alignn_ff.potential import Potential
@@ -42,10 +42,10 @@ def test_lammps_gives_the_numbers_of_the_package(
     chosen, style = cases(), f"alignn {word}"
     count = {"processes": processes, "threads": threads}
     found = evaluate(lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, **count, style=style)
-    agree(chosen, found, potential.predict([case.atoms for case in chosen.values()]))
+    agree(chosen, found, potential.predict_tensors([case.atoms for case in chosen.values()]))
 
 
-def agree(chosen: Mapping[str, Case], found: Mapping[str, Evaluated], predictions: list[Prediction]) -> None:
+def agree(chosen: Mapping[str, Case], found: Mapping[str, Evaluated], predictions: list[TensorPrediction]) -> None:
     """The numbers are those of the package to 1e-10, relative to the largest force, and the virials add up."""
     for (case, given), expected in zip(chosen.items(), predictions, strict=True):
         got = found[case]
@@ -83,7 +83,7 @@ def test_lammps_with_torch_gives_the_numbers_of_the_package(
     chosen, style = cases(), f"alignn/torch {word}"
     count = {"processes": processes, "threads": threads}
     found = evaluate(lammps, torch_plugin, tmp_path, model, chosen, **count, style=style)
-    agree(chosen, found, potential.predict([case.atoms for case in chosen.values()]))
+    agree(chosen, found, potential.predict_tensors([case.atoms for case in chosen.values()]))
 
 
 def test_a_network_in_float32_agrees_to_rounding(lammps: Lammps, plugin: Path, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_network_in_float32_agrees_to_rounding(lammps: Lammps, plugin: Path, t
     )
     write(narrow, tmp_path / "model.alignn", ExportOptions())
     found = evaluate(lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, processes=1)["cubic"]
-    (expected,) = eager(header).predict([chosen["cubic"].atoms])
+    (expected,) = eager(header).predict_tensors([chosen["cubic"].atoms])
     assert expected.forces is not None
     difference = np.abs(found.forces - expected.forces.numpy()).max()
     assert 0 < difference < 1e-3 * max(1.0, float(expected.forces.abs().max()))

@@ -88,7 +88,7 @@ write_dump all custom last.dump id fx fy fz modify sort id format float %.16g
     ids = np.setdiff1d(np.arange(1, len(atoms) + 1), [5, 9, 30])
     left = atoms[ids - 1]
     silicon = left.numbers == 14
-    (expected,) = eager(SMOOTH["smooth"]).predict([left[silicon]])
+    (expected,) = eager(SMOOTH["smooth"]).predict_tensors([left[silicon]])
     table = np.loadtxt(tmp_path / "last.dump", skiprows=9)
     assert table[:, 0].tolist() == ids.tolist()
     assert expected.forces is not None
@@ -142,7 +142,7 @@ run 0
     table = np.array([line.split() for line in first if line.strip()], dtype=float)
     assert table[-1, 1] < table[0, 1]
     relaxed = read_lammps_data(tmp_path / "relaxed.data", atom_style="atomic", units="metal")
-    (expected,) = eager(SMOOTH["smooth"]).predict([relaxed])
+    (expected,) = eager(SMOOTH["smooth"]).predict_tensors([relaxed])
     assert expected.stress is not None
     assert table[-1, 1] == pytest.approx(float(expected.energy[0]), abs=1e-6)
     pressures = -expected.stress[0].diagonal().numpy() * BAR_PER_EV_PER_A3

@@ -52,7 +52,7 @@ def test_energy_and_forces_are_those_of_the_package(periodic: bool, tmp_path: Pa
         atoms.pbc = True
     made = simulation(model_file(tmp_path / "m.pt", SMOOTH["smooth"]), atoms)
     state = made.context.getState(getEnergy=True, getForces=True)
-    (expected,) = eager(SMOOTH["smooth"]).predict([atoms])
+    (expected,) = eager(SMOOTH["smooth"]).predict_tensors([atoms])
     energy = state.getPotentialEnergy().value_in_unit(openmm.unit.kilojoule_per_mole) * KJ_PER_MOL
     forces = state.getForces(asNumpy=True)._value * (KJ_PER_MOL / ase_units.nm)
     assert energy == pytest.approx(float(expected.energy[0]), rel=1e-9)

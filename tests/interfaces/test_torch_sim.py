@@ -32,7 +32,7 @@ def test_results_are_those_of_the_package_for_each_structure_of_a_batch() -> Non
         state = ts.io.atoms_to_state(structures, model.device, model.dtype)
         for _ in range(2):  # the second time from the lists of neighbours that were kept
             found = model(state)
-            expected = potential.predict(structures)
+            expected = potential.predict_tensors(structures)
             torch.testing.assert_close(found["energy"], torch.cat([each.energy for each in expected]))
             torch.testing.assert_close(found["forces"], torch.cat([each.forces for each in expected]))
             torch.testing.assert_close(found["stress"], torch.cat([each.stress for each in expected]), equal_nan=True)

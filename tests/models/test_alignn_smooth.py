@@ -57,7 +57,7 @@ def test_free_atom_has_exactly_its_reference_energy(z: int) -> None:
     reference = dict(zip(header.elements, header.statistics.reference_energies, strict=True))
     alone, crowd = Atoms([z], [[0, 0, 0]]), Atoms([1, 8, 14, z], 20.0 * np.eye(4, 3))
     for atoms in (alone, crowd):
-        prediction = tiny_potential(header).predict([atoms])[0]
+        prediction = tiny_potential(header).predict_tensors([atoms])[0]
         expected = [reference[n] for n in atoms.numbers]
         assert_allclose(prediction.atomic_energy.numpy(), expected, rtol=0, atol=1e-12)
 

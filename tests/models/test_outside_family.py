@@ -109,7 +109,7 @@ def test_it_is_trained_saved_and_loaded_by_name(run: Path) -> None:
     assert potential.header.model == ToyConfig(width=4)
     assert potential.backend == "eager"
     atoms = copper_frames(1)[0]
-    expected = potential.predict([atoms])[0]
+    expected = potential.predict_tensors([atoms])[0]
     atoms.calc = AlignnCalculator(run, device="cpu", dtype="float64")
     assert atoms.get_potential_energy() == pytest.approx(float(expected.energy), abs=1e-12)
     assert atoms.get_forces() == pytest.approx(expected.forces.numpy(), abs=1e-12)

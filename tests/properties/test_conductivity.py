@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.calculators.lj import LennardJones
 
 from alignn_ff.errors import SimulationError
-from alignn_ff.plots import PROPERTY_FIGURES
+from alignn_ff.plots import property_figures
 from alignn_ff.properties import compute
 from alignn_ff.properties.conductivity import KappaResult
 from tests.support.silicon import silicon
@@ -62,6 +62,6 @@ def test_an_unstable_crystal_is_refused() -> None:
 
 
 def test_the_figure_is_drawn(result: KappaResult) -> None:
-    for figure in PROPERTY_FIGURES["kappa"](result).values():
+    for figure in property_figures(result).values():
         figure.savefig(io.BytesIO())
     assert "phono3py" in result.documents["phono3py.yaml"][:200]

@@ -10,7 +10,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
 from alignn_ff.errors import ConfigError, StructureError
-from alignn_ff.plots import PROPERTY_FIGURES
+from alignn_ff.plots import property_figures
 from alignn_ff.properties import compute
 from alignn_ff.properties.defects import DefectConfig, DefectResult
 from alignn_ff.properties.defects.sites import distinct_voids, interstitials
@@ -80,7 +80,7 @@ def test_the_supercell_converges_like_one_over_n_and_is_extrapolated() -> None:
     relaxed = result.tables["defects"]["relaxed_eV"]
     np.testing.assert_allclose(relaxed, [1.2278, 1.2242, 1.2238], atol=2e-4)  # type: ignore[arg-type]
     assert result.summary["dilute_formation_energy_eV"] == pytest.approx(1.2230, abs=5e-4)
-    (figure,) = PROPERTY_FIGURES["vacancy"](result).values()
+    (figure,) = property_figures(result).values()
     assert len(figure.axes) == 2
 
 

@@ -7,7 +7,7 @@ from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
 
 from alignn_ff.errors import ConfigError, StructureError
-from alignn_ff.plots import PROPERTY_FIGURES
+from alignn_ff.plots import property_figures
 from alignn_ff.properties import compute
 from alignn_ff.properties.faults import FaultResult
 from tests.support.silicon import silicon, tersoff
@@ -66,7 +66,7 @@ def test_both_senses_give_the_same_fault_and_collisions_are_told(glide: FaultRes
 def test_an_unstable_fault_behind_a_collision_is_not_reported() -> None:
     result = fault(silicon(), points=7, along="1,-1,0")
     assert result.summary["unstable_fault_J_per_m2"] is None
-    (figure,) = PROPERTY_FIGURES["stacking-fault"](result).values()
+    (figure,) = property_figures(result).values()
     assert figure.axes
 
 

@@ -145,7 +145,7 @@ def test_all_structures_refused_is_an_error() -> None:
 
 
 def test_files_figure_and_mixtures(hull: HullResult, tmp_path: Path) -> None:
-    files = write_result(tmp_path / "cu", hull) + save_property_figures("hull", hull, tmp_path / "cu")
+    files = write_result(tmp_path / "cu", hull) + save_property_figures(hull, tmp_path / "cu")
     assert {file.name for file in files} == {
         *("cu.json", "cu-hull.csv", "cu-relaxed.extxyz", "cu-references.extxyz", "cu-hull.png")
     }

@@ -15,7 +15,7 @@ from ase.calculators.lj import LennardJones
 from ase.units import _e, _eps0
 
 from alignn_ff.errors import ConfigError, DataError, StructureError
-from alignn_ff.plots import PROPERTY_FIGURES
+from alignn_ff.plots import property_figures
 from alignn_ff.properties import compute
 from alignn_ff.properties.phonons import PhononResult
 from alignn_ff.properties.phonons.bridge import Harmonic
@@ -260,7 +260,7 @@ def test_phonopy_reads_what_is_written(result: PhononResult, tmp_path: Path) -> 
 
 
 def test_figures_and_animation_are_made(result: PhononResult) -> None:
-    figures = PROPERTY_FIGURES["phonon"](result)
+    figures = property_figures(result)
     assert {"bands", "thermal", "force-constants"} <= figures.keys()
     for figure in figures.values():
         figure.savefig(io.BytesIO())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alignn_ff.errors import ConfigError, SimulationError
-from alignn_ff.plots import PROPERTY_FIGURES
+from alignn_ff.plots import property_figures
 from alignn_ff.properties import compute
 from alignn_ff.properties.quasi_harmonic import QHAResult
 from tests.support.silicon import silicon
@@ -68,5 +68,5 @@ def test_a_range_that_does_not_hold_the_crystal_is_refused() -> None:
 
 
 def test_the_figure_is_drawn(result: QHAResult) -> None:
-    for figure in PROPERTY_FIGURES["qha"](result).values():
+    for figure in property_figures(result).values():
         figure.savefig(io.BytesIO())

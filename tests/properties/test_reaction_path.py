@@ -251,7 +251,7 @@ def test_a_band_that_ran_out_of_steps_goes_on_after_a_restart(tmp_path: Path) ->
 
 
 def test_files_and_figure(hop: NEBResult, tmp_path: Path) -> None:
-    files = write_result(tmp_path / "cu", hop) + save_property_figures("neb", hop, tmp_path / "cu")
+    files = write_result(tmp_path / "cu", hop) + save_property_figures(hop, tmp_path / "cu")
     assert {file.name for file in files} == {
         *("cu.json", "cu-images.csv", "cu-curve.csv", "cu-images.extxyz", "cu-highest.extxyz", "cu-path.png")
     }

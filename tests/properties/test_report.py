@@ -40,7 +40,7 @@ class Page(HTMLParser):
 def test_a_report_has_a_section_and_figures_for_each_part_and_loads_nothing(tmp_path: Path) -> None:
     result = compute("report", silicon(), config={"parts": ("eos", "elastic")})
     assert isinstance(result, ReportResult)
-    (path,) = save_property_figures("report", result, tmp_path / "si")
+    (path,) = save_property_figures(result, tmp_path / "si")
     page = Page()
     page.feed(path.read_text(encoding="utf-8"))
     assert page.sections == ["eos", "elastic"]
@@ -65,7 +65,7 @@ def test_a_part_that_fails_is_told_and_the_others_go_on(tmp_path: Path, monkeypa
     assert result.failures == {"broken": "this part cannot be computed here"}
     assert list(result.parts) == ["eos"]
     assert result.remarks[0].code == "part_failed"
-    (path,) = save_property_figures("report", result, tmp_path / "cu")
+    (path,) = save_property_figures(result, tmp_path / "cu")
     assert "broken could not be computed: this part" in path.read_text(encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ from ase.calculators.emt import EMT
 from ase.io import write
 
 from alignn_ff.errors import CheckpointError, ConfigError
-from alignn_ff.plots import PROPERTY_FIGURES, save_property_figures
+from alignn_ff.plots import save_property_figures
 from alignn_ff.properties import PROPERTIES, Work
 from alignn_ff.properties.equation_of_state import EOSConfig
 from alignn_ff.properties.files import restart_file, write_result
@@ -79,16 +79,12 @@ def test_a_restart_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_files_hold_all_digits_and_units(tmp_path: Path) -> None:
     result = compute(run(tmp_path), EMT())
-    files = write_result(tmp_path / "cu-eos", result) + save_property_figures("eos", result, tmp_path / "cu-eos")
+    files = write_result(tmp_path / "cu-eos", result) + save_property_figures(result, tmp_path / "cu-eos")
     assert all(file.is_file() for file in files)
     content = json.loads((tmp_path / "cu-eos.json").read_text())
     assert content["summary"]["bulk_modulus_GPa"] == result.summary["bulk_modulus_GPa"]
     table = np.genfromtxt(tmp_path / "cu-eos-eos.csv", delimiter=",", names=True)
     np.testing.assert_array_equal(table["energy_eV"], result.energies)
-
-
-def test_every_property_with_figures_exists() -> None:
-    assert PROPERTY_FIGURES.keys() <= PROPERTIES.keys()
 
 
 def test_the_command_writes_refuses_and_names_the_restart(tmp_path: Path, command_line: CommandLine) -> None:

@@ -10,7 +10,7 @@ from ase.calculators.emt import EMT
 from ase.spacegroup import crystal
 
 from alignn_ff.errors import ConfigError, StructureError
-from alignn_ff.plots import PROPERTY_FIGURES
+from alignn_ff.plots import property_figures
 from alignn_ff.properties import compute
 from alignn_ff.properties.surfaces import Surface, SurfaceResult
 from alignn_ff.properties.surfaces.miller import distinct_miller, parse_miller
@@ -98,7 +98,7 @@ def test_close_packed_copper_has_the_lowest_energy_and_bounds_the_shape() -> Non
     assert result.wulff is not None
     assert sum(result.wulff.fractions.values()) == pytest.approx(1.0)
     assert result.wulff.fractions[(1, 1, 1)] > result.wulff.fractions[(1, 0, 0)] > 0.0
-    assert set(PROPERTY_FIGURES["surface"](result)) == {"energies", "wulff"}
+    assert set(property_figures(result)) == {"energies", "wulff"}
 
 
 def test_orientation_and_choice_of_cell_do_not_change_the_energy() -> None:

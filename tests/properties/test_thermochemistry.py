@@ -162,4 +162,4 @@ def test_a_wrong_spin_is_told() -> None:
 
 def test_the_figure_is_drawn(harmonic: ThermoResult, tmp_path: Path) -> None:
     for result in (harmonic, argon()):
-        assert all(path.stat().st_size > 10_000 for path in save_property_figures("thermo", result, tmp_path / "t"))
+        assert all(path.stat().st_size > 10_000 for path in save_property_figures(result, tmp_path / "t"))

@@ -16,7 +16,7 @@ from alignn_ff.execution import Executor
 from alignn_ff.graph import (
     AtomicGraph,
     AtomicSystem,
-    Prediction,
+    TensorPrediction,
     batch_graphs,
     batch_systems,
     find_pairs,
@@ -262,7 +262,9 @@ def test_passes_are_packed_by_atoms_and_by_memory(
 ) -> None:
     sizes: list[int] = []
 
-    def evaluate(self: Executor, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
+    def evaluate(
+        self: Executor, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True
+    ) -> TensorPrediction:
         sizes.append(system.positions.shape[0])
         return whole(self, system, graph, derivatives=derivatives)
 

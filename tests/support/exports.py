@@ -8,7 +8,7 @@ from ase import Atoms
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header
 from alignn_ff.export.door import Input
-from alignn_ff.graph import Prediction
+from alignn_ff.graph import TensorPrediction
 from alignn_ff.models import ModelStatistics
 from alignn_ff.potential import Potential
 from tests.support import published_headers
@@ -65,7 +65,7 @@ def model_file(path: Path, header: Header) -> Path:
     return path
 
 
-def evaluated(potential: Potential, atoms: Atoms) -> tuple[Input, Prediction]:
+def evaluated(potential: Potential, atoms: Atoms) -> tuple[Input, TensorPrediction]:
     """A structure as hosts hold it, and its prediction."""
     system, graph, _ = potential.prepare(atoms)
     edges = (graph.edge_src, graph.edge_dst, graph.edge_shift)

@@ -18,5 +18,5 @@ class GpuContract:
         checkpoint.save(tmp_path / "model.pt", potential.header, potential.model.state_dict())
         gpu = load_potential(tmp_path / "model.pt", device="cuda", dtype="float64")
         structures = [structure(name, potential.header.elements) for name in NAMES]
-        for here, there in zip(potential.predict(structures), gpu.predict(structures), strict=True):
+        for here, there in zip(potential.predict_tensors(structures), gpu.predict_tensors(structures), strict=True):
             torch.testing.assert_close(there[:4], here[:4], rtol=1e-9, atol=1e-9, equal_nan=True)

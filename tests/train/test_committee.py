@@ -48,8 +48,8 @@ def test_a_committee_holds_the_models_of_its_seeds_and_predicts_their_mean(tmp_p
         train(config, observer=Silent(), data=data)
         assert_same_weights(tmp_path / f"alone-{k}", tmp_path / "two" / f"member-{k + 1}")
     atoms = read_records(data)[0].atoms
-    members = [load_potential(tmp_path / f"alone-{k}", dtype="float64").predict([atoms])[0] for k in range(2)]
-    mean = load_potential(tmp_path / "two", dtype="float64").predict([atoms])[0]
+    members = [load_potential(tmp_path / f"alone-{k}", dtype="float64").predict_tensors([atoms])[0] for k in range(2)]
+    mean = load_potential(tmp_path / "two", dtype="float64").predict_tensors([atoms])[0]
     assert float(mean.energy) == pytest.approx(np.mean([float(m.energy) for m in members]), rel=1e-12)
     assert mean.spread is not None
     assert result is not None

@@ -80,8 +80,8 @@ def test_a_run_that_learns_nothing_ends_where_it_started(tmp_path: Path, copper:
     tuned = run(tmp_path, copper, start_from=str(parent), **STILL)
     frames = copper_frames(3)
     pairs = zip(
-        load_potential(parent, dtype="float64").predict(frames),
-        load_potential(tuned.model_file, dtype="float64").predict(frames),
+        load_potential(parent, dtype="float64").predict_tensors(frames),
+        load_potential(tuned.model_file, dtype="float64").predict_tensors(frames),
         strict=True,
     )
     for before, after in pairs:
@@ -173,7 +173,7 @@ def test_replay_keeps_what_was_known(tmp_path: Path, copper: Path, silver: Path,
         changes = {} if fraction is None else {"replay_data": str(copper), "replay_fraction": fraction}
         result = run(tmp_path / str(fraction), silver, start_from=str(parent), epochs=10, learning_rate=0.02, **changes)
         assert ("replay" in result.metrics) == (fraction is not None)
-        said = load_potential(result.model_file, dtype="float64").predict(copper_frames(12))
+        said = load_potential(result.model_file, dtype="float64").predict_tensors(copper_frames(12))
         labels = [torch.from_numpy(record.forces) for record in read_records(copper)]
         errors[fraction] = float(torch.cat([(p.forces - f).abs() for p, f in zip(said, labels, strict=True)]).mean())
     assert errors[0.6] < 0.7 * errors[None]

@@ -44,7 +44,7 @@ def test_published_family_trains_and_loads(tmp_path: Path, name: str, switches: 
     result = train(config_of(tmp_path, name, **switches), observer=Silent(), data=data, device="cpu")
     potential = load_potential(result.model_file, device="cpu", dtype="float64")
     assert potential.header.model.name == name
-    (prediction,) = potential.predict([bulk("Cu")])
+    (prediction,) = potential.predict_tensors([bulk("Cu")])
     assert_allclose(prediction.forces, 0.0, atol=1e-9)
 
 

@@ -118,7 +118,7 @@ def test_force_field_as_printed(tmp_path: Path) -> None:
     result = trained(FORCE_FIELD, tmp_path / "run", data)
     (prediction,) = load_potential(result.model_file, device="cpu").predict([copper_frames(1)[0]])
     assert prediction.forces.shape == (4, 3)
-    assert prediction.stress.shape == (1, 3, 3)
+    assert prediction.stress.shape == (3, 3)
     assert set(result.metrics) == {"train", "val", "test"}
     assert "stress_MAE_GPa" in result.metrics["val"]["all"]
 

@@ -206,7 +206,7 @@ def test_isolated_atom_references_make_free_atoms_exact(tmp_path):
     )
     train(config, observer=Silent(), data=data)
     potential = load_potential(tmp_path / "run", dtype="float64")
-    energies = [float(p.energy[0]) for p in potential.predict([Atoms("C"), Atoms("O")])]
+    energies = [float(p.energy[0]) for p in potential.predict_tensors([Atoms("C"), Atoms("O")])]
     assert energies == pytest.approx([-3.0, -5.0], abs=1e-12)
 
 

@@ -78,7 +78,7 @@ def test_training_gives_a_model_deviations_unless_that_is_switched_off(models: P
     figures = new.header.uncertainty.figures["last_layer energy"]
     assert figures["factor"] == pytest.approx(1.0)
     structures = copper_frames(3)
-    for one, other in zip(new.predict(structures), plain.predict(structures), strict=True):
+    for one, other in zip(new.predict_tensors(structures), plain.predict_tensors(structures), strict=True):
         assert float(one.energy) == float(other.energy)
 
 
@@ -88,7 +88,7 @@ def test_deviations_grow_with_the_distance_from_the_training_data(models: Path) 
         frames = copper_frames(4)
         for atoms in frames:
             atoms.set_cell(atoms.cell.array * (1 + strain), scale_atoms=True)
-        deviations.append(np.mean([float(p.spread.energy) for p in potential.predict(frames, spread=True)]))  # type: ignore[union-attr]
+        deviations.append(np.mean([float(p.spread.energy) for p in potential.predict_tensors(frames, spread=True)]))  # type: ignore[union-attr]
     assert deviations == sorted(deviations)
     assert deviations[2] > 1.5 * deviations[0]
 

@@ -36,7 +36,7 @@ def test_a_single_point_holds_the_deviations_of_its_calculator(silicon: Path) ->
     atoms = ase.io.read(silicon)
     assert isinstance(atoms, Atoms)
     found = single_point(atoms, AlignnCalculator(tiny_committee())).to_json()
-    spread = tiny_committee().predict([atoms])[0].spread
+    spread = tiny_committee().predict_tensors([atoms])[0].spread
     assert spread is not None
     assert found["energy_std_eV"] == pytest.approx(float(spread.energy))
     assert found["forces_std_eV_per_A"] == pytest.approx(spread.forces.tolist())  # type: ignore[union-attr]

@@ -55,8 +55,8 @@ def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], r
 
 
 def test_the_energy_of_a_committee_is_the_mean_and_the_deviation_that_of_its_members() -> None:
-    atoms, members = crystal(), [tiny_potential(seed=seed).predict([crystal()])[0] for seed in range(3)]
-    mean = tiny_committee().predict([atoms])[0]
+    atoms, members = crystal(), [tiny_potential(seed=seed).predict_tensors([crystal()])[0] for seed in range(3)]
+    mean = tiny_committee().predict_tensors([atoms])[0]
     energies = np.array([float(member.energy) for member in members])
     forces = np.array([member.forces.numpy() for member in members])
     stress = np.array([member.stress.numpy()[0] for member in members])
@@ -70,17 +70,17 @@ def test_the_energy_of_a_committee_is_the_mean_and_the_deviation_that_of_its_mem
 
 def test_forces_of_a_committee_are_the_negative_gradient_of_the_mean_energy() -> None:
     committee, atoms, step = tiny_committee(), crystal(), 1e-4
-    forces = committee.predict([atoms])[0].forces
+    forces = committee.predict_tensors([atoms])[0].forces
     for atom, axis in ((0, 0), (3, 2)):
         moved = [atoms.copy() for _ in range(2)]
         for sign, each in zip((1, -1), moved, strict=True):
             each.positions[atom, axis] += sign * step
-        up, down = (float(p.energy) for p in committee.predict(moved, derivatives=False))
+        up, down = (float(p.energy) for p in committee.predict_tensors(moved, derivatives=False))
         assert float(forces[atom, axis]) == pytest.approx(-(up - down) / (2 * step), abs=1e-6)
 
 
 def test_identical_members_have_no_spread() -> None:
-    spread = tiny_committee((4, 4, 4)).predict([crystal()])[0].spread
+    spread = tiny_committee((4, 4, 4)).predict_tensors([crystal()])[0].spread
     assert all(float(part.abs().max()) < 1e-12 for part in spread)
 
 
@@ -113,9 +113,9 @@ def test_the_deviation_of_the_energy_is_extensive_and_the_others_are_not(potenti
 
 def test_deviations_in_a_batch_are_those_of_single_structures(potential: Potential) -> None:
     structures = [crystal(), Atoms("SiO", [[0, 0, 0], [1.6, 0, 0]]), crystal(3)]
-    together = potential.predict(structures, spread=True)
+    together = potential.predict_tensors(structures, spread=True)
     for atoms, found in zip(structures, together, strict=True):
-        alone = potential.predict([atoms], spread=True)[0].spread
+        alone = potential.predict_tensors([atoms], spread=True)[0].spread
         for one, other in zip(found.spread, alone, strict=True):
             if one is not None:
                 np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9)
@@ -132,7 +132,7 @@ def test_the_deviation_of_the_last_layer_grows_away_from_the_training_data() -> 
 def test_an_exact_free_atom_has_no_deviation_of_the_last_layer() -> None:
     header = tiny_header(exact_free_atoms=True)
     potential = with_last_layer([crystal(seed) for seed in range(4)], header)
-    free = potential.predict([Atoms("Si")], spread=True)[0].spread
+    free = potential.predict_tensors([Atoms("Si")], spread=True)[0].spread
     assert float(free.energy) == pytest.approx(0.0, abs=1e-12)
 
 
@@ -162,9 +162,9 @@ def test_a_committee_survives_file_pickle_and_backend(tmp_path: Path) -> None:
     atoms = crystal()
     path = write_committee(tmp_path / "committee.pt")
     loaded = load_potential(path, dtype="float64")
-    expected = tiny_committee().predict([atoms])[0]
+    expected = tiny_committee().predict_tensors([atoms])[0]
     for again in (loaded, pickle.loads(pickle.dumps(loaded))):
-        found = again.predict([atoms])[0]
+        found = again.predict_tensors([atoms])[0]
         assert torch.equal(found.forces, expected.forces)
         assert torch.equal(found.spread.forces, expected.spread.forces)
     eager = predict(loaded.model, *loaded.prepare(atoms)[:2])
@@ -209,7 +209,7 @@ def test_a_model_without_uncertainty_says_so() -> None:
     atoms.calc = AlignnCalculator(tiny_potential())
     with pytest.raises(PropertyNotImplementedError):
         atoms.calc.get_property("energy_std", atoms)
-    assert tiny_potential().predict([atoms], spread=True)[0].spread is None
+    assert tiny_potential().predict_tensors([atoms], spread=True)[0].spread is None
 
 
 def test_a_committee_of_one_is_refused(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_adding_changes_no_bit_of_the_prediction(training_output: Path) -> None:
     before, after = (load_potential(path, device="cpu") for path in (training_output, add(training_output).folder))
     atoms = bulk("Si")
     atoms.rattle(0.1, seed=0)
-    for a, b in zip(before.predict([atoms])[0][:4], after.predict([atoms])[0][:4], strict=True):
+    for a, b in zip(before.predict_tensors([atoms])[0][:4], after.predict_tensors([atoms])[0][:4], strict=True):
         assert torch.equal(a, b)
     assert before.header == after.header
 

@@ -148,6 +148,6 @@ def test_silicon_uses_the_shipped_model_with_the_right_crystal() -> None:
     potential = load_potential("auto", dtype="float64", for_atoms=atoms)
     assert potential.name == "si-smooth"
     wide, narrow, here = (
-        float(potential.predict([bulk("Si", cubic=True, a=a)])[0].energy[0]) for a in (5.569, 5.369, 5.469)
+        float(potential.predict_tensors([bulk("Si", cubic=True, a=a)])[0].energy[0]) for a in (5.569, 5.369, 5.469)
     )
     assert here < min(wide, narrow)

@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from alignn_ff.errors import AlignnError, ConfigError
 from alignn_ff.execution import Executor
-from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, batch_graphs, batch_systems
+from alignn_ff.graph import AtomicGraph, AtomicSystem, TensorPrediction, batch_graphs, batch_systems
 from alignn_ff.potential import Potential
 from alignn_ff.preparing import split_prediction
 
@@ -22,7 +22,7 @@ class _Request:
 
     def __init__(self, place: int, system: AtomicSystem, graph: AtomicGraph) -> None:
         self.place, self.system, self.graph = place, system, graph
-        self.prediction: Prediction | None = None
+        self.prediction: TensorPrediction | None = None
         self.error: Exception | None = None
 
     @property
@@ -88,7 +88,7 @@ class GatheringExecutor(Executor):
         """The present thread computes the structure at a place of the input."""
         self._own.place = place
 
-    def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> Prediction:
+    def evaluate(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = True) -> TensorPrediction:
         """As the base; one structure with derivatives waits for those of the other threads."""
         if system.cell.shape[0] != 1 or not derivatives:
             return super().evaluate(system, graph, derivatives=derivatives)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from alignn_ff.analysis.config import AnalysisConfig
-from alignn_ff.cli.console import StatusLines, errors, stoppable
+from alignn_ff.cli.console import StatusLines, errors, shows_bars, stoppable
 from alignn_ff.cli.options import JsonOption, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of
 from alignn_ff.errors import ConfigError
@@ -96,7 +96,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not shows_bars()) as progress:
         task, lines = progress.add_task("frames", total=None), StatusLines("reading the frames")
 
         def show(done: int, total: int) -> None:

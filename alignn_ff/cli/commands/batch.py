@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from alignn_ff.cli.commands import property as property_command
 from alignn_ff.cli.commands import relax as relax_command
-from alignn_ff.cli.console import StatusLines, errors, results, stoppable
+from alignn_ff.cli.console import StatusLines, errors, results, shows_bars, stoppable
 from alignn_ff.cli.model_choice import ModelChoice, PreciseModelChoice, chosen_model
 from alignn_ff.cli.options import MODEL_NAMES, JsonOption, OverwriteOption
 from alignn_ff.cli.schema import options_of
@@ -275,7 +275,7 @@ def _showing(name: str) -> "Iterator[Notify]":
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+    with Progress(*columns, console=errors, transient=True, disable=not shows_bars()) as bar:
         task = bar.add_task(name, total=None)
         lines = StatusLines(f"batch {name}")
 

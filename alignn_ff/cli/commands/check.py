@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from alignn_ff.check.config import CheckConfig
-from alignn_ff.cli.console import errors, stoppable
+from alignn_ff.cli.console import errors, shows_bars, stoppable
 from alignn_ff.cli.model_choice import PreciseModelChoice, chosen_model
 from alignn_ff.cli.options import OverwriteOption
 from alignn_ff.cli.schema import options_of
@@ -161,7 +161,7 @@ def _progress() -> "Iterator[Callable[[Row], None]]":
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not shows_bars()) as progress:
         task = progress.add_task("checking", total=None)
         yield lambda row: progress.update(task, description=f"{row.title}: {row.verdict}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from alignn_ff.cli.console import StatusLines, errors, results, stoppable
+from alignn_ff.cli.console import StatusLines, errors, results, shows_bars, stoppable
 from alignn_ff.cli.model_choice import ModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption, output_option
 from alignn_ff.cli.parsing import guard_fields
@@ -196,7 +196,7 @@ def _progress(total_steps: int, trajectory: Path) -> Iterator[Callable[["Snapsho
     from alignn_ff.md import nanoseconds_per_day
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not shows_bars()) as progress:
         task = progress.add_task("starting", total=total_steps)
         lines = StatusLines(f"dynamics of {total_steps} steps, to {trajectory}")
         first_fs: list[float] = []

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from alignn_ff.domain import Finding
-    from alignn_ff.predictor import Predicted, Predictor
+    from alignn_ff.prediction import Prediction
+    from alignn_ff.predictor import Predictor
 
 
 @options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion"))
@@ -69,7 +70,7 @@ def predict(
     atoms = [atoms for _, atoms in named]
     model = chosen_model(model, [number for one in atoms for number in one.numbers], atoms)
     predictor = load_predictor(model, **choice.execution())
-    outputs = predictor.predict(atoms)
+    outputs = predictor.predict(atoms, derivatives=False)
     if csv_file is not None:
         with atomic_write(csv_file) as temporary:
             temporary.write_text(_csv(named, outputs), encoding="utf-8")
@@ -89,7 +90,7 @@ def predict(
         _print(predictor, named, outputs)
         if csv_file is not None:
             results.print(f"table        {csv_file}", markup=False, soft_wrap=True)
-    _react(outside, {name: output.outside or () for (name, _), output in zip(named, outputs, strict=True)})
+    _react(outside, {name: output.outside for (name, _), output in zip(named, outputs, strict=True)})
 
 
 def _react(outside: str, findings: "Mapping[str, tuple[Finding, ...]]") -> None:
@@ -107,7 +108,7 @@ def _react(outside: str, findings: "Mapping[str, tuple[Finding, ...]]") -> None:
         raise OutsideError(f"{len(stopping)} of {len(findings)} structures are outside: {', '.join(stopping[:5])}")
 
 
-def _print(predictor: "Predictor", named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> None:
+def _print(predictor: "Predictor", named: "list[tuple[str, Atoms]]", outputs: "list[Prediction]") -> None:
     from alignn_ff.cli.summaries.summary import count, print_origin, summary_table
 
     results.print(f"{count(len(named), 'structure')} · model {predictor.name}", markup=False, soft_wrap=True)
@@ -127,7 +128,7 @@ def _print(predictor: "Predictor", named: "list[tuple[str, Atoms]]", outputs: "l
         results.print(summary_table(rows))
 
 
-def _csv(named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> str:
+def _csv(named: "list[tuple[str, Atoms]]", outputs: "list[Prediction]") -> str:
     """One row per structure; values per atom are one column each, separated by spaces."""
     rows: list[dict[str, str]] = []
     for (name, atoms), output in zip(named, outputs, strict=True):
@@ -143,15 +144,15 @@ def _csv(named: "list[tuple[str, Atoms]]", outputs: "list[Predicted]") -> str:
     return text.getvalue()
 
 
-def _columns(output: "Predicted", *, exact: bool = False) -> dict[str, str]:
+def _columns(output: "Prediction", *, exact: bool = False) -> dict[str, str]:
     """Column → number, for all outputs per structure."""
 
     def shown(number: float) -> str:
         return repr(float(number)) if exact else f"{number:.6g}"
 
     columns: dict[str, str] = {}
-    if output.energy_eV is not None:
-        columns["energy_eV"] = shown(output.energy_eV)
+    if output.energy is not None:
+        columns["energy_eV"] = shown(output.energy)
     if output.predicted_class is not None:
         columns["class"] = str(output.predicted_class)
     for name, numbers in (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from alignn_ff.cli.console import StatusLines, errors, results, stoppable
+from alignn_ff.cli.console import StatusLines, errors, results, shows_bars, stoppable
 from alignn_ff.cli.model_choice import PreciseModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, JsonOption, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of, refuse_given
@@ -161,7 +161,7 @@ def _compute(run: "PropertyRun", *, resume: bool, figures: bool, as_json: bool) 
         result = compute(run, calculator, resume=resume, notify=notify)
     files = write_result(run.prefix, result)
     if figures:
-        files += save_property_figures(run.name, result, run.prefix)
+        files += save_property_figures(result, run.prefix)
     restart_file(run.prefix).unlink(missing_ok=True)
     print_property(run.name, result, files, as_json=as_json)
 
@@ -214,7 +214,7 @@ def _running(run: "PropertyRun") -> "Iterator[Notify]":
     resume = f"alignn-ff {run.name} --restart {restart_file(run.prefix)} continues"
     with (
         stoppable(resume),
-        Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress,
+        Progress(*columns, console=errors, transient=True, disable=not shows_bars()) as progress,
     ):
         task = progress.add_task(run.name, total=None)
         lines = StatusLines(f"{run.name}, to {run.prefix}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
-from alignn_ff.cli.console import StatusLines, errors, results, stoppable
+from alignn_ff.cli.console import StatusLines, errors, results, shows_bars, stoppable
 from alignn_ff.cli.model_choice import PreciseModelChoice
 from alignn_ff.cli.options import MODEL_NAMES, OverwriteOption, output_option
 from alignn_ff.cli.schema import options_of, refuse_given
@@ -214,7 +214,7 @@ def _running(files: "RelaxFiles", max_steps: int) -> Iterator[tuple[Callable[["R
     with (
         stoppable(f"nothing was written{kept}"),
         stop_on_signals() as stop,
-        Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress,
+        Progress(*columns, console=errors, transient=True, disable=not shows_bars()) as progress,
     ):
         task = progress.add_task("relaxing", total=None)
         lines = StatusLines(f"relaxing, at most {max_steps} steps, to {files.structure}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from alignn_ff.cli.checking import CheckOption, check_quickly
-from alignn_ff.cli.console import errors, results
+from alignn_ff.cli.console import errors, results, shows_bars
 from alignn_ff.cli.options import JsonOption, OverwriteOption, StructureArgument
 
 if TYPE_CHECKING:
@@ -232,7 +232,8 @@ def fetch_model(
 def _progress_bar() -> "Iterator[Progress]":
     from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-    with Progress(BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=errors, transient=True) as bar:
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not shows_bars()) as bar:
         task = bar.add_task("download", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from alignn_ff.cli.console import results
 from alignn_ff.cli.summaries.summary import count, print_files, print_title, summary_table
-from alignn_ff.properties.labels import label_of, shown
+from alignn_ff.labels import label_of, shown
 
 if TYPE_CHECKING:
     from alignn_ff.properties.forecast import Forecast

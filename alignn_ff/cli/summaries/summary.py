@@ -30,9 +30,7 @@ def count(number: int, noun: str) -> str:
 
 def print_title(title: str, model: "ModelRecord") -> None:
     """Print the title, the model and where it comes from."""
-    added = "" if model.dispersion is None else f" + {model.dispersion.name}"
-    words = f"{title} · model {model.name}{added} ({model.dtype}, {model.device})"
-    results.print(words, markup=False, soft_wrap=True)
+    results.print(f"{title} · model {model.in_words}", markup=False, soft_wrap=True)
     if model.sha256 is not None:
         print_origin(model.origin, model.path, model.sha256)
 

@@ -15,7 +15,7 @@ from alignn_ff.execution.published.scalars import TABLE_END_A, tabulate_angles, 
 from alignn_ff.execution.published.topology import bond_topology, line_topology
 from alignn_ff.execution.published.weights import layers_of
 from alignn_ff.execution.published.workspace import Workspace, Workspaces
-from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
+from alignn_ff.graph import AtomicGraph, AtomicSystem, TensorPrediction, edge_vectors
 from alignn_ff.models.derivatives import forces_from_edges, stress_from_edges
 from alignn_ff.models.published.atomwise import AtomwiseEnergy
 from alignn_ff.models.published.heads import keep_edges
@@ -37,14 +37,14 @@ class BlockedEvaluation:
         self.lengths = tabulate_lengths(model, self.layers)
 
     @torch.no_grad()
-    def __call__(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
+    def __call__(self, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> TensorPrediction:
         """Prediction without autograd history."""
         with self.workspaces.lend() as workspace:
             return self._evaluate(system, graph, workspace, derivatives=derivatives)
 
     def _evaluate(
         self, system: AtomicSystem, graph: AtomicGraph, workspace: Workspace, *, derivatives: bool
-    ) -> Prediction:
+    ) -> TensorPrediction:
         vectors = edge_vectors(system, graph)
         kept, bonds = self._bonds(graph, vectors)
         geometry = Geometry(self.model, bonds, vectors if kept is None else vectors[kept])
@@ -54,13 +54,13 @@ class BlockedEvaluation:
         atomic_energy = reference + self.model.scale * local + geometry.short_range()
         energy = scatter_sum(atomic_energy, graph.system_idx, graph.n_atoms.shape[0])
         if not derivatives:
-            return Prediction(energy, atomic_energy, None, None)
+            return TensorPrediction(energy, atomic_energy, None, None)
         outcome = run.backward(self._slope_of_readout(local.shape[0]))
         gradient = geometry.pull_back(outcome, run.inputs.line)
         if kept is not None:
             gradient = torch.zeros_like(vectors).index_copy_(0, kept, gradient)
         stress = stress_from_edges(gradient, vectors, graph, system.cell)
-        return Prediction(energy, atomic_energy, forces_from_edges(gradient, graph), stress)
+        return TensorPrediction(energy, atomic_energy, forces_from_edges(gradient, graph), stress)
 
     def _bonds(self, graph: AtomicGraph, vectors: Tensor) -> tuple[Tensor | None, AtomicGraph]:
         """The bonds that the model reads, where it leaves some out, and their graph."""

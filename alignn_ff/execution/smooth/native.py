@@ -11,7 +11,7 @@ from torch import Tensor
 from alignn_ff.errors import CompilerError, StructureError
 from alignn_ff.execution.contract import Evaluate, Limits
 from alignn_ff.execution.smooth.weights import PackedWeights, pack
-from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
+from alignn_ff.graph import AtomicGraph, AtomicSystem, TensorPrediction, edge_vectors
 from alignn_ff.models import AlignnSmooth, EnergyModel, assemble
 from alignn_ff.native import DTYPES, Kernels, find_kernels
 from alignn_ff.native.arguments import SmoothArguments
@@ -43,7 +43,7 @@ def build_native(model: EnergyModel, limits: Limits) -> Evaluate:  # noqa: ARG00
     _check_packing(kernels, sizes, weights)
     free = model.free_atoms().detach().double() * float(model.exact_free_atoms)
 
-    def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> Prediction:
+    def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> TensorPrediction:
         vectors = edge_vectors(system, graph)
         rows = model.table.rows(graph.atomic_numbers)
         local = vectors.new_empty(rows.shape[0], dtype=dtype)

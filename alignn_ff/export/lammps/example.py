@@ -13,9 +13,9 @@ from ase.io.lammpsdata import read_lammps_data, write_lammps_data
 
 from alignn_ff.export.eager import in_float64
 from alignn_ff.export.structures import proof_structures
-from alignn_ff.graph import Prediction
 from alignn_ff.io import atomic_write, write_json
 from alignn_ff.potential import Potential
+from alignn_ff.prediction import Prediction
 
 BAR_PER_EV_PER_A3: Final = 1.6021765e6
 """LAMMPS's own constant of units metal."""
@@ -76,19 +76,20 @@ def _section(prediction: Prediction) -> str:
 
 
 def _reference(prediction: Prediction) -> dict[str, object]:
+    assert prediction.energies is not None
     assert prediction.forces is not None
     assert prediction.stress is not None
     return {
-        "energy_eV": float(prediction.energy[0]),
-        "atomic_energies_eV": prediction.atomic_energy.tolist(),
+        "energy_eV": prediction.energy,
+        "atomic_energies_eV": prediction.energies.tolist(),
         "forces_eV_per_A": prediction.forces.tolist(),
-        "stress_eV_per_A3": prediction.stress[0].tolist(),
+        "stress_eV_per_A3": prediction.stress.tolist(),
     }
 
 
 def _script(files: ExampleFiles, model: Path, style: str, elements: list[str], prediction: Prediction) -> str:
     assert prediction.stress is not None
-    pressure_bar = -float(np.trace(prediction.stress[0].numpy())) / 3.0 * BAR_PER_EV_PER_A3
+    pressure_bar = -float(np.trace(prediction.stress)) / 3.0 * BAR_PER_EV_PER_A3
     return f"""# `alignn-ff export` wrote this beside {model.name}. It compares LAMMPS with the package:
 #
 #     alignn-ff lammps run {files.script.name} -np 2
@@ -109,7 +110,7 @@ compute       largest all reduce max v_off v_force
 thermo_style  custom step pe press c_largest[1] c_largest[2]
 run           0
 
-print "energy, eV: $(pe:%.12g), of alignn-ff: {float(prediction.energy[0]):.12g}"
+print "energy, eV: $(pe:%.12g), of alignn-ff: {prediction.energy:.12g}"
 print "pressure, bar: $(press:%.9g), of alignn-ff: {pressure_bar:.9g}"
 print "largest difference of a force, eV/A: $(c_largest[1]:%.1e), where the largest force is $(c_largest[2]:%.1f)"
 """

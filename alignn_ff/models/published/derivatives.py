@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.cells import SMALLEST_VOLUME_A3
-from alignn_ff.graph import AtomicGraph, AtomicSystem, Prediction, edge_vectors
+from alignn_ff.graph import AtomicGraph, AtomicSystem, TensorPrediction, edge_vectors
 from alignn_ff.models.base import EnergyModel, Heads
 from alignn_ff.models.published.atomwise import AtomwiseEnergy
 from alignn_ff.models.published.atomwise_config import TrainingForces
@@ -28,7 +28,7 @@ def predict_as_published(
     derivatives: bool = True,
     create_graph: bool = False,
     vectors: Tensor | None = None,
-) -> Prediction:
+) -> TensorPrediction:
     """Energy, and what the published training compares with forces and stress.
 
     Args:
@@ -55,7 +55,7 @@ def predict_as_published_with_heads(
     derivatives: bool = True,
     create_graph: bool = False,
     vectors: Tensor | None = None,
-) -> tuple[Prediction, Heads]:
+) -> tuple[TensorPrediction, Heads]:
     """As :func:`predict_as_published`, with the model's further outputs of atoms and structures."""
     if not isinstance(model, AtomwiseEnergy):
         raise TypeError(f"{type(model).__name__} is not a published force field")
@@ -68,7 +68,7 @@ def predict_as_published_with_heads(
     n_systems = graph.n_atoms.shape[0]
     energy = scatter_sum(atomic_energy, graph.system_idx, n_systems)
     if not derivatives:
-        return Prediction(energy, atomic_energy, None, None), heads
+        return TensorPrediction(energy, atomic_energy, None, None), heads
     (gradient,) = torch.autograd.grad(
         energy, vectors, torch.ones_like(energy), create_graph=create_graph, materialize_grads=True
     )
@@ -83,7 +83,7 @@ def predict_as_published_with_heads(
         energy, atomic_energy = energy.detach(), atomic_energy.detach()
         forces, stress = forces.detach(), stress.detach()
         heads = Heads(*(None if head is None else head.detach() for head in heads))
-    return Prediction(energy, atomic_energy, forces, stress), heads
+    return TensorPrediction(energy, atomic_energy, forces, stress), heads
 
 
 def _factor(trained: TrainingForces, graph: AtomicGraph) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alignn_ff import checkpoint
 from alignn_ff.calculator import AlignnCalculator
-from alignn_ff.graph import Prediction, batch_graphs, batch_systems
+from alignn_ff.graph import TensorPrediction, batch_graphs, batch_systems
 from alignn_ff.loading import Precision
 from alignn_ff.models import predict
 from alignn_ff.potential import Potential, load_potential
@@ -82,7 +82,7 @@ def _no_stress_for_ase(setting: Setting, name: str) -> Measured:
 
 
 def _sum_of_parts(setting: Setting, name: str) -> Measured:
-    prediction = potential_of(setting).predict([setting.example(name)])[0]
+    prediction = potential_of(setting).predict_tensors([setting.example(name)])[0]
     whole = float(prediction.energy)
     difference = gap(float(prediction.atomic_energy.sum()), whole)
     return Measured((Figure("energy", difference, 1e-12 * max(1.0, abs(whole)), "eV"),))
@@ -93,7 +93,7 @@ def _beyond_the_cutoff(setting: Setting, beyond_A: float) -> Measured:
     elements = potential.header.elements
     pair = Atoms([elements[0], elements[-1]], [[0, 0, 0], [potential.header.graph.cutoff + beyond_A, 0, 0]])
     free = setting.subject.energies([Atoms([z], [[0, 0, 0]]) for z in pair.numbers])
-    prediction = potential.predict([pair])[0]
+    prediction = potential.predict_tensors([pair])[0]
     assert prediction.forces is not None
     same = max(1e-12, 1e-3 * setting.tolerances.same)
     return Measured(
@@ -105,7 +105,7 @@ def _beyond_the_cutoff(setting: Setting, beyond_A: float) -> Measured:
 
 
 def _shapes(setting: Setting, name: str) -> Measured:
-    prediction = potential_of(setting).predict([setting.example(name)])[0]
+    prediction = potential_of(setting).predict_tensors([setting.example(name)])[0]
     tensors = (prediction.energy, prediction.atomic_energy, prediction.forces, prediction.stress)
     expected = ((1,), (1,), (1, 3), (1, 3, 3))
     wrong = [
@@ -136,11 +136,11 @@ def _saved(setting: Setting) -> Measured:
 
 
 def _bits_differ(atoms: Atoms, first: Potential, second: Potential) -> bool:
-    one, other = (_tensors(each.predict([atoms])[0]) for each in (first, second))
+    one, other = (_tensors(each.predict_tensors([atoms])[0]) for each in (first, second))
     return any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
 
 
-def _tensors(prediction: Prediction) -> list[NDArray[np.float64]]:
+def _tensors(prediction: TensorPrediction) -> list[NDArray[np.float64]]:
     computed = (prediction.energy, prediction.atomic_energy, prediction.forces, prediction.stress)
     return [tensor.numpy() for tensor in (*computed, *(prediction.spread or ())) if tensor is not None]
 

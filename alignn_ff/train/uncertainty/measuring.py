@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.execution import has_last_layer, last_layer_spread
-from alignn_ff.graph import Prediction, Spread, batch_graphs, batch_systems
+from alignn_ff.graph import Spread, TensorPrediction, batch_graphs, batch_systems
 from alignn_ff.potential import Potential
 from alignn_ff.preparing import split_prediction, split_spread
 from alignn_ff.train.records.record import Record
@@ -77,27 +77,27 @@ def _put(parts: list[tuple[Array, Array]], pair: tuple[Array, Array] | None) -> 
         parts.append(pair)
 
 
-def _energies(record: Record, prediction: Prediction, spread: Spread) -> tuple[Array, Array] | None:
+def _energies(record: Record, prediction: TensorPrediction, spread: Spread) -> tuple[Array, Array] | None:
     if record.energy is None:
         return None
     n_atoms = len(record.atoms)
     return np.abs(_numbers(prediction.energy) - record.energy) / n_atoms, _numbers(spread.energy) / n_atoms
 
 
-def _forces(record: Record, prediction: Prediction, spread: Spread) -> tuple[Array, Array] | None:
+def _forces(record: Record, prediction: TensorPrediction, spread: Spread) -> tuple[Array, Array] | None:
     if record.forces is None or prediction.forces is None or spread.forces is None:
         return None
     errors = np.linalg.norm(_numbers(prediction.forces) - record.forces, axis=1)
     return np.asarray(errors, dtype=np.float64), _numbers(spread.forces)
 
 
-def _stresses(record: Record, prediction: Prediction, spread: Spread) -> tuple[Array, Array] | None:
+def _stresses(record: Record, prediction: TensorPrediction, spread: Spread) -> tuple[Array, Array] | None:
     if record.stress is None or prediction.stress is None or spread.stress is None:
         return None
     return np.array([np.linalg.norm(_numbers(prediction.stress)[0] - record.stress)]), _numbers(spread.stress)
 
 
-COMPARED: Final[dict[str, Callable[[Record, Prediction, Spread], tuple[Array, Array] | None]]] = {
+COMPARED: Final[dict[str, Callable[[Record, TensorPrediction, Spread], tuple[Array, Array] | None]]] = {
     "energy": _energies,
     "forces": _forces,
     "stress": _stresses,

@@ -3,12 +3,15 @@
 from typing import Final
 
 UNITS: Final[dict[str, str]] = {
+    "_meV_per_atom_per_ps": "meV/atom/ps",
+    "_us_per_atom": "µs/atom",
     "_meV_per_atom": "meV/atom",
     "_eV_per_atom": "eV/atom",
     "_eV_per_formula": "eV/formula unit",
     "_A3_per_atom": "Å³/atom",
     "_kJ_per_mol": "kJ/mol",
     "_J_per_K_per_mol": "J/K/mol",
+    "_eV_per_A3": "eV/Å³",
     "_eV_per_A2": "eV/Å²",
     "_eV_per_A": "eV/Å",
     "_J_per_m2": "J/m²",
@@ -27,6 +30,8 @@ UNITS: Final[dict[str, str]] = {
     "_A": "Å",
     "_K": "K",
     "_percent": "%",
+    "_fs": "fs",
+    "_s": "s",
 }
 """End of a name → its unit, the longer ones first."""
 
