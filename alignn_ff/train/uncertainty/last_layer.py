@@ -99,13 +99,13 @@ def add_last_layer(
         )
     covariance = seen.features.T @ seen.features
     record = fitted(covariance, unseen.features, unseen.errors, n_structures=len(seen.errors))
-    model.last_layer = LastLayer(record).to(device)
-    model.last_layer.covariance.copy_(covariance)
+    layer = model.last_layer = LastLayer(record).to(device)
+    layer.covariance.copy_(covariance)
     derived = fitted_derivatives(model, held_out, device)
-    record = record._replace(**{name: each.posterior for name, each in derived.items()})
+    scales = {name: each.posterior for name, each in derived.items()}
+    layer.record = record = record._replace(forces=scales.get("forces"), stress=scales.get("stress"))
     model = model.cpu()
-    model.last_layer.record = record
-    found = {"energy": _measured(unseen, model.last_layer.deviations(unseen.features))}
+    found = {"energy": _measured(unseen, layer.deviations(unseen.features))}
     found |= {name: each.measured for name, each in derived.items()}
     figures = {f"last_layer {name}": calibration(each).to_json() for name, each in found.items()}
     uncertainty = Uncertainty(energy_by="last_layer", figures=figures)
