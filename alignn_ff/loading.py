@@ -18,6 +18,9 @@ from alignn_ff.models import EnergyModel, PropertyModel
 log = logging.getLogger(__name__)
 
 Precision = Literal["float32", "float64"]
+UncertaintyWord = Literal["energy", "forces"]
+"""Standard deviations that are computed: "forces" adds those of forces and stress from a last layer."""
+
 Model = TypeVar("Model", bound=torch.nn.Module)
 
 DTYPES: Final[dict[str, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}

@@ -5,7 +5,7 @@ In: structures. Out: predictions. The calculator, dynamics and evaluation use it
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from ase import Atoms
@@ -15,6 +15,7 @@ from alignn_ff.checkpoint import Header, SpreadFactors, UncertaintyMethod
 from alignn_ff.display import Sheet
 from alignn_ff.domain import DomainGuard, Evaluated, Finding
 from alignn_ff.errors import (
+    ConfigError,
     DifferentiationError,
     PropertyModelError,
 )
@@ -28,7 +29,15 @@ from alignn_ff.graph import (
     VerletSkin,
 )
 from alignn_ff.graph.neighbors import FloatArray, NeighborPairs
-from alignn_ff.loading import LoadedModel, ModelSource, Precision, cast_network, open_model, select_device
+from alignn_ff.loading import (
+    LoadedModel,
+    ModelSource,
+    Precision,
+    UncertaintyWord,
+    cast_network,
+    open_model,
+    select_device,
+)
 from alignn_ff.models import EnergyModel
 from alignn_ff.prediction import Prediction, prediction_of
 from alignn_ff.preparing import Prepared, batch_on, prepare_structure, split_prediction, structures_in
@@ -50,6 +59,11 @@ class Potential(LoadedModel):
         dtype: of the network; geometry and energy sums are always float64.
         executor: holds the backend and the memory limits.
         guard: compares structures with the training data.
+        uncertainty: standard deviations that it gives: "energy", or "forces", which adds those of forces and stress
+            from the last layer of one model. A committee has all of them in either case.
+
+    Raises:
+        ConfigError: the backend cannot run the model, or the model has no standard deviations of forces.
     """
 
     def __init__(
@@ -63,6 +77,7 @@ class Potential(LoadedModel):
         backend: BackendName = "auto",
         limits: Limits | None = None,
         source: ModelSource | None = None,
+        uncertainty: UncertaintyWord = "energy",
     ) -> None:
         self.name = name
         self.source = source
@@ -71,6 +86,8 @@ class Potential(LoadedModel):
         self.dtype = dtype
         self.model = cast_network(model, dtype).to(device)
         self.guard = DomainGuard(header)
+        self.uncertainty = uncertainty
+        _check_uncertainty(self)
         self.executor = Executor(self.model, header.model, backend=backend, limits=limits, dtype=dtype, device=device)
 
     @property
@@ -97,6 +114,13 @@ class Potential(LoadedModel):
             return "committee"
         return "last_layer" if has_last_layer(self.model) else None
 
+    @property
+    def forces_std_by(self) -> UncertaintyMethod | None:
+        """Method of the standard deviations of forces and stress: the members of a committee, else as asked for."""
+        if self.n_members > 1:
+            return "committee"
+        return "last_layer" if self.uncertainty == "forces" else None
+
     def sheet(self) -> Sheet:
         """As of any model, with its backend and where standard deviations come from."""
         base = super().sheet()
@@ -117,6 +141,7 @@ class Potential(LoadedModel):
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the weights and the settings; executor and kernels are made again from them."""
         settings = {"device": self.device, "dtype": self.dtype, "limits": self.limits, "source": self.source}
+        settings["uncertainty"] = self.uncertainty
         weights = checkpoint.to_bytes(self.header, self.model.state_dict())
         return restored, (self.name, weights, {**settings, "backend": self.executor.requested}, self.backend)
 
@@ -212,7 +237,8 @@ class Potential(LoadedModel):
     def spread(self, prediction: TensorPrediction, system: AtomicSystem, graph: AtomicGraph) -> Spread | None:
         """Standard deviations of a prediction, energies by the better calibrated method; None without any method.
 
-        Where the last layer gives those of energies, this costs another pass through the network, without derivatives.
+        Where the last layer gives those of energies, this costs another pass through the network, without derivatives;
+        where it gives those of forces, a backward pass for each of its inputs.
 
         Args:
             prediction: result of :meth:`evaluate`.
@@ -220,8 +246,12 @@ class Potential(LoadedModel):
         """
         if self.energy_std_by != "last_layer":
             return prediction.spread
-        found, members = last_layer_spread(self.model, system, graph), prediction.spread
+        found, members = self.last_layer_spread(system, graph), prediction.spread
         return found if members is None else members._replace(energy=found.energy, atomic_energy=found.atomic_energy)
+
+    def last_layer_spread(self, system: AtomicSystem, graph: AtomicGraph) -> Spread:
+        """Standard deviations from the last layer of a model that has its record."""
+        return last_layer_spread(self.model, system, graph, derivatives=self.forces_std_by == "last_layer")
 
     def _refuse_gradients(self, system: AtomicSystem) -> None:
         if torch.is_grad_enabled() and (system.positions.requires_grad or system.cell.requires_grad):
@@ -249,6 +279,18 @@ class Potential(LoadedModel):
     def prepare_on_host(self, atoms: Atoms, *, skin: VerletSkin | None = None) -> Prepared:
         """As :meth:`prepare`, on the CPU: for structures that go to the device together."""
         return prepare_structure(atoms, self.header, name=self.name, skin=skin, admit=self.executor.admit_structure)
+
+
+def _check_uncertainty(potential: Potential) -> None:
+    """Check that a potential has the standard deviations that it was asked for."""
+    words = get_args(UncertaintyWord)
+    if potential.uncertainty not in words:
+        raise ConfigError(f"uncertainty is {potential.uncertainty!r}; allowed are {', '.join(words)}")
+    if potential.uncertainty == "forces" and potential.energy_std_by is None:
+        raise ConfigError(
+            f"standard deviations of forces are asked for, but {potential.name} has none: add those of its last layer "
+            "(alignn-ff uncertainty MODEL DATA --training DATA -o FILE), or use a committee"
+        )
 
 
 def scaled(spread: Spread, factors: SpreadFactors) -> Spread:
@@ -288,6 +330,7 @@ def load_potential(
     backend: BackendName = "auto",
     limits: Limits | None = None,
     for_atoms: Atoms | None = None,
+    uncertainty: UncertaintyWord = "energy",
 ) -> Potential:
     """Load a model by zoo name, file or folder.
 
@@ -299,6 +342,8 @@ def load_potential(
         backend: how the model is executed; "auto" selects the fastest one that starts without compiling.
         limits: memory that an evaluation may use; None means no limit.
         for_atoms: structure for which "auto" selects a model.
+        uncertainty: standard deviations that are computed; "forces" adds those of forces and stress from the last layer
+            of one model, which cost a backward pass per input of this layer wherever deviations are asked for.
 
     Raises:
         ModelNotFoundError, CheckpointError, PropertyModelError, ElementNotCoveredError, ConfigError
@@ -319,4 +364,5 @@ def load_potential(
         backend=backend,
         limits=limits,
         source=opened.source,
+        uncertainty=uncertainty,
     )

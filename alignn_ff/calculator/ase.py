@@ -24,9 +24,9 @@ from alignn_ff.calculator.per_thread import PerThread
 from alignn_ff.calculator.results import DEVIATIONS, OUTSIDE_KEY, Results
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
-from alignn_ff.execution import BackendName, Limits, last_layer_spread
+from alignn_ff.execution import BackendName, Limits
 from alignn_ff.graph import Spread, VerletSkin, prediction_to_host, spread_to_host
-from alignn_ff.loading import Precision, select_device, select_dtype
+from alignn_ff.loading import Precision, UncertaintyWord, select_device, select_dtype
 from alignn_ff.potential import Potential, load_potential
 
 log = logging.getLogger(__name__)
@@ -53,13 +53,16 @@ class AlignnCalculator(Calculator):
 
         outside: what happens where a structure is outside of the training data: "warn" logs each kind of finding once,
             "stop" raises an error where the numbers are no longer predictions, "ignore" does neither.
+        uncertainty: standard deviations that are computed: "energy" (the default), or "forces", which adds those of
+            forces and stress from the last layer of one model; see :func:`load_potential`.
 
     ``results["outside"]`` holds a sentence for each way in which the structure is outside of the training data, and
     is empty inside; ``findings`` holds the same with more detail, ``findings_of_many`` those of :meth:`evaluate_many`.
 
     A committee, or a model whose file holds what its last layer tells, also gives standard deviations:
-    ``calc.get_property("energy_std", atoms)``, ``"energies_std"`` of each atom, and of a committee ``"forces_std"``
-    of each force and ``"stress_std"``. They are in ``results`` too; those from the last layer once they were asked for.
+    ``calc.get_property("energy_std", atoms)``, ``"energies_std"`` of each atom, and of a committee or with
+    ``uncertainty="forces"`` also ``"forces_std"`` of each force and ``"stress_std"``. They are in ``results`` too;
+    those from the last layer once they were asked for.
 
     A loaded potential already has a device, dtype, backend and limits; different values here are an error.
 
@@ -82,6 +85,7 @@ class AlignnCalculator(Calculator):
         limits: Limits | None = None,
         outside: OutsideWord = "warn",
         dispersion: str | None = None,
+        uncertainty: UncertaintyWord | None = None,
     ) -> None:
         self._own = PerThread()
         super().__init__()  # type: ignore[no-untyped-call]
@@ -91,8 +95,11 @@ class AlignnCalculator(Calculator):
         if self._dispersion is not None:
             self.implemented_properties = list(DispersionSum.implemented_properties)
         if isinstance(model, Potential):
-            refuse_contradictions(model, device=device, dtype=dtype, backend=backend, limits=limits)
+            refuse_contradictions(
+                model, device=device, dtype=dtype, backend=backend, limits=limits, uncertainty=uncertainty
+            )
         self._model, self._limits = model, limits
+        self._uncertainty: UncertaintyWord = uncertainty or "energy"
         self._device, self._dtype, self._backend = device or "auto", dtype or "float32", backend or "auto"
         select_device(self._device)
         select_dtype(self._dtype)
@@ -218,7 +225,7 @@ class AlignnCalculator(Calculator):
         if potential.energy_std_by != "last_layer" or atoms is None:
             return
         prepared = potential.prepare(atoms, skin=self._own.skin)
-        spread = spread_to_host(last_layer_spread(potential.model, prepared.system, prepared.graph))
+        spread = spread_to_host(potential.last_layer_spread(prepared.system, prepared.graph))
         assert isinstance(self.results, Results)
         self.results.unlisted |= _deviations(spread, of_energies=True)
 
@@ -294,6 +301,7 @@ class AlignnCalculator(Calculator):
                     backend=self._backend,
                     limits=self._limits,
                     for_atoms=atoms,
+                    uncertainty=self._uncertainty,
                 )
             _warn_of_differences(self._potential)
             self._declare_deviations(self._potential)
@@ -304,7 +312,7 @@ class AlignnCalculator(Calculator):
     def _declare_deviations(self, potential: Potential) -> None:
         """Make ASE accept the names of the standard deviations that this potential has."""
         if potential.energy_std_by is not None:
-            given = DEVIATIONS if potential.n_members > 1 else DEVIATIONS[:2]
+            given = DEVIATIONS[:2] if potential.forces_std_by is None else DEVIATIONS
             self.implemented_properties = [*self.implemented_properties, *given]
 
 

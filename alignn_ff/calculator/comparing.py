@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
-from alignn_ff.loading import Precision, select_device, select_dtype
+from alignn_ff.loading import Precision, UncertaintyWord, select_device, select_dtype
 from alignn_ff.potential import Potential
 
 DECISIVE: Final[dict[str, Callable[[Atoms], NDArray[np.generic]]]] = {
@@ -35,6 +35,7 @@ def refuse_contradictions(
     dtype: Precision | None,
     backend: BackendName | None,
     limits: Limits | None,
+    uncertainty: UncertaintyWord | None,
 ) -> None:
     """Check that no argument differs from the loaded potential, which cannot be moved, cast or rebuilt here.
 
@@ -46,12 +47,14 @@ def refuse_contradictions(
         "dtype": potential.dtype,
         "backend": potential.backend,
         "limits": potential.limits,
+        "uncertainty": potential.uncertainty,
     }
     asked = {
         "device": None if device is None else select_device(device),
         "dtype": None if dtype is None else select_dtype(dtype),
         "backend": None if backend == "auto" else backend,
         "limits": limits,
+        "uncertainty": uncertainty,
     }
     differing = [name for name, wanted in asked.items() if wanted not in (None, own[name])]
     if differing:

@@ -34,7 +34,7 @@ from alignn_ff.models import (
 )
 
 FORMAT: Final = "alignn-ff model"
-VERSION: Final = 5
+VERSION: Final = 6
 
 
 class TrainingDomain(BaseModel):
@@ -342,5 +342,6 @@ UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
     2: lambda content: content,  # 3 adds ends of the repulsion per pair; without them it ends at the sum of the radii
     3: lambda content: content,  # 4 adds volumes, pairs, lone atoms and dimers to the domain; without them: not known
     4: lambda content: content,  # 5 adds committees and uncertainties; without them: one model, no uncertainty
+    5: lambda content: content,  # 6 adds scales of forces and stress to last layers; without them: those of energies
 }
 """Version n → function that turns a file's content into version n + 1."""

@@ -14,6 +14,9 @@ def uncertainty_in_words(header: Header) -> tuple[str, ...]:
         sentences.append(f"{chosen}, the better calibrated of {' and '.join(rivals)}" if len(rivals) > 1 else chosen)
     if header.members:
         sentences.append(f"standard deviations of forces and stress by the spread of {len(header.members)} models")
+    elif header.last_layer is not None:
+        how = "" if header.last_layer.forces else ", with the scale of energies, since no forces were held out"
+        sentences.append(f"standard deviations of forces and stress by the last layer, where asked for{how}")
     for name, figures in told.figures.items():
         if "within_68" in figures:
             counted = f"{figures['within_68']:.0%} of {figures['n']:.0f} held-out errors"

@@ -1,7 +1,7 @@
 """The model of a command and its execution: the options of every command with a model."""
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import Field, field_validator
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from alignn_ff.calculator import AlignnCalculator
     from alignn_ff.execution import Limits
-    from alignn_ff.loading import ModelSource
+    from alignn_ff.loading import ModelSource, UncertaintyWord
 
 PRECISIONS: Final = ("float32", "float64")
+UNCERTAINTIES: Final = ("energy", "forces")
 DEVICES: Final = r"auto|(cpu|cuda|mps|xpu)(:\d+)?"
 """Devices by name, before torch tells which of them are there."""
 
@@ -48,6 +49,19 @@ class ModelChoice(RunConfig):
     dispersion: str | None = Field(
         None, description="D3 dispersion added to the model, such as pbe-d3bj, or pbe-d3bj-atm with the three-body term"
     )
+
+    uncertainty: str = Field(
+        "energy",
+        description="standard deviations of one model with a last layer: energy, or forces, which adds those of forces "
+        "and stress and is slower; a committee has all of them",
+    )
+
+    @field_validator("uncertainty")
+    @classmethod
+    def _deviations(cls, word: str) -> str:
+        if word not in UNCERTAINTIES:
+            raise ConfigError(f"uncertainty is {word!r}; allowed are {', '.join(UNCERTAINTIES)} (--uncertainty)")
+        return word
 
     @field_validator("dtype")
     @classmethod
@@ -88,7 +102,7 @@ class ModelChoice(RunConfig):
 
         model = chosen_model(self.model, atoms.numbers, [atoms])
         return AlignnCalculator(
-            load_potential(model, **self.execution()),
+            load_potential(model, **self.execution(), uncertainty=cast("UncertaintyWord", self.uncertainty)),
             outside=outside,
             dispersion=self.dispersion,
         )

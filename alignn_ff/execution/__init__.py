@@ -4,7 +4,13 @@ from alignn_ff.execution.admission import MemoryGate
 from alignn_ff.execution.backends import BACKENDS, Backend, BackendName, choose_backend, why_not, worth_compiling
 from alignn_ff.execution.contract import Evaluate, Execution, Limits, MemoryLaw
 from alignn_ff.execution.executor import Executor
-from alignn_ff.execution.last_layer import features_of, has_last_layer, last_layer_spread, means_of
+from alignn_ff.execution.last_layer import (
+    derivatives_along,
+    features_of,
+    has_last_layer,
+    last_layer_spread,
+    means_of,
+)
 
 __all__ = [
     "BACKENDS",
@@ -17,6 +23,7 @@ __all__ = [
     "MemoryGate",
     "MemoryLaw",
     "choose_backend",
+    "derivatives_along",
     "features_of",
     "has_last_layer",
     "last_layer_spread",

@@ -1,14 +1,18 @@
-"""Standard deviations of energies from the last layer of a model, evaluated as the model is written.
+"""Standard deviations from the last layer of a model, evaluated as the model is written.
 
-In: a model whose file holds what its training data tell of the last layer. Out: deviations of energies; there are none
-of forces and stress.
+In: a model whose file holds what its training data tell of the last layer. Out: deviations of energies, at the cost of
+a pass without derivatives; and where they are asked for of forces and stress, at that of a backward pass per input of
+the last layer, which is exact and needs the memory of one backward pass.
 """
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Spread, edge_vectors
-from alignn_ff.models import EnergyModel
+from alignn_ff.models import EnergyModel, principal
+from alignn_ff.models.derivatives import forces_from_edges, stress_from_edges
 from alignn_ff.nn import scatter_sum
 
 
@@ -17,14 +21,60 @@ def has_last_layer(model: EnergyModel) -> bool:
     return all(member.last_layer is not None for member in model.members)
 
 
-@torch.no_grad()
-def last_layer_spread(model: EnergyModel, system: AtomicSystem, graph: AtomicGraph) -> Spread:
-    """Deviations of energies; of a committee the mean over its members.
+def last_layer_spread(
+    model: EnergyModel, system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool = False
+) -> Spread:
+    """Deviations of energies, and if asked for of forces and stress; of a committee the mean over its members.
 
     Args:
         model: one that :func:`has_last_layer`.
         system, graph: one structure or several, on the device of the model.
+        derivatives: also of forces and stress.
     """
+    spread = _of_energies(model, system, graph)
+    if not derivatives:
+        return spread
+    found = [_of_derivatives(member, system, graph) for member in model.members]
+    forces, stress = (torch.stack(parts).mean(0) for parts in zip(*found, strict=True))
+    return spread._replace(forces=forces, stress=stress)
+
+
+def derivatives_along(
+    model: EnergyModel, system: AtomicSystem, graph: AtomicGraph, axes: Tensor
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Forces and stress of the energies whose weights in the last layer are the columns of a matrix, one by one.
+
+    Args:
+        model: one model, with a linear last layer.
+        system, graph: one structure or several, on the device of the model.
+        axes: (n_features, n) columns of weights.
+
+    Yields:
+        (n_atoms, 3) in 1/Å and (n_systems, 3, 3) in 1/Å³, NaN without a volume: of inputs, which have no unit.
+    """
+    with torch.enable_grad():
+        vectors = edge_vectors(system, graph).detach().requires_grad_()
+        energies = features_of(model, graph, vectors).sum(0) @ axes
+    for energy in energies.unbind():
+        (gradient,) = torch.autograd.grad(energy, vectors, retain_graph=True, materialize_grads=True)
+        yield forces_from_edges(gradient, graph), stress_from_edges(gradient, vectors.detach(), graph, system.cell)
+
+
+def _of_derivatives(model: EnergyModel, system: AtomicSystem, graph: AtomicGraph) -> tuple[Tensor, Tensor]:
+    """Deviations of the forces, (n_atoms,) eV/Å, and of the stress, (n_systems,) eV/Å³, of one model."""
+    assert model.last_layer is not None
+    forces, stress = torch.zeros_like(system.positions[:, 0]), torch.zeros_like(system.cell[:, 0, 0])
+    axes = principal(model.last_layer.covariance).axes
+    weights = zip(*model.last_layer.derivative_weights(), strict=True)
+    for found, (of_forces, of_stress) in zip(derivatives_along(model, system, graph, axes), weights, strict=True):
+        forces += of_forces * found[0].square().sum(1)
+        stress += of_stress * found[1].square().sum((1, 2))
+    return forces.sqrt(), stress.sqrt()
+
+
+@torch.no_grad()
+def _of_energies(model: EnergyModel, system: AtomicSystem, graph: AtomicGraph) -> Spread:
+    """Deviations of energies; of a committee the mean over its members."""
     vectors, n_atoms = edge_vectors(system, graph), graph.n_atoms.double()
     energies, atoms = [], []
     for member in model.members:

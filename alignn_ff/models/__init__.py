@@ -17,7 +17,14 @@ from alignn_ff.models.committee import Committee, mean_prediction
 from alignn_ff.models.config import ForceFieldConfig, LayerSizes, Link, ModelConfig, ModelKind, Outputs
 from alignn_ff.models.derivatives import assemble, predict, predict_with_heads
 from alignn_ff.models.ealignn_atomwise import EalignnAtomwiseConfig
-from alignn_ff.models.last_layer import LastLayer, LastLayerRecord, unscaled_deviations
+from alignn_ff.models.last_layer import (
+    LastLayer,
+    LastLayerRecord,
+    Posterior,
+    principal,
+    regularised,
+    unscaled_deviations,
+)
 from alignn_ff.models.published.derivatives import predict_as_published, predict_as_published_with_heads
 from alignn_ff.models.registry import (
     DEFAULT_FAMILY,
@@ -53,6 +60,7 @@ __all__ = [
     "ModelKind",
     "ModelStatistics",
     "Outputs",
+    "Posterior",
     "PropertyModel",
     "assemble",
     "build_model",
@@ -62,6 +70,8 @@ __all__ = [
     "predict_as_published",
     "predict_as_published_with_heads",
     "predict_with_heads",
+    "principal",
+    "regularised",
     "unscaled_deviations",
     "validate_model_config",
 ]

@@ -1,15 +1,25 @@
-"""Uncertainty of an energy from one model: how far the inputs of its last layer are from those of the training data.
+"""Uncertainty of one model: how far the inputs of its last layer are from those of the training data.
 
 The energy is linear in the inputs f of the last layer, so a Gaussian approximation of that layer has, for the energy
 per atom, the variance α²·fᵀ(F + ς)⁻¹f (Bigi, Chong, Ceriotti and Grasselli, Mach. Learn.: Sci. Technol. 5, 045018
 (2024)). F is the sum of f·fᵀ over the training structures, and f the mean over the atoms of a structure. ς and α are
 fitted to errors on structures that were not trained on.
+
+Forces and stress are linear in the same weights: with φ the sum of f over the atoms, the variance of a component of a
+force is α²·(∂φ/∂x)ᵀ(F + ς)⁻¹(∂φ/∂x), with α and ς of their own.
 """
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+
+class Posterior(NamedTuple):
+    """Scale α (eV per atom) and regulariser ς (in units of the mean of the diagonal of F) of one quantity."""
+
+    scale: float
+    regulariser: float
 
 
 class LastLayerRecord(NamedTuple):
@@ -21,6 +31,8 @@ class LastLayerRecord(NamedTuple):
         regulariser: ς, in units of the mean of the diagonal of F.
         n_structures: number of training structures in F.
         n_held_out: number of structures that scale and regulariser were fitted to.
+        forces: fitted to errors of forces; None takes those of energies.
+        stress: fitted to errors of stresses; None takes those of energies.
     """
 
     n_features: int
@@ -28,6 +40,13 @@ class LastLayerRecord(NamedTuple):
     regulariser: float
     n_structures: int
     n_held_out: int
+    forces: Posterior | None = None
+    stress: Posterior | None = None
+
+    @property
+    def energy(self) -> Posterior:
+        """Scale and regulariser of energies."""
+        return Posterior(self.scale, self.regulariser)
 
 
 class LastLayer(nn.Module):
@@ -51,6 +70,35 @@ class LastLayer(nn.Module):
         """
         return self.record.scale * unscaled_deviations(self.covariance, features, self.record.regulariser)
 
+    def derivative_weights(self) -> tuple[Tensor, Tensor]:
+        """(n_features,) α²/(λ + ς) of forces and of stress, one for each column of the axes of :func:`principal`."""
+        values = principal(self.covariance).values
+        known = (self.record.forces or self.record.energy, self.record.stress or self.record.energy)
+        of_forces, of_stress = (each.scale**2 / regularised(values, each.regulariser) for each in known)
+        return of_forces, of_stress
+
+
+class Principal(NamedTuple):
+    """Eigenvalues of F, ascending, and its eigenvectors in columns."""
+
+    values: Tensor
+    axes: Tensor
+
+
+def principal(covariance: Tensor) -> Principal:
+    """The axes in which F is diagonal.
+
+    Args:
+        covariance: (n_features, n_features) F, float64.
+    """
+    return Principal(*torch.linalg.eigh(covariance))
+
+
+def regularised(values: Tensor, regulariser: float) -> Tensor:
+    """(n_features,) λ + ς of eigenvalues λ, with ς in units of their mean."""
+    ridge = regulariser * values.mean().clamp(min=torch.finfo(torch.float64).tiny)
+    return values.clamp(min=0.0) + ridge
+
 
 def unscaled_deviations(covariance: Tensor, features: Tensor, regulariser: float) -> Tensor:
     """(n,) roots of fᵀ(F + ς)⁻¹f.
@@ -60,8 +108,7 @@ def unscaled_deviations(covariance: Tensor, features: Tensor, regulariser: float
         features: (n, n_features).
         regulariser: ς, in units of the mean of the diagonal of F.
     """
-    values, axes = torch.linalg.eigh(covariance)
-    ridge = regulariser * values.mean().clamp(min=torch.finfo(torch.float64).tiny)
+    values, axes = principal(covariance)
     along = (features.double() @ axes).square()
-    variance: Tensor = (along / (values.clamp(min=0.0) + ridge)).sum(1)
+    variance: Tensor = (along / regularised(values, regulariser)).sum(1)
     return variance.sqrt()

@@ -30,6 +30,7 @@ class ModelRecord:
         origin: a key of ``zoo.ORIGINS``; None if there is no file, or an earlier version wrote the record.
         memory_limit_bytes: memory that an evaluation may use; None means no limit.
         dispersion: added to the model; None if there is none.
+        uncertainty: standard deviations that are computed; see :func:`alignn_ff.load_potential`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ModelRecord:
     memory_limit_bytes: int | None = None
     origin: str | None = None
     dispersion: DispersionRecord | None = None
+    uncertainty: str = "energy"
 
     @property
     def in_words(self) -> str:
@@ -76,6 +78,7 @@ def describe_model(calculator: BaseCalculator) -> ModelRecord:
         memory_limit_bytes=potential.limits.memory_bytes,
         origin=None if source is None else source.origin,
         dispersion=calculator.dispersion,
+        uncertainty=potential.uncertainty,
     )
 
 

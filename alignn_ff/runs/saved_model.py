@@ -84,4 +84,5 @@ def _load(place: str, record: ModelRecord) -> Potential:
         dtype=cast(Any, record.dtype or "float32"),
         backend=cast(Any, record.backend or "auto"),
         limits=Limits(record.memory_limit_bytes),
+        uncertainty=cast(Any, record.uncertainty),
     )

@@ -110,7 +110,10 @@ def test_the_command_adds_to_an_existing_model_what_training_would_have_given(
     expected = load_potential(models / "with", dtype="float64").header.last_layer
     found = load_potential(new, dtype="float64").header.last_layer
     assert found is not None
-    assert found == pytest.approx(expected, rel=1e-4)
+    for quantity in ("energy", "forces", "stress"):
+        assert getattr(found, quantity) == pytest.approx(getattr(expected, quantity), rel=1e-3)
+    assert "last layer forces" in result.stdout
+    assert (tmp_path / "uncertainty_last_layer_forces.png").exists()
     told = command_line("uncertainty", new, data, "--json")
     assert told.code == 0, told.stderr
     again = json.loads(told.stdout)

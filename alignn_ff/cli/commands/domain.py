@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VERDICTS: Final = {True: "inside", False: "OUTSIDE", None: "not known"}
 
 
-@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion"))
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion", "uncertainty"))
 @options_of(StructureChoice, "reading", panel="Structures", names=STRUCTURE_NAMES)
 def domain(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder.")],

@@ -15,7 +15,7 @@ from alignn_ff.cli.schema import options_of
 from alignn_ff.train.config.data import DataFields
 
 
-@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion"))
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion", "uncertainty"))
 @options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
 @options_of(DataFields, "reading", panel="Data", names=DATA_READING, only=tuple(DATA_READING))
 def evaluate(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from alignn_ff.predictor import Predictor
 
 
-@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion"))
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion", "uncertainty"))
 @options_of(OutsideChoice, "outside_options", panel="Model")
 @options_of(StructureChoice, "reading", panel="Structures", names=STRUCTURE_NAMES)
 def predict(

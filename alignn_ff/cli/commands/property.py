@@ -41,7 +41,9 @@ def command_of(name: str) -> Callable[..., None]:
 
     command.__doc__ = _help(name)
     command.__signature__ = inspect.Signature(_parameters(name))  # type: ignore[attr-defined]
-    with_model = options_of(PreciseModelChoice, "model_options", panel="Model", names=MODEL_NAMES)
+    with_model = options_of(
+        PreciseModelChoice, "model_options", panel="Model", names=MODEL_NAMES, leave_out=("uncertainty",)
+    )
     with_settings = options_of(row.config(), "settings", panel="Property", names={**NAMES, **row.option_names})
     fields = tuple(StructureChoice.model_fields) if row.inputs else ()
     with_reading = options_of(StructureChoice, "reading", panel="Structure", names=STRUCTURE_NAMES, only=fields)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alignn_ff.train.uncertainty.calibration import Calibration
 
 
-@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion"))
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion", "uncertainty"))
 @options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
 @options_of(DataFields, "reading", panel="Data", names=DATA_READING, only=tuple(DATA_READING))
 def uncertainty(
@@ -144,6 +144,8 @@ def _report(
         typer.echo(json.dumps({**content, "calibration": {n: c.to_json() for n, c in figures.items()}}, indent=2))
         return
     _print(potential.name, data, figures, {name: each.unit for name, each in found.items()})
+    if "last_layer forces" in found:
+        results.print("forces and stress are given that of the last layer where it is asked for (--uncertainty forces)")
     results.print(f"energies are given the deviation of: {potential.energy_std_by.replace('_', ' ')}")
 
 

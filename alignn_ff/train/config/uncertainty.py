@@ -17,6 +17,6 @@ class UncertaintyFields(Section):
     )
     last_layer_uncertainty: bool = Field(
         True,
-        description="measure at the end what the training data tell of the last layer, which gives energies a "
-        "standard deviation; needs a validation set (ours)",
+        description="measure at the end what the training data tell of the last layer, which gives energies, and where "
+        "it is asked for forces and stress, a standard deviation; needs a validation set (ours)",
     )

@@ -1,7 +1,8 @@
 """What the training data tell of the last layer of a model: measured in one pass without derivatives, kept in its file.
 
 In: a model file, structures that it was trained on, and structures that it was not trained on. Out: the same file with
-the matrix of the last layer, and with scale and regulariser that fit the errors on the held-out structures.
+the matrix of the last layer, and with scales and regularisers that fit the errors on the held-out structures: of
+energies, and of forces and stress where they are labelled.
 """
 
 import logging
@@ -18,17 +19,15 @@ from alignn_ff.checkpoint import Header, Uncertainty
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.execution import features_of, means_of
 from alignn_ff.graph import edge_vectors
-from alignn_ff.models import EnergyModel, LastLayer, LastLayerRecord, predict, unscaled_deviations
+from alignn_ff.models import EnergyModel, LastLayer, LastLayerRecord, predict, principal
 from alignn_ff.train.records.batches import Sample, join
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.targets import label_shapes
 from alignn_ff.train.run_data import RunData, named_samples
-from alignn_ff.train.uncertainty.calibration import Measured, best_factor, best_nll, calibration
+from alignn_ff.train.uncertainty.calibration import Measured, calibration
+from alignn_ff.train.uncertainty.derivatives import best_posterior, fitted_derivatives
 
 log = logging.getLogger(__name__)
-
-REGULARISERS: Final = tuple(10.0**power for power in range(-12, 1))
-"""Values that are tried, in units of the mean of the diagonal of the matrix."""
 
 FEWEST_HELD_OUT: Final = 2
 """Fewer structures fix no scale."""
@@ -100,11 +99,16 @@ def add_last_layer(
         )
     covariance = seen.features.T @ seen.features
     record = fitted(covariance, unseen.features, unseen.errors, n_structures=len(seen.errors))
+    layer = model.last_layer = LastLayer(record).to(device)
+    layer.covariance.copy_(covariance)
+    derived = fitted_derivatives(model, held_out, device)
+    scales = {name: each.posterior for name, each in derived.items()}
+    layer.record = record = record._replace(forces=scales.get("forces"), stress=scales.get("stress"))
     model = model.cpu()
-    model.last_layer = LastLayer(record)
-    model.last_layer.covariance.copy_(covariance)
-    figures = calibration(_measured(unseen, model.last_layer.deviations(unseen.features))).to_json()
-    uncertainty = Uncertainty(energy_by="last_layer", figures={"last_layer energy": figures})
+    found = {"energy": _measured(unseen, layer.deviations(unseen.features))}
+    found |= {name: each.measured for name, each in derived.items()}
+    figures = {f"last_layer {name}": calibration(each).to_json() for name, each in found.items()}
+    uncertainty = Uncertainty(energy_by="last_layer", figures=figures)
     header = header.model_copy(update={"last_layer": record, "uncertainty": uncertainty})
     checkpoint.save(output or file, header, model.state_dict())
     return header
@@ -118,10 +122,10 @@ def fitted(covariance: Tensor, features: Tensor, errors: Tensor, *, n_structures
         features, errors: of the held-out structures.
         n_structures: number of training structures.
     """
-    passed = _Passed(features, errors)
-    tried = {ridge: _measured(passed, unscaled_deviations(covariance, features, ridge)) for ridge in REGULARISERS}
-    chosen = min(tried, key=lambda ridge: best_nll(tried[ridge]))
-    return LastLayerRecord(features.shape[1], best_factor(tried[chosen]), chosen, n_structures, len(errors))
+    values, axes = principal(covariance)
+    along = (features.double() @ axes).square()
+    scale, regulariser = best_posterior(values, along, errors.abs(), n_axes=1, unit="eV/atom").posterior
+    return LastLayerRecord(features.shape[1], scale, regulariser, n_structures, len(errors))
 
 
 def _measured(passed: _Passed, deviations: Tensor) -> Measured:

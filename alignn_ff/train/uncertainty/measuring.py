@@ -12,13 +12,16 @@ import torch
 from torch import Tensor
 
 from alignn_ff.execution import has_last_layer, last_layer_spread
-from alignn_ff.graph import Spread, TensorPrediction, batch_graphs, batch_systems
+from alignn_ff.graph import AtomicGraph, AtomicSystem, Spread, TensorPrediction, batch_graphs, batch_systems
 from alignn_ff.potential import Potential
 from alignn_ff.preparing import split_prediction, split_spread
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.uncertainty.calibration import Array, Measured
+from alignn_ff.train.uncertainty.derivatives import informative, thinned
 
 BATCH: Final = 16
+
+DERIVED: Final = ("last_layer forces", "last_layer stress")
 
 Found = dict[str, list[tuple[Array, Array]]]
 """Method and quantity → (errors, deviations) of each structure."""
@@ -28,12 +31,17 @@ QUANTITIES: Final[dict[str, tuple[int, str]]] = {
     "committee forces": (3, "eV/Å"),
     "committee stress": (6, "eV/Å³"),
     "last_layer energy": (1, "eV/atom"),
+    "last_layer forces": (3, "eV/Å"),
+    "last_layer stress": (6, "eV/Å³"),
 }
 """Method and quantity → number of components of an error, unit."""
 
 
 def measured_on(potential: Potential, records: Sequence[Record]) -> dict[str, Measured]:
     """Errors and deviations of every quantity that is labelled and has a deviation.
+
+    Those of forces and stress by a last layer are measured on some of the structures, and only for one model: a
+    committee gives them by its spread.
 
     Args:
         potential: a committee, or one with a last layer; any other gives nothing.
@@ -42,7 +50,14 @@ def measured_on(potential: Potential, records: Sequence[Record]) -> dict[str, Me
     found: Found = defaultdict(list)
     for start in range(0, len(records), BATCH):
         _add(found, potential, records[start : start + BATCH])
-    return {name: _joined(parts, *QUANTITIES[name]) for name, parts in found.items()}
+    if potential.n_members == 1 and has_last_layer(potential.model):
+        labelled = [record for record in records if record.forces is not None or record.stress is not None]
+        chosen = [labelled[place] for place in thinned([len(record.atoms) for record in labelled])]
+        for start in range(0, len(chosen), BATCH):
+            _add_derivatives(found, potential, chosen[start : start + BATCH])
+    measured = {name: _joined(parts, *QUANTITIES[name]) for name, parts in found.items() if parts}
+    measured |= {name: informative(measured[name]) for name in DERIVED if name in measured}
+    return {name: each for name, each in measured.items() if len(each.errors)}
 
 
 def _joined(parts: Iterable[tuple[Array, Array]], n_axes: int, unit: str) -> Measured:
@@ -50,12 +65,24 @@ def _joined(parts: Iterable[tuple[Array, Array]], n_axes: int, unit: str) -> Mea
     return Measured(errors, deviations, n_axes, unit)
 
 
-def _add(found: Found, potential: Potential, records: Sequence[Record]) -> None:
+def _add_derivatives(found: Found, potential: Potential, records: Sequence[Record]) -> None:
+    """Forces and stress by the last layer of one model."""
+    system, graph = _together(potential, records)
+    counts = [len(record.atoms) for record in records]
+    predictions = split_prediction(potential.evaluate(system, graph), counts)
+    spreads = split_spread(last_layer_spread(potential.model, system, graph, derivatives=True), counts)
+    for record, prediction, spread in zip(records, predictions, spreads, strict=True):
+        for name in DERIVED:
+            _put(found[name], COMPARED[name.removeprefix("last_layer ")](record, prediction, spread))
+
+
+def _together(potential: Potential, records: Sequence[Record]) -> tuple[AtomicSystem, AtomicGraph]:
     prepared = [potential.prepare(record.atoms) for record in records]
-    system, graph = (
-        batch_systems([item.system for item in prepared]),
-        batch_graphs([item.graph for item in prepared]),
-    )
+    return batch_systems([item.system for item in prepared]), batch_graphs([item.graph for item in prepared])
+
+
+def _add(found: Found, potential: Potential, records: Sequence[Record]) -> None:
+    system, graph = _together(potential, records)
     counts = [len(record.atoms) for record in records]
     batch = potential.evaluate(system, graph)
     predictions = split_prediction(batch, counts)
@@ -68,8 +95,6 @@ def _add(found: Found, potential: Potential, records: Sequence[Record]) -> None:
         spreads = split_spread(last_layer_spread(potential.model, system, graph), counts)
         for record, prediction, spread in zip(records, predictions, spreads, strict=True):
             _put(found["last_layer energy"], _energies(record, prediction, spread))
-    for name in [name for name, parts in found.items() if not parts]:
-        del found[name]
 
 
 def _put(parts: list[tuple[Array, Array]], pair: tuple[Array, Array] | None) -> None:
