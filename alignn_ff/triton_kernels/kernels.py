@@ -34,6 +34,7 @@ class TritonKernels:
         from alignn_ff.triton_kernels.contraction import CONTRACTIONS
         from alignn_ff.triton_kernels.gated_sum import GATED_SUMS
 
+        self._device_type = "cpu" if interpreting() else "cuda"
         self._calls: dict[str, Callable[..., None]] = GATED_SUMS | CONTRACTIONS
 
     def __str__(self) -> str:
@@ -42,7 +43,7 @@ class TritonKernels:
     def takes(self, operation: str, tensors: Sequence[Tensor]) -> bool:
         """Whether there are kernels for an operation on these tensors: one dtype, on one CUDA device."""
         dtype, device = tensors[0].dtype, tensors[0].device
-        if operation not in OPERATIONS or dtype not in DTYPES or triton_refusal(device) is not None:
+        if operation not in OPERATIONS or dtype not in DTYPES or device.type != self._device_type:
             return False
         return all(tensor.dtype == dtype and tensor.device == device for tensor in tensors)
 
