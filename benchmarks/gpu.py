@@ -75,6 +75,8 @@ def measure(name: str, entry: Row, arguments: argparse.Namespace, content: Row) 
     """Run a part in a process of its own, saving after each number; the reason if it failed."""
     command = [sys.executable, __file__, "--part", name, *(["--dry-run"] if arguments.dry_run else [])]
     environment = os.environ | {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
+    if arguments.dry_run:
+        environment["TRITON_INTERPRET"] = "1"  # Triton kernels on the CPU
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     expired = threading.Event()
     clock = threading.Timer(entry["limit_s"], lambda: (expired.set(), process.kill()))

@@ -12,8 +12,12 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from alignn_ff.models import predict
-from alignn_ff.nn import gated_sum, gather, make_edges, segment_sum
+from alignn_ff.nn import Edges, gated_sum, gather, make_edges, segment_sum
+from alignn_ff.nn.harmonics import order_slices
+from alignn_ff.nn.sums.contraction import contract_sent_to_nodes, make_contraction
 from alignn_ff.train.records.batches import join
+
+Result = tuple[Tensor, ...]
 
 
 def device(machine: Machine) -> Iterator[Row]:
@@ -70,23 +74,59 @@ def roofline(machine: Machine) -> Iterator[Row]:
         yield {"sum": name, "us": 1e6 * seconds, "bandwidth_fraction": n_bytes / seconds / bandwidth}
 
 
-def sums(edges: Any, n_atoms: int, where: torch.device) -> Iterator[tuple[str, Callable[[], object], int]]:
-    """Sums over neighbours with 64 channels: name, call, and the fewest bytes that must be moved."""
-    n_edges, width = edges.src.segment.shape[0], 64
-    gates = torch.randn(n_edges, width, device=where, requires_grad=True)
-    projections = torch.randn(n_atoms, 3 * width, device=where, requires_grad=True)
-    weights = torch.rand(n_edges, 1, device=where)
+def sums(
+    edges: Edges, n_atoms: int, where: torch.device, dtype: torch.dtype = torch.float32
+) -> Iterator[tuple[str, Callable[[], Result], int]]:
+    """Sums over neighbours with 64 channels, moments with 32: name, call, and the fewest bytes that must be moved."""
+    n_edges, width, size = edges.src.segment.shape[0], 64, dtype.itemsize
+    of = {"device": where, "dtype": dtype}
+    gates = torch.randn(n_edges, width, **of, requires_grad=True)
+    projections = torch.randn(n_atoms, 3 * width, **of, requires_grad=True)
+    weights = torch.rand(n_edges, 1, **of)
     nodes = projections.detach()[:, :width].contiguous()
     index = 16 * n_edges
-    read = 4 * (gates.numel() + projections.numel() + weights.numel()) + index
-    yield "gather", lambda: gather(nodes, edges.src), 4 * (nodes.numel() + gates.numel()) + index // 2
-    yield "segment sum", lambda: segment_sum(gates.detach(), edges.dst), 4 * (gates.numel() + nodes.numel()) + index
-    yield "gated sum", lambda: gated_sum(gates.detach(), projections.detach(), weights, edges), read + 4 * nodes.numel()
+    read = size * (gates.numel() + projections.numel() + weights.numel()) + index
+    written = size * nodes.numel()
+    yield "gather", lambda: (gather(nodes, edges.src),), size * (nodes.numel() + gates.numel()) + index // 2
+    yield "segment sum", lambda: (segment_sum(gates.detach(), edges.dst),), size * gates.numel() + written + index
+    gated = (gates, projections)
+    yield from _with_derivatives("gated sum", lambda g, p: gated_sum(g, p, weights, edges), gated, read, written)
 
-    def with_derivative() -> object:
-        return torch.autograd.grad(gated_sum(gates, projections, weights, edges).sum(), (gates, projections))
+    orders, channels = order_slices(3), 32
+    contraction = make_contraction(edges.dst, orders)
+    sent = torch.randn(n_edges, len(orders) * channels, **of, requires_grad=True)
+    along = torch.randn(n_edges, orders[-1].stop, **of, requires_grad=True)
+    values = torch.randn(n_atoms, len(orders) * channels, **of, requires_grad=True)
 
-    yield "gated sum and derivative", with_derivative, 2 * read + 4 * nodes.numel()
+    def moments(q: Tensor, y: Tensor, v: Tensor) -> Tensor:
+        return contract_sent_to_nodes(q, y, v, edges.src, contraction)
+
+    read = size * (sent.numel() + along.numel() + values.numel()) + index
+    yield from _with_derivatives(
+        "moments", moments, (sent, along, values), read, size * n_atoms * along.shape[1] * channels
+    )
+
+
+def _with_derivatives(
+    name: str, function: Callable[..., Tensor], inputs: tuple[Tensor, ...], read: int, written: int
+) -> Iterator[tuple[str, Callable[[], Result], int]]:
+    """A sum alone, with its derivatives, and with those of the squares of its derivatives, as in training.
+
+    A backward pass reads inputs and a gradient and writes derivatives, as large as the inputs; the second one reads and
+    writes cotangents too, and passes through the sum once more.
+    """
+
+    def first() -> Result:
+        return torch.autograd.grad(function(*inputs).square().sum(), inputs)
+
+    def second() -> Result:
+        slopes = torch.autograd.grad(function(*inputs).square().sum(), inputs, create_graph=True)
+        return torch.autograd.grad(sum(slope.square().sum() for slope in slopes), inputs)
+
+    detached = [tensor.detach() for tensor in inputs]
+    yield name, lambda: (function(*detached),), read + written
+    yield f"{name} and derivatives", first, 3 * read + 2 * written
+    yield f"{name} and second derivatives", second, 10 * read + 5 * written
 
 
 class Counted(TorchDispatchMode):

@@ -1,19 +1,17 @@
 """The parts of gpu.py: a table, name → what is measured and how long it may take. A part yields a row per number."""
 
 import importlib.util
-import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 import torch
 from gpu_counts import device, profile, roofline
 from gpu_machine import MODELS, Machine, Row, potential_of, silicon
-from gpu_runs import dynamics, one_step, relaxations, training
+from gpu_runs import dynamics, evaluated, one_step, relaxations, training
+from gpu_triton import triton
 from worker import chgnet, mace, published_alignn
 
 from alignn_ff.check import CheckConfig, check_potential
-from alignn_ff.errors import AlignnError
-from alignn_ff.graph import graph_size
 from alignn_ff.models import predict
 from alignn_ff.potential import Potential
 from alignn_ff.preparing import prepare_structure
@@ -69,31 +67,7 @@ def evaluation(machine: Machine) -> Iterator[Row]:
     for cells in machine.size((5, 11, 23, 50), (1, 2)):
         for name in MODELS:
             for backend in ("eager",) if name == "si-smooth" else ("eager", "blocked"):
-                yield {"model": name, "backend": backend, **_evaluated(machine, name, backend, cells)}
-
-
-def _evaluated(machine: Machine, name: str, backend: str, cells: int) -> Row:
-    machine.forget_peak()
-    potential, atoms = potential_of(name, machine.device, backend=backend), silicon(cells)
-    try:
-        began = time.perf_counter()
-        prepared = potential.prepare(atoms)
-        machine.wait()
-        prepare_s = time.perf_counter() - began
-        seconds = machine.seconds(lambda: potential.evaluate(prepared.system, prepared.graph))
-    except (AlignnError, torch.OutOfMemoryError) as error:
-        return {"n_atoms": len(atoms), "does not fit": str(error).splitlines()[0]}
-    size = graph_size(prepared.graph)
-    return {
-        "n_atoms": len(atoms),
-        "ran on": potential.backend,
-        "us_per_atom": 1e6 * seconds / len(atoms),
-        "prepare_s": prepare_s,
-        "evaluate_s": seconds,
-        "peak_GiB": machine.peak_bytes() / 2**30,
-        "edges_per_atom": size.n_edges / len(atoms),
-        "triplets_per_atom": size.n_triplets / len(atoms),
-    }
+                yield {"model": name, "backend": backend, **evaluated(machine, name, backend, cells)}
 
 
 def largest(machine: Machine) -> Iterator[Row]:
@@ -146,14 +120,15 @@ def peers(machine: Machine) -> Iterator[Row]:
 
 PARTS: Final[dict[str, Part]] = {
     "device": Part(device, 25),
-    "correctness": Part(correctness, 75),
-    "evaluation": Part(evaluation, 105),
-    "dynamics": Part(dynamics, 50),
+    "correctness": Part(correctness, 70),
+    "evaluation": Part(evaluation, 90),
+    "dynamics": Part(dynamics, 45),
     "training": Part(training, 50),
-    "relaxations": Part(relaxations, 40),
+    "relaxations": Part(relaxations, 35),
     "roofline": Part(roofline, 30),
+    "triton": Part(triton, 55),
     "profile": Part(profile, 25),
-    "largest": Part(largest, 50),
-    "peers": Part(peers, 30),
+    "largest": Part(largest, 40),
+    "peers": Part(peers, 20),
 }
 """Name → part, in the order in which they run; together less than 8 minutes, the starts included."""

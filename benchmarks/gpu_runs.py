@@ -16,7 +16,8 @@ from torch import Tensor
 
 from alignn_ff import AlignnCalculator
 from alignn_ff.batch import Batch, BatchConfig, inputs_of, run_batch
-from alignn_ff.graph import VerletSkin
+from alignn_ff.errors import AlignnError
+from alignn_ff.graph import VerletSkin, graph_size
 from alignn_ff.md import MDConfig, run_md
 from alignn_ff.models import ModelStatistics, build_model
 from alignn_ff.relax import RelaxConfig
@@ -28,6 +29,31 @@ from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.statistics import LabelScales
 
 UNIVERSAL = Path(__file__).parents[1] / "examples" / "universal" / "config.json"
+
+
+def evaluated(machine: Machine, name: str, backend: str, cells: int) -> Row:
+    """Time and memory of an energy with forces and stress."""
+    machine.forget_peak()
+    potential, atoms = potential_of(name, machine.device, backend=backend), silicon(cells)
+    try:
+        began = time.perf_counter()
+        prepared = potential.prepare(atoms)
+        machine.wait()
+        prepare_s = time.perf_counter() - began
+        seconds = machine.seconds(lambda: potential.evaluate(prepared.system, prepared.graph))
+    except (AlignnError, torch.OutOfMemoryError) as error:
+        return {"n_atoms": len(atoms), "does not fit": str(error).splitlines()[0]}
+    size = graph_size(prepared.graph)
+    return {
+        "n_atoms": len(atoms),
+        "ran on": potential.backend,
+        "us_per_atom": 1e6 * seconds / len(atoms),
+        "prepare_s": prepare_s,
+        "evaluate_s": seconds,
+        "peak_GiB": machine.peak_bytes() / 2**30,
+        "edges_per_atom": size.n_edges / len(atoms),
+        "triplets_per_atom": size.n_triplets / len(atoms),
+    }
 
 
 def dynamics(machine: Machine) -> Iterator[Row]:

@@ -24,8 +24,8 @@ DEVICES: Final = r"auto|(cpu|cuda|mps|xpu)(:\d+)?"
 """Devices by name, before torch tells which of them are there."""
 
 BACKEND_HELP = (
-    "how the network is executed; auto: the fastest that needs no compiling; native: C++ kernels on the CPU; eager: "
-    "the reference; blocked: published models within a memory limit"
+    "how the network is executed; auto: the fastest that needs no compiling; native: C++ kernels on the CPU; triton: "
+    "Triton kernels on CUDA, for alignn_smooth; eager: the reference; blocked: published models within a memory limit"
 )
 
 

@@ -1,13 +1,11 @@
 """The Python interface of the compiled kernels: tensors in, tensors out.
 
 Nothing is loaded or compiled automatically: a driver calls :func:`find_kernels` (compiles if necessary) or
-:func:`cached_kernels` (never compiles), and passes the result to :func:`using`.
+:func:`cached_kernels` (never compiles), and passes the result to :func:`~alignn_ff.native.using`.
 """
 
 import ctypes
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -21,6 +19,8 @@ from alignn_ff.native.arguments import DONE, LAYOUT, NO_MEMORY, REFUSED
 from alignn_ff.native.private import check_private
 
 DTYPES: Final[dict[torch.dtype, str]] = {torch.float32: "float32", torch.float64: "float64"}
+OPERATIONS: Final = frozenset({"gated_sum", "gated_mean", "normed_silu", "contraction"})
+"""What layers find kernels for."""
 
 Argument = Tensor | int | float | ctypes.Structure
 
@@ -29,11 +29,14 @@ class Kernels:
     """A loaded library.
 
     Attributes:
+        name: of this kind of kernels.
         path: of the library.
 
     Raises:
         CompilerError: it cannot be loaded, other users can write to it, or it was made for other structs.
     """
+
+    name: Final = "native"
 
     def __init__(self, path: Path) -> None:
         check_private(path.parent)
@@ -45,6 +48,16 @@ class Kernels:
         except OSError as error:
             raise CompilerError(f"the compiled kernels {path} cannot be loaded: {error}") from error
         self._functions: dict[str, Callable[..., int]] = {}
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def takes(self, operation: str, tensors: Sequence[Tensor]) -> bool:
+        """Whether there are kernels for an operation on these tensors: one dtype, on the CPU."""
+        dtype = tensors[0].dtype
+        if operation not in OPERATIONS or dtype not in DTYPES:
+            return False
+        return all(tensor.dtype == dtype and tensor.device.type == "cpu" for tensor in tensors)
 
     def call(
         self, name: str, dtype: torch.dtype, *arguments: Argument, refusal: Callable[[], AlignnError] | None = None
@@ -112,29 +125,6 @@ def cached_kernels() -> Kernels | None:
     if compiler is None or not (path := build.library_path(compiler)).exists():
         return None
     return _open(path)
-
-
-@contextmanager
-def using(kernels: Kernels | None) -> Iterator[None]:
-    """A context in which sums over neighbours use these kernels; None means torch."""
-    token = _IN_USE.set(kernels)
-    try:
-        yield
-    finally:
-        _IN_USE.reset(token)
-
-
-def kernels_for(tensors: Sequence[Tensor]) -> Kernels | None:
-    """The kernels in use, if they can take these tensors: one dtype, on the CPU."""
-    kernels = _IN_USE.get()
-    if kernels is None:
-        return None
-    dtype = tensors[0].dtype
-    fits = dtype in DTYPES and all(t.dtype == dtype and t.device.type == "cpu" for t in tensors)
-    return kernels if fits else None
-
-
-_IN_USE: ContextVar[Kernels | None] = ContextVar("kernels in use", default=None)
 
 
 @cache

@@ -26,7 +26,7 @@ def gated_mean(messages: Tensor, values: Tensor, edges: Edges) -> Tensor:
     Returns:
         (n_nodes, features).
     """
-    kernels = kernels_for((messages, values))
+    kernels = kernels_for("gated_mean", (messages, values))
     if kernels is not None:
         index = (*edges.src, *edges.dst)
         native: Tensor = NativeGatedMean.apply(kernels, VANISHING, messages, values, *index)  # type: ignore[no-untyped-call]

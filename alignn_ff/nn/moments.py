@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from alignn_ff.nn.harmonics import order_slices, quadrupole_matrix, solid_harmonics
-from alignn_ff.nn.sums.contraction import Contraction, contract_to_edges, contract_to_nodes, make_contraction
+from alignn_ff.nn.sums.contraction import Contraction, contract_sent_to_nodes, contract_to_edges, make_contraction
 from alignn_ff.nn.sums.segment import Segments, gather, make_segments
 
 
@@ -106,8 +106,8 @@ class Moments(nn.Module):
         Returns:
             (n_atoms, n_harmonics, channels).
         """
-        sent = self.radial(radial) * gather(self.value(atoms) / self.normalization, sources)
-        return contract_to_nodes(sent, directions.weighted, directions.by_order)
+        values = self.value(atoms) / self.normalization
+        return contract_sent_to_nodes(self.radial(radial), directions.weighted, values, sources, directions.by_order)
 
 
 class MomentInvariants(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from alignn_ff.native import Kernels
+from alignn_ff.native import SumKernels
 
 N_INDEX = 6
 
@@ -25,7 +25,7 @@ class NativeGatedMean(Function):
     """``apply(kernels, ε, messages, values, *edges.src, *edges.dst)``; differentiable twice."""
 
     @staticmethod
-    def forward(ctx: Any, kernels: Kernels, epsilon: float, m: Tensor, v: Tensor, *index: Tensor) -> Tensor:
+    def forward(ctx: Any, kernels: SumKernels, epsilon: float, m: Tensor, v: Tensor, *index: Tensor) -> Tensor:
         """(n_nodes, features)."""
         m, v = m.contiguous(), v.contiguous()
         ctx.kernels = kernels
@@ -44,7 +44,14 @@ class NativeGatedMean(Function):
 class _First(Function):
     @staticmethod
     def forward(
-        ctx: Any, kernels: Kernels, gradient: Tensor, m: Tensor, v: Tensor, out: Tensor, inverse: Tensor, *index: Tensor
+        ctx: Any,
+        kernels: SumKernels,
+        gradient: Tensor,
+        m: Tensor,
+        v: Tensor,
+        out: Tensor,
+        inverse: Tensor,
+        *index: Tensor,
     ) -> tuple[Tensor, Tensor]:
         gradient = gradient.contiguous()
         ctx.kernels = kernels
@@ -63,7 +70,7 @@ class _First(Function):
         return (None, d_gradient, dm, dv, None, None, *(None for _ in range(N_INDEX)))
 
 
-def _call(kernels: Kernels, name: str, index: tuple[Tensor, ...], v: Tensor, *rest: Tensor | float) -> None:
+def _call(kernels: SumKernels, name: str, index: tuple[Tensor, ...], v: Tensor, *rest: Tensor | float) -> None:
     src, src_order, src_starts, dst, _, dst_starts = index
     sizes = (v.shape[0], src.shape[0], v.shape[1], torch.get_num_threads())
     kernels.call(name, v.dtype, src, dst, dst_starts, src_order, src_starts, *sizes, *rest)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from alignn_ff.native import Kernels, kernels_for
+from alignn_ff.native import SumKernels, kernels_for
 
 
 def normed_silu(x: Tensor, norm: nn.Module) -> Tensor:
@@ -31,7 +31,7 @@ def normed_silu(x: Tensor, norm: nn.Module) -> Tensor:
         (n, features).
     """
     if isinstance(norm, nn.LayerNorm):
-        kernels = kernels_for((x, norm.weight, norm.bias))
+        kernels = kernels_for("normed_silu", (x, norm.weight, norm.bias))
         if kernels is not None:
             native: Tensor = _NormedSilu.apply(kernels, norm.eps, x, norm.weight, norm.bias)  # type: ignore[no-untyped-call]
             return native
@@ -40,7 +40,7 @@ def normed_silu(x: Tensor, norm: nn.Module) -> Tensor:
 
 class _NormedSilu(Function):
     @staticmethod
-    def forward(ctx: Any, kernels: Kernels, eps: float, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    def forward(ctx: Any, kernels: SumKernels, eps: float, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         x = x.contiguous()
         ctx.kernels, ctx.eps = kernels, eps
         ctx.save_for_backward(x, scale, shift)
@@ -55,7 +55,7 @@ class _NormedSilu(Function):
 
 class _First(Function):
     @staticmethod
-    def forward(ctx: Any, kernels: Kernels, eps: float, gradient: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, kernels: SumKernels, eps: float, gradient: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
         gradient = gradient.contiguous()
         ctx.kernels, ctx.eps = kernels, eps
         ctx.save_for_backward(*inputs, gradient)

@@ -29,6 +29,10 @@ def check_choices(config: TrainingConfig) -> None:
     lacking = summation_refusal("scatter") if config.kernels == "scatter" else None
     if lacking is not None:
         raise ConfigError(f"kernels is 'scatter', and {lacking}; or set it to auto")
+    if config.kernels == "triton" and model.name != "alignn_smooth":
+        raise ConfigError(
+            f"kernels is 'triton', and those are for alignn_smooth, not for an {model.name}; set it to auto"
+        )
     if config.use_amp and model.kind == "energy":
         raise ConfigError(
             "use_amp is true, but a force field is differentiated for its forces, and training on them differentiates "

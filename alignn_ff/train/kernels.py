@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 
 import torch
 
-from alignn_ff.errors import CompilerError
-from alignn_ff.native import Kernels, find_kernels, using
+from alignn_ff.errors import CompilerError, ConfigError
+from alignn_ff.native import SumKernels, find_kernels, using
 from alignn_ff.nn import SummationName, summing
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.triton_kernels import find_triton, triton_refusal
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +27,13 @@ class TrainingKernels(NamedTuple):
         summation: how torch sums.
     """
 
-    compiled: Kernels | None = None
+    compiled: SumKernels | None = None
     summation: SummationName = "torch"
 
     @property
     def name(self) -> str:
-        """Name: native, torch or scatter."""
-        return self.summation if self.compiled is None else "native"
+        """Name, as in the config."""
+        return self.summation if self.compiled is None else self.compiled.name
 
 
 def training_kernels(config: TrainingConfig, *, n_steps: int, device: torch.device) -> TrainingKernels:
@@ -41,11 +42,17 @@ def training_kernels(config: TrainingConfig, *, n_steps: int, device: torch.devi
     Args:
         config: of the run.
         n_steps: of the whole run.
-        device: where it runs; compiled kernels are for the CPU.
+        device: where it runs; C++ kernels are for the CPU, those of triton for CUDA devices.
 
     Raises:
         CompilerError: the config asks for compiled kernels, and there are none.
+        ConfigError: the config asks for kernels of triton, and they are not for the device.
     """
+    if config.kernels == "triton":
+        refusal = triton_refusal(device)
+        if refusal is not None:
+            raise ConfigError(f"kernels is 'triton', but {refusal}; set it to auto")
+        return TrainingKernels(find_triton())
     if config.kernels == "scatter":
         return TrainingKernels(summation="scatter")
     if config.kernels == "torch" or device.type != "cpu":

@@ -243,7 +243,7 @@ def _warn_of_worse(started: dict[str, float], progress: Progress) -> None:
 
 def _kernels(config: TrainingConfig, run: PreparedRun) -> TrainingKernels:
     kernels = training_kernels(config, n_steps=run.trainer.n_steps, device=run.trainer.device)
-    log.info("kernels: %s", kernels.name if kernels.compiled is None else kernels.compiled.path)
+    log.info("kernels: %s", kernels.name if kernels.compiled is None else kernels.compiled)
     return kernels
 
 

@@ -33,7 +33,7 @@ def test_an_unknown_device_is_refused(si_model_file: Path, load: Callable[..., o
 @pytest.mark.parametrize("load", LOADERS)
 @pytest.mark.parametrize("backend", ["fast", "Eager"])
 def test_an_unknown_backend_is_refused(si_model_file: Path, load: Callable[..., object], backend: str) -> None:
-    with pytest.raises(ConfigError, match="allowed are auto, native, eager"):
+    with pytest.raises(ConfigError, match="allowed are auto, native, triton, eager"):
         load(si_model_file, device="cpu", backend=backend)
 
 

@@ -46,14 +46,15 @@ def test_a_file_that_is_not_a_library_is_an_error_for_people(tmp_path):
 
 def test_kernels_take_tensors_of_one_dtype_on_the_cpu_inside_their_block_only(kernels):
     single, double = torch.zeros(2), torch.zeros(2, dtype=torch.float64)
-    assert kernels_for([single]) is None
+    assert kernels_for("gated_sum", [single]) is None
     with using(kernels):
-        assert kernels_for([single, single]) is kernels
-        assert kernels_for([double]) is kernels
-        assert kernels_for([single, double]) is None
-        assert kernels_for([torch.zeros(2, dtype=torch.int64)]) is None
-        assert kernels_for([torch.zeros(2, device="meta")]) is None
-    assert kernels_for([single]) is None
+        assert kernels_for("gated_sum", [single, single]) is kernels
+        assert kernels_for("gated_sum", [double]) is kernels
+        assert kernels_for("gated_sum", [single, double]) is None
+        assert kernels_for("gated_sum", [torch.zeros(2, dtype=torch.int64)]) is None
+        assert kernels_for("gated_sum", [torch.zeros(2, device="meta")]) is None
+        assert kernels_for("sent_contraction", [single]) is None
+    assert kernels_for("gated_sum", [single]) is None
 
 
 def test_importing_the_package_loads_no_kernels(kernels):

@@ -55,7 +55,7 @@ def published() -> Header:
 
 
 def spread_of(potential: Potential, atoms: Atoms) -> Spread:
-    spread = potential.predict([atoms], spread=True)[0].spread
+    spread = potential.predict_tensors([atoms], spread=True)[0].spread
     assert spread is not None
     assert spread.forces is not None
     assert spread.stress is not None
@@ -160,7 +160,7 @@ def test_deviations_do_not_change_with_rotation_and_follow_permutations_and_supe
 
 def test_deviations_in_a_batch_are_those_of_single_structures() -> None:
     potential, structures = layered(), [crystal(), Atoms("SiO", [[0, 0, 0], [1.6, 0, 0]]), crystal(3), Atoms("Si")]
-    for atoms, found in zip(structures, potential.predict(structures, spread=True), strict=True):
+    for atoms, found in zip(structures, potential.predict_tensors(structures, spread=True), strict=True):
         alone = spread_of(potential, atoms)
         assert found.spread is not None
         for one, other in zip(found.spread, alone, strict=True):

@@ -4,17 +4,22 @@
 
 Its derivative in A sums over the edges of each node (:func:`contract_to_nodes`); its derivative in q hands to each edge
 what its node holds along the edge (:func:`contract_to_edges`). The three derivatives are one another's derivatives, so
-compiled kernels for the three are differentiable any number of times, and keep nothing but their inputs.
+compiled kernels for the three are differentiable any number of times, and keep nothing but their inputs. With values
+that sources send along their edges (:func:`contract_sent_to_nodes`), Φ has a fourth factor v[src(e), g(s), c].
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from alignn_ff.native import Kernels, kernels_for
+from alignn_ff.native import SumKernels, kernels_for
 from alignn_ff.nn.sums.segment import Segments, gather, make_segments, segment_sum
+
+Slot = Literal["nodes", "edges", "along", "values"]
+KERNELS: Final[dict[Slot, str]] = {"nodes": "nodes", "edges": "edges", "along": "columns", "values": "sources"}
+"""A, q, Y and v, in the order in which kernels take them → end of the name of the kernel that makes the derivative."""
 
 
 class Contraction(NamedTuple):
@@ -67,12 +72,36 @@ def contract_to_nodes(edges: Tensor, along: Tensor, contraction: Contraction) ->
     Returns:
         (n_nodes, n_columns, channels).
     """
-    kernels = kernels_for((edges, along))
+    kernels = kernels_for("contraction", (edges, along))
     if kernels is not None:
-        return _ToNodes.apply(kernels, contraction, edges, along)  # type: ignore[no-any-return, no-untyped-call]
+        return _Derivative.apply(kernels, contraction, None, "nodes", edges, along)  # type: ignore[no-any-return, no-untyped-call]
     table, columns = _table(edges, contraction).chunk(len(contraction.columns), 2), _table(along, contraction)
     parts = [columns[..., where].mT @ part for where, part in zip(contraction.columns, table, strict=True)]
     return torch.cat(parts, 1)
+
+
+def contract_sent_to_nodes(
+    edges: Tensor, along: Tensor, values: Tensor, sources: Segments, contraction: Contraction
+) -> Tensor:
+    """A[i, s, c] = Σ_{e: i(e) = i} q[e, g(s), c]·v[src(e), g(s), c]·Y[e, s].
+
+    Kernels that take the values where they are write no product of size (n_edges, n_groups·channels).
+
+    Args:
+        edges: (n_edges, n_groups·channels) q.
+        along: (n_edges, n_columns) Y.
+        values: (n_sources, n_groups·channels) v.
+        sources: where each edge comes from.
+        contraction: who belongs to whom.
+
+    Returns:
+        (n_nodes, n_columns, channels).
+    """
+    kernels = kernels_for("sent_contraction", (edges, along, values))
+    if kernels is None:
+        return contract_to_nodes(edges * gather(values, sources), along, contraction)
+    held = (edges, along, values)
+    return _Derivative.apply(kernels, contraction, sources, "nodes", *held)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def contract_to_edges(nodes: Tensor, along: Tensor, contraction: Contraction) -> Tensor:
@@ -86,9 +115,9 @@ def contract_to_edges(nodes: Tensor, along: Tensor, contraction: Contraction) ->
     Returns:
         (n_edges, n_groups·channels).
     """
-    kernels = kernels_for((nodes, along))
+    kernels = kernels_for("contraction", (nodes, along))
     if kernels is not None:
-        return _ToEdges.apply(kernels, contraction, nodes, along)  # type: ignore[no-any-return, no-untyped-call]
+        return _Derivative.apply(kernels, contraction, None, "edges", nodes, along)  # type: ignore[no-any-return, no-untyped-call]
     columns = _table(along, contraction)
     table = torch.cat([columns[..., where] @ nodes[:, where] for where in contraction.columns], 2)
     return gather(table.flatten(0, 1), contraction.place)
@@ -99,84 +128,66 @@ def _table(rows: Tensor, contraction: Contraction) -> Tensor:
     return segment_sum(rows, contraction.place).view(contraction.n_nodes, contraction.most_edges, rows.shape[1])
 
 
-class _ToNodes(Function):
+class _Derivative(Function):
+    """∂Φ in one slot, made of what the other slots hold: ``apply(kernels, contraction, sources, slot, *held)``.
+
+    Its derivative in another slot is ∂Φ in that slot, with the cotangent where the first one was.
+    """
+
     @staticmethod
-    def forward(ctx: Any, kernels: Kernels, contraction: Contraction, edges: Tensor, along: Tensor) -> Tensor:
-        ctx.owners = kernels, contraction
-        edges, along = edges.contiguous(), along.contiguous()
-        ctx.save_for_backward(edges, along)
-        channels = edges.shape[1] // len(contraction.columns)
-        nodes = edges.new_empty(contraction.n_nodes, along.shape[1], channels)
-        _call("to_nodes", kernels, contraction, edges, along, nodes)
-        return nodes
+    def forward(
+        ctx: Any,
+        kernels: SumKernels,
+        contraction: Contraction,
+        sources: Segments | None,
+        slot: Slot,
+        *held: Tensor,
+    ) -> Tensor:
+        ctx.owners, ctx.slot = (kernels, contraction, sources), slot
+        tensors = dict(zip(_others(slot, sources), (tensor.contiguous() for tensor in held), strict=True))
+        ctx.save_for_backward(*tensors.values())
+        out = held[0].new_empty(_shape(slot, tensors, contraction, sources))
+        nodes = tensors.get("nodes", out)
+        sizes = (
+            contraction.n_nodes,
+            contraction.place.segment.shape[0],
+            nodes.shape[1],
+            len(contraction.columns),
+            nodes.shape[2],
+            torch.get_num_threads(),
+        )
+        index: tuple[Tensor, ...] = (contraction.nodes.starts, contraction.groups)
+        if sources is not None:
+            index = (*sources, contraction.nodes.segment, *index)
+        name = f"{'contract' if sources is None else 'sent'}_to_{KERNELS[slot]}"
+        kernels.call(name, out.dtype, *index, *sizes, *tensors.values(), out)
+        return out
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        edges, along = ctx.saved_tensors
-        wants_edges, wants_along = ctx.needs_input_grad[2:]
-        return (
-            None,
-            None,
-            _ToEdges.apply(*ctx.owners, gradient, along) if wants_edges else None,  # type: ignore[no-untyped-call]
-            _ToColumns.apply(*ctx.owners, gradient, edges) if wants_along else None,  # type: ignore[no-untyped-call]
-        )
+        sources = ctx.owners[2]
+        slots = _others(ctx.slot, sources)
+        held = dict(zip(slots, ctx.saved_tensors, strict=True)) | {ctx.slot: gradient}
+
+        def derivative(slot: Slot) -> Tensor:
+            others = (held[other] for other in _others(slot, sources))
+            return _Derivative.apply(*ctx.owners, slot, *others)  # type: ignore[no-any-return, no-untyped-call]
+
+        wanted = zip(slots, ctx.needs_input_grad[4:], strict=True)
+        return (None, None, None, None, *(derivative(slot) if wants else None for slot, wants in wanted))
 
 
-class _ToEdges(Function):
-    @staticmethod
-    def forward(ctx: Any, kernels: Kernels, contraction: Contraction, nodes: Tensor, along: Tensor) -> Tensor:
-        ctx.owners = kernels, contraction
-        nodes, along = nodes.contiguous(), along.contiguous()
-        ctx.save_for_backward(nodes, along)
-        edges = nodes.new_empty(along.shape[0], nodes.shape[2] * len(contraction.columns))
-        _call("to_edges", kernels, contraction, nodes, along, edges)
-        return edges
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        nodes, along = ctx.saved_tensors
-        wants_nodes, wants_along = ctx.needs_input_grad[2:]
-        return (
-            None,
-            None,
-            _ToNodes.apply(*ctx.owners, gradient, along) if wants_nodes else None,  # type: ignore[no-untyped-call]
-            _ToColumns.apply(*ctx.owners, nodes, gradient) if wants_along else None,  # type: ignore[no-untyped-call]
-        )
+def _others(slot: Slot, sources: Segments | None) -> tuple[Slot, ...]:
+    """The other slots, in the order in which kernels take them; without sources nothing is in the slot of values."""
+    return tuple(other for other in KERNELS if other != slot and (other != "values" or sources is not None))
 
 
-class _ToColumns(Function):
-    """∂Φ/∂Y: Y[e, s] = Σ_c A[i(e), s, c]·q[e, g(s), c]."""
-
-    @staticmethod
-    def forward(ctx: Any, kernels: Kernels, contraction: Contraction, nodes: Tensor, edges: Tensor) -> Tensor:
-        ctx.owners = kernels, contraction
-        nodes, edges = nodes.contiguous(), edges.contiguous()
-        ctx.save_for_backward(nodes, edges)
-        along = nodes.new_empty(edges.shape[0], nodes.shape[1])
-        _call("to_columns", kernels, contraction, nodes, edges, along)
-        return along
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        nodes, edges = ctx.saved_tensors
-        wants_nodes, wants_edges = ctx.needs_input_grad[2:]
-        return (
-            None,
-            None,
-            _ToNodes.apply(*ctx.owners, edges, gradient) if wants_nodes else None,  # type: ignore[no-untyped-call]
-            _ToEdges.apply(*ctx.owners, nodes, gradient) if wants_edges else None,  # type: ignore[no-untyped-call]
-        )
-
-
-def _call(name: str, kernels: Kernels, contraction: Contraction, first: Tensor, second: Tensor, out: Tensor) -> None:
-    nodes = out if name == "to_nodes" else first
-    sizes = (
-        contraction.n_nodes,
-        contraction.place.segment.shape[0],
-        nodes.shape[1],
-        len(contraction.columns),
-        nodes.shape[2],
-        torch.get_num_threads(),
-    )
-    index = (contraction.nodes.starts, contraction.groups)
-    kernels.call(f"contract_{name}", out.dtype, *index, *sizes, first, second, out)
+def _shape(slot: Slot, held: dict[Slot, Tensor], contraction: Contraction, sources: Segments | None) -> tuple[int, ...]:
+    """Of what a slot holds."""
+    n_groups = len(contraction.columns)
+    if slot == "nodes":
+        return contraction.n_nodes, held["along"].shape[1], held["edges"].shape[1] // n_groups
+    if slot == "along":
+        return held["edges"].shape[0], held["nodes"].shape[1]
+    n_rows = held["along"].shape[0] if slot == "edges" or sources is None else sources.starts.shape[0]
+    return n_rows, n_groups * held["nodes"].shape[2]

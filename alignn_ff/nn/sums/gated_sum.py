@@ -34,7 +34,7 @@ def gated_sum(gates: Tensor, projections: Tensor, weights: Tensor, edges: Edges)
     Returns:
         (n_nodes, features).
     """
-    kernels = kernels_for((gates, projections, weights))
+    kernels = kernels_for("gated_sum", (gates, projections, weights))
     if kernels is not None:
         index = (*edges.src, *edges.dst)
         native: Tensor = NativeGatedSum.apply(kernels, gates, projections, weights, *index)  # type: ignore[no-untyped-call]

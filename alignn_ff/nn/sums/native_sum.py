@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from alignn_ff.native import Kernels
+from alignn_ff.native import SumKernels
 
 N_INPUTS = 3
 N_INDEX = 6
@@ -20,7 +20,7 @@ class NativeGatedSum(Function):
     """``apply(kernels, gates, projections, weights, *edges.src, *edges.dst)``."""
 
     @staticmethod
-    def forward(ctx: Any, kernels: Kernels, *inputs: Tensor) -> Tensor:
+    def forward(ctx: Any, kernels: SumKernels, *inputs: Tensor) -> Tensor:
         """(n_nodes, features)."""
         inputs, index = _contiguous(inputs[:N_INPUTS]), inputs[N_INPUTS:]
         ctx.kernels = kernels
@@ -39,7 +39,7 @@ class NativeGatedSum(Function):
 
 class _First(Function):
     @staticmethod
-    def forward(ctx: Any, kernels: Kernels, gradient: Tensor, *saved: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, kernels: SumKernels, gradient: Tensor, *saved: Tensor) -> tuple[Tensor, ...]:
         gradient, inputs, index = gradient.contiguous(), saved[:N_INPUTS], saved[N_INPUTS:]
         ctx.kernels = kernels
         ctx.save_for_backward(gradient, *saved)
@@ -57,7 +57,7 @@ class _First(Function):
         return (None, *derivatives, *(None for _ in range(N_INDEX)))
 
 
-def _call(kernels: Kernels, name: str, index: tuple[Tensor, ...], inputs: tuple[Tensor, ...], *rest: Tensor) -> None:
+def _call(kernels: SumKernels, name: str, index: tuple[Tensor, ...], inputs: tuple[Tensor, ...], *rest: Tensor) -> None:
     src, src_order, src_starts, dst, _, dst_starts = index
     gates, projections, _ = inputs
     sizes = (projections.shape[0], src.shape[0], gates.shape[1], torch.get_num_threads())

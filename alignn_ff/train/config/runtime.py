@@ -13,10 +13,10 @@ class RuntimeFields(Section):
     dtype: Literal["float32", "float64"] = Field(
         "float32", description="precision of the network, and of the weights in its model file"
     )
-    kernels: Literal["auto", "native", "torch", "scatter"] = Field(
+    kernels: Literal["auto", "native", "torch", "scatter", "triton"] = Field(
         "auto",
         description="on the CPU: compiled ones for all but short runs (auto), always (native), or never (torch); "
-        "scatter: sums by torch-scatter, on any device (ours)",
+        "scatter: sums by torch-scatter, on any device; triton: alignn_smooth on CUDA by Triton kernels (ours)",
     )
     use_amp: bool = Field(False, description="bf16 for the matrices of the network on CUDA (published code)")
     deterministic: bool = Field(
