@@ -53,7 +53,7 @@ class Evaluation(nn.Module):
         rows = self.deployed.row_of[atomic_numbers]
         lacks = torch.where((rows >= 0).all(), 0.0, float("nan")).double()
         apart = positions.index_select(0, dst) - positions.index_select(0, src)
-        r = (apart + shift.double() @ lattice).detach().requires_grad_(requires_grad=True)
+        r = (apart + shift.double() @ lattice).detach().requires_grad_()
         energies = self.deployed.energies(r, atomic_numbers, rows.clamp(min=0), src, dst, shift)
         (gradient,) = torch.autograd.grad([energies.sum()], [r])
         energies, gradient, vectors = energies.detach() + lacks, gradient + lacks, r.detach()

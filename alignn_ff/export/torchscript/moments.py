@@ -108,9 +108,9 @@ def places(index: Tensor, n_atoms: int) -> Places:
 
 def largest_of(counts: Tensor) -> int:
     """The largest count; a number without a value while ``torch.export`` traces, which ``int()`` does not accept."""
-    if torch.jit.is_scripting():
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
         return int(counts.max())
-    most: int = counts.max().item()
+    most: int = counts.max().item()  # type: ignore[assignment]
     torch._check(most >= 0)
     return most
 
