@@ -1,6 +1,6 @@
 """The process that proves a file: it reads the file as any host would, and evaluates it.
 
-    python -m alignn_ff.export.door MODULE:FUNCTION FILE INPUTS OUTPUTS
+    python -m alignn_ff.export.door MODULE:FUNCTION FILE INPUTS OUTPUTS NETWORK ...
 
 In: an exported file and structures with their edges. Out: what the file makes of them. The process that wrote the file
 compares; nothing of its memory is here.
@@ -17,6 +17,9 @@ from torch import Tensor
 
 from alignn_ff.io.tensors import write_tensors
 
+AS_WRITTEN: Final = "as written"
+WIDENED: Final = "float64"
+"""The network of a file in its own dtype, and widened to float64."""
 REPEATS: Final = 3
 """Each structure is evaluated several times: compilers of graphs change the code after the first ones."""
 
@@ -61,15 +64,16 @@ def find(name: str) -> Door:
 
 
 def main(arguments: list[str]) -> None:
-    """Evaluate all structures, in the dtype of the file and in float64."""
-    name, file, inputs, outputs = arguments
+    """Evaluate all structures with each of the networks: "as written", or "float64", to which it is widened."""
+    name, file, inputs, outputs, *networks = arguments
     torch.set_num_threads(1)
     door = find(name)
     structures = [Input(*fields) for fields in torch.load(inputs, weights_only=True)]
     found = {}
-    for widened in (False, True):
+    for network in networks:
+        widened = network == WIDENED
         repeated = [output for _ in range(REPEATS) for output in door(Path(file), structures, widened)]
-        found["float64" if widened else "as written"] = [tuple(output) for output in repeated]
+        found[network] = [tuple(output) for output in repeated]
     write_tensors(Path(outputs), found)
 
 

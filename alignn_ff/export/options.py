@@ -16,6 +16,8 @@ class ExportOptions(NamedTuple):
 
     Attributes:
         stress_unit: a key of :data:`STRESS_UNITS`.
+        device: that machine code is made for, cpu or cuda.
     """
 
     stress_unit: str = "eV/A^3"
+    device: str = "cpu"

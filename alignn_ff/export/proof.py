@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.errors import ExportError
-from alignn_ff.export.door import REPEATS, Input, Output
+from alignn_ff.export.door import AS_WRITTEN, REPEATS, WIDENED, Input, Output
 from alignn_ff.export.eager import in_float64
 from alignn_ff.export.structures import proof_structures
 from alignn_ff.export.targets import Target
@@ -27,7 +27,7 @@ TOLERANCES: Final[dict[str, float]] = {"float64": 1e-10, "float32": 1e-3}
 """Largest difference, per the largest magnitude of the quantity in the structure where that exceeds 1.
 
 A file in float32 is also proven with its network widened to float64, to the target's ``widened_tolerance``: so it holds
-the right model, and the wider tolerance only allows for rounding."""
+the right model, and the wider tolerance only allows for rounding. Machine code has no wider network."""
 
 LONGEST_S: Final = 900
 """Time limit of the process that reads the file."""
@@ -100,7 +100,9 @@ def prove(potential: Potential, target: Target, path: Path, *, stress_factor: fl
     dtype = str(potential.dtype).removeprefix("torch.")
     differences = []
     for network, found in evaluate_elsewhere(target, path, inputs).items():
-        tolerance = target.widened_tolerance if network == "float64" != dtype else TOLERANCES[dtype]
+        tolerance = TOLERANCES[dtype]
+        if network == WIDENED != dtype and target.widened_tolerance is not None:
+            tolerance = target.widened_tolerance
         for number, (name, reference) in enumerate(zip(names, expected, strict=True)):
             repeats = found[number :: len(names)]
             differences.append(_difference(name, network, reference, repeats, stress_factor, tolerance))
@@ -118,7 +120,9 @@ def evaluate_elsewhere(target: Target, path: Path, inputs: Sequence[Input]) -> d
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "inputs.pt", Path(folder) / "outputs.pt"
         write_tensors(given, [tuple(item) for item in inputs])
-        command = [sys.executable, "-m", "alignn_ff.export.door", target.door, str(path), str(given), str(found)]
+        networks = (AS_WRITTEN,) if target.widened_tolerance is None else (AS_WRITTEN, WIDENED)
+        files = [str(path), str(given), str(found)]
+        command = [sys.executable, "-m", "alignn_ff.export.door", target.door, *files, *networks]
         try:
             ended = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)  # noqa: S603
         except subprocess.TimeoutExpired as error:

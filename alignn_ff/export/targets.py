@@ -37,7 +37,7 @@ class Target(NamedTuple):
         refusal: potential → why it cannot be exported, None where it can.
         reads: names of the fields of :class:`ExportOptions` that it reads.
         widened_tolerance: allowed difference of a file in float32 whose network is widened to float64; larger than that
-            of float64 where the file holds products of weights, which are rounded once more.
+            of float64 where the file holds products of weights, which are rounded once more. None: no file is widened.
         beside: further files, once the file is proven.
     """
 
@@ -48,7 +48,7 @@ class Target(NamedTuple):
     record: Callable[[Path, str], None]
     refusal: "Callable[[Potential], str | None]"
     reads: tuple[str, ...] = ()
-    widened_tolerance: float = 1e-10
+    widened_tolerance: float | None = 1e-10
     beside: Beside | None = None
 
 
@@ -108,6 +108,18 @@ def _metatomic_refusal(potential: "Potential") -> str | None:
     return _lammps_torch_refusal(potential)
 
 
+def _write_aoti(potential: "Potential", path: Path, options: ExportOptions) -> None:
+    from alignn_ff.export.aoti.file import write
+
+    write(potential, path, options)
+
+
+def _aoti_refusal(potential: "Potential") -> str | None:
+    from alignn_ff.export.aoti.machine import torch_refusal
+
+    return torch_refusal() or _torchscript_refusal(potential)
+
+
 def _example_files(path: Path) -> tuple[Path, ...]:
     from alignn_ff.export.lammps.example import example_files
 
@@ -161,6 +173,16 @@ TARGETS: Final[dict[str, Target]] = {
         door="alignn_ff.export.metatomic.file:evaluate",
         record=_record_in_torchscript,
         refusal=_metatomic_refusal,
+    ),
+    "aoti": Target(
+        help="a .pt2 file with machine code for processors and torch as here, by AOTInductor; minutes to compile",
+        suffix=".pt2",
+        write=_write_aoti,
+        door="alignn_ff.export.aoti.file:evaluate",
+        record=_record_in_torchscript,
+        refusal=_aoti_refusal,
+        reads=("stress_unit", "device"),
+        widened_tolerance=None,
     ),
 }
 """Name → target."""

@@ -27,8 +27,9 @@ class ExportChoice(RunConfig):
     dtype: str = Field("float32", description="precision of the network in the file, float32 or float64")
     stress_unit: str = Field(
         "eV/A^3",
-        description=f"unit of the stress that the file returns, {' or '.join(STRESS_UNITS)}; torchscript only",
+        description=f"unit of the stress that the file returns, {' or '.join(STRESS_UNITS)}; torchscript and aoti only",
     )
+    device: str = Field("cpu", description="that the machine code is made for, cpu or cuda; aoti only")
 
 
 @options_of(ExportChoice, "choice", panel="Output")
@@ -62,7 +63,7 @@ def export(
         model,
         path,
         **chosen.model_dump(include={"to", "dtype"}),
-        options=ExportOptions(stress_unit=chosen.stress_unit),
+        options=ExportOptions(**chosen.model_dump(include=set(ExportOptions._fields))),
         overwrite=overwrite,
     )
     if as_json:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from alignn_ff.cells import SMALLEST_VOLUME_A3
-from alignn_ff.export.torchscript.layers import Surroundings
+from alignn_ff.export.torchscript.layers import Surroundings, counts_of
 from alignn_ff.export.torchscript.networks import NETWORKS
 from alignn_ff.models import EnergyModel
 from alignn_ff.models.base import element_rows
@@ -129,7 +129,7 @@ class Deployed(nn.Module):
         nodes = torch.nonzero(distance < self.line_cutoff).squeeze(1)
         s, t, moved = src[nodes], dst[nodes], shift[nodes]
         order = torch.argsort(t, stable=True)
-        incoming = torch.bincount(t, minlength=n_atoms)
+        incoming = counts_of(t, n_atoms)
         first_incoming = incoming.cumsum(0) - incoming
         n_first = incoming[s]
         second = torch.repeat_interleave(n_first)

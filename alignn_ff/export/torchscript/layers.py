@@ -55,6 +55,11 @@ def sum_rows(values: Tensor, index: Tensor, n_rows: int) -> Tensor:
     return torch.zeros(shape, dtype=values.dtype, device=values.device).index_add(0, index, values)
 
 
+def counts_of(index: Tensor, n_rows: int) -> Tensor:
+    """(n_rows,) int64, how often an index names each row; unlike ``bincount`` its size does not depend on data."""
+    return torch.zeros((n_rows,), dtype=torch.int64, device=index.device).index_add(0, index, torch.ones_like(index))
+
+
 class ScriptedConvolution(nn.Module):
     """:class:`~alignn_ff.nn.EdgeGatedConvolution`."""
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from alignn_ff.export.torchscript.layers import rows_of
+from alignn_ff.export.torchscript.layers import counts_of, rows_of
 from alignn_ff.nn import MomentGates, MomentInvariants, Moments
 from alignn_ff.nn.harmonics import n_harmonics, quadrupole_matrix
 from alignn_ff.nn.moments import trace_of_product
@@ -97,13 +97,22 @@ class ScriptedMomentGates(nn.Module):
 
 def places(index: Tensor, n_atoms: int) -> Places:
     """Places of edges by the atom that each belongs to."""
-    counts = torch.bincount(index, minlength=n_atoms)
-    most = int(counts.max())
+    counts = counts_of(index, n_atoms)
+    most = largest_of(counts)
     order = torch.argsort(index, stable=True)
     starts = counts.cumsum(0) - counts
     rank = torch.empty_like(index)
     rank[order] = torch.arange(index.shape[0], device=index.device) - starts[index[order]]
     return Places(index * most + rank, most)
+
+
+def largest_of(counts: Tensor) -> int:
+    """The largest count; a number without a value while ``torch.export`` traces, which ``int()`` does not accept."""
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        return int(counts.max())
+    most: int = counts.max().item()  # type: ignore[assignment]
+    torch._check(most >= 0)
+    return most
 
 
 def side_by_side(rows: Tensor, places: Places, n_atoms: int) -> Tensor:
