@@ -16,7 +16,7 @@ from alignn_ff.export.aoti.file import Compiled, read, read_about
 from alignn_ff.export.aoti.machine import machine_record, misfit
 from alignn_ff.export.aoti.tracing import OUTPUTS, exported_program
 from alignn_ff.export.torchscript.file import ABOUT
-from alignn_ff.graph import Prediction
+from alignn_ff.graph import TensorPrediction
 from alignn_ff.potential import Potential
 from alignn_ff.testing.structures import NAMES, structure
 from tests.support.command_line import CommandLine
@@ -37,7 +37,7 @@ def shallow(header: Header) -> Header:
     return header.model_copy(update={"model": header.model.model_copy(update={"alignn_layers": 1, "gcn_layers": 1})})
 
 
-def assert_agrees(found: dict[str, torch.Tensor], expected: Prediction, *, atol: float = 1e-12) -> None:
+def assert_agrees(found: dict[str, torch.Tensor], expected: TensorPrediction, *, atol: float = 1e-12) -> None:
     assert expected.forces is not None
     assert expected.stress is not None
     scale = max(1.0, float(expected.forces.abs().max()))
