@@ -50,10 +50,10 @@ def compared(machine: Machine, kernels: TritonKernels) -> Iterator[Row]:
             yield {"sum": name, "relative_difference": apart, "close": apart < 1e-10, "same_bits_twice": same}
     atoms = silicon(1, rattle_A=0.2, seed=3)
     for name in machine.size(("si-smooth", "universal"), ("si-smooth",)):
-        exact = potential_of(name, machine.device, "float64", "eager").predict([atoms])[0].forces
+        exact = potential_of(name, machine.device, "float64", "eager").predict_tensors([atoms])[0].forces
         assert exact is not None
         for dtype, backend in (("float64", "triton"), ("float32", "triton"), ("float32", "eager")):
-            found_forces = potential_of(name, machine.device, dtype, backend).predict([atoms])[0].forces
+            found_forces = potential_of(name, machine.device, dtype, backend).predict_tensors([atoms])[0].forces
             assert found_forces is not None
             apart = float((found_forces - exact).abs().max())
             yield {"model": name, "dtype": dtype, "backend": backend, "forces_eV_per_A": apart}

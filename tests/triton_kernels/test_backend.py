@@ -44,8 +44,8 @@ def potential(name: str, where: torch.device, dtype: str, on: str) -> Potential:
 @pytest.mark.parametrize("name", HEADERS)
 def test_energy_forces_and_stress_are_those_of_eager(triton_kernels, where, name: str, dtype: str) -> None:
     atoms = water()
-    exact = potential(name, where, "float64", "eager").predict([atoms])[0]
-    found = potential(name, where, dtype, "triton").predict([atoms])[0]
+    exact = potential(name, where, "float64", "eager").predict_tensors([atoms])[0]
+    found = potential(name, where, dtype, "triton").predict_tensors([atoms])[0]
     assert exact.forces is not None
     assert exact.forces.abs().max() > 0.1
     for here, there in zip(found[:3], exact[:3], strict=True):
