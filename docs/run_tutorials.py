@@ -88,7 +88,7 @@ def outputs_of(source: str, number: int, names: dict[str, Any]) -> list[Cell]:
     if value is not None:
         outputs.append({"output_type": "execute_result", "execution_count": number, **content(value)})
     for figure in map(plt.figure, plt.get_fignums()):
-        outputs.append({"output_type": "display_data", **content(figure)})
+        outputs.append({"output_type": "display_data", **content(figure, png(figure))})
     plt.close("all")
     return [output for output in outputs if output.get("text") != []]
 
@@ -98,15 +98,20 @@ def stream(name: str, text: str) -> Cell:
     return {"output_type": "stream", "name": name, "text": text.splitlines(keepends=True)}
 
 
-def content(value: object) -> Cell:
-    """A value as a notebook stores it: figures as PNG, everything as text."""
+def content(value: object, drawn: bytes | None = None) -> Cell:
+    """A value as a notebook stores it: as text, and a figure also as PNG."""
     data: Cell = {"text/plain": repr(value).splitlines(keepends=True)}
-    if isinstance(value, Figure):
-        drawn, small = io.BytesIO(), io.BytesIO()
-        value.savefig(drawn, format="png", dpi=PIXELS_PER_INCH)
-        Image.open(drawn).convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
-        data["image/png"] = base64.b64encode(small.getvalue()).decode()
+    if drawn is not None:
+        data["image/png"] = base64.b64encode(drawn).decode()
     return {"data": data, "metadata": {}}
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as a small file."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=PIXELS_PER_INCH)
+    Image.open(drawn).convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 if __name__ == "__main__":
