@@ -1,6 +1,7 @@
 """Code in README and docs: Python imports what exists, the front page runs, commands and their options exist."""
 
 import ast
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,12 +14,17 @@ from typer.main import get_command
 from alignn_ff.cli.app import app
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted([*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.ipynb")])]
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    """Fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    """Fenced blocks of a language; of a notebook also its cells of code, which are Python."""
+    text, code = page.read_text(encoding="utf-8"), list[str]()
+    if page.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code" and language == "python"]
+        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return code + re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def named(page: Path) -> str:
