@@ -22,7 +22,8 @@ from alignn_ff.md import MDConfig, MDFiles, resume_md, run_md
 from alignn_ff.md.guards.limits import GuardLimits
 from alignn_ff.models import AlignnAtomwiseConfig, LastLayerRecord, Posterior
 from alignn_ff.potential import Potential
-from alignn_ff.train.uncertainty.derivatives import best_posterior
+from alignn_ff.train.uncertainty.calibration import Measured
+from alignn_ff.train.uncertainty.derivatives import best_posterior, informative
 from tests.support.command_line import CommandLine
 from tests.support.committees import tiny_committee, with_last_layer
 from tests.support.tiny_models import PUBLISHED, published_header, tiny_header, tiny_potential
@@ -276,3 +277,9 @@ def test_dynamics_harvests_by_forces_with_one_model_and_so_does_its_restart(tmp_
     assert ase.io.read(harvest, 0).arrays["forces_std"].shape == (8,)
     longer = resume_md(files.restart, steps=5, outside="ignore")
     assert (longer.uncertainty.unit, longer.uncertainty.n_harvested) == ("eV/Å", 6)
+
+
+def test_rounding_of_forces_that_are_zero_by_symmetry_decides_no_scale() -> None:
+    deviations = np.array([*np.full(50, 1e-7), *np.full(50, 0.02), 200.0])  # one atom far from all data
+    kept = informative(Measured(np.full(101, 0.02), deviations, 3, "eV/Å"))
+    assert kept.deviations.tolist() == [*np.full(50, 0.02), 200.0]

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from alignn_ff.execution import derivatives_along
@@ -28,8 +29,9 @@ FEWEST: Final = 2
 
 BATCH: Final = 8
 
-BY_SYMMETRY: Final = 1e-5
-"""Forces with a smaller part of the largest deviation are zero by symmetry: they hold nothing about a scale."""
+BY_SYMMETRY: Final = 1e-3
+"""Deviations below this part of a large one (the 95th percentile) are rounding: forces that are zero by symmetry, which
+hold nothing about a scale."""
 
 AXES: Final = {"forces": (3, "eV/Å"), "stress": (6, "eV/Å³")}
 """Quantity → number of components of an error, unit."""
@@ -54,8 +56,15 @@ def thinned(n_atoms: Sequence[int]) -> list[int]:
 
 def informative(measured: Measured) -> Measured:
     """Without the errors of forces and stresses that are zero by symmetry."""
-    kept = measured.deviations > BY_SYMMETRY * measured.deviations.max(initial=0.0)
+    kept = _not_rounding(measured.deviations)
     return measured._replace(errors=measured.errors[kept], deviations=measured.deviations[kept])
+
+
+def _not_rounding(deviations: NDArray[np.float64]) -> NDArray[np.bool_]:
+    if not len(deviations):
+        return np.zeros(0, dtype=bool)
+    large: NDArray[np.bool_] = deviations > BY_SYMMETRY * np.quantile(deviations, 0.95)
+    return large
 
 
 def best_posterior(values: Tensor, along: Tensor, errors: Tensor, *, n_axes: int, unit: str) -> Fitted:
@@ -99,8 +108,7 @@ def fitted_derivatives(model: EnergyModel, held_out: Sequence[Sample], device: t
         if not rows[name]:
             continue
         along, errors = (torch.cat(parts) for parts in zip(*rows[name], strict=True))
-        lengths = along.sum(1).sqrt()
-        kept = lengths > BY_SYMMETRY * lengths.max() if len(lengths) else torch.zeros(0, dtype=torch.bool)
+        kept = torch.from_numpy(_not_rounding(along.sum(1).sqrt().double().numpy()))
         if int(kept.sum()) >= FEWEST:
             found[name] = best_posterior(values.cpu(), along[kept], errors[kept], n_axes=n_axes, unit=unit)
     return found
