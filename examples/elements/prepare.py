@@ -1,7 +1,7 @@
 """The training file of a model of one element: DFT frames, and a teacher's frames of lattices that those do not hold.
 
     python examples/elements/prepare.py Si --dft Si_train.extxyz --distilled train.extxyz --output Si.extxyz
-    alignn-ff train examples/elements/config.json --from universal --data Si.extxyz --output Si
+    alignn-ff train examples/elements/silicon.json --from universal --data Si.extxyz --output Si
 
 Of the frames that the teacher labelled, those are taken that consist of the element, are well above the lowest DFT
 energy (near it, DFT frames say more) and are not extreme. ``--denser`` takes those instead whose volume is below nine
