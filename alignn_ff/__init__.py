@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from alignn_ff.calculator import AlignnCalculator
     from alignn_ff.potential import Potential, load_potential
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["AlignnCalculator", "Potential", "__version__", "load_potential"]
 
 
