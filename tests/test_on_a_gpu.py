@@ -64,7 +64,7 @@ ALLOWED_WAITS: Final = {
     "execution/published/evaluate.py:_bonds": "ealignn drops long bonds",
     "execution/published/topology.py:line_topology": "blocked: bonds without angles",
     "execution/published/topology.py:blocks": "blocked: the host chooses blocks that fit into memory",
-    "models/last_layer.py:unscaled_deviations": "eigenvalues of the matrix of the last layer",
+    "models/last_layer.py:principal": "eigenvalues of the matrix of the last layer",
     "models/published/derivatives.py:without_torque": "ealignn is trained on forces without torque: eigenvalues",
     "train/loop/divergence.py:loss_and_norm": "no step is taken with numbers that are not finite",
 }

@@ -218,10 +218,10 @@ def test_the_errors_of_folds_are_those_of_their_models_on_what_they_validated(
     for fold in (0, 1):
         config = small_config(tmp_path / f"fold{fold}", epochs=1, cross_validation={"n_folds": 4, "fold": fold})
         train(config, observer=Silent(), data=data, device="cpu")
-    words = ("zoo", "add", tmp_path / "fold0", "--name", "cu", "--no-check")
+    words = ("zoo", "add", tmp_path / "fold0", "--name", "my-cu", "--no-check")
     ended = command_line(*words, "--held-out", data, "--fold", tmp_path / "fold0", "--fold", tmp_path / "fold1")
     assert ended.code == 0, ended.stderr
-    kinds = read_card(places.user_zoo() / "cu" / "card.toml").held_out
+    kinds = read_card(places.user_zoo() / "my-cu" / "card.toml").held_out
     assert sum(kind.n_structures for kind in kinds) == 4
     parts = [json.loads((tmp_path / f"fold{fold}" / "metrics.json").read_text())["val"]["all"] for fold in (0, 1)]
     mean = sum(part["energy_MAE_meV_per_atom"] for part in parts) / 2
