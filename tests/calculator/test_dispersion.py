@@ -157,5 +157,5 @@ def test_commands_take_it(tmp_path: Path, command_line: CommandLine) -> None:
     assert '"pair_cutoff_A": 31.7' in more.stdout
     assert '"dispersion": null' in plain.stdout
     shown = command_line("energy", tmp_path / "si.vasp", "--dispersion", "pbe-d3bj")
-    assert "model si-smooth + pbe-d3bj" in shown.stdout
+    assert "model si + pbe-d3bj" in shown.stdout
     assert command_line("energy", tmp_path / "si.vasp", "--dispersion", "d3").code == 2

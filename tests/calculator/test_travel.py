@@ -97,7 +97,7 @@ def test_a_calculator_travels_with_its_structure_and_results(calculator: Calcula
 def test_an_automatic_calculator_travels_before_it_has_chosen() -> None:
     travelled = pickle.loads(pickle.dumps(AlignnCalculator("auto", device="cpu")))
     assert with_calculator(travelled, bulk("Si")) < 0.0
-    assert travelled.potential.name == "si-smooth"
+    assert travelled.potential.name == "si"
 
 
 @pytest.mark.parametrize("case", ["alignn-log", "atomwise-charges"])

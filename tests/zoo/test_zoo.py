@@ -146,7 +146,7 @@ def test_a_shipped_model_matches_its_card(card: ModelCard) -> None:
 def test_silicon_uses_the_shipped_model_with_the_right_crystal() -> None:
     atoms = bulk("Si", cubic=True, a=5.469)
     potential = load_potential("auto", dtype="float64", for_atoms=atoms)
-    assert potential.name == "si-smooth"
+    assert potential.name == "si"
     wide, narrow, here = (
         float(potential.predict_tensors([bulk("Si", cubic=True, a=a)])[0].energy[0]) for a in (5.569, 5.369, 5.469)
     )
