@@ -195,7 +195,7 @@ STEPS: Final = (
 def main() -> None:
     parser = argparse.ArgumentParser(description="Properties of a silicon model, as a page with tables and figures.")
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--model", default="si-smooth")
+    parser.add_argument("--model", default="si")
     parser.add_argument("--page", type=Path, help="the page; its figures go to figures/ beside it")
     parser.add_argument("--quick", action="store_true", help="small settings, to try the command")
     parser.add_argument("--only", help="names of properties, such as eos,elastic")
@@ -217,7 +217,7 @@ def main() -> None:
 
 def run(step: Step, calculator: AlignnCalculator, folder: Path, model: str, *, quick: bool) -> None:
     """Compute a property, finish it from its restart file, or leave it where its result is there."""
-    prefix = folder / f"si-{step.name}"
+    prefix = folder / f"silicon-{step.name}"
     if result_file(prefix).exists():
         return
     config = PROPERTIES[step.name].config().model_validate({**step.config, **(step.quick if quick else {})})
@@ -241,7 +241,7 @@ def text_of(steps: list[Step], failures: dict[str, str], folder: Path, page: Pat
         lines += ["", "**Made with `--quick`: the settings are too small, do not use the numbers.**"]
     for step in steps:
         lines += ["", f"## {step.title}", ""]
-        file = result_file(folder / f"si-{step.name}")
+        file = result_file(folder / f"silicon-{step.name}")
         if step.name in failures or not file.exists():
             lines.append(f"`alignn-ff {step.name}` could not be computed: {failures.get(step.name, 'no result')}")
             continue
@@ -249,7 +249,7 @@ def text_of(steps: list[Step], failures: dict[str, str], folder: Path, page: Pat
         lines += ["| | model | to compare with |", "|---|---:|---:|"]
         lines += [f"| {what} | {value} | {expected} |" for what, value, expected in step.rows(content)]
         lines += ["", *(f"- {remark['sentence']}" for remark in content["remarks"])]
-        lines += figure_lines(folder / f"si-{step.name}-{step.figure}.png", page)
+        lines += figure_lines(folder / f"silicon-{step.name}-{step.figure}.png", page)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

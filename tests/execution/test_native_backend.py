@@ -153,7 +153,7 @@ def test_the_error_of_native_names_why_it_cannot_run_a_model() -> None:
     bare = tiny_model(tiny_header(config=CONFIG.model_copy(update={"alignn_layers": 0, "gcn_layers": 0})))
     with pytest.raises(ConfigError, match="at least one layer"):
         choose_backend("native", "alignn_smooth", bare)
-    with pytest.raises(ConfigError, match=r"allowed are auto, native, triton, eager, blocked$"):
+    with pytest.raises(ConfigError, match=r"allowed are auto, native, triton, eager, blocked, scatter$"):
         choose_backend("quick", "alignn_smooth", tiny_model(tiny_header()))
 
 
