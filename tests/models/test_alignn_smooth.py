@@ -3,7 +3,7 @@
 Some tests break the model on purpose: a law is worth something only if its test can fail.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from ase import Atoms
 from numpy.testing import assert_allclose
 from torch import Tensor
 
-from alignn_ff import zoo
+from alignn_ff import checkpoint, zoo
 from alignn_ff.graph import bond_cosines, build_graph
 from alignn_ff.models import FAMILIES, predict
 from alignn_ff.potential import Potential, load_potential
@@ -32,12 +32,23 @@ RANDOM = {
     "moments alone": tiny_header(config=MOMENTS.model_copy(update={"alignn_layers": 0, "gcn_layers": 2})),
     "no angles, no repulsion": tiny_header(config=CONFIG.model_copy(update={"alignn_layers": 0, "use_zbl": False})),
 }
-SHIPPED = tuple(card.name for card in zoo.cards() if FAMILIES[card.family].smooth)
+SHIPPED = tuple(card for card in zoo.cards() if FAMILIES[card.family].smooth)
+NAMES = frozenset(card.name for card in SHIPPED)
 
 
-@pytest.fixture(scope="module", params=[*RANDOM, *SHIPPED])
+def shipped_models() -> Iterator[object]:
+    """Names, of each size the model of most elements first; further models of the same size are slow."""
+    seen = set()
+    for card in sorted(SHIPPED, key=lambda card: -len(card.elements)):
+        config = checkpoint.read(card.file)[0].model
+        size = tuple(getattr(config, name) for name in ("alignn_layers", "gcn_layers", "hidden_features"))
+        yield pytest.param(card.name, marks=[pytest.mark.slow] if size in seen else [])
+        seen.add(size)
+
+
+@pytest.fixture(scope="module", params=[*RANDOM, *shipped_models()])
 def potential(request: pytest.FixtureRequest) -> Potential:
-    if request.param in SHIPPED:
+    if request.param in NAMES:
         return load_potential(request.param, device="cpu", dtype="float64")
     return tiny_potential(RANDOM[request.param])
 
