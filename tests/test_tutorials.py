@@ -16,7 +16,7 @@ from alignn_ff.interfaces.lammps import find_lammps
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTEBOOKS = sorted((DOCS / "tutorials").glob("*.ipynb"))
-FAST = {"01-relax-a-vacancy", "04-elastic-constants"}
+FAST = {"01-relax-a-vacancy"}
 NEED_LAMMPS = {"07-lammps"}
 LARGEST_FIGURE, LARGEST_SUM = 100_000, 1_500_000
 

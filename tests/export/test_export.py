@@ -110,6 +110,7 @@ def test_what_cannot_be_exported_is_refused_in_words_before_anything_is_written(
     assert out.read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_one_structure")
 def test_the_published_command_writes_the_same_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -67,7 +67,7 @@ def test_a_validation_that_is_not_finite_names_its_records(
     assert not (tmp_path / "run" / "best_model.pt").exists()
 
 
-@pytest.mark.parametrize("rate", [100.0, 1e30])
+@pytest.mark.parametrize("rate", [pytest.param(100.0, marks=pytest.mark.slow), 1e30])
 def test_a_learning_rate_that_is_much_too_large_ends_with_a_message(
     tmp_path: Path, data: Path, command_line, rate: float
 ) -> None:

@@ -119,6 +119,7 @@ def assert_same_run(folder: Path, whole: Path) -> None:
             assert row[name] == pytest.approx(other[name], rel=1e-8), name
 
 
+@pytest.mark.slow
 def test_two_processes_stop_on_a_signal_and_one_resumes_to_the_same_weights(
     tmp_path: Path, data: Path, whole: Path, torchrun: Callable[..., Torchrun]
 ) -> None:
