@@ -29,6 +29,13 @@ BACKEND_HELP = (
 )
 
 
+def _one_of(name: str, word: str, allowed: tuple[str, ...]) -> str:
+    """The word of an option, if it is allowed."""
+    if word not in allowed:
+        raise ConfigError(f"{name} is {word!r}; allowed are {', '.join(allowed)} (--{name})")
+    return word
+
+
 class ModelChoice(RunConfig):
     """A model and how it is executed."""
 
@@ -59,16 +66,12 @@ class ModelChoice(RunConfig):
     @field_validator("uncertainty")
     @classmethod
     def _deviations(cls, word: str) -> str:
-        if word not in UNCERTAINTIES:
-            raise ConfigError(f"uncertainty is {word!r}; allowed are {', '.join(UNCERTAINTIES)} (--uncertainty)")
-        return word
+        return _one_of("uncertainty", word, UNCERTAINTIES)
 
     @field_validator("dtype")
     @classmethod
     def _a_precision(cls, word: str) -> str:
-        if word not in PRECISIONS:
-            raise ConfigError(f"dtype is {word!r}; allowed are {', '.join(PRECISIONS)} (--dtype)")
-        return word
+        return _one_of("dtype", word, PRECISIONS)
 
     @field_validator("device")
     @classmethod

@@ -64,8 +64,8 @@ def _of_derivatives(model: EnergyModel, system: AtomicSystem, graph: AtomicGraph
     """Deviations of the forces, (n_atoms,) eV/Å, and of the stress, (n_systems,) eV/Å³, of one model."""
     assert model.last_layer is not None
     forces, stress = torch.zeros_like(system.positions[:, 0]), torch.zeros_like(system.cell[:, 0, 0])
-    axes = principal(model.last_layer.covariance).axes
-    weights = zip(*model.last_layer.derivative_weights(), strict=True)
+    values, axes = principal(model.last_layer.covariance)
+    weights = zip(*model.last_layer.derivative_weights(values), strict=True)
     for found, (of_forces, of_stress) in zip(derivatives_along(model, system, graph, axes), weights, strict=True):
         forces += of_forces * found[0].square().sum(1)
         stress += of_stress * found[1].square().sum((1, 2))
@@ -80,8 +80,10 @@ def _of_energies(model: EnergyModel, system: AtomicSystem, graph: AtomicGraph) -
     for member in model.members:
         assert member.last_layer is not None
         features = features_of(member, graph, vectors)
-        energies.append(member.last_layer.deviations(means_of(features, graph)) * n_atoms)
-        atoms.append(member.last_layer.deviations(features))
+        rows = torch.cat([means_of(features, graph), features])
+        of_means, of_atoms = member.last_layer.deviations(rows).split([n_atoms.shape[0], features.shape[0]])
+        energies.append(of_means * n_atoms)
+        atoms.append(of_atoms)
     return Spread(torch.stack(energies).mean(0), torch.stack(atoms).mean(0))
 
 

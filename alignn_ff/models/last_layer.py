@@ -70,9 +70,8 @@ class LastLayer(nn.Module):
         """
         return self.record.scale * unscaled_deviations(self.covariance, features, self.record.regulariser)
 
-    def derivative_weights(self) -> tuple[Tensor, Tensor]:
-        """(n_features,) α²/(λ + ς) of forces and of stress, one for each column of the axes of :func:`principal`."""
-        values = principal(self.covariance).values
+    def derivative_weights(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """(n_features,) α²/(λ + ς) of forces and of stress, for the eigenvalues that :func:`principal` gives."""
         known = (self.record.forces or self.record.energy, self.record.stress or self.record.energy)
         of_forces, of_stress = (each.scale**2 / regularised(values, each.regulariser) for each in known)
         return of_forces, of_stress

@@ -27,8 +27,8 @@ from alignn_ff.train.loop.freezing import freeze
 from alignn_ff.train.loop.state import TrainingState
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loss.loss import build_measure
-from alignn_ff.train.model_outputs import evaluate
-from alignn_ff.train.records.batches import Sample, join
+from alignn_ff.train.many_energies import energies_of
+from alignn_ff.train.records.batches import Sample
 from alignn_ff.train.records.properties import target_scaling
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.statistics import (
@@ -227,25 +227,10 @@ def _after_start(
     if isinstance(config.reference_energies, dict):
         return header.model_copy(update={"statistics": with_given_references(header, config.reference_energies, found)})
     model = _first_model(config, header, start, log_new=False).to(device).eval()
-    predicted = np.array(_energies(model, training, config.batch_size, device))
+    predicted = energies_of(model, training, config.batch_size).numpy()
     shift = fit_per_element(found.composition, found.energies - predicted)
     references = (np.asarray(statistics.reference_energies) + shift).tolist()
     return header.model_copy(update={"statistics": statistics._replace(reference_energies=tuple(references))})
-
-
-@torch.no_grad()
-def _energies(
-    model: EnergyModel | PropertyModel, samples: Sequence[Sample], batch_size: int, device: torch.device
-) -> list[float]:
-    """Energies of a training set, as many structures at once as a training step takes."""
-    energies: list[float] = []
-    for first in range(0, len(samples), batch_size):
-        some = [samples[k] for k in range(first, min(first + batch_size, len(samples)))]
-        system, graph, _ = join(some).to(device)
-        energy = evaluate(model, system, graph, derivatives=False, training=False).energy
-        assert energy is not None
-        energies += energy.tolist()
-    return energies
 
 
 def _first_model(

@@ -42,6 +42,13 @@ def _sent(q, v, src, e, group, n_groups, channels, c, real, mask, VALUES: tl.con
 
 
 @triton.jit
+def _held(A, node, s, chosen, c, inside, n_columns, channels):
+    """(1, columns, channels) of a node."""
+    place = A + (node * n_columns + s[:, None]) * channels + c[None, :]
+    return tl.load(place, mask=chosen[:, None] & inside[None, :], other=0.0)[None, :, :]
+
+
+@triton.jit
 def _to_nodes(
     starts, groups, n_nodes, n_edges, n_columns, n_groups, channels, src, q, Y, v, A,
     VALUES: tl.constexpr, EDGES: tl.constexpr, COLUMNS: tl.constexpr, CHANNELS: tl.constexpr,
@@ -71,8 +78,7 @@ def _to_edges(
     node, group, begin, end, s, chosen = _place(starts, groups, n_nodes, n_edges, n_columns, n_groups, COLUMNS)
     c = tl.arange(0, CHANNELS)
     inside = c < channels
-    place = A + (node * n_columns + s[:, None]) * channels + c[None, :]
-    held = tl.load(place, mask=chosen[:, None] & inside[None, :], other=0.0)[None, :, :]
+    held = _held(A, node, s, chosen, c, inside, n_columns, channels)
     column = group * channels + c[None, :]
     for first in range(begin, end, EDGES):
         e = first + tl.arange(0, EDGES)
@@ -95,8 +101,7 @@ def _to_columns(
     node, group, begin, end, s, chosen = _place(starts, groups, n_nodes, n_edges, n_columns, n_groups, COLUMNS)
     c = tl.arange(0, CHANNELS)
     inside = c < channels
-    place = A + (node * n_columns + s[:, None]) * channels + c[None, :]
-    held = tl.load(place, mask=chosen[:, None] & inside[None, :], other=0.0)[None, :, :]
+    held = _held(A, node, s, chosen, c, inside, n_columns, channels)
     for first in range(begin, end, EDGES):
         e = first + tl.arange(0, EDGES)
         real = e < end

@@ -21,6 +21,13 @@ from alignn_ff.triton_kernels.tiles import segment, tile
 
 
 @triton.jit
+def _sent(rows, own, width, inside):
+    """(1, features) each of what a source sends: a and v of projections, or of their cotangents."""
+    a = tl.load(rows + own, mask=inside, other=0.0)[None, :]
+    return a, tl.load(rows + own + 2 * width, mask=inside, other=0.0)[None, :]
+
+
+@triton.jit
 def _sums(g, p, w, out, src, starts, n_nodes, n_edges, width, EDGES: tl.constexpr, WIDTH: tl.constexpr):
     """out_i = Σ_{e → i} w·S·v."""
     node, begin, end = segment(starts, n_nodes, n_edges)
@@ -78,9 +85,8 @@ def _first_of_sources(
     node, begin, end = segment(starts, n_nodes, n_edges)
     f = tl.arange(0, WIDTH)
     inside = f < width
-    own = p + node * 3 * width + f
-    a = tl.load(own, mask=inside, other=0.0)[None, :]
-    v = tl.load(own + 2 * width, mask=inside, other=0.0)[None, :]
+    own = node * 3 * width + f
+    a, v = _sent(p, own, width, inside)
     to_a = tl.zeros((EDGES, WIDTH), dtype=d_p.dtype.element_ty)
     to_v = tl.zeros((EDGES, WIDTH), dtype=d_p.dtype.element_ty)
     for first in range(begin, end, EDGES):
@@ -95,9 +101,8 @@ def _first_of_sources(
         passed = weights * tl.load(G + target * width + f[None, :], mask=mask, other=0.0) * gate
         to_v += passed
         to_a += passed * v * (1.0 - gate)
-    to = d_p + node * 3 * width + f
-    tl.store(to, tl.sum(to_a, 0), mask=inside)
-    tl.store(to + 2 * width, tl.sum(to_v, 0), mask=inside)
+    tl.store(d_p + own, tl.sum(to_a, 0), mask=inside)
+    tl.store(d_p + own + 2 * width, tl.sum(to_v, 0), mask=inside)
 
 
 @triton.jit
@@ -148,10 +153,8 @@ def _second_of_sources(
     f = tl.arange(0, WIDTH)
     inside = f < width
     own = node * 3 * width + f
-    a = tl.load(p + own, mask=inside, other=0.0)[None, :]
-    v = tl.load(p + own + 2 * width, mask=inside, other=0.0)[None, :]
-    u_a = tl.load(u_p + own, mask=inside, other=0.0)[None, :]
-    y = tl.load(u_p + own + 2 * width, mask=inside, other=0.0)[None, :]
+    a, v = _sent(p, own, width, inside)
+    u_a, y = _sent(u_p, own, width, inside)
     to_a = tl.zeros((EDGES, WIDTH), dtype=d_p.dtype.element_ty)
     to_v = tl.zeros((EDGES, WIDTH), dtype=d_p.dtype.element_ty)
     for first in range(begin, end, EDGES):

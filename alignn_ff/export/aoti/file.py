@@ -15,13 +15,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from alignn_ff import __version__
 from alignn_ff.errors import CheckpointError, CompilerError, ConfigError, ElementNotCoveredError
 from alignn_ff.export.aoti.machine import device_refusal, machine_record, misfit
 from alignn_ff.export.aoti.tracing import OUTPUTS, exported_program
 from alignn_ff.export.door import Input, Output
 from alignn_ff.export.options import STRESS_UNITS, ExportOptions
-from alignn_ff.export.torchscript.file import ABOUT, PROOF, add_entry
+from alignn_ff.export.torchscript.file import ABOUT, PROOF, add_entry, told
 from alignn_ff.native.build import find_compiler
 from alignn_ff.potential import Potential
 
@@ -97,16 +96,8 @@ def write(potential: Potential, path: Path, options: ExportOptions) -> None:
             "there is no C++ compiler (c++, g++ or clang++ on the PATH), and AOTInductor needs one; install one, "
             "e.g. g++"
         )
-    about = {
-        "format": FORMAT,
-        "version": VERSION,
-        "model": potential.name,
-        "dtype": str(potential.dtype).removeprefix("torch."),
-        "stress_unit": options.stress_unit,
-        "machine": machine_record(options.device),
-        "header": potential.header.model_dump(mode="json"),
-        "alignn_ff_version": __version__,
-    }
+    about = {"format": FORMAT, "version": VERSION, **told(potential, options)}
+    about["machine"] = machine_record(options.device)
     path.write_bytes(_compiled(potential, options))
     add_entry(path, ABOUT, json.dumps(about))
 

@@ -36,23 +36,24 @@ def write(potential: Potential, path: Path, options: ExportOptions) -> None:
         path: of the file.
         options: the unit of the stress is read.
     """
-    header = potential.header
-    about = {
-        "format": FORMAT,
-        "version": VERSION,
-        "model": potential.name,
-        "dtype": str(potential.dtype).removeprefix("torch."),
-        "stress_unit": options.stress_unit,
-        "header": header.model_dump(mode="json"),
-        "alignn_ff_version": __version__,
-        "torch_version": torch.__version__,
-    }
-    deployed = Deployed(header.model.name, potential.model, STRESS_UNITS[options.stress_unit]).eval()
+    about = {"format": FORMAT, "version": VERSION, **told(potential, options), "torch_version": torch.__version__}
+    deployed = Deployed(potential.header.model.name, potential.model, STRESS_UNITS[options.stress_unit]).eval()
     with quiet_jit():
         scripted = torch.jit.script(deployed)
         torch.jit.save(
             scripted, str(path), _extra_files={ABOUT: json.dumps(about), host.ENTRY: host.host_lines(potential)}
         )
+
+
+def told(potential: Potential, options: ExportOptions) -> dict[str, object]:
+    """What files of every kind tell of their model."""
+    return {
+        "model": potential.name,
+        "dtype": str(potential.dtype).removeprefix("torch."),
+        "stress_unit": options.stress_unit,
+        "header": potential.header.model_dump(mode="json"),
+        "alignn_ff_version": __version__,
+    }
 
 
 def record(path: Path, text: str) -> None:

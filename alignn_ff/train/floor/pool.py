@@ -17,8 +17,8 @@ from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.floor.law import EnergyFloor
 from alignn_ff.train.floor.prior import FloorPrior
 from alignn_ff.train.floor.structures import generate
-from alignn_ff.train.model_outputs import evaluate
-from alignn_ff.train.records.batches import Sample, join
+from alignn_ff.train.many_energies import energies_of
+from alignn_ff.train.records.batches import Sample
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.targets import LabelShapes, Targets
 from alignn_ff.train.run_data import named_samples
@@ -65,22 +65,16 @@ def floor_prior(
     )
 
 
-@torch.no_grad()
 def _with_energies_of(model: EnergyModel, samples: Sequence[Sample], batch_size: int) -> list[Sample]:
     """Structures that keep the energies of a model, where these are above the floor and not far above."""
-    device = next(model.parameters()).device
     lowest, highest = KEPT_ABOVE_FLOOR_EV
+    energies = energies_of(model, samples, batch_size)
     found = []
-    for first in range(0, len(samples), batch_size):
-        some = samples[first : first + batch_size]
-        here = join(some).to(device)
-        energies = evaluate(model, here.system, here.graph, derivatives=False, training=False).energy
-        assert energies is not None
-        for sample, energy in zip(some, energies.cpu().split(1), strict=True):
-            floor = sample.targets.values["energy"]
-            above = (energy.to(floor) - floor) / len(sample.graph.atomic_numbers)
-            kept = bool(((above > lowest) & (above < highest)).all())
-            found.append(_labelled(sample, energy.to(floor) if kept else floor, kept=kept))
+    for sample, energy in zip(samples, energies.split(1), strict=True):
+        floor = sample.targets.values["energy"]
+        above = (energy.to(floor) - floor) / len(sample.graph.atomic_numbers)
+        kept = bool(((above > lowest) & (above < highest)).all())
+        found.append(_labelled(sample, energy.to(floor) if kept else floor, kept=kept))
     return found
 
 

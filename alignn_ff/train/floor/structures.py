@@ -39,7 +39,7 @@ CLUSTER_SIZES: Final = (1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6)
 """Numbers of atoms of clusters, as often as they are listed."""
 
 ALIGNED: Final = 0.5
-"""Part of the atoms of a cluster that go on in the direction of a bond, or nearly so: straight chains, which random
+"""Part of the atoms of a cluster that are put in line with two others, or nearly so: straight chains, which random
 directions hardly give, are as far from any crystal as angles can be."""
 
 CLOSEST: Final = 0.55
@@ -130,14 +130,14 @@ def _closest(atoms: Atoms) -> float:
 
 
 def _cluster(symbols: list[str], rng: np.random.Generator) -> Atoms:
-    """A cluster that grows atom by atom, each near one that is there, in any direction or along a bond."""
+    """A cluster that grows atom by atom, each near one that is there, in any direction or in line with another."""
     atoms = Atoms([symbols[0]], [[0.0, 0.0, 0.0]])
     while len(atoms) < len(symbols):
         new, near = symbols[len(atoms)], int(rng.integers(len(atoms)))
         direction = rng.normal(size=3)
         if len(atoms) > 1 and rng.random() < ALIGNED:
-            bond = atoms.positions[near] - atoms.positions[near - 1]
-            direction = bond / np.linalg.norm(bond) + rng.uniform(0.0, 0.15) * direction
+            line = atoms.positions[near] - atoms.positions[near - 1]
+            direction = line / np.linalg.norm(line) + rng.uniform(0.0, 0.15) * direction
         reach = covalent_radii[atomic_numbers[new]] + _radii(atoms)[near]
         place = atoms.positions[near] + direction / np.linalg.norm(direction) * reach * rng.uniform(CLOSEST, 1.5)
         far = np.linalg.norm(atoms.positions - place, axis=1)
