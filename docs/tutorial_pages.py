@@ -14,6 +14,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+WIDE = "---\nhide: [toc]\n---"  # a notebook has few headings, and lines of 120 characters
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page and its figures for each notebook."""
@@ -47,7 +49,7 @@ def page_of(notebook: dict[str, Any], name: str) -> tuple[str, list[bytes]]:
             else:
                 parts.append(fenced("text", "".join(output.get("text") or output["data"]["text/plain"])))
     parts.insert(1, f"[This page as a notebook]({name}.ipynb)")
-    return "\n\n".join(parts) + "\n", figures
+    return f"{WIDE}\n\n" + "\n\n".join(parts) + "\n", figures
 
 
 def fenced(language: str, text: str) -> str:

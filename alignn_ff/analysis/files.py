@@ -37,7 +37,11 @@ class AnalysisFiles:
 
 
 def analysis_files(
-    trajectory: Path, observables: Iterable[ObservableName], *, prefix: Path | None = None, figures: str | None = "png"
+    trajectory: str | Path,
+    observables: Iterable[ObservableName],
+    *,
+    prefix: str | Path | None = None,
+    figures: str | None = "png",
 ) -> AnalysisFiles:
     """Files for an analysis of ``trajectory``: names begin with ``prefix``, or with "<stem>-analysis" if it is None.
 
@@ -47,6 +51,8 @@ def analysis_files(
         prefix: of the names.
         figures: format of the figures; None for none.
     """
+    trajectory = Path(trajectory)
+    prefix = None if prefix is None else Path(prefix)
     prefix = Path(f"{trajectory.stem}-analysis") if prefix is None else prefix
     rows = {name: OBSERVABLES[name] for name in observables}
     tables = [table for row in rows.values() for table in row.tables]

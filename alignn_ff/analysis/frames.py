@@ -49,7 +49,7 @@ class Frame(NamedTuple):
     velocities: FloatArray | None
 
 
-def iterate_frames(path: Path, reading: FrameReading = AS_IT_IS) -> Iterator[Atoms]:
+def iterate_frames(path: str | Path, reading: FrameReading = AS_IT_IS) -> Iterator[Atoms]:
     """Frames of a file as they are, one at a time.
 
     Args:
@@ -59,6 +59,7 @@ def iterate_frames(path: Path, reading: FrameReading = AS_IT_IS) -> Iterator[Ato
     Raises:
         StructureError: the file is missing or damaged, or frames differ in their atoms.
     """
+    path = Path(path)
     if not path.is_file():
         raise StructureError(f"no such trajectory: {path}")
     n_read = 0

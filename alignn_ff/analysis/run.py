@@ -79,7 +79,7 @@ class Analysis(Displayed):
 
 
 def analyze(
-    trajectory: Path, *, config: AnalysisConfig | None = None, on_frame: Callable[[int, int], None] | None = None
+    trajectory: str | Path, *, config: AnalysisConfig | None = None, on_frame: Callable[[int, int], None] | None = None
 ) -> Analysis:
     """Compute observables of a trajectory.
 
@@ -92,6 +92,7 @@ def analyze(
         StructureError: the file is missing, damaged, or not a trajectory.
         ConfigError: an observable that was chosen is impossible for this trajectory, or none is possible.
     """
+    trajectory = Path(trajectory)
     config = config or AnalysisConfig()
     interval = Interval(config.from_fs, config.to_fs, config.every, config.frame_time_fs)
     clock = read_clock(trajectory, interval, config.reading)

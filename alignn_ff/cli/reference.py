@@ -49,7 +49,7 @@ def _options(command: Any) -> Iterator[str]:
         _row(p) for p in command.params if not HIDDEN_OPTIONS.intersection(p.opts) and not getattr(p, "hidden", False)
     ]
     if rows:
-        yield "| option | default | |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+        yield "| option | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _row(parameter: Any) -> str:

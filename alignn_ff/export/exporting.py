@@ -39,7 +39,7 @@ class Exported(NamedTuple):
 
 def export(
     model: str | Path,
-    path: Path,
+    path: str | Path,
     *,
     to: str,
     dtype: Precision = "float32",
@@ -62,6 +62,7 @@ def export(
         ExportError: the file does not agree with the model; it is not kept.
         ModelNotFoundError, CheckpointError, PropertyModelError
     """
+    path = Path(path)
     target = find_target(to, options)
     potential = load_potential(model, device="cpu", dtype=dtype, backend="eager")
     reason = _committee(potential) or target.refusal(potential)

@@ -95,7 +95,7 @@ def run_md(
 
 
 def resume_md(
-    restart: Path,
+    restart: str | Path,
     *,
     content: RestartContent | None = None,
     calculator: BaseCalculator | None = None,
@@ -122,6 +122,7 @@ def resume_md(
         ConfigError: the run cannot have this length.
         SimulationError, OutputError: as :func:`run_md`.
     """
+    restart = Path(restart)
     content = read_restart(restart) if content is None else content
     changes = {name: value for name, value in (("guards", guards), ("outside", outside)) if value is not None}
     return _resume(restart, content, calculator, model=model, steps=steps, changes=changes, on_step=on_step)

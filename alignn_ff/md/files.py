@@ -91,13 +91,16 @@ class MDFiles:
 
 
 def md_files(
-    source: Path,
+    source: str | Path,
     *,
-    prefix: Path | None = None,
+    prefix: str | Path | None = None,
     formats: tuple[FormatName, ...] = ("extxyz",),
-    harvest: Path | None = None,
+    harvest: str | Path | None = None,
 ) -> MDFiles:
     """Files of a dynamics run of ``source``; names begin with ``prefix``, or "<stem>-md" in the current directory."""
+    source = Path(source)
+    prefix = None if prefix is None else Path(prefix)
+    harvest = None if harvest is None else Path(harvest)
     return MDFiles(Path(f"{source.stem}-md") if prefix is None else prefix, formats, harvest)
 
 

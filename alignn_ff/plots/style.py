@@ -44,12 +44,13 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
         return figure
 
 
-def check_figure(path: Path) -> None:
+def check_figure(path: str | Path) -> None:
     """Check that a figure can be written under this name, before any work is done.
 
     Raises:
         ConfigError: matplotlib does not have this format.
     """
+    path = Path(path)
     known = FigureCanvasAgg(Figure()).get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
         raise ConfigError(f"{path} is not a supported figure format; the name may end in {', '.join(sorted(known))}")
@@ -63,7 +64,8 @@ def figure_png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure atomically, in the format of its suffix."""
+    path = Path(path)
     with house_style(), atomic_write(path) as temporary:
         figure.savefig(temporary)

@@ -40,18 +40,22 @@ class RelaxFiles:
 
 
 def relax_files(
-    source: Path,
+    source: str | Path,
     atoms: Atoms,
     *,
-    output: Path | None = None,
-    trajectory: Path | None = None,
-    plot: Path | None = None,
+    output: str | Path | None = None,
+    trajectory: str | Path | None = None,
+    plot: str | Path | None = None,
 ) -> RelaxFiles:
     """Files for a relaxation of ``source``: ``output``, or "<stem>-relaxed" in the current directory.
 
     Raises:
         ConfigError: two of them have the same path.
     """
+    source = Path(source)
+    output = None if output is None else Path(output)
+    trajectory = None if trajectory is None else Path(trajectory)
+    plot = None if plot is None else Path(plot)
     default_suffix = ".vasp" if atoms.pbc.all() else ".extxyz"
     suffix = source.suffix if source.suffix in KEPT_SUFFIXES else default_suffix
     structure = Path(f"{source.stem}-relaxed{suffix}") if output is None else output

@@ -102,12 +102,13 @@ def write_state(path: Path, state: RelaxState) -> None:
         temporary.write_text(encode({**head.content(), **arrays}), encoding="utf-8")
 
 
-def read_state(path: Path) -> RelaxState:
+def read_state(path: str | Path) -> RelaxState:
     """Read a state.
 
     Raises:
         CheckpointError: the file is missing, damaged, something else, or of an unknown version.
     """
+    path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"no such restart file: {path}")
     try:

@@ -38,7 +38,7 @@ def evaluate_file(
     return Evaluator(predictor).compare(records)
 
 
-def records_for(name_or_path: str | Path, data: Path, names: Mapping[str, Any] | None = None) -> list[Record]:
+def records_for(name_or_path: str | Path, data: str | Path, names: Mapping[str, Any] | None = None) -> list[Record]:
     """Records of a data set with targets as a model learned them: under its keys, multiplied, made classes of.
 
     A model without a record of its training is compared with the labels as they stand.
@@ -51,6 +51,7 @@ def records_for(name_or_path: str | Path, data: Path, names: Mapping[str, Any] |
     Raises:
         ModelNotFoundError, CheckpointError, DataError
     """
+    data = Path(data)
     names = names or {}
     header = checkpoint.load(zoo.model_file(name_or_path)).header
     try:

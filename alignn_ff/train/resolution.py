@@ -37,7 +37,7 @@ class ResolvedConfig(NamedTuple):
     recipe: GraphRecipe
 
 
-def load_config(path: Path, changes: Mapping[str, object] | None = None) -> TrainingConfig:
+def load_config(path: str | Path, changes: Mapping[str, object] | None = None) -> TrainingConfig:
     """Read and check a JSON config; where it starts from a model, fields that it leaves out are those of that model.
 
     Args:
@@ -48,6 +48,7 @@ def load_config(path: Path, changes: Mapping[str, object] | None = None) -> Trai
         ConfigError: listing every problem.
         ModelNotFoundError, CheckpointError: the model that it starts from cannot be read.
     """
+    path = Path(path)
     return _completed(read_content(path, changes), source=str(path))[0]
 
 
@@ -61,7 +62,7 @@ def validate_config(content: dict[str, Any], *, source: str = "config") -> Train
 
 
 def resolve_file(
-    path: Path, changes: Mapping[str, object] | None = None, *, data: Path | None = None
+    path: str | Path, changes: Mapping[str, object] | None = None, *, data: str | Path | None = None
 ) -> ResolvedConfig:
     """Resolve a JSON config.
 
@@ -72,6 +73,8 @@ def resolve_file(
     Raises:
         ConfigError, ModelNotFoundError, CheckpointError: as :func:`load_config`.
     """
+    path = Path(path)
+    data = None if data is None else Path(data)
     content = {**read_content(path, changes), **_data_fields(data)}
     config, start = _completed(content, source=str(path))
     _check(config)
@@ -79,8 +82,9 @@ def resolve_file(
     return ResolvedConfig(config, start, recipe_of(config, start))
 
 
-def resolve(config: TrainingConfig, *, data: Path | None = None) -> ResolvedConfig:
+def resolve(config: TrainingConfig, *, data: str | Path | None = None) -> ResolvedConfig:
     """Resolve a config that has been validated; arguments and errors as in :func:`resolve_file`."""
+    data = None if data is None else Path(data)
     config = changed(config, **_data_fields(data))
     _check(config)
     start = None if config.start_from is None else load_start(config.start_from)

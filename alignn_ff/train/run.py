@@ -44,7 +44,7 @@ def train(
     config: TrainingConfig,
     *,
     observer: Observer,
-    data: Path | None = None,
+    data: str | Path | None = None,
     device: str = "auto",
     resume: bool = False,
     overwrite: bool = False,
@@ -67,6 +67,7 @@ def train(
         StorageError: the disk is full; files written before are whole.
         TrainingInterruptedError: it was stopped by a signal; its state is saved.
     """
+    data = None if data is None else Path(data)
     resolved = resolve(config, data=data)
     return train_resolved(resolved, observer=observer, device=device, resume=resume, overwrite=overwrite)
 

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from alignn_ff.zoo.cards import NOT_STATED, ModelCard
-from alignn_ff.zoo.kinds import ERRORS, unit_of
 
-COLUMNS: Final = ("model", "elements", "data", "energy", "forces", "stress", "speed", "size", "licence", "DOI")
 MOST_ELEMENTS: Final = 12
 TITLES: Final = {
     "energy_MAE_meV_per_atom": "E (meV/atom)",
     "force_MAE_eV_per_A": "F (eV/Å)",
     "stress_MAE_GPa": "stress (GPa)",
 }
+COLUMNS: Final = ("model", "elements", *TITLES.values(), "size", "data", "speed", "licence", "DOI")
 
 
 def models_table(cards: Iterable[ModelCard]) -> str:
@@ -63,12 +62,12 @@ def _properties(card: ModelCard) -> list[str]:
 
 def _row(card: ModelCard) -> list[str]:
     elements = " ".join(card.elements) if len(card.elements) <= MOST_ELEMENTS else f"{len(card.elements)} elements"
-    errors = [_mean_error(card, name) for name in sorted(ERRORS, key=list(TITLES).index)]
+    errors = [_mean_error(card, name) for name in TITLES]
     speed = "" if card.speed_us_per_atom is None else f"{card.speed_us_per_atom:g} µs/atom ({card.speed_on})"
     size = "" if card.n_bytes is None else f"{card.n_bytes / 1e6:.1f} MB"
     doi = "" if card.doi is None else f"[{card.doi}](https://doi.org/{card.doi})"
     licence = "" if card.licence == NOT_STATED else card.licence
-    return [f"[{card.name}](#{card.name})", elements, card.data, *errors, speed, size, licence, doi]
+    return [f"[{card.name}](#{card.name})", elements, *errors, size, card.data, speed, licence, doi]
 
 
 def _mean_error(card: ModelCard, name: str) -> str:
@@ -76,7 +75,7 @@ def _mean_error(card: ModelCard, name: str) -> str:
     if not known:
         return ""
     total = sum(number for number, _ in known)
-    return f"{sum(number * error for number, error in known) / total:.3g} {unit_of(name)}"
+    return f"{sum(number * error for number, error in known) / total:.3g}"
 
 
 def _some(names: Sequence[str]) -> str:

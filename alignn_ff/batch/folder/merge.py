@@ -37,7 +37,7 @@ class Merged(NamedTuple):
         return None if self.content is None else read_atoms(self.paths, self.content)
 
 
-def merge_batch(folder: Path, targets: list[Path], *, partial: bool = False, overwrite: bool = False) -> int:
+def merge_batch(folder: str | Path, targets: list[Path], *, partial: bool = False, overwrite: bool = False) -> int:
     """Write the results of a batch in the order of the input.
 
     Args:
@@ -53,6 +53,7 @@ def merge_batch(folder: Path, targets: list[Path], *, partial: bool = False, ove
         ConfigError: structures have not ended, a suffix is not known, or a file exists.
         CheckpointError: the files of the batch are damaged.
     """
+    folder = Path(folder)
     unknown = [str(target) for target in targets if target.suffix not in WRITERS]
     if unknown or not targets:
         raise ConfigError(f"cannot write {', '.join(unknown) or 'nothing'}; allowed suffixes are {', '.join(WRITERS)}")

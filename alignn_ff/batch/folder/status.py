@@ -62,7 +62,7 @@ class BatchStatus:
         return ", ".join(parts)
 
 
-def status_of(folder: Path, *, shards: Iterable[int] | None = None) -> BatchStatus:
+def status_of(folder: str | Path, *, shards: Iterable[int] | None = None) -> BatchStatus:
     """How far a batch is; runs may be writing it.
 
     Args:
@@ -73,6 +73,7 @@ def status_of(folder: Path, *, shards: Iterable[int] | None = None) -> BatchStat
         ConfigError: it is not the folder of a batch.
         CheckpointError: its files are damaged.
     """
+    folder = Path(folder)
     manifest = Manifest.read(folder)
     counted = set(range(manifest.shards) if shards is None else shards)
     sizes = Counter(item.shard for item in items_of(folder) if item.shard in counted)

@@ -18,7 +18,7 @@ from alignn_ff.train.records.record import Record
 log = logging.getLogger(__name__)
 
 
-def read_records(path: Path, keys: DataKeys | None = None) -> list[Record]:
+def read_records(path: str | Path, keys: DataKeys | None = None) -> list[Record]:
     """All labelled structures of a file or folder.
 
     Args:
@@ -30,6 +30,7 @@ def read_records(path: Path, keys: DataKeys | None = None) -> list[Record]:
         DataError: it is missing or unreadable, or records have missing, non-finite or misshapen labels; the
             records are named.
     """
+    path = Path(path)
     file, names = located(path, keys or DataKeys())
     row = row_of(file, names)
     records = row.read(file, names)
