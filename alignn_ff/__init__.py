@@ -29,4 +29,4 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     """All public names, those that are not loaded yet too."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -1,14 +1,21 @@
-"""Fields of a config whose value is a key of a table.
+"""Fields of a config whose value is a key of a table, and the name that was probably meant.
 
 The table is read when a value is checked, so a row that was added later, also from outside the package, is allowed.
 """
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """The end of a message about a word that is none of the names; empty if none is near."""
+    near = difflib.get_close_matches(word, list(names), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 class Explained(Protocol):

@@ -1,6 +1,7 @@
 """Public names of a package that are imported when they are first asked for.
 
-In: which module of a package holds which names. Out: the package's ``__getattr__`` and ``__dir__``. So a command or a
+In: which module of a package holds which names. Out: the package's ``__getattr__``, and the
+``__dir__`` that lists its ``__all__``. So a command or a
 config can be imported without what the rest of its package needs.
 """
 
@@ -28,6 +29,6 @@ def lazy_names(
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *home})
+        return sorted(vars(sys.modules[package])["__all__"])
 
     return get, names

@@ -59,6 +59,20 @@ COMMANDS: Final[dict[str, Command]] = {
 """Name → command, in the order of the help; implemented in the module ``commands/NAME.py``."""
 
 
+ALIASES: Final = {
+    "bands": "phonon",
+    "dynamics": "md",
+    "evaluate": "eval",
+    "minimise": "relax",
+    "minimize": "relax",
+    "models": "zoo",
+    "optimise": "relax",
+    "optimize": "relax",
+    "phonons": "phonon",
+}
+"""What a command is called elsewhere → its name here; not shown in the help."""
+
+
 class LazyGroup(TyperGroup):
     """A group that imports the module of a command when it is needed."""
 
@@ -73,6 +87,16 @@ class LazyGroup(TyperGroup):
         if getattr(ctx, "shows_list", False):
             return _outline(cmd_name)
         return _load(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of a line, or an error that names the nearest."""
+        args = [ALIASES.get(args[0], args[0]), *args[1:]]
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from alignn_ff.choices import did_you_mean
+
+            near = did_you_mean(args[0], [*COMMANDS, *ALIASES])
+            ctx.fail(f"There is no command {args[0]!r}{near or '; `alignn-ff --help` lists all'}")
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Show the list of commands."""
@@ -148,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     keep_freed_memory()
     with user_errors():
-        app(args=arguments)
+        app(args=arguments, prog_name="alignn-ff")
 
 
 @contextmanager

@@ -19,3 +19,8 @@ __all__ = [
     "in_each",
     "split_without_leaks",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

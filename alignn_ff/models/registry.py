@@ -4,7 +4,6 @@ A family from outside the package is one more row: ``FAMILIES["mine"] = Family(M
 training config, a model file and the command line can name it.
 """
 
-import difflib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple, Union
@@ -13,6 +12,7 @@ from pydantic import Discriminator, GetCoreSchemaHandler, GetJsonSchemaHandler, 
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from alignn_ff.choices import did_you_mean
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.models.alignn import AlignnConfig, build_alignn
 from alignn_ff.models.alignn_atomwise import AlignnAtomwiseConfig, build_alignn_atomwise
@@ -104,9 +104,7 @@ def validate_model_config(content: object) -> ModelConfig:
 
 
 def _no_family(name: str) -> str:
-    near = difflib.get_close_matches(name, FAMILIES, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"no family {name!r}; allowed are {', '.join(FAMILIES)}{hint}"
+    return f"no family {name!r}; allowed are {', '.join(FAMILIES)}{did_you_mean(name, FAMILIES)}"
 
 
 NO_CONFIG: Final = 'a model is an object such as {"name": "alignn_smooth"}'

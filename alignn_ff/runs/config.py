@@ -3,11 +3,13 @@
 A value that is not allowed raises :class:`ConfigError`.
 """
 
+import re
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from alignn_ff.choices import did_you_mean
 from alignn_ff.errors import ConfigError
 
 
@@ -31,11 +33,14 @@ class RunConfig(BaseModel):
 def _in_words(config: type[BaseModel], problem: ErrorDetails) -> str:
     field = str(problem["loc"][0]) if problem["loc"] else config.__name__
     if field not in config.model_fields:
-        return f"{field} is not a setting; allowed are {', '.join(config.model_fields)}"
+        allowed = config.model_fields
+        return f"{field} is not a setting; allowed are {', '.join(allowed)}{did_you_mean(field, allowed)}"
     if problem["type"] == "missing":
         return f"{field} is missing ({config.model_fields[field].description})"
     reason = problem["msg"].replace("Input should", "it should")
-    return f"{_place(problem)} is {problem['input']!r}, but {reason} ({config.model_fields[field].description})"
+    words = re.findall("'([^']+)'", problem.get("ctx", {}).get("expected", ""))
+    near = did_you_mean(str(problem["input"]), words)
+    return f"{_place(problem)} is {problem['input']!r}, but {reason} ({config.model_fields[field].description}){near}"
 
 
 def _place(problem: ErrorDetails) -> str:

@@ -94,3 +94,8 @@ __all__ = [
     "stress_by_differences",
     "structure",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -38,3 +38,8 @@ __all__ = [
     "sha256_of",
     "shipped_cards",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+from alignn_ff.choices import did_you_mean
 from alignn_ff.errors import CheckpointError, ModelNotFoundError
 from alignn_ff.zoo import places
 from alignn_ff.zoo.cards import ModelCard, cards, cards_in, shipped_cards
@@ -176,4 +177,7 @@ def _not_found(name: str) -> str:
             f"the zoo has no model {name!r}; it has {available}. A path has a separator or a suffix: write ./{name} "
             f"for the {'folder' if Path(name).is_dir() else 'file'} of that name in the current directory"
         )
-    return f"no model {name!r}: no such file or folder, and the zoo has {available}; `alignn-ff zoo list` shows them"
+    return (
+        f"no model {name!r}: no such file or folder, and the zoo has {available}; `alignn-ff zoo list` shows them"
+        f"{did_you_mean(name, available.split(', '))}"
+    )

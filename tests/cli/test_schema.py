@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import typer
+from ase.build import bulk
 from typer.main import get_command
 
 import alignn_ff.cli
 from alignn_ff.analysis.config import AnalysisConfig
-from alignn_ff.cli.app import COMMANDS, _load
+from alignn_ff.cli.app import ALIASES, COMMANDS, _load
 from alignn_ff.cli.model_choice import ModelChoice, PreciseModelChoice
 from alignn_ff.cli.schema import UNITS, option_name, options_of
 from alignn_ff.md import ENSEMBLES, MDConfig
@@ -126,3 +127,31 @@ def test_options_that_a_restart_file_holds_are_refused(words: str, useless: str,
     assert result.code == 2
     assert "cannot be given with --restart" in result.stderr
     assert all(word in result.stderr for word in useless.split(", "))
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["relx", "x.vasp"], "did you mean 'relax'?"),
+        (["phonnon", "x.vasp"], "did you mean 'phonon'?"),
+        (["nonsense"], "`alignn-ff --help` lists all"),
+        (["zoo", "shw", "si"], "'show'"),
+        (["relax", "{si}", "--fmx", "1"], "--fmax"),
+        (["relax", "{si}", "--cell", "slabb"], "did you mean 'slab'?"),
+        (["relax", "{si}", "--optimizer", "bfg"], "did you mean 'lbfgs'?"),
+        (["md", "{si}", "--steps", "2", "--ensemble", "nvt_busi"], "did you mean 'nvt_bussi'?"),
+        (["energy", "{si}", "--model", "si-smoth"], "did you mean 'si-smooth'?"),
+    ],
+)
+def test_a_word_that_is_nearly_right_is_answered_with_the_right_one(
+    words: list[str], hint: str, command_line: CommandLine, tmp_path: Path
+) -> None:
+    bulk("Si").write(tmp_path / "si.vasp")
+    answer = command_line(*(word.format(si=tmp_path / "si.vasp") for word in words))
+    assert (answer.code, hint in " ".join(answer.stderr.replace("│", " ").split())) == (2, True), answer.stderr
+
+
+@pytest.mark.parametrize(("alias", "name"), ALIASES.items())
+def test_a_command_may_be_called_as_elsewhere(alias: str, name: str, command_line: CommandLine) -> None:
+    assert alias not in COMMANDS
+    assert command_line(alias, "--help").stdout == command_line(name, "--help").stdout

@@ -1,11 +1,15 @@
 """Importing the package loads nothing that is not used; each test in a new interpreter."""
 
+import importlib
+import inspect
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import alignn_ff
 
 HEAVY = ["torch", "matplotlib", "phonopy", "scipy", "matscipy", "h5py", "lmdb"]
 
@@ -83,9 +87,32 @@ load_potential({str(si_model_file)!r}, device="cpu", backend="eager").predict_te
     assert not loaded & {"sympy", "matplotlib", "matscipy"}
 
 
-def test_only_public_names_are_offered() -> None:
-    import alignn_ff
+ROOMS = (
+    *("analysis", "batch", "check", "data_checks", "domain", "export", "md", "plots", "properties", "relax", "testing"),
+    *("train", "trajectory", "zoo"),
+)
 
+
+@pytest.mark.parametrize("package", ["alignn_ff", *(f"alignn_ff.{room}" for room in ROOMS)])
+def test_completion_lists_the_public_names_and_help_has_a_text_and_a_signature_for_each(package: str) -> None:
+    module = importlib.import_module(package)
+    assert dir(module) == sorted(module.__all__)
+    for name in module.__all__:
+        offered = getattr(module, name)
+        if not (inspect.isclass(offered) or inspect.isfunction(offered)):
+            continue
+        assert (offered.__doc__ or "").strip(), name
+        assert not (offered.__doc__ or "").startswith(f"{name}("), f"{name} has the text that dataclasses make"
+        if not (inspect.isclass(offered) and issubclass(offered, Exception)):
+            inspect.signature(offered)
+
+
+def test_the_package_runs_as_a_module() -> None:
+    ended = subprocess.run([sys.executable, "-m", "alignn_ff", "--version"], text=True, capture_output=True)
+    assert (ended.returncode, ended.stdout.strip()) == (0, f"alignn-ff {alignn_ff.__version__}")
+
+
+def test_only_public_names_are_offered() -> None:
     for name in alignn_ff.__all__:
         assert getattr(alignn_ff, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
