@@ -34,14 +34,15 @@ def parse_limits(memory_limit: str | None) -> "Limits | None":
 
 
 def parse_supercell(text: str) -> tuple[int, int, int]:
-    """Three whole numbers: "3,3,3", "3x3x3" or "3 3 3".
+    """Three whole numbers, "3,3,3", "3x3x3" or "3 3 3", or one for all directions.
 
     Raises:
         ConfigError: anything else.
     """
     parts = re.split(r"\s*[\s,x×]\s*", text.strip())
+    parts = parts * 3 if len(parts) == 1 else parts
     if len(parts) != 3 or not all(re.fullmatch(r"[1-9]\d{0,5}", part) for part in parts):
-        raise ConfigError(f"supercell is {text!r}; it takes three whole numbers of at least 1, such as 3,3,3")
+        raise ConfigError(f"supercell is {text!r}; it takes one whole number of at least 1, or three, such as 3,3,3")
     first, second, third = (int(part) for part in parts)
     return first, second, third
 

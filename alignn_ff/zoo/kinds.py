@@ -57,7 +57,8 @@ class KindErrors(BaseModel):
     def in_words(self) -> str:
         """Errors on this kind, as in "0.05 eV/Å, 1.5 meV/atom on Surface (held out)"."""
         shown = [f"{self.metrics[name]:.3g} {unit_of(name)}" for name in ERRORS if name in self.metrics]
-        return f"{', '.join(shown)} on {self.kind} ({self.n_structures} structures held out)"
+        structures = "structure" if self.n_structures == 1 else "structures"
+        return f"{', '.join(shown)} on {self.kind} ({self.n_structures} {structures} held out)"
 
 
 def described_kind(kind: str, structures: Sequence[Atoms], metrics: dict[str, float]) -> KindErrors:

@@ -263,7 +263,11 @@ def test_a_supercell_may_be_written_in_several_ways(text: str) -> None:
     assert parse_supercell(text) == (3, 2, 1)
 
 
-@pytest.mark.parametrize("text", ["", "3", "3,3", "1,1,1,1", "0,1,1", "-1,1,1", "a,b,c", "1.5,1,1", "1,,1"])
+def test_one_number_is_a_supercell_in_all_directions() -> None:
+    assert parse_supercell("3") == (3, 3, 3)
+
+
+@pytest.mark.parametrize("text", ["", "3,3", "1,1,1,1", "0,1,1", "-1,1,1", "a,b,c", "1.5,1,1", "1,,1", "1.5", "0"])
 def test_a_supercell_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="such as 3,3,3"):
         parse_supercell(text)

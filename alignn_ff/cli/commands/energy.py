@@ -66,13 +66,13 @@ def _print(result: "SinglePoint") -> None:
         rows.append(("stress", "none: the cell has no volume"))
     else:
         stress = result.stress_eV_per_A3 * GPA_PER_EV_PER_A3
-        rows += [(f"stress {name}", f"{s:.5f} GPa") for name, s in zip(VOIGT, stress, strict=True)]
+        rows += [(f"stress {name}", f"{s:z.5f} GPa") for name, s in zip(VOIGT, stress, strict=True)]
     rows += summary_rows(result.deviations, n_atoms)
     print_title(f"{result.atoms.get_chemical_formula()}, {count(n_atoms, 'atom')}", result.model)
     results.print(summary_table(rows))
     if n_atoms <= SHOWN_FORCES:
         forces = [
-            (f"{i} {symbol}", *(f"{f:.6f}" for f in force))
+            (f"{i} {symbol}", *(f"{f:z.6f}" for f in force))
             for i, (symbol, force) in enumerate(zip(result.atoms.symbols, result.forces_eV_per_A, strict=True))
         ]
         results.print(summary_table(forces, header=("forces, eV/Å", "x", "y", "z")))
