@@ -11,6 +11,7 @@ from alignn_ff.analysis import OBSERVABLES, Analysis, Curve, Drawing, Panel
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
 
 WIDTH: Final = 3.4
+BAND: Final = "± standard error"
 LABEL_INCHES: Final = 0.4
 """Height of the label of the x axis."""
 
@@ -54,7 +55,7 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     axes.ticklabel_format(axis="y", useOffset=False)
     if panel.x_ticks is not None:
         axes.set_xticks(panel.x_ticks)
-    if any(curve.label for curve in panel.curves):
+    if axes.get_legend_handles_labels()[1]:
         axes.legend()
 
 
@@ -64,7 +65,8 @@ def _draw_line(axes: Axes, curve: Curve, colour: str) -> None:
     axes.plot(curve.x, curve.y, color=colour, label=curve.label or "_", **style)  # type: ignore[arg-type]
     if curve.error is not None and np.isfinite(curve.error).any():
         band = (curve.y - curve.error, curve.y + curve.error)
-        axes.fill_between(curve.x, *band, color=colour, alpha=0.3, linewidth=0)
+        explained = any(label == BAND for label in axes.get_legend_handles_labels()[1])
+        axes.fill_between(curve.x, *band, color=colour, alpha=0.3, linewidth=0, label="_" if explained else BAND)
 
 
 def _draw_bars(axes: Axes, curves: tuple[Curve, ...], colours: list[str]) -> None:

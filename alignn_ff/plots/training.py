@@ -96,7 +96,7 @@ def _parity(points: Mapping[str, NDArray[np.float64]], quantity: Label) -> Figur
                 label=label,
                 rasterized=dense,
             )
-        axes.set(xlim=limits, ylim=limits, xlabel=f"DFT {quantity.axis}", ylabel=f"predicted {quantity.axis}")
+        axes.set(xlim=limits, ylim=limits, xlabel=f"reference {quantity.axis}", ylabel=f"predicted {quantity.axis}")
         axes.set_aspect("equal")
         axes.legend(loc="upper left", markerscale=2, handletextpad=0.2)
     return figure
