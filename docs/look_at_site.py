@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
+CANCELLED = "net::ERR_ABORTED"  # the page was left before the index of the search had come
 SEARCHES = ("phonon", "thermostat", "fine-tune")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
@@ -93,7 +94,10 @@ def look(
     page, heard = context.new_page(), list[str]()
     page.on("console", lambda message: heard.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: heard.append(f"error: {error}"))
-    page.on("requestfailed", lambda request: heard.append(f"failed: {request.url}"))
+    page.on(
+        "requestfailed",
+        lambda request: None if request.failure == CANCELLED else heard.append(f"failed: {request.url}"),
+    )
     page.on("response", lambda answer: heard.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None)
     page.on("request", lambda request: None if is_local(request.url, address) else heard.append(f"left: {request.url}"))
     for name in pages:
