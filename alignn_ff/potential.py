@@ -206,13 +206,13 @@ class Potential(LoadedModel):
         return judged
 
     def outside(
-        self, atoms: Atoms, pairs: NeighborPairs, energy_eV: float, forces_eV_per_A: FloatArray | None
+        self, atoms: Atoms, pairs: NeighborPairs | None, energy_eV: float, forces_eV_per_A: FloatArray | None
     ) -> tuple[Finding, ...]:
         """What is outside of the training data in an evaluated structure.
 
         Args:
             atoms: the structure.
-            pairs: the edges of its graph.
+            pairs: the edges of its graph; None where it is known that nothing about them is outside.
             energy_eV: total.
             forces_eV_per_A: (n_atoms, 3); None if not computed.
         """

@@ -101,6 +101,16 @@ def prepare_structure(
         StructureError: the structure is not valid.
         ElementNotCoveredError: an element that the model does not cover.
     """
+    system = checked_system(atoms, header, name=name)
+    if admit is not None:
+        admit(system, header.graph)
+    pairs = find_pairs(system, header.graph, skin=skin)
+    graph = with_extra_features(graph_of_pairs(system, pairs, header.graph), atoms)
+    return Prepared(system, graph, pairs)
+
+
+def checked_system(atoms: Atoms, header: Header, *, name: str) -> AtomicSystem:
+    """A structure on the CPU, checked that a model covers it; arguments and errors of :func:`prepare_structure`."""
     system = system_from_atoms(atoms)
     unknown = sorted(set(np.unique(atoms.numbers).tolist()) - set(header.elements))
     if unknown:
@@ -109,11 +119,7 @@ def prepare_structure(
             f"structure has {', '.join(chemical_symbols[z] for z in unknown)}; "
             "`alignn-ff zoo list` shows the elements of other models"
         )
-    if admit is not None:
-        admit(system, header.graph)
-    pairs = find_pairs(system, header.graph, skin=skin)
-    graph = with_extra_features(graph_of_pairs(system, pairs, header.graph), atoms)
-    return Prepared(system, graph, pairs)
+    return system
 
 
 def split_prediction(batch: TensorPrediction, n_atoms: Sequence[int]) -> list[TensorPrediction]:

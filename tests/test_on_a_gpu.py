@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms, units
+from ase.build import bulk
 from ase.md.verlet import VelocityVerlet
 from numpy.testing import assert_allclose
 from torch import Tensor
@@ -199,6 +200,26 @@ def test_calculator_dynamics_and_relaxation_wait_once_per_evaluation(name: str) 
         with gpu.step() as dynamics:
             assert_allclose(moved(atoms, calculator), final, rtol=0, atol=1e-10)
         assert_few_waits(dynamics, most_results=N_STEPS)
+
+
+@pytest.mark.parametrize("name", ["smooth", "smooth, moments"])
+def test_a_structure_that_stays_on_the_device_is_one_copy_there_and_one_back(name: str) -> None:
+    atoms = bulk("Si", cubic=True)
+    atoms.set_momenta(np.random.default_rng(2).normal(scale=2.0, size=(len(atoms), 3)))
+    usual, ends = AlignnCalculator(tiny_potential(HEADERS[name]), outside="ignore"), []
+    for _ in range(2):
+        usual.calculate(atoms)
+        ends.append(usual.results["forces"])
+    with PretendGpu() as gpu:
+        calculator = AlignnCalculator(on_gpu(HEADERS[name]), resident=True, outside="ignore")
+        calculator.calculate(atoms)
+        assert_allclose(calculator.results["forces"], ends[0], rtol=1e-11, atol=1e-11)
+        with gpu.step() as step:
+            calculator.results = {}
+            calculator.calculate(atoms)
+    assert_allclose(calculator.results["forces"], ends[1], rtol=1e-11, atol=1e-11)
+    assert step.waits == [Event("copy to the host", "resident.py:evaluate")]
+    assert step.uploads == [Event("copy to the device", "execution/replay.py:__call__")]
 
 
 N_STEPS = 3

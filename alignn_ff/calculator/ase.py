@@ -25,9 +25,12 @@ from alignn_ff.calculator.results import DEVIATIONS, OUTSIDE_KEY, Results
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
-from alignn_ff.graph import Spread, VerletSkin, prediction_to_host, spread_to_host
+from alignn_ff.graph import Spread, TensorPrediction, VerletSkin, prediction_to_host, spread_to_host
+from alignn_ff.graph.neighbors import NeighborPairs
 from alignn_ff.loading import Precision, UncertaintyWord, select_device, select_dtype
 from alignn_ff.potential import Potential, load_potential
+from alignn_ff.preparing import checked_system
+from alignn_ff.resident import check_resident
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,9 @@ class AlignnCalculator(Calculator):
             "stop" raises an error where the numbers are no longer predictions, "ignore" does neither.
         uncertainty: standard deviations that are computed: "energy" (the default), or "forces", which adds those of
             forces and stress from the last layer of one model; see :func:`load_potential`.
+        resident: keep the structure on the device of the network, neighbours included, from evaluation to evaluation:
+            for dynamics and relaxation of an ``alignn_smooth`` model on a GPU. Results agree to rounding, which
+            depends on earlier evaluations.
 
     ``results["outside"]`` holds a sentence for each way in which the structure is outside of the training data, and
     is empty inside; ``findings`` holds the same with more detail, ``findings_of_many`` those of :meth:`evaluate_many`.
@@ -86,6 +92,7 @@ class AlignnCalculator(Calculator):
         outside: OutsideWord = "warn",
         dispersion: str | None = None,
         uncertainty: UncertaintyWord | None = None,
+        resident: bool = False,
     ) -> None:
         self._own = PerThread()
         super().__init__()  # type: ignore[no-untyped-call]
@@ -104,7 +111,7 @@ class AlignnCalculator(Calculator):
         select_device(self._device)
         select_dtype(self._dtype)
         self._potential: Potential | None = None
-        self.outside = outside
+        self.outside, self.resident = outside, resident
         self.findings: tuple[Finding, ...] = ()
         self.findings_of_many: tuple[Finding, ...] = ()
         self._reported: set[str] = set()
@@ -169,6 +176,8 @@ class AlignnCalculator(Calculator):
             ModelNotFoundError, CheckpointError, ElementNotCoveredError: as for the first evaluation.
         """
         potential = self._load(atoms)
+        if self.resident:
+            return
         before = potential.backend
         potential.expect(n_evaluations, n_atoms=len(atoms))
         if potential.backend != before:
@@ -188,8 +197,7 @@ class AlignnCalculator(Calculator):
         super().calculate(atoms, list(properties), list(system_changes))  # type: ignore[no-untyped-call]
         assert isinstance(self.atoms, Atoms)
         potential = self._load(self.atoms)
-        prepared = potential.prepare(self.atoms, skin=self._own.skin)
-        prediction = prediction_to_host(potential.evaluate(prepared.system, prepared.graph))
+        prediction, pairs = self._evaluated(potential, self.atoms)
         assert prediction.forces is not None
         assert prediction.stress is not None
         energy = float(prediction.energy[0])
@@ -199,7 +207,7 @@ class AlignnCalculator(Calculator):
             energies=prediction.atomic_energy.numpy(),
             forces=prediction.forces.numpy(),
         )
-        self.findings = potential.outside(self.atoms, prepared.pairs, energy, results["forces"])
+        self.findings = potential.outside(self.atoms, pairs, energy, results["forces"])
         self.results, results.unlisted[OUTSIDE_KEY] = results, sentences(self.findings)
         if prediction.spread is not None:
             results.unlisted |= _deviations(prediction.spread, of_energies=potential.energy_std_by == "committee")
@@ -218,6 +226,20 @@ class AlignnCalculator(Calculator):
             self.results = summed
         if not set(properties).isdisjoint(DEVIATIONS):
             self._add_last_layer()
+
+    def _evaluated(self, potential: Potential, atoms: Atoms) -> tuple[TensorPrediction, NeighborPairs | None]:
+        """Prediction on the host, and the edges of the graph, or None where nothing about them is outside."""
+        step = None
+        if self.resident:
+            system = checked_system(atoms, potential.header, name=potential.name)
+            step = self._own.resident_on(potential).evaluate(system)
+            if step is not None and not step.alarm:
+                return step.prediction, None
+        prepared = potential.prepare_on_host(atoms, skin=self._own.skin)
+        if step is not None:
+            return step.prediction, prepared.pairs
+        there = prepared.to(potential.device)
+        return prediction_to_host(potential.evaluate(there.system, there.graph)), prepared.pairs
 
     def _add_last_layer(self) -> None:
         """Add to the results what the last layer of the model tells, if energies are by this method."""
@@ -303,6 +325,8 @@ class AlignnCalculator(Calculator):
                     for_atoms=atoms,
                     uncertainty=self._uncertainty,
                 )
+            if self.resident:
+                check_resident(self._potential)
             _warn_of_differences(self._potential)
             self._declare_deviations(self._potential)
             if self._dispersion is not None:

@@ -6,6 +6,8 @@ from typing import Any
 from ase import Atoms
 
 from alignn_ff.graph import VerletSkin
+from alignn_ff.potential import Potential
+from alignn_ff.resident import ResidentStructure
 
 
 class PerThread(threading.local):
@@ -21,3 +23,10 @@ class PerThread(threading.local):
         self.atoms: Atoms | None = None
         self.results: dict[str, Any] = {}
         self.skin = VerletSkin()
+        self._resident: ResidentStructure | None = None
+
+    def resident_on(self, potential: Potential) -> ResidentStructure:
+        """What the device of a potential keeps of the structure of this thread."""
+        if self._resident is None:
+            self._resident = ResidentStructure(potential)
+        return self._resident

@@ -56,7 +56,11 @@ class ModelChoice(RunConfig):
     dispersion: str | None = Field(
         None, description="D3 dispersion added to the model, such as pbe-d3bj, or pbe-d3bj-atm with the three-body term"
     )
-
+    resident: bool = Field(
+        False,
+        description="keep the structure on the GPU, neighbours included, from step to step, for alignn_smooth models; "
+        "results agree to rounding",
+    )
     uncertainty: str = Field(
         "energy",
         description="standard deviations of one model with a last layer: energy, or forces, which adds those of forces "
@@ -108,6 +112,7 @@ class ModelChoice(RunConfig):
             load_potential(model, **self.execution(), uncertainty=cast("UncertaintyWord", self.uncertainty)),
             outside=outside,
             dispersion=self.dispersion,
+            resident=self.resident,
         )
 
 

@@ -28,13 +28,13 @@ class Evaluated(NamedTuple):
 
     Attributes:
         atoms: the structure.
-        pairs: the edges of its graph.
+        pairs: the edges of its graph; None where it is known that nothing about them is outside.
         energy_eV: total; None if it is not an energy model.
         forces_eV_per_A: (n_atoms, 3); None if not computed.
     """
 
     atoms: Atoms
-    pairs: "NeighborPairs"
+    pairs: "NeighborPairs | None"
     energy_eV: float | None = None
     forces_eV_per_A: NDArray[np.float64] | None = None
 
@@ -67,6 +67,8 @@ class Check:
 def distance(evaluated: Evaluated, seen: Seen) -> Outside | None:
     """Atoms closer than in the training data."""
     atoms = evaluated.atoms
+    if evaluated.pairs is None:
+        return None
     found = closest_pair(atoms.numbers, evaluated.pairs, seen.bounds, reach=seen.reach)
     if found is None:
         return None
@@ -152,7 +154,7 @@ def force(evaluated: Evaluated, seen: Seen) -> Outside | None:
 
 def unseen_pair(evaluated: Evaluated, seen: Seen) -> Outside | None:
     """Neighbours of elements that were never neighbours in the training data."""
-    if seen.pairs is None:
+    if seen.pairs is None or evaluated.pairs is None:
         return None
     numbers = evaluated.atoms.numbers
     elements = np.flatnonzero(np.bincount(numbers))
@@ -173,7 +175,7 @@ def unseen_pair(evaluated: Evaluated, seen: Seen) -> Outside | None:
 def lone_atom(evaluated: Evaluated, seen: Seen) -> Outside | None:
     """Atoms without neighbours, where the training data held none of their element."""
     numbers = evaluated.atoms.numbers
-    if seen.lone is None:
+    if seen.lone is None or evaluated.pairs is None:
         return None
     alone = lone_atoms(evaluated.pairs.dst, len(numbers))
     alone = alone[~seen.lone[numbers[alone]]]
@@ -190,7 +192,7 @@ def lone_atom(evaluated: Evaluated, seen: Seen) -> Outside | None:
 
 def dimer(evaluated: Evaluated, seen: Seen) -> Outside | None:
     """Isolated pairs of atoms, where the training data held none of their elements."""
-    if seen.dimers is None:
+    if seen.dimers is None or evaluated.pairs is None:
         return None
     numbers = evaluated.atoms.numbers
     found = dimers(evaluated.pairs, len(numbers))

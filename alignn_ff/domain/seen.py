@@ -61,6 +61,11 @@ class Seen(NamedTuple):
         low, high = self.energy or (0.0, 0.0)
         return max(SMALLEST_ENERGY_MARGIN_EV, ENERGY_MARGIN * (high - low))
 
+    @property
+    def alarms(self) -> NDArray[np.float64]:
+        """(119, 119) Å, by pair of elements: closer pairs are outside of the training data; inf for unseen elements."""
+        return self.bounds if self.pairs is None else np.where(self.pairs, self.bounds, np.inf)
+
     @classmethod
     def of(cls, header: "Header") -> Self:
         """What the header of a model tells.

@@ -82,6 +82,11 @@ class Executor:
         """What an evaluation may use now: what was asked for, or less after memory ran out."""
         return self._running.limits
 
+    @property
+    def program(self) -> Evaluate:
+        """The evaluation itself, without the gate and without what follows when memory runs out."""
+        return self._running.evaluate
+
     def use(self, backend: str) -> None:
         """Change to another backend, with the limits that hold now.
 

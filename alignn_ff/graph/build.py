@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,7 +133,8 @@ def graph_of_many(
     counts = {"n_atoms": np.array(n_atoms), "n_edges": np.array(n_edges)}
     for name, edges in (("n_line_nodes", graph.line_nodes), ("n_triplets", graph.line_dst)):
         counts[name] = np.diff(np.searchsorted(edges.numpy(), ends), prepend=0)
-    return whole, graph._replace(**{name: torch.from_numpy(count) for name, count in counts.items()})
+    tensors: dict[str, Any] = {name: torch.from_numpy(count) for name, count in counts.items()}
+    return whole, graph._replace(**tensors)
 
 
 COINCIDENT_A = 1e-3

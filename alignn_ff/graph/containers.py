@@ -45,6 +45,7 @@ class AtomicGraph(NamedTuple):
         n_edges: (n_systems,) int64.
         n_line_nodes: (n_systems,) int64.
         n_triplets: (n_systems,) int64.
+        most_edges: no atom has more edges than this; None where it was not counted.
     """
 
     atomic_numbers: Tensor
@@ -60,6 +61,7 @@ class AtomicGraph(NamedTuple):
     n_edges: Tensor
     n_line_nodes: Tensor
     n_triplets: Tensor
+    most_edges: int | None = None
 
 
 class Spread(NamedTuple):

@@ -16,7 +16,9 @@ def system_to(system: AtomicSystem, device: torch.device) -> AtomicSystem:
 
 def graph_to(graph: AtomicGraph, device: torch.device) -> AtomicGraph:
     """The same graph on another device."""
-    moved = {name: tensor.to(device) for name, tensor in graph._asdict().items() if tensor is not None}
+    moved: dict[str, Any] = {
+        name: tensor.to(device) for name, tensor in graph._asdict().items() if isinstance(tensor, Tensor)
+    }
     return graph._replace(**moved)
 
 

@@ -184,7 +184,7 @@ class AlignnSmooth(EnergyModel):
         if config.moment_channels:
             reverse = reverse_edges(graph.edge_src, graph.edge_dst, graph.edge_shift, n_atoms)
             along = (vectors / distance[:, None]).to(dtype)
-            directions = make_directions(along, weight, bonds.dst, reverse, config.max_moment)
+            directions = make_directions(along, weight, bonds.dst, reverse, config.max_moment, graph.most_edges)
         return Geometry(
             bonds=bonds,
             radial=bessel_basis(distance.to(dtype), recipe.cutoff, config.edge_input_features),

@@ -39,7 +39,9 @@ class Directions(NamedTuple):
     reverse: Segments
 
 
-def make_directions(unit: Tensor, weights: Tensor, targets: Segments, reverse: Tensor, max_order: int) -> Directions:
+def make_directions(
+    unit: Tensor, weights: Tensor, targets: Segments, reverse: Tensor, max_order: int, most_edges: int | None = None
+) -> Directions:
     """Prepare the directions of bonds.
 
     Args:
@@ -48,15 +50,18 @@ def make_directions(unit: Tensor, weights: Tensor, targets: Segments, reverse: T
         targets: the atom that each bond leads to, ascending.
         reverse: (n_edges,) int64, the bond that leads back.
         max_order: highest order of the angular functions.
+        most_edges: no atom has more bonds than this; None where they are to be counted.
     """
     harmonics, orders = solid_harmonics(unit, max_order), order_slices(max_order)
-    by_order = make_contraction(targets, orders)
+    by_order = make_contraction(targets, orders, most_edges)
     as_one = by_order._replace(groups=torch.zeros_like(by_order.groups), columns=(slice(0, orders[-1].stop),))
     return Directions(harmonics, weights * harmonics, by_order, as_one, make_segments(reverse, reverse.shape[0]))
 
 
 def reverse_edges(src: Tensor, dst: Tensor, shift: Tensor, n_atoms: int) -> Tensor:
     """The edge that leads back, for each edge of a symmetric graph in canonical order (by dst, src, shift).
+
+    Where none does, some edge.
 
     Args:
         src, dst: (n_edges,) int64.
@@ -78,7 +83,7 @@ def reverse_edges(src: Tensor, dst: Tensor, shift: Tensor, n_atoms: int) -> Tens
             number = number * width + moved[:, axis] + most
         return number
 
-    return torch.searchsorted(key(dst, src, shift), key(src, dst, -shift))
+    return torch.searchsorted(key(dst, src, shift), key(src, dst, -shift)).clamp(max=src.shape[0] - 1)
 
 
 class Moments(nn.Module):

@@ -31,6 +31,7 @@ class ModelRecord:
         memory_limit_bytes: memory that an evaluation may use; None means no limit.
         dispersion: added to the model; None if there is none.
         uncertainty: standard deviations that are computed; see :func:`alignn_ff.load_potential`.
+        resident: whether the structure stays on the device of the network; see :class:`alignn_ff.AlignnCalculator`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ModelRecord:
     origin: str | None = None
     dispersion: DispersionRecord | None = None
     uncertainty: str = "energy"
+    resident: bool = False
 
     @property
     def in_words(self) -> str:
@@ -79,6 +81,7 @@ def describe_model(calculator: BaseCalculator) -> ModelRecord:
         origin=None if source is None else source.origin,
         dispersion=calculator.dispersion,
         uncertainty=potential.uncertainty,
+        resident=calculator.resident,
     )
 
 

@@ -43,6 +43,7 @@ def find_model(record: ModelRecord, *, elsewhere: str | None = None, outside: Ou
                 _load(place, record),
                 outside=outside,
                 dispersion=None if record.dispersion is None else record.dispersion.name,
+                resident=record.resident,
             )
     if not found:
         raise CheckpointError(

@@ -45,17 +45,21 @@ class Contraction(NamedTuple):
         return self.nodes.starts.shape[0]
 
 
-def make_contraction(nodes: Segments, columns: tuple[slice, ...]) -> Contraction:
+def make_contraction(nodes: Segments, columns: tuple[slice, ...], most_edges: int | None = None) -> Contraction:
     """Prepare a contraction.
 
     Args:
         nodes: the node of each edge, ascending.
         columns: where the columns of each group stand, without gaps.
+        most_edges: no node has more edges than this; if it is None they are counted, for which a device has to wait.
     """
     index, n_nodes = nodes.segment, nodes.starts.shape[0]
-    ends = torch.cat([nodes.starts[1:], nodes.starts.new_full((1,), index.shape[0])])
-    most = int((ends - nodes.starts).max()) if n_nodes else 0
     rank = torch.arange(index.shape[0], device=index.device) - nodes.starts[index]
+    if most_edges is None:
+        ends = torch.cat([nodes.starts[1:], nodes.starts.new_full((1,), index.shape[0])])
+        most = int((ends - nodes.starts).max()) if n_nodes else 0
+    else:  # rows of a graph that is too large for its arrays stay within the table; its numbers are thrown away
+        most, rank = most_edges, rank.clamp(max=most_edges - 1)
     groups = torch.cat([index.new_full((column.stop - column.start,), k) for k, column in enumerate(columns)])
     place = make_segments(index * most + rank, n_nodes * most, ascending=True)
     return Contraction(nodes, place, most, groups, columns)

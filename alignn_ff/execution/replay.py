@@ -1,0 +1,53 @@
+"""A function of one array of fixed size, recorded once on a GPU and replayed from then on.
+
+On CUDA devices a replay (a CUDA graph) costs the host one call, whatever the number of operations: for structures of
+some hundred atoms the host would need longer to ask for the operations than the device to do them.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+WARM_UPS = 2
+"""Runs before a recording: they compile kernels and ask for memory, which a recording cannot do."""
+
+
+class Replay:
+    """A function from one array to another, whose operations and shapes do not depend on the numbers in the array.
+
+    On devices that are not CUDA it is called as it is.
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor], n_inputs: int, device: torch.device) -> None:
+        self._function = function
+        self._input = torch.zeros(n_inputs, dtype=torch.float64, device=device)
+        self._recording: torch.cuda.CUDAGraph | None = None
+        self._output = self._input
+
+    def __call__(self, numbers: Tensor) -> Tensor:
+        """The result, on the device; the next call may overwrite it.
+
+        Args:
+            numbers: (n_inputs,) float64, on the host.
+        """
+        self._input.copy_(numbers)
+        if self._input.device.type != "cuda":
+            return self._function(self._input)
+        if self._recording is None:
+            self._record()
+        assert self._recording is not None
+        self._recording.replay()
+        return self._output
+
+    def _record(self) -> None:
+        beside = torch.cuda.Stream(self._input.device)
+        beside.wait_stream(torch.cuda.current_stream(self._input.device))
+        with torch.cuda.stream(beside):
+            for _ in range(WARM_UPS):
+                self._function(self._input)
+        torch.cuda.current_stream(self._input.device).wait_stream(beside)
+        recording = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(recording):
+            self._output = self._function(self._input)
+        self._recording = recording
