@@ -86,7 +86,7 @@ class LazyGroup(TyperGroup):
             return None
         if getattr(ctx, "shows_list", False):
             return _outline(cmd_name)
-        return _load(cmd_name)
+        return _with_bare_flags(_load(cmd_name))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command of a line, or an error that names the nearest."""
@@ -102,6 +102,16 @@ class LazyGroup(TyperGroup):
         """Show the list of commands."""
         ctx.shows_list = True
         super().format_help(ctx, formatter)
+
+
+def _with_bare_flags(command: Any) -> Any:
+    """A command, or a group of them, whose help shows no type behind options that take no value."""
+    for parameter in (*command.params, command.get_help_option(command.context_class(command))):
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    for inner in getattr(command, "commands", {}).values():
+        _with_bare_flags(inner)
+    return command
 
 
 def _outline(name: str) -> Any:

@@ -1,11 +1,14 @@
 """Laws of means with errors, and of thermodynamic series."""
 
+import re
+
 import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from alignn_ff.analysis.observables.blocking import average
+from alignn_ff.analysis.observables.thermodynamics import mean_rows
 from tests.support.trajectories import Measure
 
 
@@ -34,6 +37,25 @@ def test_independent_noise_needs_no_blocks_and_a_short_series_is_unreliable() ->
     assert not average(correlated(np.random.default_rng(1), 40, 20.0)).reliable
     assert average(np.array([1.0, 2.0])).stderr is None
     assert average(np.ones(50)).stderr == 0.0
+
+
+def test_a_ramp_is_told_from_fluctuations() -> None:
+    """Correlated noise is not taken for a trend; heating is, with what it amounts to."""
+    rng = np.random.default_rng(3)
+    flat = [
+        average(300.0 + 20.0 * correlated(rng, n, time)).change for n in (64, 400, 4000) for time in (1.0, 5.0, 30.0)
+    ]
+    assert sum(change is not None for change in flat) <= 1
+    ramp = np.linspace(300.0, 900.0, 400) + 30.0 * rng.normal(size=400)
+    assert average(ramp).change == pytest.approx(600.0, rel=0.05)
+    assert average(-5.0 + 1e-6 * np.arange(400)).change is None, "a drift far below what matters"
+
+
+def test_the_table_says_that_a_ramp_is_no_equilibrium() -> None:
+    rng = np.random.default_rng(3)
+    series = {"temperature_K": np.linspace(300.0, 900.0, 400) + 30.0 * rng.normal(size=400)}
+    ((_, shown),) = mean_rows({name: average(values).to_json() for name, values in series.items()})
+    assert re.search(r"no equilibrium: changes by \+6\d\d K over the run|changes by \+5\d\d K over the run", shown)
 
 
 def test_thermodynamic_series_hold_what_the_frames_hold(measure: Measure) -> None:

@@ -94,6 +94,7 @@ def test_help_is_readable_at_any_width(command: str, width: int, command_line: C
     shown = command_line(*command.split(), "--help", columns=width).stdout
     assert max(len(line) for line in shown.splitlines()) <= width
     assert not re.findall(r"--[\w-]*…|[a-z]…\s", shown), "a word is cut"
+    assert "<bool>" not in shown, "flags take no value"
     for group in ("Model", "Output"):
         if command in ("md", "relax"):
             assert f"─ {group} ─" in shown

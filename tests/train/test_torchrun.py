@@ -137,6 +137,7 @@ def test_two_processes_stop_on_a_signal_and_one_resumes_to_the_same_weights(
     assert_same_run(tmp_path / "run", whole)
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_run_with_its_state_kept_and_two_resume_to_the_same_weights(
     tmp_path: Path, whole: Path, torchrun: Callable[..., Torchrun]
 ) -> None:

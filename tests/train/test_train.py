@@ -71,7 +71,7 @@ def test_training_does_not_change_the_global_random_state(tmp_path, data):
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-@pytest.mark.parametrize("kernels", ["torch", "native"])
+@pytest.mark.parametrize("kernels", ["torch", pytest.param("native", marks=pytest.mark.slow)])
 def test_a_run_stopped_at_any_step_resumes_to_the_same_weights(tmp_path, data, kernels):
     train(small_config(tmp_path / "whole", kernels=kernels), observer=Silent(), data=data)
 

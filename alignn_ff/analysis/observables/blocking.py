@@ -12,6 +12,15 @@ from numpy.typing import NDArray
 
 FEWEST_BLOCKS: Final = 4
 
+N_TREND_BLOCKS: Final = 8
+"""Blocks through whose means a line is drawn."""
+
+SURE_OF_TREND: Final = 5.0
+"""A trend is seen where the change over the run is this many of its standard errors, and more than the fluctuation."""
+
+SMALLEST_TREND: Final = 1e-4
+"""Smallest change over a run that counts, as a fraction of the mean."""
+
 
 class Average(NamedTuple):
     """A mean and its error.
@@ -22,6 +31,8 @@ class Average(NamedTuple):
         std: standard deviation of the samples.
         inefficiency: number of samples per independent sample; None with too few samples.
         reliable: whether the error has stopped growing with the length of the blocks.
+        change: over the run, along a straight line, where the series has such a trend; None where it fluctuates about
+            its mean.
     """
 
     mean: float
@@ -29,6 +40,7 @@ class Average(NamedTuple):
     std: float
     inefficiency: float | None
     reliable: bool
+    change: float | None = None
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready content."""
@@ -38,6 +50,7 @@ class Average(NamedTuple):
             "std": self.std,
             "samples_per_independent_sample": self.inefficiency,
             "error_is_reliable": self.reliable,
+            "change_over_the_run": self.change,
         }
 
 
@@ -52,7 +65,26 @@ def average(series: NDArray[np.float64]) -> Average:
     ratios = [error / errors[0] for error in errors]
     enough = [level for level, ratio in enumerate(ratios) if 8.0**level > 2.0 * len(series) * ratio**4]
     level = enough[0] if enough else int(np.argmax(ratios))
-    return Average(mean, errors[level], std, max(1.0, ratios[level] ** 2), reliable=bool(enough))
+    inefficiency = max(1.0, ratios[level] ** 2)
+    return Average(mean, errors[level], std, inefficiency, reliable=bool(enough), change=_trend(series))
+
+
+def _trend(series: NDArray[np.float64]) -> float | None:
+    """How much a series changes along a line through its block means; None where it has no trend.
+
+    The scatter of the block means about the line gives the error, correlation within blocks included.
+    """
+    n_samples = len(series) // N_TREND_BLOCKS * N_TREND_BLOCKS
+    if n_samples < 2 * N_TREND_BLOCKS:
+        return None
+    blocks = series[:n_samples].reshape(N_TREND_BLOCKS, -1)
+    place = np.arange(N_TREND_BLOCKS) - 0.5 * (N_TREND_BLOCKS - 1)
+    slope, middle = np.polyfit(place, blocks.mean(1), 1)
+    scatter = float(np.sqrt(((blocks.mean(1) - middle - slope * place) ** 2).sum() / (N_TREND_BLOCKS - 2)))
+    error = scatter / float(np.sqrt((place**2).sum())) * N_TREND_BLOCKS
+    change, fluctuation = float(slope) * N_TREND_BLOCKS, float(blocks.std(axis=1).mean())
+    least = max(SURE_OF_TREND * error, fluctuation, SMALLEST_TREND * abs(float(middle)))
+    return change if abs(change) > least else None
 
 
 def _levels(series: NDArray[np.float64]) -> list[NDArray[np.float64]]:

@@ -1,6 +1,6 @@
 """Thermodynamic series of the frames, and means with errors that include correlation in time."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from ase import Atoms
@@ -99,9 +99,17 @@ def mean_rows(summary: Summary) -> list[Row]:
     rows = []
     for name, value in summary.items():
         quantity, unit = name.split("_", 1)
-        mark = "" if value["error_is_reliable"] else " (error uncertain: the run is short)"
-        rows.append((quantity, with_error(value["mean"], value["stderr"], UNITS.get(unit, unit)) + mark))
+        shown = with_error(value["mean"], value["stderr"], UNITS.get(unit, unit))
+        rows.append((quantity, shown + _remark(value, UNITS.get(unit, unit))))
     return rows
+
+
+def _remark(value: dict[str, Any], unit: str) -> str:
+    """What keeps a mean or its error from being one of equilibrium."""
+    change = value["change_over_the_run"]
+    if change is not None:
+        return f" (no equilibrium: changes by {change:+.3g} {unit} over the run)"
+    return "" if value["error_is_reliable"] else " (error uncertain: the run is short)"
 
 
 def draw_series(table: Table) -> Drawing:
