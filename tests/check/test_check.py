@@ -1,9 +1,11 @@
 """A check finds what is wrong with a force field in the row of that law, and passes those that are right."""
 
+import itertools
 import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
@@ -95,6 +97,29 @@ def test_judgements_are_warnings_and_failures_only_where_strict() -> None:
     assert report.passed
     assert report.count("warning") == 2
     assert not checked(Holes(), only=only, strict=True).passed
+
+
+def test_a_spike_of_straight_clusters_is_found_with_its_place() -> None:
+    """What a network may do where it has no data: pairs are right, nearly straight triples are lifted."""
+
+    class Spiked(Right):
+        def calculate(self, *args: object, **kwargs: object) -> None:
+            super().calculate(*args, **kwargs)
+            atoms = self.atoms
+            for i, j, k in itertools.permutations(range(len(atoms)), 3):
+                first, second = atoms.positions[i] - atoms.positions[j], atoms.positions[k] - atoms.positions[j]
+                lengths = np.linalg.norm(first), np.linalg.norm(second)
+                if max(lengths) < 3.5 and first @ second < -0.98 * lengths[0] * lengths[1]:
+                    self.results["energy"] += 1000.0
+
+    only = ("clusters_hold_no_spikes",)
+    assert checked(Right(), only=only).count("warning") == 0
+    (row,) = checked(Spiked(), only=only).rows
+    assert row.verdict == "warning"
+    assert row.worst is not None
+    assert row.worst.quantity == "height of a cluster above its pairs"
+    assert row.worst.value > 100.0
+    assert "widest angle 17" in row.worst.note or "widest angle 18" in row.worst.note
 
 
 def test_published_families_jump_as_expected_and_keep_all_other_laws() -> None:
