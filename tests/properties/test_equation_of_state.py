@@ -105,5 +105,5 @@ def test_a_slab_a_molecule_and_wrong_settings_are_refused() -> None:
         compute("eos", slab)
     with pytest.raises(ConfigError, match="points is 3"):
         compute("eos", silicon(), config={"points": 3})
-    with pytest.raises(ConfigError, match="there is no property 'eso'; there are phonon"):
+    with pytest.raises(ConfigError, match=r"there is no property 'eso'; did you mean 'eos'\?; there are phonon"):
         compute("eso", silicon())
