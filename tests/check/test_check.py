@@ -122,6 +122,16 @@ def test_a_spike_of_straight_clusters_is_found_with_its_place() -> None:
     assert "widest angle 17" in row.worst.note or "widest angle 18" in row.worst.note
 
 
+def test_energies_that_are_no_numbers_pass_no_judgement() -> None:
+    class NoNumber(Right):
+        def calculate(self, *args: object, **kwargs: object) -> None:
+            super().calculate(*args, **kwargs)
+            self.results["energy"] = float("nan")
+
+    only = ("dimers_repel_at_short_range", "clusters_hold_no_spikes", "crystals_have_one_volume")
+    assert [row.verdict for row in checked(NoNumber(), only=only).rows] == ["warning"] * 3
+
+
 def test_published_families_jump_as_expected_and_keep_all_other_laws() -> None:
     potential = tiny_potential(HEADERS["atomwise"])
     report = check_potential(potential, config=CheckConfig(effort="quick", seconds=1e6))

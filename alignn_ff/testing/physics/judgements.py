@@ -97,7 +97,13 @@ def _clusters_of(setting: Setting, z: int) -> tuple[Figure, Figure]:
         beyond.append((energy - np.interp(pairs, distance, of_pair).sum()) / len(atoms) - alone)
     symbol = chemical_symbols[z]
     return tuple(  # type: ignore[return-value]
-        Figure(words, max(0.0, sign * value), SPIKE_EV, "eV/atom", f"{symbol}{len(clusters[k])}: {_shape(clusters[k])}")
+        Figure(
+            words,
+            float(np.maximum(sign * value, 0.0)),
+            SPIKE_EV,
+            "eV/atom",
+            f"{symbol}{len(clusters[k])}: {_shape(clusters[k])}",
+        )
         for words, sign, value, k in (
             ("height of a cluster above its pairs", 1.0, float(np.max(beyond)), int(np.argmax(beyond))),
             ("depth of a cluster below its pairs", -1.0, float(np.min(beyond)), int(np.argmin(beyond))),
@@ -194,7 +200,7 @@ def fall_inwards(energy: FloatArray, bottoms: Sequence[int]) -> float:
     """How far the energy falls towards small parameters, left of the first minimum (of the curve, without one)."""
     end = bottoms[0] if bottoms else len(energy) - 1
     steps = np.diff(energy[: end + 1])
-    return float(steps.clip(min=0.0).sum()) if bottoms else float(max(0.0, energy[: end + 1].max() - energy[0]))
+    return float(steps.clip(min=0.0).sum()) if bottoms else float(np.maximum(energy[: end + 1].max() - energy[0], 0.0))
 
 
 def _fall_outwards(energy: FloatArray, bottoms: Sequence[int]) -> float:
