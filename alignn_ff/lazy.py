@@ -1,8 +1,7 @@
 """Public names of a package that are imported when they are first asked for.
 
-In: which module of a package holds which names. Out: the package's ``__getattr__``, and the
-``__dir__`` that lists its ``__all__``. So a command or a
-config can be imported without what the rest of its package needs.
+In: which module of a package holds which names. Out: the package's ``__getattr__``, and the ``__dir__`` that lists its
+``__all__``. So a command or a config can be imported without what the rest of its package needs.
 """
 
 import sys

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution.replay import Replay
-from alignn_ff.graph import SKIN_A, STRATEGIES, AtomicSystem, TensorPrediction
+from alignn_ff.graph import COINCIDENT_A, SKIN_A, STRATEGIES, AtomicSystem, TensorPrediction
 from alignn_ff.graph.fixed import (
     N_CELL,
     Capacities,
@@ -45,8 +45,8 @@ class Step(NamedTuple):
 
     Attributes:
         prediction: on the host.
-        alarm: whether atoms are closer than in the training data, or have fewer than two neighbours, or are of elements
-            that were never neighbours there.
+        alarm: whether atoms are at one place or closer than in the training data, or have fewer than two neighbours, or
+            are of elements that were never neighbours there.
     """
 
     prediction: TensorPrediction
@@ -77,7 +77,8 @@ class ResidentStructure:
     def __init__(self, potential: Potential, *, skin_A: float = SKIN_A) -> None:
         check_resident(potential)
         self._potential, self._skin_A = potential, skin_A
-        self._alarms = torch.from_numpy(potential.guard.seen.alarms).to(potential.device)
+        alarms = np.maximum(potential.guard.seen.alarms, COINCIDENT_A)
+        self._alarms = torch.from_numpy(alarms).to(potential.device)
         self._known: _Known | None = None
         self.n_lists = self.n_recordings = 0
 

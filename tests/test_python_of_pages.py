@@ -88,10 +88,10 @@ ELSEWHERE: Final = {
 NOT_RUN: Final = {
     "SLURMCluster(": "needs a cluster; tests/batch runs the same on Dask's own schedulers",
     "SlurmProvider(": "needs a cluster",
-    "LocalCluster(": "a part of a script of examples, which tests/interfaces runs where Dask is installed",
+    "LocalCluster(": "a part of an example that tests/calculator/test_engines.py runs where Dask is installed",
     "torch_sim as ts": "tests/interfaces runs the model where torch-sim is installed",
     "MLPotential(": "tests/interfaces runs the potential where OpenMM is installed",
-    "SocketClient(": "waits for a server; tests/interfaces starts one",
+    "SocketClient(": "waits for a server; tests/calculator/test_engines.py starts one where i-PI is installed",
     "export.aoti import": "a part; tests/export/test_aoti.py evaluates such a file",
 }
 """What a block contains → why it does not run."""

@@ -52,8 +52,7 @@ def analysis_files(
         figures: format of the figures; None for none.
     """
     trajectory = Path(trajectory)
-    prefix = None if prefix is None else Path(prefix)
-    prefix = Path(f"{trajectory.stem}-analysis") if prefix is None else prefix
+    prefix = Path(f"{trajectory.stem}-analysis" if prefix is None else prefix)
     rows = {name: OBSERVABLES[name] for name in observables}
     tables = [table for row in rows.values() for table in row.tables]
 

@@ -25,7 +25,7 @@ from alignn_ff.calculator.results import DEVIATIONS, OUTSIDE_KEY, Results
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
-from alignn_ff.graph import Spread, TensorPrediction, VerletSkin, prediction_to_host, spread_to_host
+from alignn_ff.graph import Spread, TensorPrediction, VerletSkin, find_pairs, prediction_to_host, spread_to_host
 from alignn_ff.graph.neighbors import NeighborPairs
 from alignn_ff.loading import Precision, UncertaintyWord, select_device, select_dtype
 from alignn_ff.potential import Potential, load_potential
@@ -229,17 +229,14 @@ class AlignnCalculator(Calculator):
 
     def _evaluated(self, potential: Potential, atoms: Atoms) -> tuple[TensorPrediction, NeighborPairs | None]:
         """Prediction on the host, and the edges of the graph, or None where nothing about them is outside."""
-        step = None
         if self.resident:
             system = checked_system(atoms, potential.header, name=potential.name)
             step = self._own.resident_on(potential).evaluate(system)
-            if step is not None and not step.alarm:
-                return step.prediction, None
-        prepared = potential.prepare_on_host(atoms, skin=self._own.skin)
-        if step is not None:
-            return step.prediction, prepared.pairs
-        there = prepared.to(potential.device)
-        return prediction_to_host(potential.evaluate(there.system, there.graph)), prepared.pairs
+            if step is not None:
+                pairs = find_pairs(system, potential.header.graph, skin=self._own.skin) if step.alarm else None
+                return step.prediction, pairs
+        prepared = potential.prepare(atoms, skin=self._own.skin)
+        return prediction_to_host(potential.evaluate(prepared.system, prepared.graph)), prepared.pairs
 
     def _add_last_layer(self) -> None:
         """Add to the results what the last layer of the model tells, if energies are by this method."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PRECISIONS: Final = ("float32", "float64")
 UNCERTAINTIES: Final = ("energy", "forces")
+OF_CALCULATORS: Final = ("dispersion", "resident", "uncertainty")
+"""Fields that only a calculator uses; commands that evaluate without one leave them out."""
 DEVICES: Final = r"auto|(cpu|cuda|mps|xpu)(:\d+)?"
 """Devices by name, before torch tells which of them are there."""
 

@@ -5,11 +5,12 @@ some hundred atoms the host would need longer to ask for the operations than the
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import torch
 from torch import Tensor
 
-WARM_UPS = 2
+WARM_UPS: Final = 2
 """Runs before a recording: they compile kernels and ask for memory, which a recording cannot do."""
 
 
@@ -41,13 +42,14 @@ class Replay:
         return self._output
 
     def _record(self) -> None:
-        beside = torch.cuda.Stream(self._input.device)
-        beside.wait_stream(torch.cuda.current_stream(self._input.device))
-        with torch.cuda.stream(beside):
-            for _ in range(WARM_UPS):
-                self._function(self._input)
-        torch.cuda.current_stream(self._input.device).wait_stream(beside)
-        recording = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(recording):
-            self._output = self._function(self._input)
+        with torch.cuda.device(self._input.device):
+            beside, present = torch.cuda.Stream(), torch.cuda.current_stream()
+            beside.wait_stream(present)
+            with torch.cuda.stream(beside):
+                for _ in range(WARM_UPS):
+                    self._function(self._input)
+            present.wait_stream(beside)
+            recording = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(recording):
+                self._output = self._function(self._input)
         self._recording = recording

@@ -1,6 +1,7 @@
 """Atoms as graphs: containers, neighbour search, line graph, batching, differentiable geometry."""
 
 from alignn_ff.graph.build import (
+    COINCIDENT_A,
     batch_graphs,
     batch_systems,
     build_graph,
@@ -20,6 +21,7 @@ from alignn_ff.graph.strategies import STRATEGIES, Strategy
 from alignn_ff.graph.transfer import graph_to, prediction_to_host, spread_to_host, system_to, tensors_to_host
 
 __all__ = [
+    "COINCIDENT_A",
     "SKIN_A",
     "STRATEGIES",
     "AtomicGraph",

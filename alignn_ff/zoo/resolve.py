@@ -159,7 +159,8 @@ def _unchanged(card: ModelCard) -> Path:
 
 def _not_found(name: str) -> str:
     there = [card.name for card in cards() if card.present_file is not None]
-    available = ", ".join(dict.fromkeys([*there, *downloaded()])) or "no models"
+    names = list(dict.fromkeys([*there, *downloaded()]))
+    available = ", ".join(names) or "no models"
     fetched = next((card for card in shipped_cards() if card.name == name and card.url is not None), None)
     if fetched is not None:
         return (
@@ -179,5 +180,5 @@ def _not_found(name: str) -> str:
         )
     return (
         f"no model {name!r}: no such file or folder, and the zoo has {available}; `alignn-ff zoo list` shows them"
-        f"{did_you_mean(name, available.split(', '))}"
+        f"{did_you_mean(name, names)}"
     )

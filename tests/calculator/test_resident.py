@@ -16,7 +16,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from alignn_ff import AlignnCalculator
 from alignn_ff.domain import OutsideError
-from alignn_ff.errors import ConfigError
+from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.execution.replay import Replay
 from alignn_ff.graph import system_from_atoms
 from alignn_ff.graph.fixed import N_CELL, moved_from
@@ -164,6 +164,16 @@ def test_what_is_outside_is_found_as_in_the_usual_way(caplog: pytest.LogCaptureF
     assert found[0] == found[1] != []
     with pytest.raises(OutsideError, match="Å apart"):
         AlignnCalculator(potential, resident=True, outside="stop").get_property("energy", atoms)
+
+
+def test_atoms_at_one_place_are_refused_as_in_the_usual_way() -> None:
+    """Also by a model that knows no shortest distances."""
+    atoms = bulk("Si", cubic=True)
+    calculator = AlignnCalculator(eager("angles"), resident=True)
+    calculator.get_property("energy", atoms)
+    atoms.positions[1] = atoms.positions[0]
+    with pytest.raises(StructureError, match="atoms at one place: 0 and 1"):
+        calculator.get_property("energy", atoms)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,13 @@ def test_help_is_readable_at_any_width(command: str, width: int, command_line: C
             assert f"─ {group} ─" in shown
 
 
+@pytest.mark.parametrize("command", ["predict", "eval", "check", "domain", "uncertainty", "batch relax"])
+def test_commands_that_cannot_keep_a_structure_resident_do_not_offer_it(
+    command: str, command_line: CommandLine
+) -> None:
+    assert "--resident" not in command_line(*command.split(), "--help").stdout
+
+
 def test_a_field_whose_words_come_from_a_table_is_parsed_and_explained() -> None:
     found = {}
 

@@ -23,7 +23,7 @@ FAILED: Final = 1
 """Exit code of a check in which a law does not hold."""
 
 
-@options_of(PreciseModelChoice, "model_options", panel="Model", leave_out=("model", "uncertainty"))
+@options_of(PreciseModelChoice, "model_options", panel="Model", leave_out=("model", "resident", "uncertainty"))
 @options_of(CheckConfig, "settings", panel="Check", leave_out=("effort",))
 def check(
     words: Annotated[

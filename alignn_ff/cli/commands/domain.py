@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.model_choice import ModelChoice, source_json
+from alignn_ff.cli.model_choice import OF_CALCULATORS, ModelChoice, source_json
 from alignn_ff.cli.options import JsonOption
 from alignn_ff.cli.schema import options_of
 from alignn_ff.cli.structure_choice import STRUCTURE_NAMES, StructureChoice
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VERDICTS: Final = {True: "inside", False: "OUTSIDE", None: "not known"}
 
 
-@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion", "uncertainty"))
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", *OF_CALCULATORS))
 @options_of(StructureChoice, "reading", panel="Structures", names=STRUCTURE_NAMES)
 def domain(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder.")],

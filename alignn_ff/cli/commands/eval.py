@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from alignn_ff.cli.console import results
-from alignn_ff.cli.model_choice import ModelChoice, chosen_model, source_json
+from alignn_ff.cli.model_choice import OF_CALCULATORS, ModelChoice, chosen_model, source_json
 from alignn_ff.cli.options import DATA_KEYS, DATA_READING, USUAL, JsonOption
 from alignn_ff.cli.parsing import check_data, data_names
 from alignn_ff.cli.schema import options_of
 from alignn_ff.train.config.data import DataFields
 
 
-@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion", "uncertainty"))
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", *OF_CALCULATORS))
 @options_of(DataFields, "keys", panel="Labels", names=DATA_KEYS, defaults=USUAL, only=tuple(DATA_KEYS))
 @options_of(DataFields, "reading", panel="Data", names=DATA_READING, only=tuple(DATA_READING))
 def evaluate(

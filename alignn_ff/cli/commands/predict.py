@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignn_ff.cli.console import errors, results
-from alignn_ff.cli.model_choice import ModelChoice, chosen_model, source_json
+from alignn_ff.cli.model_choice import OF_CALCULATORS, ModelChoice, chosen_model, source_json
 from alignn_ff.cli.options import JsonOption
 from alignn_ff.cli.schema import options_of
 from alignn_ff.cli.structure_choice import STRUCTURE_NAMES, StructureChoice
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from alignn_ff.predictor import Predictor
 
 
-@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", "dispersion", "uncertainty"))
+@options_of(ModelChoice, "model_options", panel="Model", leave_out=("model", *OF_CALCULATORS))
 @options_of(OutsideChoice, "outside_options", panel="Model")
 @options_of(StructureChoice, "reading", panel="Structures", names=STRUCTURE_NAMES)
 def predict(

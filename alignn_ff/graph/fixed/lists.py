@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alignn_ff.graph.fixed.search import PairTensors, packed_keys, pairs_on_device
+from alignn_ff.graph.fixed.search import PairTensors, counted, expanded, packed_keys, pairs_on_device
 from alignn_ff.graph.neighbors import FloatArray, IntArray
 from alignn_ff.graph.recipe import GraphRecipe
 
@@ -119,14 +119,10 @@ def make_fixed_list(
 
 def triplets_on_device(pairs: PairTensors, nodes: Tensor, n_atoms: int, recipe: GraphRecipe) -> tuple[Tensor, Tensor]:
     """As :func:`alignn_ff.graph.line_graph.line_pairs`, on the device of the pairs, none of which is there twice."""
-    device = nodes.device
     src, dst, shift = pairs.src[nodes], pairs.dst[nodes], pairs.shift[nodes].long()
-    incoming = dst.new_zeros(n_atoms).scatter_add_(0, dst, torch.ones_like(dst))
-    starts = incoming.cumsum(0) - incoming
-    counts = incoming[src]
-    second = torch.repeat_interleave(torch.arange(src.shape[0], device=device), counts)
-    rank = torch.arange(second.shape[0], device=device) - (counts.cumsum(0) - counts)[second]
-    first = starts[src][second] + rank
+    incoming = counted(dst, n_atoms)
+    second, rank = expanded(incoming[src])
+    first = (incoming.cumsum(0) - incoming)[src][second] + rank
     kept = torch.ones_like(first, dtype=torch.bool)
     if not recipe.back_tracking and src.shape[0]:
         most = [int(number) for number in shift.abs().amax(0).tolist()]

@@ -85,6 +85,17 @@ def distances(positions: Tensor, src: Tensor, dst: Tensor, shift: Tensor, cell: 
     return total.sqrt()
 
 
+def counted(index: Tensor, n_groups: int) -> Tensor:
+    """(n_groups,) int64, how many rows each group has; ``nn.count_rows`` for a floor below."""
+    return index.new_zeros(n_groups).scatter_add_(0, index, torch.ones_like(index))
+
+
+def expanded(counts: Tensor) -> tuple[Tensor, Tensor]:
+    """``counts[k]`` rows for each k: (n_rows,) the k of each row, and its place among the rows of k."""
+    owner = torch.repeat_interleave(torch.arange(counts.shape[0], device=counts.device), counts)
+    return owner, torch.arange(owner.shape[0], device=counts.device) - (counts.cumsum(0) - counts)[owner]
+
+
 def _bins(positions: Tensor, cell: FloatArray, pbc: NDArray[np.bool_], reach: float) -> _Bins:
     n_atoms, device = positions.shape[0], positions.device
     inverse = np.linalg.inv(complete_cell(cell, pbc))
@@ -103,7 +114,7 @@ def _bins(positions: Tensor, cell: FloatArray, pbc: NDArray[np.bool_], reach: fl
     most = torch.from_numpy(shape - 1).to(device)
     place = torch.minimum(((inside - torch.from_numpy(lowest).to(device)) * scale).long().clamp(min=0), most)
     number = (place[:, 0] * int(shape[1]) + place[:, 1]) * int(shape[2]) + place[:, 2]
-    counts = number.new_zeros(int(shape.prod())).scatter_add_(0, number, torch.ones_like(number))
+    counts = counted(number, int(shape.prod()))
     return _Bins(
         tuple(shape.tolist()),
         tuple(window.tolist()),
@@ -140,8 +151,7 @@ def _pairs_at(
         number = number * size + place.clamp(0, size - 1)
         around.append(turns)
     counts = bins.counts[number] * there
-    src = torch.repeat_interleave(torch.arange(n_atoms, device=device), counts)
-    rank = torch.arange(src.shape[0], device=device) - (counts.cumsum(0) - counts)[src]
+    src, rank = expanded(counts)
     dst = bins.order[bins.starts[number][src] + rank]
     shift = torch.stack(around, 1)[src] + bins.images[src] - bins.images[dst]
     distance = distances(positions, src, dst, shift, cell)

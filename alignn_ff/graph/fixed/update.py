@@ -17,7 +17,7 @@ from torch import Tensor
 
 from alignn_ff.graph.containers import AtomicGraph, AtomicSystem
 from alignn_ff.graph.fixed.lists import PADDING_NODES, Capacities, FixedList, most_padding
-from alignn_ff.graph.fixed.search import distances
+from alignn_ff.graph.fixed.search import counted, distances
 from alignn_ff.graph.neighbors import ROUNDING_A, FloatArray
 from alignn_ff.graph.recipe import GraphRecipe
 
@@ -141,7 +141,7 @@ def fixed_graph(known: FixedList, capacities: Capacities, recipe: GraphRecipe, m
         line_nodes=line.nodes,
         line_src=line.src,
         line_dst=line.dst,
-        n_atoms=_counts(system.system_idx),
+        n_atoms=counted(system.system_idx, 2),
         n_edges=torch.stack([n_edges, capacities.edges - n_edges]),
         n_line_nodes=torch.stack([line.n_nodes, capacities.line_nodes - line.n_nodes]),
         n_triplets=torch.stack([line.n_triplets, capacities.triplets - line.n_triplets]),
@@ -216,10 +216,6 @@ def _with_padding(known: FixedList, recipe: GraphRecipe, moved: Moved, n_padding
         atomic_numbers=torch.cat([known.numbers, known.numbers[:1].expand(more)]),
         system_idx=torch.cat([first, first.new_ones(more)]),
     )
-
-
-def _counts(system_idx: Tensor) -> Tensor:
-    return system_idx.new_zeros(2).scatter_add_(0, system_idx, torch.ones_like(system_idx))
 
 
 def _reserve(known: FixedList, recipe: GraphRecipe, moved: Moved) -> Tensor:
