@@ -11,7 +11,7 @@ import numpy as np
 from alignn_ff.analysis.result import Table
 from alignn_ff.analysis.run import Analysis
 from alignn_ff.analysis.table import OBSERVABLES, ObservableName
-from alignn_ff.io import atomic_write, write_json, write_structure
+from alignn_ff.io import atomic_write, named_output, write_json, write_structure
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,16 @@ def analysis_files(
     Args:
         trajectory: the file.
         observables: what is computed.
-        prefix: of the names.
+        prefix: of the names, or a folder for files with the usual names.
         figures: format of the figures; None for none.
     """
     trajectory = Path(trajectory)
-    prefix = Path(f"{trajectory.stem}-analysis" if prefix is None else prefix)
+    beginning = named_output(prefix, f"{trajectory.stem}-analysis")
     rows = {name: OBSERVABLES[name] for name in observables}
     tables = [table for row in rows.values() for table in row.tables]
 
     def named(ending: str) -> Path:
-        return prefix.with_name(prefix.name + ending)
+        return beginning.with_name(beginning.name + ending)
 
     return AnalysisFiles(
         summary=named(".json"),

@@ -57,12 +57,15 @@ SetOption = Annotated[
 
 
 def output_option(words: str, default: str | None = None, *, metavar: str = "PREFIX") -> Any:
-    """The option --output, -o: what is written, and where without it; None: nowhere."""
+    """The option --output, -o: what is written, and where without it; None: nowhere.
+
+    Where a name is used without it, the option takes a folder too: its value goes to ``alignn_ff.io.named_output``.
+    """
     return typer.Option(
         "--output",
         "-o",
         metavar=metavar,
-        help=words if default is None else words + with_default(default),
+        help=words if default is None else f"{words} FOLDER/: that name in a folder.{with_default(default)}",
         show_default=False,
         rich_help_panel="Output",
     )

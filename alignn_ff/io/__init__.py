@@ -3,6 +3,7 @@
 from alignn_ff.io.atomic import atomic_write, write_json
 from alignn_ff.io.claim import EarlierRun, check_format, claim, claimed
 from alignn_ff.io.disk import FULL, disk_errors, storage_error
+from alignn_ff.io.naming import named_output
 from alignn_ff.io.sole_writer import sole_writer
 from alignn_ff.io.structures import (
     Chosen,
@@ -42,6 +43,7 @@ __all__ = [
     "claimed",
     "disk_errors",
     "iterate_structures",
+    "named_output",
     "parse_index",
     "read_structure",
     "read_structures",

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from alignn_ff.errors import ConfigError, OutputError
-from alignn_ff.io import atomic_write, write_json
+from alignn_ff.io import atomic_write, named_output, write_json
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.harvest import Watch
 from alignn_ff.md.result import MDResult
@@ -97,11 +97,13 @@ def md_files(
     formats: tuple[FormatName, ...] = ("extxyz",),
     harvest: str | Path | None = None,
 ) -> MDFiles:
-    """Files of a dynamics run of ``source``; names begin with ``prefix``, or "<stem>-md" in the current directory."""
+    """Files of a dynamics run of ``source``.
+
+    Names begin with ``prefix``, or with "<stem>-md": in the current directory, or in a folder that ``prefix`` names.
+    """
     source = Path(source)
-    prefix = None if prefix is None else Path(prefix)
     harvest = None if harvest is None else Path(harvest)
-    return MDFiles(Path(f"{source.stem}-md") if prefix is None else prefix, formats, harvest)
+    return MDFiles(named_output(prefix, f"{source.stem}-md"), formats, harvest)
 
 
 class Outputs:

@@ -131,7 +131,7 @@ PROPERTIES: Final[dict[str, Property]] = {
         plan=deferred("alignn_ff.properties.forecast.crystals", "formation_energy"),
     ),
     "hull": Property(
-        "Convex hull of the structures of a file: formation energies, energies above the hull.",
+        "Convex hull of the structures of one or more files: formation energies, energies above the hull.",
         config=deferred("alignn_ff.properties.formation", "FormationConfig"),
         compute=deferred("alignn_ff.properties.formation", "convex_hull"),
         plan=deferred("alignn_ff.properties.forecast.crystals", "convex_hull"),

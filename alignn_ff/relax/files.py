@@ -8,7 +8,7 @@ from typing import Any, Final
 from ase import Atoms
 
 from alignn_ff.errors import ConfigError
-from alignn_ff.io import write_json, write_structure
+from alignn_ff.io import named_output, write_json, write_structure
 from alignn_ff.relax.result import RelaxResult
 
 KEPT_SUFFIXES: Final = frozenset({".vasp", ".cif", ".xyz", ".extxyz", ".traj", ".xsf"})
@@ -47,18 +47,19 @@ def relax_files(
     trajectory: str | Path | None = None,
     plot: str | Path | None = None,
 ) -> RelaxFiles:
-    """Files for a relaxation of ``source``: ``output``, or "<stem>-relaxed" in the current directory.
+    """Files for a relaxation of ``source``.
+
+    The structure is ``output``, or "<stem>-relaxed": in the current directory, or in a folder that ``output`` names.
 
     Raises:
         ConfigError: two of them have the same path.
     """
     source = Path(source)
-    output = None if output is None else Path(output)
     trajectory = None if trajectory is None else Path(trajectory)
     plot = None if plot is None else Path(plot)
     default_suffix = ".vasp" if atoms.pbc.all() else ".extxyz"
     suffix = source.suffix if source.suffix in KEPT_SUFFIXES else default_suffix
-    structure = Path(f"{source.stem}-relaxed{suffix}") if output is None else output
+    structure = named_output(output, f"{source.stem}-relaxed{suffix}")
     restart = structure.with_name(f"{structure.stem}-restart.json")
     files = RelaxFiles(structure, structure.with_suffix(".json"), restart, trajectory, plot)
     if len({path.resolve() for path in files.all}) < len(files.all):

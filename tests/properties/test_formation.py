@@ -159,3 +159,15 @@ def test_the_command_takes_a_file_of_structures(tmp_path: Path, command_line: Co
     found = command_line("hull", tmp_path / "si.extxyz", *words)
     assert found.code == 0, found.stderr
     assert "Si#2 above hull, eV/atom" in found.stdout
+
+
+def test_the_command_takes_several_files_and_a_folder_for_its_own(tmp_path: Path, command_line: CommandLine) -> None:
+    write(tmp_path / "diamond.vasp", bulk("Si"))
+    write(tmp_path / "bcc.vasp", bulk("Si", "bcc", a=3.1))
+    words = ("--no-relax", "--outside", "warn", "--no-figures", "-o", f"{tmp_path}/new/")
+    found = command_line("hull", tmp_path / "diamond.vasp", tmp_path / "bcc.vasp", *words)
+    assert found.code == 0, found.stderr
+    energies = json.loads((tmp_path / "new" / "diamond-hull.json").read_text())["tables"]["hull"][
+        "above_hull_eV_per_atom"
+    ]
+    assert energies[0] == 0.0 < energies[1]

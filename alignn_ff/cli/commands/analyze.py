@@ -40,7 +40,7 @@ def analyze(
         ),
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         output_option("Writes PREFIX.json, PREFIX-rdf.csv, …, PREFIX-mean.extxyz and figures.", "<stem>-analysis"),
     ] = None,
     figures: Annotated[

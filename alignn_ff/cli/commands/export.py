@@ -38,7 +38,7 @@ def export(
         str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder, also one of the published package.")
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         output_option("File that is written.", "the model's name with the suffix of the target", metavar="FILE"),
     ] = None,
     overwrite: OverwriteOption = False,
@@ -57,8 +57,9 @@ def export(
     chosen = ExportChoice.model_validate(choice)
     from alignn_ff.export import ExportOptions
     from alignn_ff.export import export as write
+    from alignn_ff.io import named_output
 
-    path = output or Path(Path(model).stem + TARGETS[chosen.to].suffix)
+    path = named_output(output, Path(model).stem + TARGETS[chosen.to].suffix)
     exported = write(
         model,
         path,

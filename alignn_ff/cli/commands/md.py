@@ -93,7 +93,7 @@ def md(
         ),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         output_option("Writes PREFIX.extxyz (frames), .csv (log), -final.extxyz, .json, .restart.", "<stem>-md"),
     ] = None,
     overwrite: OverwriteOption = False,
@@ -133,7 +133,7 @@ def md(
     _run(StructureChoice.model_validate(reading).one(structure), config, choice, output, overwrite)
 
 
-def _run(chosen: "Chosen", config: MDConfig, choice: ModelChoice, output: Path | None, overwrite: bool) -> None:
+def _run(chosen: "Chosen", config: MDConfig, choice: ModelChoice, output: str | None, overwrite: bool) -> None:
     from alignn_ff.cli.summaries.md import print_md
     from alignn_ff.io import EarlierRun, claimed
     from alignn_ff.md.files import md_files

@@ -36,7 +36,8 @@ def command_of(name: str) -> Callable[..., None]:
     row = PROPERTIES[name]
 
     def command(ctx: typer.Context, **values: Any) -> None:
-        structures = [values.pop(_argument(place)) for place in row.inputs]
+        given = [values.pop(_argument(place)) for place in row.inputs]
+        structures = [*(given[0] or [None])] if row.many else given
         _command(ctx, name, structures, **values)
 
     command.__doc__ = _help(name)
@@ -56,7 +57,7 @@ def _command(
     structures: list[Path | None],
     *,
     restart: Path | None,
-    output: Path | None,
+    output: str | None,
     dry_run: bool,
     no_figures: bool,
     as_json: bool,
@@ -87,9 +88,9 @@ class _Read(NamedTuple):
 
 def _read(name: str, structures: list[Path | None], choice: StructureChoice) -> _Read:
     row = PROPERTIES[name]
-    missing = [place for place, path in zip(row.inputs, structures, strict=True) if path is None]
-    if missing:
-        raise ConfigError(f"give the {missing[0]}: `alignn-ff {name} {' '.join(row.inputs)}`, or --restart FILE")
+    if None in structures:
+        missing = row.inputs[structures.index(None)]
+        raise ConfigError(f"give the {missing}: `alignn-ff {name} {' '.join(row.inputs)}`, or --restart FILE")
     paths = [path for path in structures if path is not None]
     if row.many:
         atoms = tuple(one for path in paths for one in choice.all(path))
@@ -99,13 +100,14 @@ def _read(name: str, structures: list[Path | None], choice: StructureChoice) -> 
 
 
 def _new_run(
-    name: str, chosen: _Read, settings: Mapping[str, Any], model_options: Mapping[str, Any], output: Path | None
+    name: str, chosen: _Read, settings: Mapping[str, Any], model_options: Mapping[str, Any], output: str | None
 ) -> "PropertyRun":
+    from alignn_ff.io import named_output
     from alignn_ff.properties.run import PropertyRun
 
     config = PROPERTIES[name].config().model_validate(settings)
     choice = PreciseModelChoice.model_validate(model_options)
-    prefix = output or Path(f"{chosen.paths[0].stem if chosen.paths else name}-{name}")
+    prefix = named_output(output, f"{chosen.paths[0].stem if chosen.paths else name}-{name}")
     place = str(Path(choice.model).absolute()) if Path(choice.model).exists() else choice.model
     return PropertyRun(name, chosen.atoms, config, prefix, {**choice.model_dump(), "model": place})
 
@@ -232,12 +234,14 @@ def _running(run: "PropertyRun") -> "Iterator[Notify]":
 def _parameters(name: str) -> list[inspect.Parameter]:
     """Parameters of a property's command before those of its config and of the model."""
     row = PROPERTIES[name]
-    which = "all its structures are used" if row.many else "of several structures the last is used"
-    help_of_file = f"Structure file in any format that ASE reads; {which}."
+    help_of_file = "Structure file in any format that ASE reads; of several structures the last is used."
+    if row.many:
+        help_of_file = "One or more structure files in any format that ASE reads; all structures in them are used."
+    kind = list[Path] if row.many else Path
     keyword = inspect.Parameter.KEYWORD_ONLY
     places = {place: typer.Argument(metavar=place, help=help_of_file, show_default=False) for place in row.inputs}
     arguments: list[tuple[str, Any, Any]] = [
-        (_argument(place), Annotated[Path | None, argument], None) for place, argument in places.items()
+        (_argument(place), Annotated[kind | None, argument], None) for place, argument in places.items()
     ]
     restart = typer.Option("--restart", metavar="FILE", help="Finish a run that was stopped, from its restart file.")
     dry_run = typer.Option("--dry-run", help="Only print atoms, evaluations and time.", rich_help_panel="Output")
@@ -245,7 +249,7 @@ def _parameters(name: str) -> list[inspect.Parameter]:
     prefix = output_option("Beginning of the names of all files.", f"<stem>-{name}")
     options: list[tuple[str, Any, Any]] = [
         ("restart", Annotated[Path | None, restart], None),
-        ("output", Annotated[Path | None, prefix], None),
+        ("output", Annotated[str | None, prefix], None),
         ("dry_run", Annotated[bool, dry_run], False),
         ("no_figures", Annotated[bool, no_figures], False),
         ("as_json", JsonOption, False),

@@ -78,7 +78,7 @@ def relax(
         ),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         output_option("Relaxed structure; its JSON result is beside it.", "<stem>-relaxed.*", metavar="FILE"),
     ] = None,
     trajectory: Annotated[
@@ -120,7 +120,7 @@ def _run(
     chosen: "Chosen",
     config: RelaxConfig,
     choice: PreciseModelChoice,
-    places: tuple[Path | None, Path | None, Path | None],
+    places: tuple[str | None, Path | None, Path | None],
     *,
     overwrite: bool,
 ) -> None:
