@@ -1,14 +1,29 @@
-"""Hook of MkDocs: small repairs of the HTML of every page.
+"""Hook of MkDocs: equations, and small repairs of the HTML of every page.
 
-In: the HTML of a page. Out: the same, where roles of docstrings (``:class:`Name```) are plain code, and options in a
-sentence (``--fmax``) do not break after their hyphens.
+Fences ``math`` hold LaTeX and become MathML, which browsers draw without scripts or fonts of ours. In the HTML, roles of
+docstrings (``:class:`Name```) are plain code, and options in a sentence (``--fmax``) do not break after their hyphens.
 """
 
 import re
+from typing import Any
+
+from latex2mathml.converter import convert
 
 ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod|obj):<code>(?:~[\w.]*\.)?")
 INLINE = re.compile(r"(?<!</span>)<code>[^<\n]*</code>")
 OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
+
+
+def on_config(config: Any) -> Any:
+    """The configuration, in which fences ``math`` are equations."""
+    fence = {"name": "math", "class": "math", "format": equation}
+    config["mdx_configs"].setdefault("pymdownx.superfences", {})["custom_fences"] = [fence]
+    return config
+
+
+def equation(source: str, *_: object, **__: object) -> str:
+    """A displayed equation as MathML."""
+    return f'<div class="equation">{convert(source, display="block")}</div>'
 
 
 def on_page_content(html: str, **_: object) -> str:
