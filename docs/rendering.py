@@ -1,7 +1,7 @@
 """Hook of MkDocs: equations, and small repairs of the HTML of every page.
 
-Fences ``math`` hold LaTeX and become MathML, which browsers draw without scripts or fonts of ours. In the HTML, roles of
-docstrings (``:class:`Name```) are plain code, and options in a sentence (``--fmax``) do not break after their hyphens.
+Fences ``math`` hold LaTeX and become MathML, which browsers draw without scripts. In the HTML, roles of docstrings
+(``:class:`Name```) are plain code, and options in a sentence (``--fmax``) do not break after their hyphens.
 """
 
 import re
