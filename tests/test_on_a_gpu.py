@@ -25,13 +25,17 @@ from alignn_ff.calculator.results import DEVIATIONS
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BACKENDS
+from alignn_ff.graph import system_from_atoms
 from alignn_ff.loading import select_device
 from alignn_ff.md import MDConfig, run_md
 from alignn_ff.models import FAMILIES, ModelStatistics, build_model
 from alignn_ff.potential import Potential
 from alignn_ff.predictor import Predictor
-from alignn_ff.relax import RelaxConfig, relax
+from alignn_ff.relax import RelaxConfig, RelaxResult, relax
+from alignn_ff.relax.many import RelaxFlight
 from alignn_ff.relax.many.evaluation import Evaluator, Moving, Numbers
+from alignn_ff.relax.resident import ResidentFlight
+from alignn_ff.resident_many import Found, ResidentMany
 from alignn_ff.testing import structure
 from alignn_ff.train import train, validate_config
 from alignn_ff.train.floor.prior import FloorPrior
@@ -220,6 +224,73 @@ def test_a_structure_that_stays_on_the_device_is_one_copy_there_and_one_back(nam
     assert_allclose(calculator.results["forces"], ends[1], rtol=1e-11, atol=1e-11)
     assert step.waits == [Event("copy to the host", "resident.py:evaluate")]
     assert step.uploads == [Event("copy to the device", "execution/replay.py:__call__")]
+
+
+def test_relaxations_that_stay_on_the_device_wait_once_per_report() -> None:
+    """Ten steps of all structures: one copy of a number per structure to the host, and none there."""
+    config = RelaxConfig(optimizer="fire", relax_cell="free", fmax_eV_per_A=0.02, max_steps=40, outside="ignore")
+    structures = [bulk("Si", a=a) for a in (5.3, 5.4, 5.6)]
+    for k, atoms in enumerate(structures):
+        atoms.rattle(0.02, seed=k)
+
+    def flown(flight: RelaxFlight) -> dict[int, RelaxResult]:
+        for key, atoms in enumerate(structures):
+            flight.add(key, atoms)
+        landed: dict[int, RelaxResult] = {}
+        while flight.n_open:
+            for key, result, _ in flight.advance():
+                assert isinstance(result, RelaxResult)
+                landed[key] = result
+        return landed
+
+    expected = flown(RelaxFlight(AlignnCalculator(tiny_potential(), outside="ignore"), config, n_slots=3))
+    with PretendGpu() as gpu:
+        calculator = AlignnCalculator(on_gpu(HEADERS["smooth"]), resident=True, outside="ignore")
+        flight = ResidentFlight(calculator, config, n_slots=3)
+        flight._evaluator = Evaluator(calculator.potential, ahead=False)  # the device is there in this thread only
+        with gpu.step() as step:
+            found = flown(flight)
+    for key, result in expected.items():
+        assert found[key].after.step == result.after.step
+        assert_allclose(found[key].atoms.positions, result.atoms.positions, rtol=0, atol=1e-9)
+    places = Counter(event.place for event in step.waits)
+    n_reports, n_steps = places.pop("resident_many.py:run"), max(one.after.step for one in found.values())
+    assert n_reports < n_steps / 5
+    assert places.keys() <= {
+        "graph/transfer.py:tensors_to_host",  # first and last evaluation of each structure
+        "resident_many.py:_renewed",  # a list of neighbours
+        "relax/resident/fire.py:aboard",  # structures come back
+    }
+
+
+@pytest.mark.parametrize("name", ["smooth", "smooth, moments"])
+def test_steps_of_many_structures_on_the_device_do_not_wait(name: str) -> None:
+    structures = [structure(kind, ELEMENTS) for kind in ("rattled bulk", "molecule")]
+    with PretendGpu() as gpu:
+        still = Still(structures)
+        many = ResidentMany(on_gpu(HEADERS[name]), [system_from_atoms(atoms) for atoms in structures], still)
+        with gpu.step() as step:
+            many.run(5)
+    assert step.waits == [Event("copy to the host", "resident_many.py:run")]
+    assert step.uploads == []
+
+
+class Still:
+    """A motion of nothing."""
+
+    def __init__(self, structures: list[Atoms]) -> None:
+        self.positions = torch.from_numpy(np.concatenate([atoms.positions for atoms in structures])).to(GPU)
+        self.cell = torch.from_numpy(np.stack([atoms.cell.array for atoms in structures])).to(GPU)
+        self.energy = torch.zeros(len(structures), dtype=torch.float64).to(GPU)
+
+    def place(self) -> tuple[Tensor, Tensor]:
+        return self.positions, self.cell
+
+    def move(self, found: Found) -> None:
+        self.energy.copy_(torch.where(found.valid, found.energy, self.energy))
+
+    def report(self) -> Tensor:
+        return self.energy
 
 
 N_STEPS = 3
