@@ -81,6 +81,7 @@ UPLOADS: Final = {
     "graph/transfer.py:system_to",
     "graph/transfer.py:graph_to",
     "train/records/batches.py:<lambda>",
+    "train/records/resident.py:batch",
 }
 """The places where structures go to the device (comprehensions have a name of their own up to Python 3.11)."""
 
@@ -424,9 +425,10 @@ TRAINED: Final[dict[str, dict[str, object]]] = {
 }
 
 
+@pytest.mark.parametrize("resident", ["never", "always"])
 @pytest.mark.parametrize("name", TRAINED)
-def test_steps_of_training_wait_once_and_give_the_weights_of_the_cpu(name: str) -> None:
-    fields = {**SMALL, **TRAINED[name], "num_workers": 0}
+def test_steps_of_training_wait_once_and_give_the_weights_of_the_cpu(name: str, resident: str) -> None:
+    fields = {**SMALL, **TRAINED[name], "num_workers": 0, "resident_data": resident}
     fields["model"] = {"name": name, **TRAINED[name]["model"]}  # type: ignore[dict-item]
     samples = [build_sample(record, validate_config(fields).recipe, label_shapes(RECORDS)) for record in RECORDS]
     expected, row = trained(fields, samples, torch.device("cpu"), lambda step: step())
@@ -445,6 +447,10 @@ def test_steps_of_training_wait_once_and_give_the_weights_of_the_cpu(name: str) 
     for step in steps:
         assert_few_waits(step, most_results=3)
         assert sum(event.place == "train/loop/divergence.py:loss_and_norm" for event in step.waits) == 1
+        if resident == "always":
+            assert {event.place for event in step.uploads} == {"train/records/resident.py:batch"}
+    if resident == "always":  # one array of indices for each batch, and for those of the floor
+        assert [len(step.uploads) for step in steps] == [3, 2]
 
 
 RECORDS: Final = [
@@ -474,8 +480,9 @@ def trained(
         device=device,
         floor=FloorPrior(high, batch_size=2, weight=1.0, seed=0),
     )
-    for parts in ([samples[:2], samples[2:]], [samples]):
-        take(lambda parts=parts: trainer.averages.add(trainer.step([join(part) for part in parts])))
+    cut = (lambda batch: join([samples[k] for k in batch])) if trainer._resident is None else trainer._resident.batch
+    for batches in ([[0, 1], [2, 3]], [[0, 1, 2, 3]]):
+        take(lambda batches=batches: trainer.averages.add(trainer.step([cut(batch) for batch in batches])))
     row = trainer.validate().row() | trainer.averages.means(2, trainer.ranks) | trainer._floor_row()
     state = trainer.state({})
     trainer.restore(state)
@@ -489,7 +496,7 @@ def test_a_whole_training_runs_on_the_device_and_resumes(tmp_path: Path) -> None
     fields = {"epochs": 2, "cross_validation": {"n_folds": 2}, "num_workers": 0, "floor_structures": 4}
 
     def errors(folder: str, device: torch.device) -> dict[str, float]:
-        config = small_config(tmp_path / folder, **fields)
+        config = small_config(tmp_path / folder, **fields, resident_data="never" if folder == "cpu" else "always")
         result = train(config, observer=Silent(), data=data, device=str(device))
         assert result is not None
         rows: list[dict[str, float]] = json.loads((tmp_path / folder / "history.json").read_text())["rows"]
