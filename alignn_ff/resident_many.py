@@ -49,6 +49,9 @@ class Motion(Protocol):
     def place(self) -> tuple[Tensor, Tensor]:
         """Positions (n_atoms, 3) and cells (n_systems, 3, 3), Å."""
 
+    def begin(self, step: int) -> None:
+        """Called before each step, with its number from 0, and again where it is repeated: draws random numbers."""
+
     def move(self, found: Found) -> None:
         """Make a step, without a word from the host; nothing changes where ``found`` is not valid."""
 
@@ -86,7 +89,9 @@ class ResidentMany:
         """Make steps; the report of the motion after them. The host waits once, and once more per new list."""
         target, n_renewals = self._n_made + n_steps, 0
         while True:
-            self._step(target - self._n_made)
+            for step in range(self._n_made, target):
+                self._motion.begin(step)
+                self._step()
             report = torch.cat([self._n_valid[None], self._motion.report()]).cpu().numpy()
             n_renewals = n_renewals + 1 if report[0] == self._n_made else 0
             self._n_made = int(report[0])

@@ -28,6 +28,7 @@ from alignn_ff.execution import BACKENDS
 from alignn_ff.graph import system_from_atoms
 from alignn_ff.loading import select_device
 from alignn_ff.md import MDConfig, run_md
+from alignn_ff.md.many import run_many_md
 from alignn_ff.models import FAMILIES, ModelStatistics, build_model
 from alignn_ff.potential import Potential
 from alignn_ff.predictor import Predictor
@@ -276,6 +277,22 @@ def test_steps_of_many_structures_on_the_device_do_not_wait(name: str) -> None:
     assert step.uploads == []
 
 
+def test_dynamics_of_many_structures_waits_once_per_report() -> None:
+    config = MDConfig(steps=12, timestep_fs=0.5, temperature_K=300.0, log_every=6)
+    structures = [bulk("Si", cubic=True), bulk("Si", a=5.5)]
+    expected = run_many_md(structures, AlignnCalculator(tiny_potential(), outside="ignore"), config=config)
+    with PretendGpu() as gpu:
+        calculator = AlignnCalculator(on_gpu(HEADERS["smooth"]), outside="ignore")
+        with gpu.step() as step:
+            found = run_many_md(structures, calculator, config=config)
+    for one, other in zip(found, expected, strict=True):
+        assert_allclose(one.atoms.positions, other.atoms.positions, rtol=0, atol=1e-10)
+        assert_allclose(one.conserved_eV, other.conserved_eV, rtol=1e-10)
+    places = Counter(event.place for event in step.waits)
+    assert places.keys() == {"resident_many.py:run", "resident_many.py:_renewed"}
+    assert places["resident_many.py:run"] == 3 + places["resident_many.py:_renewed"] - 1  # a report, or a new list
+
+
 class Still:
     """A motion of nothing."""
 
@@ -286,6 +303,9 @@ class Still:
 
     def place(self) -> tuple[Tensor, Tensor]:
         return self.positions, self.cell
+
+    def begin(self, step: int) -> None:
+        pass
 
     def move(self, found: Found) -> None:
         self.energy.copy_(torch.where(found.valid, found.energy, self.energy))

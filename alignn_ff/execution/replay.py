@@ -64,12 +64,8 @@ class Repeat:
         self._n_calls = 0
         self._recording: torch.cuda.CUDAGraph | None = None
 
-    def __call__(self, times: int) -> None:
-        """Call it so many times; does not wait for the device."""
-        for _ in range(times):
-            self._once()
-
-    def _once(self) -> None:
+    def __call__(self) -> None:
+        """Call it; does not wait for the device."""
         if self._device.type != "cuda":
             self._function()
             return

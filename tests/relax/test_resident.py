@@ -146,6 +146,9 @@ class Drift:
     def place(self) -> tuple[torch.Tensor, torch.Tensor]:
         return self.positions, self.cell
 
+    def begin(self, step: int) -> None:
+        pass
+
     def move(self, found: Found) -> None:
         if not found.valid:
             return

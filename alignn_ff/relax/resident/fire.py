@@ -113,6 +113,9 @@ class ResidentFire:
             return self._x[self._atom_rows], self._cell
         return torch.einsum("na,nab->nb", self._x[self._atom_rows], at.matrix[self._of_atoms]), at.cell
 
+    def begin(self, step: int) -> None:
+        """See :class:`~alignn_ff.resident_many.Motion`; nothing is drawn."""
+
     def report(self) -> Tensor:
         """(n_systems,) whether and why structures stay where they are."""
         return self._code.double()
