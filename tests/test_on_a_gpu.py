@@ -25,13 +25,18 @@ from alignn_ff.calculator.results import DEVIATIONS
 from alignn_ff.checkpoint import Header
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BACKENDS
+from alignn_ff.graph import system_from_atoms
 from alignn_ff.loading import select_device
 from alignn_ff.md import MDConfig, run_md
+from alignn_ff.md.many import run_many_md
 from alignn_ff.models import FAMILIES, ModelStatistics, build_model
 from alignn_ff.potential import Potential
 from alignn_ff.predictor import Predictor
-from alignn_ff.relax import RelaxConfig, relax
+from alignn_ff.relax import RelaxConfig, RelaxResult, relax
+from alignn_ff.relax.many import RelaxFlight
 from alignn_ff.relax.many.evaluation import Evaluator, Moving, Numbers
+from alignn_ff.relax.resident import ResidentFlight
+from alignn_ff.resident_many import Found, ResidentMany
 from alignn_ff.testing import structure
 from alignn_ff.train import train, validate_config
 from alignn_ff.train.floor.prior import FloorPrior
@@ -45,10 +50,11 @@ from alignn_ff.train.records.statistics import LabelScales
 from alignn_ff.train.records.targets import label_shapes
 from tests.support.committees import tiny_committee, with_last_layer
 from tests.support.labelled_data import copper_frames, write_frames
+from tests.support.on_gpu import ALLOWED_WAITS, assert_few_waits, on_gpu
 from tests.support.pretend_gpu import GPU, Event, MixedDevicesError, PretendGpu, Step
 from tests.support.property_networks import LOOP, NETWORK, NO_FORCES
 from tests.support.published_headers import HEADERS as PUBLISHED
-from tests.support.tiny_models import CONFIG, ELEMENTS, tiny_header, tiny_model, tiny_potential
+from tests.support.tiny_models import CONFIG, ELEMENTS, tiny_header, tiny_potential
 from tests.support.training_runs import SMALL, Silent, small_config
 
 HEADERS: Final = {
@@ -57,44 +63,7 @@ HEADERS: Final = {
     **PUBLISHED,
 }
 
-ALLOWED_WAITS: Final = {
-    "graph/transfer.py:tensors_to_host": "the result, all of it in one copy",
-    "nn/sums/contraction.py:make_contraction": "moments are padded to the most neighbours of an atom",
-    "models/published/heads.py:keep_edges": "ealignn drops long bonds, and so the angles between them",
-    "models/published/heads.py:states": "ealignn drops long bonds",
-    "execution/published/evaluate.py:_bonds": "ealignn drops long bonds",
-    "execution/published/topology.py:line_topology": "blocked: bonds without angles",
-    "execution/published/topology.py:blocks": "blocked: the host chooses blocks that fit into memory",
-    "models/last_layer.py:principal": "eigenvalues of the matrix of the last layer",
-    "models/published/derivatives.py:without_torque": "ealignn is trained on forces without torque: eigenvalues",
-    "train/loop/divergence.py:loss_and_norm": "no step is taken with numbers that are not finite",
-}
-"""Place → why the host waits for the device there."""
-
-UPLOADS: Final = {
-    "graph/transfer.py:<genexpr>",
-    "graph/transfer.py:<dictcomp>",
-    "graph/transfer.py:system_to",
-    "graph/transfer.py:graph_to",
-    "train/records/batches.py:<lambda>",
-}
-"""The places where structures go to the device (comprehensions have a name of their own up to Python 3.11)."""
-
-
 KINDS: Final = ("rattled bulk", "slab without height", "close pair", "free atom")
-
-
-def on_gpu(header: Header, backend: str = "auto") -> Potential:
-    return Potential("tiny", header, tiny_model(header), device=GPU, dtype=torch.float64, backend=backend)
-
-
-def assert_few_waits(step: Step, *, most_results: int = 1) -> None:
-    """Only where it is allowed, and for results once; copies to the device only of what was prepared."""
-    places = Counter(event.place for event in step.waits)
-    assert not places.keys() - ALLOWED_WAITS.keys(), places
-    assert places["graph/transfer.py:tensors_to_host"] <= most_results
-    assert places["nn/sums/contraction.py:make_contraction"] <= most_results
-    assert {event.place for event in step.uploads} <= UPLOADS
 
 
 # the tool
@@ -184,7 +153,7 @@ def test_no_model_runs_on_the_device_where_it_is_not_there() -> None:
         select_device(str(GPU))
 
 
-@pytest.mark.parametrize("name", ["smooth", "smooth, moments", "pure, ZBL"])
+@pytest.mark.parametrize("name", HEADERS)
 def test_calculator_dynamics_and_relaxation_wait_once_per_evaluation(name: str) -> None:
     atoms = structure("rattled bulk", ELEMENTS)
     expected = AlignnCalculator(tiny_potential(HEADERS[name]))
@@ -222,6 +191,90 @@ def test_a_structure_that_stays_on_the_device_is_one_copy_there_and_one_back(nam
     assert step.uploads == [Event("copy to the device", "execution/replay.py:__call__")]
 
 
+def test_relaxations_that_stay_on_the_device_wait_once_per_report() -> None:
+    """Ten steps of all structures: one copy of a number per structure to the host, and none there."""
+    config = RelaxConfig(optimizer="fire", relax_cell="free", fmax_eV_per_A=0.02, max_steps=40, outside="ignore")
+    structures = [bulk("Si", a=a) for a in (5.3, 5.4, 5.6)]
+    for k, atoms in enumerate(structures):
+        atoms.rattle(0.02, seed=k)
+
+    def flown(flight: RelaxFlight) -> dict[int, RelaxResult]:
+        for key, atoms in enumerate(structures):
+            flight.add(key, atoms)
+        landed: dict[int, RelaxResult] = {}
+        while flight.n_open:
+            for key, result, _ in flight.advance():
+                assert isinstance(result, RelaxResult)
+                landed[key] = result
+        return landed
+
+    expected = flown(RelaxFlight(AlignnCalculator(tiny_potential(), outside="ignore"), config, n_slots=3))
+    with PretendGpu() as gpu:
+        calculator = AlignnCalculator(on_gpu(HEADERS["smooth"]), resident=True, outside="ignore")
+        with gpu.in_threads(), gpu.step() as step:
+            found = flown(ResidentFlight(calculator, config, n_slots=3))
+    for key, result in expected.items():
+        assert found[key].after.step == result.after.step
+        assert_allclose(found[key].atoms.positions, result.atoms.positions, rtol=0, atol=1e-9)
+    places = Counter(event.place for event in step.waits)
+    n_reports, n_steps = places.pop("resident_many.py:run"), max(one.after.step for one in found.values())
+    assert n_reports < n_steps / 5
+    assert places.keys() <= {
+        "graph/transfer.py:tensors_to_host",  # first and last evaluation of each structure
+        "resident_many.py:_renewed",  # a list of neighbours
+        "relax/resident/fire.py:aboard",  # structures come back
+    }
+
+
+@pytest.mark.parametrize("name", ["smooth", "smooth, moments"])
+def test_steps_of_many_structures_on_the_device_do_not_wait(name: str) -> None:
+    structures = [structure(kind, ELEMENTS) for kind in ("rattled bulk", "molecule")]
+    with PretendGpu() as gpu:
+        still = Still(structures)
+        many = ResidentMany(on_gpu(HEADERS[name]), [system_from_atoms(atoms) for atoms in structures], still)
+        with gpu.step() as step:
+            many.run(5)
+    assert step.waits == [Event("copy to the host", "resident_many.py:run")]
+    assert step.uploads == []
+
+
+def test_dynamics_of_many_structures_waits_once_per_report() -> None:
+    config = MDConfig(steps=12, timestep_fs=0.5, temperature_K=300.0, log_every=6)
+    structures = [bulk("Si", cubic=True), bulk("Si", a=5.5)]
+    expected = run_many_md(structures, AlignnCalculator(tiny_potential(), outside="ignore"), config=config)
+    with PretendGpu() as gpu:
+        calculator = AlignnCalculator(on_gpu(HEADERS["smooth"]), outside="ignore")
+        with gpu.step() as step:
+            found = run_many_md(structures, calculator, config=config)
+    for one, other in zip(found, expected, strict=True):
+        assert_allclose(one.atoms.positions, other.atoms.positions, rtol=0, atol=1e-10)
+        assert_allclose(one.conserved_eV, other.conserved_eV, rtol=1e-10)
+    places = Counter(event.place for event in step.waits)
+    assert places.keys() == {"resident_many.py:run", "resident_many.py:_renewed"}
+    assert places["resident_many.py:run"] == 3 + places["resident_many.py:_renewed"] - 1  # a report, or a new list
+
+
+class Still:
+    """A motion of nothing."""
+
+    def __init__(self, structures: list[Atoms]) -> None:
+        self.positions = torch.from_numpy(np.concatenate([atoms.positions for atoms in structures])).to(GPU)
+        self.cell = torch.from_numpy(np.stack([atoms.cell.array for atoms in structures])).to(GPU)
+        self.energy = torch.zeros(len(structures), dtype=torch.float64).to(GPU)
+
+    def place(self) -> tuple[Tensor, Tensor]:
+        return self.positions, self.cell
+
+    def begin(self, step: int) -> None:
+        pass
+
+    def move(self, found: Found) -> None:
+        self.energy.copy_(torch.where(found.valid, found.energy, self.energy))
+
+    def report(self) -> Tensor:
+        return self.energy
+
+
 N_STEPS = 3
 
 
@@ -236,7 +289,8 @@ def moved(atoms: Atoms, calculator: AlignnCalculator) -> np.ndarray[Any, np.dtyp
     return positions
 
 
-def test_the_drivers_of_dynamics_and_relaxation_run_on_the_device() -> None:
+@pytest.mark.parametrize("name", ["smooth, moments", "atomwise", "pure, ZBL", "ealignn"])
+def test_the_drivers_of_dynamics_and_relaxation_run_on_the_device(name: str) -> None:
     atoms = structure("rattled bulk", ELEMENTS)
 
     def both(potential: Potential) -> tuple[float, float]:
@@ -244,28 +298,29 @@ def test_the_drivers_of_dynamics_and_relaxation_run_on_the_device() -> None:
         relaxed = relax(atoms.copy(), AlignnCalculator(potential), config=RelaxConfig(relax_cell="free", max_steps=2))
         return ran.total_energy_last_eV, relaxed.atoms.get_potential_energy()
 
-    expected = both(tiny_potential())
+    expected = both(tiny_potential(HEADERS[name]))
     with PretendGpu() as gpu:
-        potential = on_gpu(HEADERS["smooth"])
+        potential = on_gpu(HEADERS[name])
         with gpu.step() as step:
             found = both(potential)
     assert_allclose(found, expected, rtol=1e-9)
-    assert {event.place for event in step.waits} == {"graph/transfer.py:tensors_to_host"}
+    places = {event.place for event in step.waits}
+    assert "graph/transfer.py:tensors_to_host" in places
+    assert places <= ALLOWED_WAITS.keys()
 
 
-def test_a_pass_over_structures_in_flight_copies_its_results_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pass_over_structures_in_flight_copies_its_results_once() -> None:
     structures = [structure(kind, ELEMENTS) for kind in KINDS]
 
     def numbers(potential: Potential) -> list[Numbers]:
         evaluator = Evaluator(potential)
-        monkeypatch.setattr(evaluator, "_thread", None)  # the pretended device is there in this thread only
         found = evaluator.numbers([Moving(atoms, potential) for atoms in structures])
         return [one for one in found if isinstance(one, Numbers)]
 
     expected = numbers(tiny_potential())
     with PretendGpu() as gpu:
         potential = on_gpu(HEADERS["smooth"])
-        with gpu.step() as step:
+        with gpu.in_threads(), gpu.step() as step:
             found = numbers(potential)
     assert len(found) == len(expected) == len(structures)
     for here, there in zip(found, expected, strict=True):
@@ -353,9 +408,10 @@ TRAINED: Final[dict[str, dict[str, object]]] = {
 }
 
 
+@pytest.mark.parametrize("resident", ["never", "always"])
 @pytest.mark.parametrize("name", TRAINED)
-def test_steps_of_training_wait_once_and_give_the_weights_of_the_cpu(name: str) -> None:
-    fields = {**SMALL, **TRAINED[name], "num_workers": 0}
+def test_steps_of_training_wait_once_and_give_the_weights_of_the_cpu(name: str, resident: str) -> None:
+    fields = {**SMALL, **TRAINED[name], "num_workers": 0, "resident_data": resident}
     fields["model"] = {"name": name, **TRAINED[name]["model"]}  # type: ignore[dict-item]
     samples = [build_sample(record, validate_config(fields).recipe, label_shapes(RECORDS)) for record in RECORDS]
     expected, row = trained(fields, samples, torch.device("cpu"), lambda step: step())
@@ -374,6 +430,10 @@ def test_steps_of_training_wait_once_and_give_the_weights_of_the_cpu(name: str) 
     for step in steps:
         assert_few_waits(step, most_results=3)
         assert sum(event.place == "train/loop/divergence.py:loss_and_norm" for event in step.waits) == 1
+        if resident == "always":
+            assert {event.place for event in step.uploads} == {"train/records/resident.py:batch"}
+    if resident == "always":  # one array of indices for each batch, and for those of the floor
+        assert [len(step.uploads) for step in steps] == [3, 2]
 
 
 RECORDS: Final = [
@@ -403,8 +463,9 @@ def trained(
         device=device,
         floor=FloorPrior(high, batch_size=2, weight=1.0, seed=0),
     )
-    for parts in ([samples[:2], samples[2:]], [samples]):
-        take(lambda parts=parts: trainer.averages.add(trainer.step([join(part) for part in parts])))
+    cut = (lambda batch: join([samples[k] for k in batch])) if trainer._resident is None else trainer._resident.batch
+    for batches in ([[0, 1], [2, 3]], [[0, 1, 2, 3]]):
+        take(lambda batches=batches: trainer.averages.add(trainer.step([cut(batch) for batch in batches])))
     row = trainer.validate().row() | trainer.averages.means(2, trainer.ranks) | trainer._floor_row()
     state = trainer.state({})
     trainer.restore(state)
@@ -418,7 +479,7 @@ def test_a_whole_training_runs_on_the_device_and_resumes(tmp_path: Path) -> None
     fields = {"epochs": 2, "cross_validation": {"n_folds": 2}, "num_workers": 0, "floor_structures": 4}
 
     def errors(folder: str, device: torch.device) -> dict[str, float]:
-        config = small_config(tmp_path / folder, **fields)
+        config = small_config(tmp_path / folder, **fields, resident_data="never" if folder == "cpu" else "always")
         result = train(config, observer=Silent(), data=data, device=str(device))
         assert result is not None
         rows: list[dict[str, float]] = json.loads((tmp_path / folder / "history.json").read_text())["rows"]

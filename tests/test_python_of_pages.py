@@ -65,6 +65,7 @@ HERE: Final[dict[str, Given]] = {
     "docs/domain.md": dict,
     "docs/engines.md": dict,
     "docs/export.md": dict,
+    "docs/gpu.md": dict,
     "docs/index.md": dict,
     "docs/properties/crystals.md": dict,
     "docs/properties/dispersion.md": lambda: {"atoms": bulk("Si"), "other_calculator": EMT()},

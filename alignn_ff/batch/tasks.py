@@ -138,9 +138,18 @@ def relax(atoms: Atoms, calculator: BaseCalculator, config: RelaxConfig, prefix:
 
 
 def relax_together(calculator: BaseCalculator, config: RelaxConfig, *, n_slots: int) -> Flight | None:
-    """Relaxations that share passes; None where they cannot."""
+    """Relaxations that share passes; None where they cannot.
+
+    Raises:
+        ConfigError: they were to stay on the device of the network, and cannot.
+    """
+    from alignn_ff.calculator import AlignnCalculator
     from alignn_ff.relax.many import RelaxFlight, shares_passes
 
+    if isinstance(calculator, AlignnCalculator) and calculator.resident:
+        from alignn_ff.relax.resident import ResidentFlight
+
+        return _Relaxations(ResidentFlight(calculator, config, n_slots=n_slots))
     if not shares_passes(calculator, config):
         return None
     return _Relaxations(RelaxFlight(calculator, config, n_slots=n_slots))

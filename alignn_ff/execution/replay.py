@@ -1,10 +1,11 @@
-"""A function of one array of fixed size, recorded once on a GPU and replayed from then on.
+"""Operations on arrays of fixed sizes, recorded once on a GPU and replayed from then on.
 
 On CUDA devices a replay (a CUDA graph) costs the host one call, whatever the number of operations: for structures of
 some hundred atoms the host would need longer to ask for the operations than the device to do them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import torch
@@ -43,13 +44,49 @@ class Replay:
 
     def _record(self) -> None:
         with torch.cuda.device(self._input.device):
-            beside, present = torch.cuda.Stream(), torch.cuda.current_stream()
-            beside.wait_stream(present)
-            with torch.cuda.stream(beside):
+            with _beside():
                 for _ in range(WARM_UPS):
                     self._function(self._input)
-            present.wait_stream(beside)
             recording = torch.cuda.CUDAGraph()
             with torch.cuda.graph(recording):
                 self._output = self._function(self._input)
         self._recording = recording
+
+
+class Repeat:
+    """A function that changes arrays in place, and whose operations and shapes do not depend on their numbers.
+
+    On devices that are not CUDA it is called as it is. On CUDA the first calls are warm-ups, then it is recorded.
+    """
+
+    def __init__(self, function: Callable[[], None], device: torch.device) -> None:
+        self._function, self._device = function, device
+        self._n_calls = 0
+        self._recording: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self) -> None:
+        """Call it; does not wait for the device."""
+        if self._device.type != "cuda":
+            self._function()
+            return
+        self._n_calls += 1
+        with torch.cuda.device(self._device):
+            if self._n_calls <= WARM_UPS:
+                with _beside():
+                    self._function()
+                return
+            if self._recording is None:
+                self._recording = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(self._recording):  # nothing is computed here
+                    self._function()
+            self._recording.replay()
+
+
+@contextmanager
+def _beside() -> Iterator[None]:
+    """A stream beside the present one, which waits for it before and after."""
+    beside, present = torch.cuda.Stream(), torch.cuda.current_stream()
+    beside.wait_stream(present)
+    with torch.cuda.stream(beside):
+        yield
+    present.wait_stream(beside)

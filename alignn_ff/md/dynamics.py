@@ -73,7 +73,7 @@ def run_md(
     constraints_to_json(start)
     if isinstance(calculator, AlignnCalculator):
         calculator.expect(config.steps, start)
-        _refuse_unseen_pairs(calculator, start, config)
+        refuse_unseen_pairs(calculator, start, config)
     start.calc = calculator
     start.get_forces()  # errors in the input are raised here, before a file is opened
     warn_of_minimum(start, config)
@@ -193,7 +193,7 @@ def _prolonged(config: MDConfig, steps: int | None, *, done: int) -> MDConfig:
     return config.model_copy(update={"steps": steps, "stages": stages})
 
 
-def _refuse_unseen_pairs(calculator: AlignnCalculator, atoms: Atoms, config: MDConfig) -> None:
+def refuse_unseen_pairs(calculator: AlignnCalculator, atoms: Atoms, config: MDConfig) -> None:
     """Check that the model has seen all elements of a structure together, unless the user allows others.
 
     Raises:

@@ -75,6 +75,22 @@ def test_a_result_does_not_depend_on_the_neighbours(tmp_path: Path, config: Rela
             np.testing.assert_allclose(atoms.cell.array, single.atoms.cell.array, atol=TOGETHER)
 
 
+def test_relaxations_that_stay_on_their_device_end_as_others(tmp_path: Path, si_model_file: Path) -> None:
+    config = CONFIG.model_copy(update={"optimizer": "fire"})
+    usual = batch_of(tmp_path / "usual", silicon(4), si_model_file, 3, config)
+    resident = dataclasses.replace(
+        usual, make=partial(usual.make, backend="eager", resident=True), folder=tmp_path / "resident"
+    )
+    expected, found = (run_batch(batch) and records(batch) for batch in (usual, resident))
+    for name, record in expected.items():
+        assert found[name]["state"] == record["state"]
+        for key in ("energy_eV", "volume_A3", "n_steps"):
+            assert found[name]["numbers"][key] == pytest.approx(record["numbers"][key], abs=TOGETHER)  # type: ignore[index]
+    default = dataclasses.replace(resident, config=CONFIG, folder=tmp_path / "default")
+    with pytest.raises(ConfigError, match="optimiser lbfgs cannot keep structures resident"):
+        run_batch(default)
+
+
 @pytest.mark.parametrize("config", [CONFIG, THREADS], ids=["flight", "threads"])
 def test_a_pass_that_raises_is_halved_until_the_culprit_stands_alone(
     tmp_path: Path, si_model_file: Path, monkeypatch: pytest.MonkeyPatch, config: RelaxConfig

@@ -10,6 +10,7 @@ torch without CUDA, and do not carry numbers, on which neighbour selections and 
 """
 
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,10 +99,10 @@ class PretendGpu(TorchDispatchMode):
         uploads: copies from the host to the device.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waits: "list[Event] | None" = None, uploads: "list[Event] | None" = None) -> None:
         super().__init__()
-        self.waits: list[Event] = []
-        self.uploads: list[Event] = []
+        self.waits: list[Event] = [] if waits is None else waits
+        self.uploads: list[Event] = [] if uploads is None else uploads
 
     def __enter__(self) -> "PretendGpu":
         self._makers = _MadeOnTheHost()
@@ -130,6 +131,21 @@ class PretendGpu(TorchDispatchMode):
             result = result.clone()
         wrapped = tree_map(lambda leaf: OnGpu(leaf) if isinstance(leaf, Tensor) else leaf, result)
         return return_and_correct_aliasing(func, args, kwargs, wrapped) if here else wrapped
+
+    @contextmanager
+    def in_threads(self) -> Iterator[None]:
+        """The device is there in threads that begin inside, too; modes of torch belong to a thread."""
+        run = threading.Thread.run
+
+        def inside(thread: threading.Thread) -> None:
+            with PretendGpu(self.waits, self.uploads):
+                run(thread)
+
+        threading.Thread.run = inside  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            threading.Thread.run = run  # type: ignore[method-assign]
 
     @contextmanager
     def step(self) -> Iterator["Step"]:

@@ -142,7 +142,7 @@ def announce(calculator: BaseCalculator, n_atoms: int) -> None:
     """Let a model of this package compile a faster backend where so many atoms are worth it."""
     from alignn_ff.calculator import AlignnCalculator
 
-    if isinstance(calculator, AlignnCalculator):
+    if isinstance(calculator, AlignnCalculator) and not calculator.resident:
         calculator.potential.expect(EVALUATIONS, n_atoms=n_atoms)
 
 

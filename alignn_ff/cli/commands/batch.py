@@ -148,9 +148,8 @@ def command_of(name: str) -> Callable[..., None]:
         parameters=[p for p in inspect.signature(_command).parameters.values() if p.name != "name"]
     )
     with_how = options_of(BatchConfig, "how", panel="Batch", names=BATCH_NAMES)
-    with_model = options_of(
-        _model_choice(name), "model_options", panel="Model", names=MODEL_NAMES, leave_out=("resident",)
-    )
+    resident = () if name == "relax" else ("resident",)
+    with_model = options_of(_model_choice(name), "model_options", panel="Model", names=MODEL_NAMES, leave_out=resident)
     left_out = ("name", "stages", "guards") if name == "md" else ()
     with_task = options_of(row.config(), "settings", panel="Task", names=_names(name), leave_out=left_out)
     return with_how(with_model(with_task(command)))

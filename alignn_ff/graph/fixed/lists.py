@@ -43,7 +43,7 @@ class Capacities(NamedTuple):
 
 
 class FixedList(NamedTuple):
-    """Pairs of a structure below a radius, on a device, and where the atoms were.
+    """Pairs of a structure below a radius, on a device, and where the atoms were; of several: see :mod:`many`.
 
     Attributes:
         positions: (n_atoms, 3) float64, Å.
@@ -57,6 +57,8 @@ class FixedList(NamedTuple):
         alarms: (n_pairs,) Å, distance below which a pair is to be reported.
         nodes: (n_nodes,) int64, ascending ids of the pairs that can be line nodes.
         first, second: (n_triplets,) int64, ids of the pairs i→j and j→k of triplets, sorted by ``second``.
+        system_idx: (n_atoms,) int64, which structure each atom belongs to.
+        of_pairs: (n_pairs,) int64, the same of each pair; None for one structure.
     """
 
     positions: Tensor
@@ -71,6 +73,8 @@ class FixedList(NamedTuple):
     nodes: Tensor
     first: Tensor
     second: Tensor
+    system_idx: Tensor
+    of_pairs: Tensor | None = None
 
 
 def make_fixed_list(
@@ -114,6 +118,7 @@ def make_fixed_list(
         nodes=nodes,
         first=first,
         second=second,
+        system_idx=torch.zeros_like(here),
     )
 
 

@@ -74,12 +74,22 @@ def pairs_on_device(positions: Tensor, cell: FloatArray, pbc: NDArray[np.bool_],
     return PairTensors(*(field[order] for field in found))
 
 
-def distances(positions: Tensor, src: Tensor, dst: Tensor, shift: Tensor, cell: Tensor) -> Tensor:
-    """(n_pairs,) lengths of x[dst] − x[src] + shift·cell, Å."""
+def distances(
+    positions: Tensor, src: Tensor, dst: Tensor, shift: Tensor, cell: Tensor, of_pairs: Tensor | None = None
+) -> Tensor:
+    """(n_pairs,) lengths of x[dst] − x[src] + shift·cell, Å.
+
+    Args:
+        positions: (n_atoms, 3) Å.
+        src, dst, shift: of the pairs.
+        cell: (3, 3) Å, or (n_systems, 3, 3) of several structures.
+        of_pairs: (n_pairs,) the structure of each pair, where there are several.
+    """
     first, second, third = shift.to(positions.dtype).unbind(1)
     total = torch.zeros_like(first)
     for axis in range(3):
-        coordinate, (a, b, c) = positions[:, axis], cell[:, axis].unbind()
+        vectors = cell[:, axis] if of_pairs is None else cell[:, :, axis][of_pairs].mT
+        coordinate, (a, b, c) = positions[:, axis], vectors.unbind()
         difference = coordinate[dst] - coordinate[src] + (first * a + second * b + third * c)
         total = total + difference * difference
     return total.sqrt()

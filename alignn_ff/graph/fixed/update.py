@@ -1,7 +1,8 @@
 """The graph of the present positions from a list, in arrays of fixed sizes, without a word from the host.
 
 In: a :class:`~alignn_ff.graph.fixed.lists.FixedList` and where the atoms are. Out: the graph that
-:func:`alignn_ff.graph.build_graph` makes, followed by padding, and a :class:`Status` that tells whether this is so.
+:func:`alignn_ff.graph.build_graph` makes, followed by padding, and a status, from which
+:class:`~alignn_ff.graph.fixed.status.Status` tells whether this is so.
 
 Every operation has the same shapes at every step, so the operations of a step can be recorded once and replayed.
 Padding is a second structure of the batch: atoms that are farther apart than the cutoff, joined by the edges that are
@@ -26,13 +27,15 @@ N_CELL = 19
 
 
 class Moved(NamedTuple):
-    """Where the atoms are, as the host tells it to the device in one array.
+    """Where the atoms are; of one structure the host tells it to the device in one array.
+
+    Of several structures, the last three have a first axis for them.
 
     Attributes:
         positions: (n_atoms, 3) float64, Å.
         cell: (3, 3) Å.
         deformation: (3, 3) F = cell₀⁻¹·cell.
-        stretch: () smallest singular value of F.
+        stretch: () smallest singular value of F, or less.
     """
 
     positions: Tensor
@@ -47,53 +50,21 @@ class Moved(NamedTuple):
         return cls(positions.view(-1, 3), cell.view(3, 3), deformation.view(3, 3), stretch.view(()))
 
 
-class Status(NamedTuple):
-    """What came of a step.
-
-    Attributes:
-        reserve_A: how much farther than the cutoff the list is reliable; below 0 pairs may be missing.
-        n_edges, n_line_nodes, n_triplets: of the graph.
-        most_edges, fewest_edges: of one atom.
-        n_alarms: pairs closer than the distance below which they are to be reported.
-    """
-
-    reserve_A: float
-    n_edges: int
-    n_line_nodes: int
-    n_triplets: int
-    most_edges: int
-    fewest_edges: int
-    n_alarms: int
-
-    @classmethod
-    def of(cls, numbers: FloatArray) -> Self:
-        """From the numbers that a step gives."""
-        return cls(float(numbers[0]), *(int(number) for number in numbers[1:]))
-
-    def fits(self, capacities: Capacities) -> bool:
-        """Whether all of the graph is in the arrays, with some padding, and not too much of it."""
-        spare = capacities.edges - self.n_edges
-        spare_nodes = capacities.line_nodes - self.n_line_nodes
-        spare_triplets = capacities.triplets - self.n_triplets
-        return (
-            1 <= spare <= most_padding(capacities.edges)
-            and self.most_edges <= capacities.per_atom
-            and (PADDING_NODES if capacities.line_nodes else 0) <= spare_nodes <= spare
-            and 0 <= spare_triplets <= most_padding(capacities.triplets)
-        )
-
-
 class FixedGraph(NamedTuple):
     """A step's graph.
 
     Attributes:
-        system, graph: the structure, and the padding as a second one.
-        status: (7,) float64, see :class:`Status`.
+        system, graph: the structures, and the padding as one more.
+        status: (7,) float64, see :class:`~alignn_ff.graph.fixed.status.Status`; the smallest reserve, sums of numbers.
+        alarms: (n_systems,) float64, of each structure the pairs that are closer than they should be.
+        fewest_edges: (n_systems,) float64, of each structure the edges of the atom with the fewest.
     """
 
     system: AtomicSystem
     graph: AtomicGraph
     status: Tensor
+    alarms: Tensor
+    fewest_edges: Tensor
 
 
 def moved_from(known: FixedList, positions: FloatArray, cell: FloatArray) -> Tensor:
@@ -107,7 +78,7 @@ def moved_from(known: FixedList, positions: FloatArray, cell: FloatArray) -> Ten
 
 
 def fixed_graph(known: FixedList, capacities: Capacities, recipe: GraphRecipe, moved: Moved) -> FixedGraph:
-    """The graph of a structure whose atoms have moved since a list was made.
+    """The graph of a structure, or of several, whose atoms have moved since a list was made.
 
     Args:
         known: the list.
@@ -116,7 +87,7 @@ def fixed_graph(known: FixedList, capacities: Capacities, recipe: GraphRecipe, m
         moved: where the atoms are, on the device of the list.
     """
     pairs, n_atoms, device = known.pairs, known.positions.shape[0], known.positions.device
-    distance = distances(moved.positions, pairs.src, pairs.dst, pairs.shift, moved.cell)
+    distance = distances(moved.positions, pairs.src, pairs.dst, pairs.shift, moved.cell, known.of_pairs)
     inside = distance < recipe.cutoff
     slot = inside.cumsum(0) - 1  # of each pair among the edges
     n_edges = inside.sum()
@@ -131,6 +102,7 @@ def fixed_graph(known: FixedList, capacities: Capacities, recipe: GraphRecipe, m
     incoming = edge_dst.new_zeros(n_atoms).scatter_add_(0, pairs.dst, inside.long())
     line = _line_graph(known, capacities, recipe, distance, slot.clamp(0, capacities.edges - 1), inside)
     system = _with_padding(known, recipe, moved, n_padding_atoms)
+    alarming = (distance < known.alarms).logical_and(inside)
     graph = AtomicGraph(
         atomic_numbers=system.atomic_numbers,
         system_idx=system.system_idx,
@@ -141,26 +113,48 @@ def fixed_graph(known: FixedList, capacities: Capacities, recipe: GraphRecipe, m
         line_nodes=line.nodes,
         line_src=line.src,
         line_dst=line.dst,
-        n_atoms=counted(system.system_idx, 2),
-        n_edges=torch.stack([n_edges, capacities.edges - n_edges]),
-        n_line_nodes=torch.stack([line.n_nodes, capacities.line_nodes - line.n_nodes]),
-        n_triplets=torch.stack([line.n_triplets, capacities.triplets - line.n_triplets]),
+        n_atoms=counted(system.system_idx, system.cell.shape[0]),
+        n_edges=_with_rest(_per_system(known, inside, known.of_pairs), capacities.edges),
+        n_line_nodes=_with_rest(line.n_nodes, capacities.line_nodes),
+        n_triplets=_with_rest(line.n_triplets, capacities.triplets),
         most_edges=capacities.per_atom,
     )
+    fewest = smallest_per_system(known, incoming)
     numbers = [
-        _reserve(known, recipe, moved),
+        _reserve(known, recipe, moved).min(),
         n_edges,
-        line.n_nodes,
-        line.n_triplets,
+        line.n_nodes.sum(),
+        line.n_triplets.sum(),
         incoming.max(),
-        incoming.min(),
-        (distance < known.alarms).logical_and(inside).sum(),
+        fewest.min(),
+        alarming.sum(),
     ]
-    return FixedGraph(system, graph, torch.stack([number.double() for number in numbers]))
+    status = torch.stack([number.double() for number in numbers])
+    return FixedGraph(system, graph, status, _per_system(known, alarming, known.of_pairs).double(), fewest.double())
+
+
+def _per_system(known: FixedList, chosen: Tensor, of_rows: Tensor | None) -> Tensor:
+    """(n_systems,) int64, how many rows are chosen; ``of_rows`` is the structure of each, None for one structure."""
+    if of_rows is None:
+        return chosen.sum()[None]
+    return of_rows.new_zeros(known.periodic.shape[0]).scatter_add_(0, of_rows, chosen.long())
+
+
+def _with_rest(counts: Tensor, capacity: int) -> Tensor:
+    """Numbers of rows of the structures, and of the padding."""
+    return torch.cat([counts, (capacity - counts.sum())[None]])
+
+
+def smallest_per_system(known: FixedList, values: Tensor) -> Tensor:
+    """(n_systems,) smallest of the values of atoms of each structure."""
+    if known.of_pairs is None:
+        return values.min()[None]
+    found = values[:1].expand(known.periodic.shape[0]).clone()
+    return found.scatter_reduce_(0, known.system_idx, values, "amin", include_self=False)
 
 
 class _Line(NamedTuple):
-    """The line graph, followed by padding."""
+    """The line graph, followed by padding; numbers are those of each structure."""
 
     nodes: Tensor
     src: Tensor
@@ -176,7 +170,7 @@ def _line_graph(
     device = distance.device
     if not known.nodes.shape[0]:
         none = slot.new_zeros(0)
-        return _Line(none, none, none, slot.new_zeros(()), slot.new_zeros(()))
+        return _Line(none, none, none, *(_per_system(known, none, None if known.of_pairs is None else none),) * 2)
     close = inside & (distance < recipe.line_cutoff)
     among = close[known.nodes]
     chosen = known.nodes[_compact(among, among.cumsum(0) - 1, capacities.line_nodes)]
@@ -193,7 +187,10 @@ def _line_graph(
     padding = rows >= n_triplets
     src = torch.where(padding, filler, slot[known.first[taken]] if known.first.shape[0] else filler)
     dst = torch.where(padding, filler, slot[known.second[taken]] if known.second.shape[0] else filler)
-    return _Line(nodes, src, dst, n_nodes, n_triplets)
+    of_nodes, of_triplets = (
+        None if known.of_pairs is None else known.of_pairs[pairs] for pairs in (known.nodes, known.first)
+    )
+    return _Line(nodes, src, dst, _per_system(known, among, of_nodes), _per_system(known, formed, of_triplets))
 
 
 def _compact(chosen: Tensor, slot: Tensor, capacity: int) -> Tensor:
@@ -204,24 +201,36 @@ def _compact(chosen: Tensor, slot: Tensor, capacity: int) -> Tensor:
 
 
 def _with_padding(known: FixedList, recipe: GraphRecipe, moved: Moved, n_padding_atoms: int) -> AtomicSystem:
-    """The structure, and one atom twice the cutoff away from ``n_padding_atoms`` others at one place."""
+    """The structures, and one atom twice the cutoff away from ``n_padding_atoms`` others at one place."""
     device, more = known.positions.device, n_padding_atoms + 1
     beside = torch.zeros(more, 3, dtype=torch.float64, device=device)
     beside[0].fill_(2.0 * recipe.cutoff)
-    first = torch.zeros(known.positions.shape[0], dtype=torch.int64, device=device)
+    cells, periodic = moved.cell.view(-1, 3, 3), known.periodic.view(-1, 3)
     return AtomicSystem(
         positions=torch.cat([moved.positions, beside]),
-        cell=torch.stack([moved.cell, torch.zeros_like(moved.cell)]),
-        pbc=torch.stack([known.periodic, torch.zeros_like(known.periodic)]),
+        cell=torch.cat([cells, torch.zeros_like(cells[:1])]),
+        pbc=torch.cat([periodic, torch.zeros_like(periodic[:1])]),
         atomic_numbers=torch.cat([known.numbers, known.numbers[:1].expand(more)]),
-        system_idx=torch.cat([first, first.new_ones(more)]),
+        system_idx=torch.cat([known.system_idx, known.system_idx.new_full((more,), cells.shape[0])]),
     )
 
 
 def _reserve(known: FixedList, recipe: GraphRecipe, moved: Moved) -> Tensor:
-    """() Å, what ``skin.reliable_radius`` finds, less the cutoff."""
-    displaced = moved.positions - known.positions @ moved.deformation
-    length = torch.linalg.vector_norm(displaced - displaced.mean(0), dim=1)
-    two_largest = length.topk(2).values.sum() if length.shape[0] > 1 else length.new_zeros(())
+    """(n_systems,) Å, what ``skin.reliable_radius`` finds, less the cutoff; of several structures, or less."""
+    if known.of_pairs is None:
+        displaced = moved.positions - known.positions @ moved.deformation
+        length = torch.linalg.vector_norm(displaced - displaced.mean(0), dim=1)
+        two_largest = length.topk(2).values.sum() if length.shape[0] > 1 else length.new_zeros(())
+    else:
+        expected = torch.einsum("na,nab->nb", known.positions, moved.deformation[known.system_idx])
+        displaced = moved.positions - expected
+        length = torch.linalg.vector_norm(displaced - _means(known, displaced)[known.system_idx], dim=1)
+        two_largest = -2.0 * smallest_per_system(known, -length)
     reserve: Tensor = known.radius * moved.stretch - two_largest - (ROUNDING_A + recipe.cutoff)
-    return reserve
+    return reserve[None] if known.of_pairs is None else reserve
+
+
+def _means(known: FixedList, values: Tensor) -> Tensor:
+    """(n_systems, 3) mean of the values of atoms of each structure."""
+    sums = values.new_zeros(known.periodic.shape[0], 3).index_add_(0, known.system_idx, values)
+    return sums / counted(known.system_idx, known.periodic.shape[0])[:, None]

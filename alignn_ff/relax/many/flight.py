@@ -123,7 +123,7 @@ class RelaxFlight:
         """
         landed = [self._relaxed_alone(key, atoms) for key, atoms in self._alone]
         self._alone.clear()
-        members = sorted(self._open.values(), key=lambda member: member.key)
+        members = sorted(self._here(), key=lambda member: member.key)
         if not members:
             return landed
         began = time.perf_counter()
@@ -137,6 +137,10 @@ class RelaxFlight:
         self._fill(members, numbers, at)
         ended.update(self._moved(numbers))
         return [*landed, *(self._closed(slot, result) for slot, result in ended.items())]
+
+    def _here(self) -> Iterable[Member]:
+        """The open structures that :meth:`advance` evaluates."""
+        return self._open.values()
 
     def _placed(self, members: Sequence[Member]) -> Deformation | None:
         """Move atoms and cells to the coordinates; the deformations of the members, None if no cell relaxes."""

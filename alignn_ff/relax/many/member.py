@@ -101,6 +101,11 @@ class Member:
         """Whether a step was admitted."""
         return self._last is not None
 
+    @property
+    def inside(self) -> bool:
+        """Whether the last step that was admitted is inside of the training data."""
+        return self._last is not None and not self._last.findings
+
     def result(self, reason: str | None, model: ModelRecord) -> RelaxResult:
         """What was reached: the last step that was admitted."""
         assert self._first is not None

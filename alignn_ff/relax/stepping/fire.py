@@ -1,6 +1,6 @@
 """FIRE for many structures at once: E. Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006), with the numbers of ASE."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from ase.optimize.optimize import Optimizer
@@ -19,6 +19,23 @@ STEPS_BEFORE: Final = 5
 MOST_MOVED_A: Final[float] = Optimizer.defaults["maxstep"]
 
 
+class FireSlot(NamedTuple):
+    """What FIRE keeps of one structure between steps.
+
+    Attributes:
+        velocity: (n_rows, 3).
+        time_step, mixing: of the next step.
+        n_downhill: steps since the last one uphill.
+        moves: whether a step was made.
+    """
+
+    velocity: Slots
+    time_step: float
+    mixing: float
+    n_downhill: int
+    moves: bool
+
+
 class ManyFire:
     """One FIRE per slot; a step that leads uphill is kept and stops the motion, as in ASE."""
 
@@ -35,6 +52,17 @@ class ManyFire:
         self._velocity[slot] = 0.0
         self._time_step[slot], self._mixing[slot] = FIRST_STEP, MIXING
         self._n_downhill[slot], self._moves[slot] = 0, False
+
+    def held(self, slot: int, *, n_rows: int) -> FireSlot:
+        """What is kept of a structure."""
+        numbers = (float(self._time_step[slot]), float(self._mixing[slot]), int(self._n_downhill[slot]))
+        return FireSlot(self._velocity[slot, :n_rows].copy(), *numbers, bool(self._moves[slot]))
+
+    def put(self, slot: int, held: FireSlot) -> None:
+        """Go on with what :meth:`held` gave."""
+        self._velocity[slot, : len(held.velocity)] = held.velocity
+        self._time_step[slot], self._mixing[slot] = held.time_step, held.mixing
+        self._n_downhill[slot], self._moves[slot] = held.n_downhill, held.moves
 
     def retry(self, x: Slots, value: PerSlot, asked: Chosen) -> tuple[Chosen, Slots]:  # noqa: ARG002
         """See :class:`Stepper`; none is taken back."""

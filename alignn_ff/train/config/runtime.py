@@ -6,6 +6,8 @@ from pydantic import Field
 
 from alignn_ff.train.config.sections import Section
 
+ResidentWord = Literal["auto", "always", "never"]
+
 
 class RuntimeFields(Section):
     """Runtime and distributed."""
@@ -26,6 +28,11 @@ class RuntimeFields(Section):
         4, ge=0, description="threads that make batches ahead, processes that build graphs; 0: none"
     )
     pin_memory: bool = Field(False, description="pinned host memory, for faster copies to a GPU")
+    resident_data: ResidentWord = Field(
+        "auto",
+        description="samples stay on the device, where batches are cut out of them: on a GPU where they take at most a "
+        "quarter of its free memory (auto), always, or never; the batches are the same (ours)",
+    )
     gpu_memory_fraction: float | None = Field(
         None, gt=0, le=1, description="largest part of the GPU's memory that is used (published code)"
     )

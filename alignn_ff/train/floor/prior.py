@@ -11,6 +11,7 @@ from alignn_ff.models import EnergyModel
 from alignn_ff.train.distributed.ranks import Ranks, share_of
 from alignn_ff.train.model_outputs import evaluate
 from alignn_ff.train.records.batches import Sample, join
+from alignn_ff.train.records.resident import ResidentSamples
 
 TOLERANCE_EV: Final = 0.05
 """Depth below the floor, eV/atom, up to which the cost is a parabola; far below it grows as a logarithm only."""
@@ -35,12 +36,14 @@ class FloorPrior(NamedTuple):
         batch_size: number of structures in each step.
         weight: of the cost in the loss.
         seed: decides, with the step, which structures a step sees.
+        resident: the samples on the device of the steps; None: they are on the host only.
     """
 
     samples: Sequence[Sample]
     batch_size: int
     weight: float
     seed: int
+    resident: ResidentSamples | None = None
 
     def cost(self, model: EnergyModel, step: int, ranks: Ranks, device: torch.device) -> Tensor | None:
         """Cost of one step, the part of this rank; None where it has none.
@@ -54,7 +57,10 @@ class FloorPrior(NamedTuple):
         chosen = share_of(drawn, ranks)
         if not chosen:
             return None
-        depth = depth_below(model, join([self.samples[i] for i in chosen]).to(device), training=True)
+        batch = (
+            join([self.samples[i] for i in chosen]).to(device) if self.resident is None else self.resident.batch(chosen)
+        )
+        depth = depth_below(model, batch, training=True)
         return self.weight * 0.5 * torch.log1p((depth / TOLERANCE_EV).square()).sum() / len(drawn)
 
     def row(self, model: EnergyModel, device: torch.device) -> dict[str, float]:

@@ -26,6 +26,7 @@ FREE_TO_CHANGE: Final = frozenset(
         "save_dataloader",
         "num_workers",
         "pin_memory",
+        "resident_data",
         "distributed",
         "data_parallel",
         "last_layer_uncertainty",

@@ -26,6 +26,11 @@ class WithReplay(Sequence[Item]):
         drawn = random.Random(f"replay/{seed}/{epoch}").sample(range(len(pool)), n_drawn)  # noqa: S311 - no secrets
         self._training, self._pool, self._drawn = training, pool, drawn
 
+    def places(self, indices: Sequence[int]) -> list[int]:
+        """Where samples are among those of training, followed by the whole pool."""
+        n = len(self._training)
+        return [index if index < n else n + self._drawn[index - n] for index in indices]
+
     def __len__(self) -> int:
         return len(self._training) + len(self._drawn)
 

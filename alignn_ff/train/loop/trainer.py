@@ -30,6 +30,7 @@ from alignn_ff.train.loop.weight_average import WeightAverage, copy_tensors, evo
 from alignn_ff.train.loss.loss import Measure, combined, label_counts, loss_weights
 from alignn_ff.train.model_outputs import ModelOutputs, evaluate
 from alignn_ff.train.records.batches import Sample, epoch_order
+from alignn_ff.train.records.resident import resident_samples
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ class Trainer:
         self.loader = Loader(n_threads=config.num_workers, pin_memory=config.pin_memory)
         self.training, self.validation, self.measure, self.floor = training, validation, measure, floor
         self.replay, self.n_replayed = replay, n_replayed(len(training), len(replay), config.replay_fraction)
+        self._keep_on_device()
         self.optimizer = build_optimizer(
             model, config.optimizer, learning_rate=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -124,6 +126,14 @@ class Trainer:
         self.needs_derivatives = any(
             learned for learned, label in zip(self.learned, LABELS.values(), strict=True) if label.is_derivative
         )
+
+    def _keep_on_device(self) -> None:
+        """Take samples to the device, as far as the config asks for it and they fit."""
+        word = self.config.resident_data
+        self._resident = resident_samples([self.training, self.replay], self.device, word)
+        self._resident_validation = resident_samples([self.validation], self.device, word)
+        if self.floor is not None:
+            self.floor = self.floor._replace(resident=resident_samples([self.floor.samples], self.device, word))
 
     def run(
         self,
@@ -243,8 +253,10 @@ class Trainer:
         order = [
             share_of(range(start, min(start + size, n_samples)), self.ranks) for start in range(0, n_samples, size)
         ]
+        resident = self._resident_validation if samples is self.validation else self._resident
+        batches = self.loader.batches(samples, order) if resident is None else map(resident.batch, order)
         with self.average.applied_to(self.model), torch.set_grad_enabled(False):
-            for rows, sample in zip(order, self.loader.batches(samples, order), strict=True):
+            for rows, sample in zip(order, batches, strict=True):
                 batch = sample.to(self.device)
                 outputs, costs = self.compute(batch, training=False)
                 book.add(rows, costs, outputs, batch.targets, batch.graph.n_atoms)
@@ -312,7 +324,11 @@ class Trainer:
         samples = WithReplay(self.training, self.replay, self.n_replayed, seed=config.random_seed, epoch=epoch)
         order = epoch_order(len(samples), config.batch_size, seed=config.random_seed, epoch=epoch)
         left = order[self.progress.batch * each :]
-        batches = self.loader.batches(samples, [share_of(indices, self.ranks) for indices in left])
+        shares = [share_of(indices, self.ranks) for indices in left]
+        if self._resident is None:
+            batches = self.loader.batches(samples, shares)
+        else:
+            batches = map(self._resident.batch, map(samples.places, shares))
         return iter(lambda: list(islice(batches, each)), [])
 
     def _refuse_useless(self, row: dict[str, float], book: ValidationAverages | None) -> None:
