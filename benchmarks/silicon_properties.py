@@ -165,7 +165,7 @@ STEPS: Final = (
     Step(
         "Thermal conductivity",
         "kappa",
-        {"min_width_A": 16.0, "meshes_A": (80.0, 100.0), "max_temperature_K": 1000.0},
+        {"min_width_A": 16.0, "meshes_A": (60.0, 70.0), "max_temperature_K": 1000.0},
         {"meshes_A": (10.0, 12.0), "supercell": (2, 2, 2), "third_order_width_A": 7.0, "max_temperature_K": 300.0},
         plain,
         "kappa",

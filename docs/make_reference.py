@@ -5,6 +5,7 @@ choices.md (every row of the tables of simulations), cli.md (every command), api
 models.md (every shipped model, from its card).
 """
 
+import inspect
 import json
 import sys
 from importlib import import_module
@@ -16,6 +17,7 @@ from alignn_ff.analysis import OBSERVABLES
 from alignn_ff.cli.reference import markdown_reference as commands_reference
 from alignn_ff.domain import CHECKS, OUTSIDE
 from alignn_ff.md import ENSEMBLES, GUARDS
+from alignn_ff.properties.table import FUNCTIONS, PROPERTIES
 from alignn_ff.relax import CELL_MODES, OPTIMIZERS
 from alignn_ff.testing import LAWS
 from alignn_ff.train.config.reference import json_schema, markdown_reference
@@ -188,8 +190,35 @@ def python_page(room: str) -> str:
         for name, value in vars(module).items()
         if not name.startswith("_") and getattr(value, "__module__", "") == room
     ]
-    names = [name for name in public if not name.startswith("__")]
-    return "\n".join([f"# {ROOMS[room]}\n\n`{room}`\n", *(f"::: {room}.{name}\n" for name in names)])
+    made = FUNCTIONS if room == "alignn_ff.properties" else {}
+    names = [name for name in public if not name.startswith("__") and name not in made]
+    sections = [f"::: {room}.{name}\n" for name in names] + [property_section(name) for name in made]
+    return "\n".join([f"# {ROOMS[room]}\n\n`{room}`\n", *sections])
+
+
+def property_section(name: str) -> str:
+    """The function of a property, which is made from its row and so cannot be read from the source."""
+    row, shown = PROPERTIES[FUNCTIONS[name]], inspect.signature(getattr(import_module("alignn_ff.properties"), name))
+    structures = [
+        str(one.replace(annotation=one.empty)) for one in shown.parameters.values() if one.kind < one.KEYWORD_ONLY
+    ]
+    call = ", ".join([*structures, *([] if row.many else ["*"]), "…"])
+    rows = []
+    for field, info in row.config().model_fields.items():
+        default = "needed" if info.is_required() else f"`{info.get_default()!r}`"
+        rows.append(f"| `{field}` | {default} | {(info.description or '').replace('|', chr(92) + '|')} |")
+    head = [
+        f"## {name}",
+        "",
+        "```python",
+        f"{name}({call}) -> {shown.return_annotation.__name__}",
+        "```",
+        "",
+        row.help,
+        "",
+    ]
+    beside = ["", "Also `config`, `calculator` and `notify`, as for `compute`.", ""]
+    return "\n".join([*head, "| field | default | meaning |", "|---|---|---|", *rows, *beside])
 
 
 def models() -> str:

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from alignn_ff.plots.style import COLOURS, house_style, new_figure
-from alignn_ff.properties.melting import MeltingResult
+from alignn_ff.properties.coexistence import MeltingResult
 
 
 def melting_figure(result: MeltingResult) -> Figure:

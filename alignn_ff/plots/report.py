@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from alignn_ff.labels import label_of, shown
 from alignn_ff.plots.style import figure_png
-from alignn_ff.properties.report import ReportResult
+from alignn_ff.properties.crystal_report import ReportResult
 from alignn_ff.properties.result import PropertyResult
 from alignn_ff.runs.model_record import software_versions
 

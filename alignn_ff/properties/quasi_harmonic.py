@@ -16,9 +16,9 @@ from pydantic import Field, field_validator
 
 from alignn_ff.errors import ConfigError, SimulationError
 from alignn_ff.properties.equation_of_state import cells_over_volume
-from alignn_ff.properties.phonons.bridge import Harmonic, quasi_harmonic
 from alignn_ff.properties.phonons.config import HarmonicConfig
-from alignn_ff.properties.phonons.gruneisen import gruneisen_parameters
+from alignn_ff.properties.phonons.expansion import expansion_from_modes, expansion_of
+from alignn_ff.properties.phonons.gruneisen import gruneisen_over_volumes
 from alignn_ff.properties.phonons.harmonic import Crystal, force_constants
 from alignn_ff.properties.phonons.numbers import Expansion
 from alignn_ff.properties.phonons.phonon import temperatures
@@ -26,13 +26,13 @@ from alignn_ff.properties.phonons.stability import IMAGINARY_THZ, lowest_exact_f
 from alignn_ff.properties.reference import relaxed_crystal
 from alignn_ff.properties.result import Columns, PropertyResult, Remark
 from alignn_ff.properties.work import Relaxed, Work
-from alignn_ff.units import BOLTZMANN_EV_PER_K, GPA_PER_EV_PER_A3, J_PER_MOL_PER_EV
+from alignn_ff.units import J_PER_MOL_PER_EV
 
 Array = NDArray[np.float64]
 FEWEST: Final = 5
 """Volumes that a fit needs."""
 SHOWN_K: Final = 300.0
-DISAGREEMENT: Final = 0.1
+DISAGREEMENT: Final = 0.02
 """Largest relative difference between the expansion of the fits and of the mode parameters without a remark."""
 
 
@@ -67,7 +67,7 @@ class QHAResult(PropertyResult):
         volumes: (n,) Å³, those used.
         energies: (n,) eV, static.
         expansions: one per pressure of the config.
-        gruneisen_expansion: (n_T,) 1/K, Σ γ C_V/(B V) of mode Grüneisen parameters at the static volume.
+        gruneisen_expansion: (n_T,) 1/K, Σ γ C_V/(B V) of the modes, at the volumes of ``expansions[0]``.
         static_volume_A3: of the relaxed primitive cell.
     """
 
@@ -102,7 +102,7 @@ class QHAResult(PropertyResult):
 
     @property
     def checks(self) -> dict[str, float]:
-        """The same expansion from mode Grüneisen parameters at the static volume."""
+        """The same expansion from mode Grüneisen parameters at the volume of each temperature."""
         found = self.expansions[0]
         row = int(np.argmin(np.abs(found.temperatures - SHOWN_K)))
         return {
@@ -152,18 +152,15 @@ def quasi_harmonic_expansion(atoms: Atoms, config: QHAConfig, work: Work) -> QHA
     used = [crystals[k] for k in stable]
     harmonics = [crystal.harmonic for crystal, _ in used]
     energies = np.array([energy for _, energy in used])
-    everywhere = [
-        quasi_harmonic(harmonics, energies, temperatures(config), config.mesh_length_A, pressure)
-        for pressure in config.pressures_GPa
-    ]
     volumes = np.array([h.primitive.get_volume() for h in harmonics])
-    expansions = tuple(_within(one, volumes) for one in everywhere)
+    modes = gruneisen_over_volumes(harmonics, config.mesh_length_A)
+    kelvin = temperatures(config)
+    everywhere = [expansion_of(modes, volumes, energies, kelvin, pressure) for pressure in config.pressures_GPa]
+    expansions = tuple(_within(one) for one in everywhere)
     if not len(expansions[0].temperatures):
-        found = everywhere[0].volumes[0] / volumes[0] * scales[stable[0]]
         raise SimulationError(
-            f"at {config.pressures_GPa[0]:g} GPa the volume at 0 K is {found:.3f} of the static one, outside --range "
-            f"{config.volume_range[0]:g}:{config.volume_range[1]:g}; choose a range "
-            "around it"
+            f"at {config.pressures_GPa[0]:g} GPa the volume at 0 K is outside --range {config.volume_range[0]:g}:"
+            f"{config.volume_range[1]:g} of the static one; choose a range around it"
         )
     primitive = used[0][0].primitive.atoms
     result = QHAResult(
@@ -173,7 +170,7 @@ def quasi_harmonic_expansion(atoms: Atoms, config: QHAConfig, work: Work) -> QHA
         volumes=volumes,
         energies=energies,
         expansions=expansions,
-        gruneisen_expansion=_from_modes(harmonics, expansions[0], config),
+        gruneisen_expansion=expansion_from_modes(modes, volumes, expansions[0]),
         static_volume_A3=float(reference.atoms.get_volume() * len(primitive) / len(atoms)),
     )
     left_out = [float(scales[k]) for k in range(len(crystals)) if k not in stable]
@@ -191,21 +188,10 @@ def _crystals(work: Work, reference: Relaxed, config: QHAConfig, scales: Array) 
     return found
 
 
-def _within(found: Expansion, volumes: Array) -> Expansion:
-    """The rows whose volume lies inside those computed."""
-    outside = np.flatnonzero((found.volumes < volumes.min()) | (found.volumes > volumes.max()))
+def _within(found: Expansion) -> Expansion:
+    """The rows before the first whose volume is not between those computed."""
+    outside = np.flatnonzero(~np.isfinite(found.volumes))
     return found if not outside.size else Expansion(*(column[: outside[0]] for column in found))
-
-
-def _from_modes(harmonics: Sequence[Harmonic], found: Expansion, config: QHAConfig) -> Array:
-    """Σ_qs γ_qs C_qs / (B V) with mode parameters at the volume in the middle."""
-    middle = len(harmonics) // 2
-    smaller, here, larger = harmonics[middle - 1 : middle + 2]
-    modes = gruneisen_parameters(smaller, here, larger, config.mesh_length_A)
-    volume = harmonics[middle].primitive.get_volume()
-    bulk = found.bulk_modulus_GPa / GPA_PER_EV_PER_A3
-    sums = np.array([modes.weighted_sum(t) for t in found.temperatures])
-    return np.asarray(BOLTZMANN_EV_PER_K * sums / (bulk * volume))
 
 
 def _doubts(result: QHAResult, left_out: Sequence[float], everywhere: Sequence[Expansion]) -> list[Remark]:
@@ -220,9 +206,9 @@ def _doubts(result: QHAResult, left_out: Sequence[float], everywhere: Sequence[E
         remarks.append(
             Remark(
                 "expansion_disagrees",
-                f"the expansion at {first.temperatures[row]:g} K is {fitted:.2e} 1/K from fits over the volume, and "
-                f"{modes:.2e} 1/K from the mode Grüneisen parameters: energies or frequencies are not smooth over the "
-                "volume. Trust neither; look at the tables, or choose another --range",
+                f"the expansion at {first.temperatures[row]:g} K is {fitted:.2e} 1/K from the entropy over the volume, "
+                f"and {modes:.2e} 1/K from the mode Grüneisen parameters: energies or frequencies are not smooth over "
+                "the volume. Trust neither; look at the tables, or choose another --range",
             )
         )
     for pressure, whole, kept in zip(result.config.pressures_GPa, everywhere, result.expansions, strict=True):

@@ -54,8 +54,8 @@ PROPERTIES: Final[dict[str, Property]] = {
     ),
     "report": Property(
         "Several properties of a crystal on one page.",
-        config=deferred("alignn_ff.properties.report", "ReportConfig"),
-        compute=deferred("alignn_ff.properties.report", "report"),
+        config=deferred("alignn_ff.properties.crystal_report", "ReportConfig"),
+        compute=deferred("alignn_ff.properties.crystal_report", "report"),
         plan=deferred("alignn_ff.properties.forecast.crystals", "report"),
     ),
     "eos": Property(
@@ -112,9 +112,9 @@ PROPERTIES: Final[dict[str, Property]] = {
     ),
     "melting": Property(
         "Melting temperature from a crystal beside its liquid, at constant enthalpy (a long run).",
-        config=deferred("alignn_ff.properties.melting", "MeltingConfig"),
-        compute=deferred("alignn_ff.properties.melting", "melting"),
-        plan=deferred("alignn_ff.properties.melting.stages", "plan"),
+        config=deferred("alignn_ff.properties.coexistence", "MeltingConfig"),
+        compute=deferred("alignn_ff.properties.coexistence", "melting"),
+        plan=deferred("alignn_ff.properties.coexistence.stages", "plan"),
     ),
     "dimer": Property(
         "Energy and force of pairs of atoms over their distance.",
@@ -140,3 +140,6 @@ PROPERTIES: Final[dict[str, Property]] = {
     ),
 }
 """Name → property, in the order of the help."""
+
+FUNCTIONS: Final[dict[str, str]] = {name.replace("-", "_"): name for name in PROPERTIES}
+"""Name of the function of Python → name of its property."""

@@ -5,6 +5,7 @@ Proc. Natl. Acad. Sci. 30, 244 (1944).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -115,20 +116,58 @@ def modulus_from_pressures(volumes: FloatArray, pressures: FloatArray, at: float
     return float(-slope)
 
 
-def modulus_at_minimum(volumes: FloatArray, energies: FloatArray) -> float:
-    """B = V d²E/dV² at the minimum, GPa, of a polynomial in V^(−2/3); NaN without a minimum inside the volumes.
+@dataclass(frozen=True)
+class FreeCurve:
+    """A polynomial in V^(−2/3) through values at several volumes, without any form.
 
     The order grows with the number of volumes, so that the curve follows energies that no form with four parameters
     does. For Birch's third-order form the order would be three.
+
+    Attributes:
+        scale: volume of the place 1.
+        polynomial: over the place x = (scale/V)^(2/3).
     """
+
+    scale: float
+    polynomial: np.polynomial.Polynomial
+
+    def place(self, volume: float) -> float:
+        """The place of a volume."""
+        return float((self.scale / volume) ** (2.0 / 3.0))
+
+    def value(self, volume: float) -> float:
+        """The curve."""
+        return float(self.polynomial(self.place(volume)))
+
+    def slope(self, volume: float) -> float:
+        """Its derivative by the volume."""
+        x = self.place(volume)
+        return float(-2.0 / 3.0 * x / volume * self.polynomial.deriv()(x))
+
+    def curvature(self, volume: float) -> float:
+        """Its second derivative by the volume."""
+        x, first, second = self.place(volume), self.polynomial.deriv(), self.polynomial.deriv(2)
+        return float((4.0 / 9.0 * x**2 * second(x) + 10.0 / 9.0 * x * first(x)) / volume**2)
+
+    def minimum(self) -> float:
+        """Volume of the lowest minimum between the outermost volumes; NaN without one."""
+        slope, bend = self.polynomial.deriv(), self.polynomial.deriv(2)
+        least, largest = self.polynomial.domain
+        roots = np.asarray(slope.roots(), dtype=complex)
+        places = [float(r.real) for r in roots if abs(r.imag) < 1e-9 and least < r.real < largest]
+        lowest = min((x for x in places if bend(x) > 0.0), key=lambda x: float(self.polynomial(x)), default=None)
+        return float("nan") if lowest is None else float(self.scale * lowest**-1.5)
+
+
+def free_curve(volumes: FloatArray, values: FloatArray) -> FreeCurve:
+    """Least squares of a polynomial, of order six at most, with one value more than it needs."""
     scale = float(volumes.mean())
-    places = (scale / volumes) ** (2.0 / 3.0)
     order = min(HIGHEST_ORDER, len(volumes) - 2)
-    curve = np.polynomial.Polynomial.fit(places, energies - energies.min(), order)
-    roots = curve.deriv().roots()
-    inside = [float(r.real) for r in roots if abs(r.imag) < 1e-9 and places.min() < r.real < places.max()]
-    lowest = min((one for one in inside if curve.deriv(2)(one) > 0.0), key=curve, default=None)
-    if lowest is None:
-        return float("nan")
-    slope = -2.0 / 3.0 * lowest**2.5 / scale  # of the place over the volume
-    return float(curve.deriv(2)(lowest) * slope**2 * scale / lowest**1.5 * GPA_PER_EV_PER_A3)
+    return FreeCurve(scale, np.polynomial.Polynomial.fit((scale / volumes) ** (2.0 / 3.0), values, order))
+
+
+def modulus_at_minimum(volumes: FloatArray, energies: FloatArray) -> float:
+    """B = V d²E/dV² at the minimum, GPa, of a free curve; NaN without a minimum inside the volumes."""
+    curve = free_curve(volumes, energies - energies.min())
+    volume = curve.minimum()
+    return volume * curve.curvature(volume) * GPA_PER_EV_PER_A3

@@ -13,13 +13,13 @@ from alignn_ff.errors import ConfigError, SimulationError, StructureError
 from alignn_ff.plots import save_property_figures
 from alignn_ff.properties import Work
 from alignn_ff.properties import compute as compute_property
+from alignn_ff.properties.coexistence import MeltingConfig, MeltingResult
+from alignn_ff.properties.coexistence.melting import beside
+from alignn_ff.properties.coexistence.order import disorder, order_of_slabs, strongest_waves
+from alignn_ff.properties.coexistence.remarks import doubts
+from alignn_ff.properties.coexistence.stages import cell_of
 from alignn_ff.properties.files import restart_file, write_result
 from alignn_ff.properties.forecast import forecast
-from alignn_ff.properties.melting import MeltingConfig, MeltingResult
-from alignn_ff.properties.melting.melting import beside
-from alignn_ff.properties.melting.order import disorder, order_of_slabs, strongest_waves
-from alignn_ff.properties.melting.remarks import doubts
-from alignn_ff.properties.melting.stages import cell_of
 from alignn_ff.properties.run import PropertyRun, compute, stopped_run
 from alignn_ff.properties.table import PROPERTIES
 from tests.support.argon import EPSILON_EV, Argon

@@ -12,8 +12,8 @@ from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.plots import save_property_figures
 from alignn_ff.properties import PROPERTIES, PropertyResult, Work, compute
 from alignn_ff.properties.config import PropertyConfig
+from alignn_ff.properties.crystal_report import ReportConfig, ReportResult
 from alignn_ff.properties.property import Property
-from alignn_ff.properties.report import ReportConfig, ReportResult
 from tests.support.silicon import silicon
 
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from ase import Atoms
 
 from alignn_ff.errors import AlignnError
+from alignn_ff.properties.crystal_report import ReportConfig, settings_of
 from alignn_ff.properties.elasticity.config import ElasticConfig
 from alignn_ff.properties.elasticity.constants import AMPLITUDES
 from alignn_ff.properties.equation_of_state import EOSConfig
 from alignn_ff.properties.formation.config import FormationConfig
 from alignn_ff.properties.plan import CRYSTAL_STEPS, Part, Parts, first_part
 from alignn_ff.properties.reference import check_crystal
-from alignn_ff.properties.report import ReportConfig, settings_of
 from alignn_ff.properties.work import Work
 
 

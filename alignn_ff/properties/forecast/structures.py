@@ -74,12 +74,13 @@ def stacking_fault(atoms: Atoms, config: FaultConfig, work: Work) -> Parts:  # n
 
 
 def reaction_path(start: Atoms, end: Atoms, config: NEBConfig, work: Work) -> Parts:  # noqa: ARG001
-    """Both ends, the band, and the vibrations of the saddle of a small structure."""
+    """Both ends, the band, the lines between its images, and the vibrations of the saddle of a small structure."""
     matched_ends(start, end, config.order)
     n_atoms = len(start)
     parts = [
         Part("ends", 2, n_atoms, ATOMS_STEPS if config.relax else 1),
         Part("images of the band", config.images, n_atoms, 2 * ATOMS_STEPS),
+        Part("structures between images", 2 * (config.images + 1), n_atoms),
     ]
     if n_atoms <= config.hessian_atoms:
         parts.append(Part("displacements of the saddle", 6 * n_atoms, n_atoms))

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
-from phonopy import Phonopy, PhonopyGruneisen, run_qha
+from phonopy import Phonopy, PhonopyGruneisen
 from phonopy.file_IO import parse_BORN_from_strings
 from phonopy.harmonic.dynmat_to_fc import get_commensurate_points
 from phonopy.phonon.band_structure import get_band_qpoints
 from phonopy.structure.atoms import PhonopyAtoms
 
 from alignn_ff.properties.phonons.born import Charges
-from alignn_ff.properties.phonons.numbers import Bands, Expansion, States, Thermal, Violation
+from alignn_ff.properties.phonons.numbers import Bands, States, Thermal, Violation
 from alignn_ff.properties.phonons.path import band_path
-from alignn_ff.units import COULOMB_EV_A, GPA_PER_EV_PER_A3
+from alignn_ff.units import COULOMB_EV_A
 
 Array = NDArray[np.float64]
 SYMPREC_A = 1e-5
@@ -115,6 +115,16 @@ class Harmonic:
         found = self._phonopy.run_qpoints(qpoints, nac_q_direction=direction)
         return np.array(found.frequencies)
 
+    def dynamical_matrices(self, qpoints: Array) -> NDArray[np.complex128]:
+        """(n_q, n_modes, n_modes) at q-points, fractional in the reciprocal primitive cell."""
+        found = self._phonopy.run_qpoints(qpoints, with_dynamical_matrices=True)
+        return np.array(found.dynamical_matrices)
+
+    @property
+    def frequency_unit_THz(self) -> float:  # noqa: N802 - the unit's letters
+        """Frequency of the eigenvalue 1 of a dynamical matrix."""
+        return float(self._phonopy.unit_conversion_factor)
+
     def commensurate_points(self) -> Array:
         """(n, 3) q-points whose waves fit into the supercell; frequencies are exact there."""
         return np.array(get_commensurate_points(self._phonopy.supercell_matrix))
@@ -207,46 +217,6 @@ def mode_gruneisen(
     for row in np.flatnonzero(np.abs(np.array(qpoints)).max(axis=1) < 1e-8):
         known[row, np.argsort(np.abs(frequencies[row]))[:3]] = np.nan
     return np.array(frequencies), known, np.array(weights, dtype=float)
-
-
-def quasi_harmonic(
-    harmonics: Sequence[Harmonic], energies: Array, temperatures: Array, mesh_length_A: float, pressure_GPa: float
-) -> Expansion:
-    """Fit F(V, T) + P·V with Vinet's form at each temperature.
-
-    Args:
-        harmonics: one per volume.
-        energies: (n_volumes,) eV, static, per primitive cell.
-        temperatures: (n,) K, equally spaced.
-        mesh_length_A: of the q-points.
-        pressure_GPa: external.
-    """
-    step = float(temperatures[1] - temperatures[0])
-    with quiet():
-        found = run_qha(
-            [harmonic.phonopy for harmonic in harmonics],
-            np.append(temperatures, temperatures[-1] + step),  # finite differences take the last one
-            energies,
-            mesh=mesh_length_A,
-            pressure=pressure_GPa,
-            eos="vinet",
-            exclude_gamma_acoustic=True,
-        )
-    return Expansion(
-        temperatures=np.array(found.temperatures),
-        volumes=np.array(found.equilibrium_volumes),
-        expansion=np.array(found.thermal_expansion),
-        bulk_modulus_GPa=np.array(found.bulk_moduli) * GPA_PER_EV_PER_A3,
-        heat_capacity=_as_long(found.heat_capacity_P.heat_capacities, len(found.temperatures)),
-        entropy=np.array(found.entropy_temperature),
-        gibbs=np.array(found.gibbs_free_energies),
-        gruneisen=np.array(found.gruneisen_parameters),
-    )
-
-
-def _as_long(values: Array, n: int) -> Array:
-    """Values with zeros in front, where a difference could not be taken at 0 K."""
-    return np.concatenate([np.zeros(n - len(values)), np.asarray(values)])
 
 
 def as_atoms(cell: PhonopyAtoms) -> Atoms:

@@ -1,16 +1,22 @@
-"""Mode Grüneisen parameters γ = −∂ln ω/∂ln V, from force constants at three volumes.
+"""Mode Grüneisen parameters γ = −∂ln ω/∂ln V, from force constants at several volumes.
 
-γ_qs = −V/(2ω²)·⟨e|∂D/∂V|e⟩ by the difference of the dynamical matrices of the two outer volumes.
+γ_qs = −V/(2ω²)·⟨e|∂D/∂V|e⟩ by differences of dynamical matrices.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alignn_ff.properties.phonons.bridge import Harmonic, mode_gruneisen
+from alignn_ff.properties.phonons.oscillators import heat_capacity
 
 Array = NDArray[np.float64]
+STENCIL: Final = 5
+"""Volumes whose dynamical matrices give a derivative."""
+CHUNK: Final = 256
+"""q-points whose matrices are held at a time."""
 
 
 class Gruneisen(NamedTuple):
@@ -28,26 +34,77 @@ class Gruneisen(NamedTuple):
 
     def mean(self, temperature_K: float) -> float:
         """Average weighted by the heat capacities of the modes."""
-        capacity = mode_heat_capacity(self.frequencies, temperature_K) * self.weights[:, None]
+        capacity = heat_capacity(self.frequencies, temperature_K) * self.weights[:, None]
         known = np.isfinite(self.parameters) & np.isfinite(capacity)
         return float((self.parameters[known] * capacity[known]).sum() / capacity[known].sum())
 
     def weighted_sum(self, temperature_K: float) -> float:
         """Σ γ·C_V/k over the modes of one q-point, averaged over the mesh."""
-        if temperature_K <= 0.0:
-            return 0.0
-        capacity = mode_heat_capacity(self.frequencies, temperature_K) * self.weights[:, None]
-        known = np.isfinite(self.parameters) & np.isfinite(capacity)
-        return float((self.parameters[known] * capacity[known]).sum() / self.weights.sum())
 
+        def function(frequencies: Array, kelvin: float) -> Array:
+            return np.asarray(self.parameters * heat_capacity(frequencies, kelvin))
 
-def mode_heat_capacity(frequencies_THz: Array, temperature_K: float) -> Array:
-    """Heat capacity of each mode in units of k; NaN where the frequency is not positive."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        x = 47.99243073366221 * np.where(frequencies_THz > 0, frequencies_THz, np.nan) / temperature_K  # hν/kT
-        return np.asarray(x**2 * np.exp(x) / np.expm1(x) ** 2)
+        return self.per_cell(function, temperature_K)
+
+    def per_cell(self, function: Callable[[Array, float], Array], temperature_K: float) -> float:
+        """Sum of a function of the frequencies over the modes of one q-point, averaged over the mesh.
+
+        Acoustic modes at Γ and modes without a positive frequency are left out.
+        """
+        values = np.where(np.isfinite(self.parameters), function(self.frequencies, temperature_K), np.nan)
+        return float(np.nansum(values * self.weights[:, None]) / self.weights.sum())
 
 
 def gruneisen_parameters(smaller: Harmonic, middle: Harmonic, larger: Harmonic, mesh_length_A: float) -> Gruneisen:
     """Of the crystal in the middle."""
     return Gruneisen(*mode_gruneisen(smaller, middle, larger, mesh_length_A))
+
+
+def gruneisen_over_volumes(harmonics: Sequence[Harmonic], mesh_length_A: float) -> list[Gruneisen]:
+    """Of every crystal, each with the five volumes that are nearest to its own, all on the q-points of the first.
+
+    Args:
+        harmonics: one per volume, ascending, five or more.
+        mesh_length_A: of the q-points.
+    """
+    volumes = np.array([harmonic.primitive.get_volume() for harmonic in harmonics])
+    qpoints, weights, _ = harmonics[0].mesh(mesh_length_A)
+    rules = [derivative_rule(volumes, k) for k in range(len(volumes))]
+    found: list[list[tuple[Array, Array]]] = [[] for _ in volumes]
+    for some in _chunks(qpoints):
+        matrices = np.array([harmonic.dynamical_matrices(some) for harmonic in harmonics])
+        for k, rule in enumerate(rules):
+            slope = volumes[k] * np.tensordot(rule, matrices, axes=1)
+            found[k].append(_modes(some, matrices[k], slope))
+    unit = harmonics[0].frequency_unit_THz
+    return [
+        Gruneisen(unit * np.concatenate([f for f, _ in one]), np.concatenate([g for _, g in one]), weights)
+        for one in found
+    ]
+
+
+def derivative_rule(places: Array, at: int) -> Array:
+    """Factors of values whose sum is the derivative at one of the places, exact for polynomials of fourth order."""
+    first = int(np.clip(at - STENCIL // 2, 0, len(places) - STENCIL))
+    near = slice(first, first + STENCIL)
+    size = float(np.ptp(places[near]))
+    powers = np.vander((places[near] - places[at]) / size, increasing=True).T
+    rule = np.zeros(len(places))
+    rule[near] = np.linalg.solve(powers, np.eye(STENCIL)[1]) / size
+    return rule
+
+
+def _chunks(qpoints: Array) -> Iterator[Array]:
+    for first in range(0, len(qpoints), CHUNK):
+        yield qpoints[first : first + CHUNK]
+
+
+def _modes(qpoints: Array, matrices: NDArray[np.complex128], slopes: NDArray[np.complex128]) -> tuple[Array, Array]:
+    """Frequencies in the unit of the matrices, and −(V/2ω²)·⟨e|∂D/∂V|e⟩; NaN for acoustic modes at Γ."""
+    squares, vectors = np.linalg.eigh(matrices)
+    changes = np.einsum("qis,qij,qjs->qs", vectors.conj(), slopes, vectors).real
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parameters = -changes / (2.0 * squares)
+    for row in np.flatnonzero(np.abs(qpoints).max(axis=1) < 1e-8):
+        parameters[row, np.argsort(np.abs(squares[row]))[:3]] = np.nan
+    return np.sign(squares) * np.sqrt(np.abs(squares)), parameters

@@ -15,6 +15,7 @@ from alignn_ff.properties.reaction_path.band import optimise
 from alignn_ff.properties.reaction_path.config import NEBConfig
 from alignn_ff.properties.reaction_path.ends import SHORTEST_MOTION_A, matched_ends, motion
 from alignn_ff.properties.reaction_path.interpolation import first_guess
+from alignn_ff.properties.reaction_path.profile import between, work_along
 from alignn_ff.properties.reaction_path.result import NEBResult
 from alignn_ff.properties.reaction_path.saddle import saddle_modes
 from alignn_ff.properties.result import Remark
@@ -24,9 +25,11 @@ from alignn_ff.relax import RelaxConfig
 MOVED_A: Final = 0.5
 """An end whose atoms move further in its relaxation may have become another state."""
 VALLEY_EV: Final = 0.01
-DISAGREEMENT_EV: Final = 0.01
-DISAGREEMENT: Final = 0.05
-"""Largest difference of barriers from energies and from forces without a remark: eV, or as a fraction."""
+DISAGREEMENT_EV: Final = 0.005
+DISAGREEMENT: Final = 0.02
+"""Largest difference of energies and the work of forces without a remark: eV, or as a fraction of the range."""
+SHARP_DEGREES: Final = 60.0
+"""A larger turn of the path at an image gets a remark."""
 
 
 def reaction_path(start: Atoms, end: Atoms, config: NEBConfig, work: Work) -> NEBResult:
@@ -42,13 +45,16 @@ def reaction_path(start: Atoms, end: Atoms, config: NEBConfig, work: Work) -> NE
     images = first_guess(*ends, config.images)
     largest = optimise(images, evaluated, config, work)
     found = work.evaluate("path", images)
+    forces = np.array([one.forces for one in found])
+    inner = np.array([one.forces for one in work.evaluate("between images", between(images))])
     result = NEBResult(
         atoms=ends[0],
         config=config,
         model=work.model,
         images=tuple(_without_calculator(image) for image in images),
         energies=np.array([one.energy for one in found]),
-        forces=np.array([one.forces for one in found]),
+        forces=forces,
+        work=work_along(np.array([image.positions for image in images]), forces, inner),
         largest_force_eV_per_A=largest,
     )
     inside = 0 < result.highest < len(images) - 1
@@ -116,6 +122,16 @@ def _doubts(result: NEBResult) -> list[Remark]:
                 "path may exist, or the forces are not small enough (--fmax)",
             )
         )
+    turns = result.turns_degrees
+    if len(turns) and turns.max() > SHARP_DEGREES:
+        shown = ", ".join(f"{k + 1} ({turns[k]:.0f}°)" for k in np.flatnonzero(turns > SHARP_DEGREES))
+        remarks.append(
+            Remark(
+                "sharp_turns",
+                f"the path turns sharply at image {shown}: images slide along a flat part. Energies of images are "
+                "exact, the curve between them there is not; compute the parts before and after a minimum separately",
+            )
+        )
     place, depth = profile.deepest_minimum()
     if depth > VALLEY_EV:
         remarks.append(
@@ -130,8 +146,8 @@ def _doubts(result: NEBResult) -> list[Remark]:
         remarks.append(
             Remark(
                 "forces_disagree",
-                f"energies along the path and the work of the forces differ by up to {worst:.3f} eV: there are too few "
-                "images (--images), or the forces are not the derivatives of the energy",
+                f"energies along the path and the work of the forces differ by up to {worst:.3f} eV: the forces are "
+                "not the derivatives of the energy, or both vary much from one image to the next (--images)",
             )
         )
     return remarks

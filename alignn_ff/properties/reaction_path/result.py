@@ -27,6 +27,7 @@ class NEBResult(PropertyResult):
         images: both ends and the images between them, positions continuous.
         energies: (n,) eV, total.
         forces: (n, n_atoms, 3) eV/Å, constraints not applied.
+        work: (n,) eV, minus the integral of the forces along straight lines from image to image.
         largest_force_eV_per_A: on the band, across the path, at the end.
         saddle: vibrations of the highest image; None where they were not computed.
     """
@@ -35,13 +36,22 @@ class NEBResult(PropertyResult):
     images: tuple[Atoms, ...]
     energies: FloatArray
     forces: FloatArray
+    work: FloatArray
     largest_force_eV_per_A: float
     saddle: Saddle | None = None
 
     @property
     def profile(self) -> Profile:
         """Energies along the path."""
-        return profile_of(np.array([image.positions for image in self.images]), self.energies, self.forces)
+        positions = np.array([image.positions for image in self.images])
+        return profile_of(positions, self.energies, self.forces, self.work)
+
+    @property
+    def turns_degrees(self) -> FloatArray:
+        """(n − 2,) angles between the steps to and from each image between the ends."""
+        steps = np.diff(np.array([image.positions.ravel() for image in self.images]), axis=0)
+        steps /= np.linalg.norm(steps, axis=1)[:, None]
+        return np.asarray(np.degrees(np.arccos(np.clip((steps[1:] * steps[:-1]).sum(axis=1), -1.0, 1.0))))
 
     @property
     def highest(self) -> int:

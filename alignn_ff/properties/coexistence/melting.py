@@ -14,13 +14,12 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alignn_ff.errors import SimulationError
-from alignn_ff.properties.dynamics import Moved, dynamics, prefix_of
-from alignn_ff.properties.melting.config import MeltingConfig
-from alignn_ff.properties.melting.equilibrium import equilibrium_of
-from alignn_ff.properties.melting.order import order_of_slabs, strongest_waves
-from alignn_ff.properties.melting.remarks import doubts
-from alignn_ff.properties.melting.result import MeltingResult
-from alignn_ff.properties.melting.stages import (
+from alignn_ff.properties.coexistence.config import MeltingConfig
+from alignn_ff.properties.coexistence.equilibrium import equilibrium_of
+from alignn_ff.properties.coexistence.order import order_of_slabs, strongest_waves
+from alignn_ff.properties.coexistence.remarks import doubts
+from alignn_ff.properties.coexistence.result import MeltingResult
+from alignn_ff.properties.coexistence.stages import (
     WHAT,
     Cell,
     cell_of,
@@ -29,6 +28,7 @@ from alignn_ff.properties.melting.stages import (
     joining_run,
     melting_run,
 )
+from alignn_ff.properties.dynamics import Moved, dynamics, prefix_of
 from alignn_ff.properties.reference import bare, check_crystal, relaxed_crystal
 from alignn_ff.properties.work import Work
 from alignn_ff.trajectory import read_trajectory

@@ -7,9 +7,9 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alignn_ff.analysis.observables.blocking import Average, average
+from alignn_ff.properties.coexistence.config import MeltingConfig
+from alignn_ff.properties.coexistence.order import Waves, disorder, order_of_slabs, slab_of
 from alignn_ff.properties.dynamics import Moved
-from alignn_ff.properties.melting.config import MeltingConfig
-from alignn_ff.properties.melting.order import Waves, disorder, order_of_slabs, slab_of
 from alignn_ff.trajectory import iterate_trajectory
 from alignn_ff.units import BOLTZMANN_EV_PER_K, GPA_PER_EV_PER_A3, MEV_PER_EV
 

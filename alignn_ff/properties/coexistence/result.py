@@ -7,8 +7,8 @@ from typing import Self
 
 from ase import Atoms
 
-from alignn_ff.properties.melting.config import MeltingConfig
-from alignn_ff.properties.melting.equilibrium import Equilibrium
+from alignn_ff.properties.coexistence.config import MeltingConfig
+from alignn_ff.properties.coexistence.equilibrium import Equilibrium
 from alignn_ff.properties.result import Columns, PropertyResult, Remark
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alignn_ff.properties.melting.result import MeltingResult
+from alignn_ff.properties.coexistence.result import MeltingResult
 from alignn_ff.properties.result import Remark
 
 FAR: Final = 0.1

@@ -10,7 +10,7 @@ from ase.build import make_supercell
 from alignn_ff.cells import face_distances_A
 from alignn_ff.errors import StructureError
 from alignn_ff.md import MDConfig
-from alignn_ff.properties.melting.config import MeltingConfig
+from alignn_ff.properties.coexistence.config import MeltingConfig
 from alignn_ff.properties.plan import Part, Parts, first_part
 from alignn_ff.properties.reference import bare, check_crystal
 from alignn_ff.properties.supercells import Repeats, check_size
