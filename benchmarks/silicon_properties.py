@@ -34,6 +34,7 @@ SOURCES: Final = {
     "mlearn": "DFT: PBE, contained in the training data (mlearn; Y. Zuo et al., J. Phys. Chem. A 124, 731, 2020)",
     "pace": "DFT: Table 1 of Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021)",
     "phono3py": "DFT: PBEsol, fitted to forces of 200 displaced supercells from the data of phono3py and pypolymlp",
+    "morris": "experiment, 303 K: R. G. Morris, J. J. Martin, J. Appl. Phys. 34, 2388 (1963)",
     "virginia": "experiment, room temperature: Virginia Semiconductor, Basic Mechanical and Thermal Properties of Si",
 }
 
@@ -131,6 +132,17 @@ def expansion(content: Content) -> list[Row]:
     ]
 
 
+def conductivity(content: Content) -> list[Row]:
+    summary, checks = content["summary"], content["checks"]
+    fine = next(name for name in summary if name.startswith("conductivity_at"))
+    coarse = next(name for name in checks if name.startswith("conductivity_on"))
+    mesh = " × ".join(coarse.removeprefix("conductivity_on_").split("_")[:3])
+    return [
+        (f"at 300 K, mesh {summary['mesh']}, W/m/K", number(content, fine, 1), "125 ± 19 [morris]"),
+        (f"at 300 K, mesh {mesh}, W/m/K", number(content, coarse, 1), ""),
+    ]
+
+
 def plain(content: Content) -> list[Row]:
     return [(label_of(name), shown(value), "") for name, value in numbers(content)]
 
@@ -167,7 +179,7 @@ STEPS: Final = (
         "kappa",
         {"min_width_A": 16.0, "meshes_A": (60.0, 70.0), "max_temperature_K": 1000.0},
         {"meshes_A": (10.0, 12.0), "supercell": (2, 2, 2), "third_order_width_A": 7.0, "max_temperature_K": 300.0},
-        plain,
+        conductivity,
         "kappa",
     ),
     Step(

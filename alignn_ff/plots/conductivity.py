@@ -21,6 +21,11 @@ def conductivity_figure(result: KappaResult) -> Figure:
         left.set(xlabel="temperature (K)", ylabel="conductivity (W/m/K)")
         ticks = [kelvin for kelvin in (50, 100, 200, 300, 500, 1000, 2000) if t.min() <= kelvin <= t.max()]
         left.set_xticks(ticks, [str(kelvin) for kelvin in ticks])
+        low, high = left.get_ylim()
+        decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+        values = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
+        left.set_yticks(values, [f"{value:g}" for value in values])
+        left.set_ylim(low, high)
         left.minorticks_off()
         left.legend(title=f"{result.config.solver}, mesh")
         frequency, lifetime = np.asarray(modes["frequency_THz"], float), np.asarray(modes["lifetime_ps"], float)

@@ -7,13 +7,14 @@ static energy.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from alignn_ff.choices import KeyOf
 from alignn_ff.errors import ConfigError, SimulationError
 from alignn_ff.properties.equation_of_state import cells_over_volume
 from alignn_ff.properties.phonons.config import HarmonicConfig
@@ -21,6 +22,7 @@ from alignn_ff.properties.phonons.expansion import expansion_from_modes, expansi
 from alignn_ff.properties.phonons.gruneisen import gruneisen_over_volumes
 from alignn_ff.properties.phonons.harmonic import Crystal, force_constants
 from alignn_ff.properties.phonons.numbers import Expansion
+from alignn_ff.properties.phonons.oscillators import STATISTICS
 from alignn_ff.properties.phonons.phonon import temperatures
 from alignn_ff.properties.phonons.stability import IMAGINARY_THZ, lowest_exact_frequency
 from alignn_ff.properties.reference import relaxed_crystal
@@ -44,6 +46,7 @@ class QHAConfig(HarmonicConfig):
     )
     points: int = Field(7, ge=FEWEST, description="number of volumes")
     pressures_GPa: tuple[float, ...] = Field((0.0,), min_length=1, description="pressures, such as 0:5:10")
+    statistics: Annotated[str, KeyOf(STATISTICS)] = Field("quantum", description="statistics of the nuclei")
 
     @field_validator("volume_range", "pressures_GPa", mode="before")
     @classmethod
@@ -155,7 +158,8 @@ def quasi_harmonic_expansion(atoms: Atoms, config: QHAConfig, work: Work) -> QHA
     volumes = np.array([h.primitive.get_volume() for h in harmonics])
     modes = gruneisen_over_volumes(harmonics, config.mesh_length_A)
     kelvin = temperatures(config)
-    everywhere = [expansion_of(modes, volumes, energies, kelvin, pressure) for pressure in config.pressures_GPa]
+    nuclei = STATISTICS[config.statistics]
+    everywhere = [expansion_of(modes, volumes, energies, kelvin, pressure, nuclei) for pressure in config.pressures_GPa]
     expansions = tuple(_within(one) for one in everywhere)
     if not len(expansions[0].temperatures):
         raise SimulationError(
@@ -170,7 +174,7 @@ def quasi_harmonic_expansion(atoms: Atoms, config: QHAConfig, work: Work) -> QHA
         volumes=volumes,
         energies=energies,
         expansions=expansions,
-        gruneisen_expansion=expansion_from_modes(modes, volumes, expansions[0]),
+        gruneisen_expansion=expansion_from_modes(modes, volumes, expansions[0], nuclei),
         static_volume_A3=float(reference.atoms.get_volume() * len(primitive) / len(atoms)),
     )
     left_out = [float(scales[k]) for k in range(len(crystals)) if k not in stable]

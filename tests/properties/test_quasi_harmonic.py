@@ -49,6 +49,19 @@ def test_quantities_are_derivatives_of_one_gibbs_energy(result: QHAResult) -> No
     np.testing.assert_allclose(np.log(found.volumes / found.volumes[0]), grown, atol=1e-6)
 
 
+def test_classical_nuclei_are_at_rest_at_0_k_and_expand_as_quantum_ones_at_high_temperature(result: QHAResult) -> None:
+    hot = {"max_temperature_K": 2000.0, "temperature_step_K": 100.0}
+    classical, quantum = (expansion(statistics=one, **hot) for one in ("classical", "quantum"))
+    found, other = classical.expansions[0], quantum.expansions[0]
+    assert found.volumes[0] == pytest.approx(classical.static_volume_A3, rel=1e-5)
+    np.testing.assert_allclose(classical.gruneisen_expansion, found.expansion, rtol=1e-3)
+    assert found.expansion[-1] == pytest.approx(other.expansion[-1], rel=0.012)
+    assert found.expansion[3] > 1.3 * other.expansion[3]  # at 300 K, where half of the modes are frozen
+    np.testing.assert_allclose(-np.gradient(found.gibbs, found.temperatures)[1:-1], found.entropy[1:-1], rtol=0.05)
+    with pytest.raises(ConfigError, match="quantum statistics"):
+        compute("thermo", silicon(), statistics="classical")
+
+
 def test_zero_point_motion_expands_and_the_bulk_modulus_softens(result: QHAResult) -> None:
     found = result.expansions[0]
     assert found.volumes[0] > result.static_volume_A3

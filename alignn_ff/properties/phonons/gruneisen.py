@@ -3,14 +3,14 @@
 γ_qs = −V/(2ω²)·⟨e|∂D/∂V|e⟩ by differences of dynamical matrices.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alignn_ff.properties.phonons.bridge import Harmonic, mode_gruneisen
-from alignn_ff.properties.phonons.oscillators import heat_capacity
+from alignn_ff.properties.phonons.oscillators import Function, heat_capacity
 
 Array = NDArray[np.float64]
 STENCIL: Final = 5
@@ -38,15 +38,15 @@ class Gruneisen(NamedTuple):
         known = np.isfinite(self.parameters) & np.isfinite(capacity)
         return float((self.parameters[known] * capacity[known]).sum() / capacity[known].sum())
 
-    def weighted_sum(self, temperature_K: float) -> float:
+    def weighted_sum(self, temperature_K: float, capacity: Function = heat_capacity) -> float:
         """Σ γ·C_V/k over the modes of one q-point, averaged over the mesh."""
 
         def function(frequencies: Array, kelvin: float) -> Array:
-            return np.asarray(self.parameters * heat_capacity(frequencies, kelvin))
+            return np.asarray(self.parameters * capacity(frequencies, kelvin))
 
         return self.per_cell(function, temperature_K)
 
-    def per_cell(self, function: Callable[[Array, float], Array], temperature_K: float) -> float:
+    def per_cell(self, function: Function, temperature_K: float) -> float:
         """Sum of a function of the frequencies over the modes of one q-point, averaged over the mesh.
 
         Acoustic modes at Γ and modes without a positive frequency are left out.

@@ -1,6 +1,10 @@
-"""Thermal functions of harmonic oscillators, in units of k; NaN where a frequency is not positive."""
+"""Thermal functions of harmonic oscillators, in units of k; NaN where a frequency is not positive.
 
-from typing import Final
+Quantum and classical: molecular dynamics has the classical ones, at any temperature.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +12,28 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 KELVIN_PER_THZ: Final = 47.99243073366221
 """h/k."""
+COLDEST_K: Final = 1e-3
+"""Stands for 0 K in hν/kT, which would be infinite: nothing is excited there."""
+
+
+Function = Callable[[Array, float], Array]
+"""(frequencies in THz, temperature in K) → values in units of k."""
+
+
+class Statistics(NamedTuple):
+    """One kind of oscillators.
+
+    Attributes:
+        help: what it is.
+        free_energy: F/k in K.
+        entropy: S/k.
+        heat_capacity: C_V/k.
+    """
+
+    help: str
+    free_energy: Function
+    entropy: Function
+    heat_capacity: Function
 
 
 def free_energy(frequencies_THz: Array, temperature_K: float) -> Array:
@@ -32,7 +58,36 @@ def heat_capacity(frequencies_THz: Array, temperature_K: float) -> Array:
         return np.asarray((x / (2.0 * np.sinh(0.5 * x))) ** 2)
 
 
+def classical_free_energy(frequencies_THz: Array, temperature_K: float) -> Array:
+    """F/k in K; zero at 0 K, where a classical oscillator is at rest."""
+    if temperature_K <= 0.0:
+        return np.where(frequencies_THz > 0, 0.0, np.nan)
+    return np.asarray(temperature_K * np.log(_ratio(frequencies_THz, temperature_K)))
+
+
+def classical_entropy(frequencies_THz: Array, temperature_K: float) -> Array:
+    """S/k; its dependence on the volume, (∂S/∂V) = −(∂ln ω/∂V), does not vanish at 0 K."""
+    return np.asarray(1.0 - np.log(_ratio(frequencies_THz, temperature_K)))
+
+
+def classical_heat_capacity(frequencies_THz: Array, temperature_K: float) -> Array:  # noqa: ARG001
+    """C_V/k = 1."""
+    return np.where(frequencies_THz > 0, 1.0, np.nan)
+
+
 def _ratio(frequencies_THz: Array, temperature_K: float) -> Array:
-    """hν/kT; infinite at 0 K would be NaN in products, so it is cut at a value where everything vanishes."""
-    lowest = KELVIN_PER_THZ * np.where(frequencies_THz > 0, frequencies_THz, np.nan)
-    return np.asarray(np.minimum(lowest / max(temperature_K, 1e-300), 1000.0))
+    """hν/kT, at 0 K that of COLDEST_K."""
+    quanta = KELVIN_PER_THZ * np.where(frequencies_THz > 0, frequencies_THz, np.nan)
+    return np.asarray(quanta / max(temperature_K, COLDEST_K))
+
+
+STATISTICS: Final[dict[str, Statistics]] = {
+    "quantum": Statistics("as nuclei are", free_energy, entropy, heat_capacity),
+    "classical": Statistics(
+        "as in molecular dynamics",
+        classical_free_energy,
+        classical_entropy,
+        classical_heat_capacity,
+    ),
+}
+"""Name → statistics of the nuclei."""

@@ -49,7 +49,9 @@ class ThermoConfig(QHAConfig):
     )
 
     @model_validator(mode="after")
-    def _one_pressure(self) -> Self:
+    def _one_pressure_of_quantum_nuclei(self) -> Self:
         if len(self.pressures_GPa) > 1:
             raise ConfigError(f"a thermodynamic table has one pressure, not {len(self.pressures_GPa)} (--pressure)")
+        if self.statistics != "quantum":
+            raise ConfigError("a thermodynamic table has quantum statistics; `alignn-ff qha` offers classical ones")
         return self
