@@ -27,7 +27,9 @@ WAYS = {
     "one process": (1, 1, ""),
     "two threads": (1, 2, ""),
     "ghosts as rows": (1, 1, "ghosts"),
+    "ghosts as rows, two threads": (1, 2, "ghosts"),
     "two processes": (2, 1, ""),
+    "two processes, two threads": (2, 2, ""),
 }
 """Name → processes, threads of each, word of the pair style."""
 
@@ -86,16 +88,17 @@ def test_lammps_with_torch_gives_the_numbers_of_the_package(
     agree(chosen, found, potential.predict_tensors([case.atoms for case in chosen.values()]))
 
 
-def test_a_network_in_float32_agrees_to_rounding(lammps: Lammps, plugin: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_network_in_float32_agrees_to_rounding(processes: int, lammps: Lammps, plugin: Path, tmp_path: Path) -> None:
     header, chosen = SMOOTH["smooth"], {"cubic": cases()["cubic"]}
     narrow = Potential(
         "tiny", header, tiny_model(header), device=torch.device("cpu"), dtype=torch.float32, backend="eager"
     )
     write(narrow, tmp_path / "model.alignn", ExportOptions())
-    found = evaluate(lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, processes=1)["cubic"]
+    found = evaluate(lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, processes=processes)
     (expected,) = eager(header).predict_tensors([chosen["cubic"].atoms])
     assert expected.forces is not None
-    difference = np.abs(found.forces - expected.forces.numpy()).max()
+    difference = np.abs(found["cubic"].forces - expected.forces.numpy()).max()
     assert 0 < difference < 1e-3 * max(1.0, float(expected.forces.abs().max()))
 
 
