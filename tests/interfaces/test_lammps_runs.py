@@ -10,8 +10,9 @@ from ase.md.verlet import VelocityVerlet
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.export.lammps.file import write
 from alignn_ff.export.options import ExportOptions
+from alignn_ff.export.torchscript import file as torchscript
 from alignn_ff.interfaces.lammps import Lammps
-from tests.support.exports import SMOOTH, eager, model_file
+from tests.support.exports import HEADERS, SMOOTH, eager, model_file
 from tests.support.lammps_runs import BAR_PER_EV_PER_A3, cases, driven_by_the_package, run
 
 STEPS = 50
@@ -258,6 +259,23 @@ run 0
     assert alone[1] == pytest.approx(beside[1], rel=1e-12)
     assert alone[2] == alone[3] == 3 * 256
     assert alone[2] < beside[2] < 0.5 * beside[3]
+
+
+@pytest.mark.slow
+def test_layers_of_published_networks_leave_out_such_rows_too(
+    crystal: str, lammps: Lammps, torch_plugin: Path, tmp_path: Path
+) -> None:
+    torchscript.write(eager(HEADERS["published, 3 + 2 layers"]), tmp_path / "model.pt", ExportOptions())
+    text = f"""{crystal.replace("pair_style alignn", "pair_style alignn/torch").replace("model.alignn", "model.pt")}
+compute network all pair alignn/torch
+thermo_style custom step pe c_network[1] c_network[2]
+thermo_modify format float %.15g
+run 0
+"""
+    alone, beside = (thermo(run(lammps, torch_plugin, tmp_path, text, processes=n))[-1] for n in (1, 2))
+    assert alone[1] == pytest.approx(beside[1], rel=1e-12)
+    assert alone[2] == alone[3] == 5 * 64
+    assert alone[2] < beside[2] < 0.6 * beside[3]
 
 
 REFUSED = {
