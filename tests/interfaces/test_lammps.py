@@ -15,13 +15,15 @@ from alignn_ff.graph import GraphRecipe, TensorPrediction
 from alignn_ff.interfaces.lammps import Lammps
 from alignn_ff.models import AlignnAtomwiseConfig, EalignnAtomwiseConfig
 from alignn_ff.potential import Potential
-from tests.support.exports import SMOOTH, eager, with_repulsion_ends
+from tests.support.exports import ON_KERNELS, SMOOTH, eager, with_repulsion_ends
 from tests.support.lammps_runs import Case, Evaluated, cases, evaluate
 from tests.support.tiny_models import PUBLISHED, published_header, tiny_model
 
 MODELS = {
     "moments": with_repulsion_ends(SMOOTH["smooth, moments"], (8, 14, 1.4)),
     "plain": SMOOTH["smooth"],
+    "published": ON_KERNELS["2 + 1 layers"],
+    "published, own images": ON_KERNELS["3 + 2 layers"],
 }
 WAYS = {
     "one process": (1, 1, ""),
@@ -35,7 +37,9 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", ["moments", pytest.param("plain", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["moments", "published", *(pytest.param(name, marks=pytest.mark.slow) for name in list(MODELS)[1::2])]
+)
 def test_lammps_gives_the_numbers_of_the_package(
     name: str, way: str, lammps: Lammps, plugin: Path, tmp_path: Path
 ) -> None:

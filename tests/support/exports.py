@@ -8,12 +8,12 @@ from ase import Atoms
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header
 from alignn_ff.export.door import Input
-from alignn_ff.graph import TensorPrediction
-from alignn_ff.models import ModelStatistics
+from alignn_ff.graph import GraphRecipe, TensorPrediction
+from alignn_ff.models import AlignnAtomwiseConfig, ModelStatistics
 from alignn_ff.potential import Potential
 from tests.support import published_headers
 from tests.support.layered_headers import HEADERS as LAYERED
-from tests.support.tiny_models import CONFIG, tiny_header, tiny_model
+from tests.support.tiny_models import CONFIG, PUBLISHED, published_header, tiny_header, tiny_model
 
 MOMENTS = CONFIG.model_copy(update={"moment_channels": 4})
 
@@ -45,6 +45,22 @@ HEADERS: dict[str, Header] = {
     **published_headers.HEADERS,
     **{f"published, {name}": LAYERED[name] for name in LAYERS},
 }
+
+
+WIDE = {**PUBLISHED, "edge_input_features": 24, "embedding_features": 16, "hidden_features": 16}
+"""Fields of a published network that the kernels run."""
+
+ON_KERNELS: dict[str, Header] = {
+    name: published_header(AlignnAtomwiseConfig(**{**WIDE, **layers}), GraphRecipe(cutoff=4.0, **recipe))
+    for name, layers, recipe in (
+        ("3 + 2 layers", {"alignn_layers": 3, "gcn_layers": 2}, {"three_body_cutoff": 3.2, "back_tracking": True}),
+        ("2 + 1 layers", {"alignn_layers": 2, "gcn_layers": 1}, {"three_body_cutoff": 3.2}),
+        ("1 + 0 layers", {"alignn_layers": 1, "gcn_layers": 0}, {"back_tracking": True}),
+        ("2 + 0 layers", {"alignn_layers": 2, "gcn_layers": 0}, {"own_image_angles": False, "back_tracking": True}),
+        ("no angles", {"alignn_layers": 0, "gcn_layers": 3}, {}),
+    )
+}
+"""Published force fields in files for pair_style alignn."""
 
 
 def with_repulsion_ends(header: Header, *ends: tuple[int, int, float]) -> Header:

@@ -22,7 +22,7 @@ class Evaluator {
   std::vector<double> gradient;  // (n_edges, 3) eV/Å
   int64_t evaluated = 0;         // Σ over layers of rows
 
-  explicit Evaluator(const std::string& path, bool widened = false) : model(path, widened) {}
+  explicit Evaluator(FileContent&& content, bool widened = false) : model(std::move(content), widened) {}
 
   // Rows beyond `n_local` are atoms of other processes, whose energies do not count. Throws std::runtime_error.
   void evaluate(const std::vector<int64_t>& elements, int64_t n_local, const EdgeList& edges, int64_t threads) {
