@@ -12,7 +12,7 @@ from alignn_ff.export.lammps.file import write
 from alignn_ff.export.options import ExportOptions
 from alignn_ff.export.torchscript import file as torchscript
 from alignn_ff.interfaces.lammps import Lammps
-from tests.support.exports import HEADERS, SMOOTH, eager, model_file
+from tests.support.exports import HEADERS, ON_KERNELS, SMOOTH, eager, model_file
 from tests.support.lammps_runs import BAR_PER_EV_PER_A3, cases, driven_by_the_package, run
 
 STEPS = 50
@@ -245,36 +245,36 @@ write_dump all custom last.dump id fx fy fz modify sort id format float %.16g
     np.testing.assert_allclose(np.loadtxt(tmp_path / "last.dump", skiprows=9)[:, 1:], expected.forces, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["smooth", "published"])
 def test_layers_leave_out_the_rows_of_the_halo_that_they_do_not_read(
-    crystal: str, lammps: Lammps, plugin: Path, tmp_path: Path
+    name: str, crystal: str, lammps: Lammps, plugin: Path, tmp_path: Path
 ) -> None:
-    text = f"""{crystal}
-replicate 1 1 4
-compute network all pair alignn
-thermo_style custom step pe c_network[1] c_network[2]
-thermo_modify format float %.15g
-run 0
-"""
-    alone, beside = (thermo(run(lammps, plugin, tmp_path, text, processes=n))[-1] for n in (1, 2))
-    assert alone[1] == pytest.approx(beside[1], rel=1e-12)
-    assert alone[2] == alone[3] == 3 * 256
-    assert alone[2] < beside[2] < 0.5 * beside[3]
+    header = {"smooth": SMOOTH["smooth"], "published": ON_KERNELS["3 + 2 layers"]}[name]
+    write(eager(header), tmp_path / "model.alignn", ExportOptions())
+    n_layers = header.model.alignn_layers + header.model.gcn_layers
+    leaves_out_rows(crystal, lammps, plugin, tmp_path, style="alignn", n_layers=n_layers)
 
 
 @pytest.mark.slow
-def test_layers_of_published_networks_leave_out_such_rows_too(
+def test_layers_of_published_networks_in_torch_leave_out_such_rows_too(
     crystal: str, lammps: Lammps, torch_plugin: Path, tmp_path: Path
 ) -> None:
-    torchscript.write(eager(HEADERS["published, 3 + 2 layers"]), tmp_path / "model.pt", ExportOptions())
-    text = f"""{crystal.replace("pair_style alignn", "pair_style alignn/torch").replace("model.alignn", "model.pt")}
-compute network all pair alignn/torch
+    torchscript.write(eager(HEADERS["published, 3 + 2 layers"]), tmp_path / "model.alignn", ExportOptions())
+    leaves_out_rows(crystal, lammps, torch_plugin, tmp_path, style="alignn/torch", n_layers=5)
+
+
+def leaves_out_rows(crystal: str, lammps: Lammps, plugin: Path, folder: Path, *, style: str, n_layers: int) -> None:
+    """The energy is the same on one process and on two, and on two layers have fewer rows than all of them."""
+    text = f"""{crystal.replace("pair_style alignn", f"pair_style {style}")}
+replicate 1 1 4
+compute network all pair {style}
 thermo_style custom step pe c_network[1] c_network[2]
 thermo_modify format float %.15g
 run 0
 """
-    alone, beside = (thermo(run(lammps, torch_plugin, tmp_path, text, processes=n))[-1] for n in (1, 2))
+    alone, beside = (thermo(run(lammps, plugin, folder, text, processes=n))[-1] for n in (1, 2))
     assert alone[1] == pytest.approx(beside[1], rel=1e-12)
-    assert alone[2] == alone[3] == 5 * 64
+    assert alone[2] == alone[3] == n_layers * 256
     assert alone[2] < beside[2] < 0.6 * beside[3]
 
 

@@ -28,9 +28,7 @@ def published_refusal(model: EnergyModel) -> str | None:
     if reason is not None:
         return reason
     assert isinstance(model, AtomwiseEnergy)
-    config, widths = model.config, (model.config.hidden_features, model.config.embedding_features)
-    if config.shapes_bonds or config.zbl_end is not None or config.longest_bond is not None:
-        return "the kernels have neither an envelope on bonds nor the ZBL of published models"
+    widths = (model.config.hidden_features, model.config.embedding_features)
     if any(width % CHANNELS or width > WIDEST for width in widths):
         return (
             f"the kernels need hidden_features and embedding_features in multiples of {CHANNELS} up to {WIDEST}, not "
@@ -67,7 +65,17 @@ def published_header(model: AtomwiseEnergy) -> dict[str, object]:
         "eps": repr(NORM_EPS),
         "penalty_factor": repr(float(config.penalty_factor) if config.use_penalty else 0.0),
         "penalty_threshold": repr(float(config.penalty_threshold) if config.use_penalty else 0.0),
-        "cutoff": repr(float(recipe.cutoff)),
+        "shapes_bonds": int(config.shapes_bonds),
+        "multiplies": int(config.multiply_cutoff),
+        "falls_from_0": int(config.envelope == "published"),
+        "penalty_reads_envelope": int(config.penalty_reads_envelope),
+        "inner_cutoff": repr(float(config.inner_cutoff)),
+        "exponent": config.exponent,
+        "zbl_end": repr(float(config.zbl_end or 0.0)),
+        "graph_cutoff": repr(float(recipe.cutoff)),
+        "cutoff": repr(
+            float(recipe.cutoff if config.longest_bond is None else min(recipe.cutoff, config.longest_bond))
+        ),
         "angle_limit": repr(float(recipe.line_cutoff) if recipe.compute_line_graph else 0.0),
         "back_tracking": int(recipe.back_tracking),
         "own_image_angles": int(recipe.own_image_angles),

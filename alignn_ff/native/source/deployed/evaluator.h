@@ -86,7 +86,7 @@ class Evaluator {
       const int64_t from = elements[edges.src[e]], to = elements[edges.dst[e]];
       const double end = model.ends[from * n + to], r = distance[e];
       if (r >= end) continue;
-      const PairEnergy pair = repulsion(model.numbers[from], model.numbers[to], r, end);
+      const Slope pair = repulsion(UNIVERSAL, model.numbers[from], model.numbers[to], r, end);
       energies[edges.dst[e]] += 0.5 * pair.value;
       for (int k = 0; k < 3; ++k) gradient[3 * e + k] += 0.5 * pair.slope * edges.vectors[3 * e + k] / r;
     }

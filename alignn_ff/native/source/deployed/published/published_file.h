@@ -21,6 +21,9 @@ struct PublishedFile {
   int64_t width = 0, inner = 0, n_basis = 0, bond_layers = 0, angle_layers = 0;
   double cutoff = 0, angle_limit = 0, reach = 0, scale = 1, gamma = 0, eps = 0;
   double penalty_factor = 0, penalty_threshold = 0, own_image_limit = 0;
+  double graph_cutoff = 0;  // of the model; its own network may read shorter bonds only, up to `cutoff`
+  double inner_cutoff = 0, exponent = 0, zbl_end = 0;
+  bool shapes_bonds = false, multiplies = false, falls_from_0 = false, penalty_reads_envelope = false;
   bool back_tracking = false, own_image_angles = true, needs_neighbors = false;
   Pieces states{}, gates{};
   bool in_float64 = true;  // whether the network runs in float64
@@ -49,7 +52,10 @@ struct PublishedFile {
     cutoff = number("cutoff"), angle_limit = number("angle_limit"), reach = number("reach"), scale = number("scale");
     gamma = number("gamma"), eps = number("eps");
     penalty_factor = number("penalty_factor"), penalty_threshold = number("penalty_threshold");
-    own_image_limit = number("own_image_limit");
+    own_image_limit = number("own_image_limit"), graph_cutoff = number("graph_cutoff");
+    inner_cutoff = number("inner_cutoff"), exponent = number("exponent"), zbl_end = number("zbl_end");
+    shapes_bonds = whole("shapes_bonds") != 0, multiplies = whole("multiplies") != 0;
+    falls_from_0 = whole("falls_from_0") != 0, penalty_reads_envelope = whole("penalty_reads_envelope") != 0;
     back_tracking = whole("back_tracking") != 0, own_image_angles = whole("own_image_angles") != 0;
     needs_neighbors = whole("needs_neighbors") != 0;
     states = {number("states_low"), number("states_step"), whole("states_pieces")};

@@ -1,4 +1,7 @@
 // Edges of both graphs in the order of the kernels (execution/published/topology.py), and the cosines of angles.
+//
+// Rows beyond `n_local` are atoms of other processes. A layer has the first rows only, all up to the last one that
+// something later reads; few are evaluated if those that are read early, deep in a halo, come last.
 #pragma once
 
 #include <algorithm>
@@ -13,29 +16,42 @@ namespace alignn {
 struct Topology {
   int64_t n_nodes = 0, n_groups = 0;
   std::vector<int64_t> members, lone, targets, starts, groups, sources, entering, leaving, leaving_starts;
+  std::vector<int64_t> first, second;  // of angles: edges i→j and j→k
 
   int64_t n_edges() const { return int64_t(sources.size()); }
 };
 
 class PublishedGraph {
  public:
-  Topology bonds, line;
-  std::vector<double> length, unit;          // (n_edges,) Å; (n_edges, 3)
-  std::vector<int64_t> first, second;        // (n_triplets,) edges i→j and j→k
-  std::vector<double> cosines;               // (n_triplets,)
+  std::vector<int64_t> atoms, edges_read;  // (n_layers + 1,) rows before each layer and after the last; in each layer, and 0
+  std::vector<double> length, unit;        // (n_edges,) Å; (n_edges, 3)
+  std::vector<double> cosines;             // of the angles of the first layer
 
-  void find(const PublishedFile& file, int64_t n_atoms, const EdgeList& edges) {
+  void find(const PublishedFile& file, int64_t n_local, const EdgeList& edges, const std::vector<int64_t>& starts) {
     measure(edges);
-    join_atoms(n_atoms, edges);
-    join_bonds(file, n_atoms, edges);
-    cosines.resize(first.size());
-    for (size_t t = 0; t < first.size(); ++t) {
-      const double *a = &unit[3 * first[t]], *b = &unit[3 * second[t]];
-      cosines[t] = -(a[0] * b[0] + a[1] * b[1] + a[2] * b[2]);
+    find_rows(file.bond_layers, n_local, edges, starts);
+    bonds_.clear(), lines_.clear(), bonds_of.clear(), lines_of.clear();
+    for (int64_t layer = 0; layer < file.bond_layers; ++layer) {
+      if (layer == 0 || atoms[layer] != atoms[layer - 1] || atoms[layer + 1] != atoms[layer])
+        bonds_.push_back(join_atoms(layer, edges, starts));
+      bonds_of.push_back(bonds_.size() - 1);
     }
+    for (int64_t layer = 0; layer < file.angle_layers; ++layer) {
+      if (layer == 0 || edges_read[layer] != edges_read[layer - 1] || edges_read[layer + 1] != edges_read[layer])
+        lines_.push_back(join_bonds(file, layer, edges));
+      lines_of.push_back(lines_.size() - 1);
+    }
+    find_cosines();
   }
 
+  const Topology& bonds(int64_t layer) const { return bonds_[bonds_of[layer]]; }
+  const Topology& line(int64_t layer) const { return lines_[lines_of[layer]]; }
+  int64_t evaluated() const { return std::accumulate(atoms.begin() + 1, atoms.end(), int64_t(0)); }
+
  private:
+  std::vector<Topology> bonds_, lines_;  // those of layers that have others than the layer before
+  std::vector<size_t> bonds_of, lines_of;
+
   static void to_starts(std::vector<int64_t>& counts) {  // counts[i + 1] holds those of i
     for (size_t i = 1; i < counts.size(); ++i) counts[i] += counts[i - 1];
   }
@@ -48,47 +64,69 @@ class PublishedGraph {
     }
   }
 
-  void join_atoms(int64_t n, const EdgeList& edges) {
-    bonds.n_nodes = bonds.n_groups = n;
-    bonds.targets.resize(n), bonds.groups.resize(n + 1), bonds.leaving.resize(edges.size());
-    std::iota(bonds.targets.begin(), bonds.targets.end(), 0), std::iota(bonds.groups.begin(), bonds.groups.end(), 0);
-    std::iota(bonds.leaving.begin(), bonds.leaving.end(), 0);
-    bonds.members = bonds.targets, bonds.sources = edges.src;
-    std::stable_sort(bonds.leaving.begin(), bonds.leaving.end(),
-                     [&](int64_t a, int64_t b) { return edges.src[a] < edges.src[b]; });
-    bonds.starts.assign(n + 1, 0), bonds.leaving_starts.assign(n + 1, 0);
-    for (int64_t e = 0; e < edges.size(); ++e) ++bonds.starts[edges.dst[e] + 1], ++bonds.leaving_starts[edges.src[e] + 1];
-    to_starts(bonds.starts), to_starts(bonds.leaving_starts);
+  void find_rows(int64_t n_layers, int64_t n_local, const EdgeList& edges, const std::vector<int64_t>& starts) {
+    atoms.assign(n_layers + 1, n_local), edges_read.assign(n_layers + 1, 0);
+    for (int64_t layer = n_layers - 1; layer >= 0; --layer) {
+      const int64_t n = edges_read[layer] = starts[atoms[layer + 1]];
+      atoms[layer] = atoms[layer + 1];
+      for (int64_t e = 0; e < n; ++e) atoms[layer] = std::max(atoms[layer], edges.src[e] + 1);
+    }
   }
 
-  void join_bonds(const PublishedFile& file, int64_t n_atoms, const EdgeList& edges) {
-    line.n_nodes = edges.size(), line.n_groups = n_atoms;
-    line.members.clear(), line.lone.clear(), line.sources.clear(), first.clear(), second.clear();
-    line.entering.assign(n_atoms + 1, 0), line.groups.assign(n_atoms + 1, 0);
-    for (int64_t e = 0; e < edges.size(); ++e) {
+  Topology join_atoms(int64_t layer, const EdgeList& edges, const std::vector<int64_t>& starts) const {
+    const int64_t n = atoms[layer], n_edges = edges_read[layer];
+    Topology t;
+    t.n_nodes = n, t.n_groups = atoms[layer + 1];
+    t.targets.resize(n), t.groups.resize(n + 1), t.leaving.resize(n_edges), t.leaving_starts.assign(n + 1, 0);
+    std::iota(t.targets.begin(), t.targets.end(), 0), std::iota(t.groups.begin(), t.groups.end(), 0);
+    std::iota(t.leaving.begin(), t.leaving.end(), 0);
+    t.members = t.targets, t.sources.assign(edges.src.begin(), edges.src.begin() + n_edges);
+    t.starts.assign(starts.begin(), starts.begin() + t.n_groups + 1);
+    std::stable_sort(t.leaving.begin(), t.leaving.end(), [&](int64_t a, int64_t b) { return edges.src[a] < edges.src[b]; });
+    for (const int64_t source : t.sources) ++t.leaving_starts[source + 1];
+    to_starts(t.leaving_starts);
+    return t;
+  }
+
+  // Angles whose second edge is read after the layer, grouped by the atom at the corner.
+  Topology join_bonds(const PublishedFile& file, int64_t layer, const EdgeList& edges) const {
+    const int64_t n_atoms = atoms[layer + 1], n_read = edges_read[layer], n_after = edges_read[layer + 1];
+    Topology t;
+    t.n_nodes = n_read, t.n_groups = n_atoms;
+    t.entering.assign(n_atoms + 1, 0), t.groups.assign(n_atoms + 1, 0);
+    for (int64_t e = 0; e < n_read; ++e) {
       const bool joins = length[e] < file.angle_limit;
-      (joins ? line.members : line.lone).push_back(e);
-      if (joins) ++line.entering[edges.dst[e] + 1], ++line.groups[edges.src[e] + 1];
+      if (joins) t.members.push_back(e), ++t.entering[edges.dst[e] + 1];
+      if (e >= n_after) continue;
+      if (joins) t.targets.push_back(int64_t(t.members.size()) - 1), ++t.groups[edges.src[e] + 1];
+      else t.lone.push_back(e);
     }
-    to_starts(line.entering), to_starts(line.groups);
-    const auto corner = [&](int64_t member) { return edges.src[line.members[member]]; };
-    line.targets.resize(line.members.size());
-    std::iota(line.targets.begin(), line.targets.end(), 0);
-    std::stable_sort(line.targets.begin(), line.targets.end(), [&](int64_t a, int64_t b) { return corner(a) < corner(b); });
-    line.starts.assign(1, 0);
-    for (const int64_t target : line.targets) {
-      for (int64_t m = line.entering[corner(target)]; m < line.entering[corner(target) + 1]; ++m)
-        join(file, edges, m, line.members[target]);
-      line.starts.push_back(line.n_edges());
+    to_starts(t.entering), to_starts(t.groups);
+    const auto corner = [&](int64_t member) { return edges.src[t.members[member]]; };
+    std::stable_sort(t.targets.begin(), t.targets.end(), [&](int64_t a, int64_t b) { return corner(a) < corner(b); });
+    t.starts.assign(1, 0);
+    for (const int64_t target : t.targets) {
+      for (int64_t m = t.entering[corner(target)]; m < t.entering[corner(target) + 1]; ++m)
+        join(file, edges, m, t.members[target], t);
+      t.starts.push_back(t.n_edges());
     }
+    return t;
   }
 
-  void join(const PublishedFile& file, const EdgeList& edges, int64_t member, int64_t to) {
-    const int64_t from = line.members[member];
+  static void join(const PublishedFile& file, const EdgeList& edges, int64_t member, int64_t to, Topology& t) {
+    const int64_t from = t.members[member];
     const int32_t *a = &edges.shift[3 * from], *b = &edges.shift[3 * to];
     const bool returns = edges.src[from] == edges.dst[to] && a[0] == -b[0] && a[1] == -b[1] && a[2] == -b[2];
     if ((returns && !file.back_tracking) || (from == to && !file.own_image_angles)) return;
-    line.sources.push_back(member), first.push_back(from), second.push_back(to);
+    t.sources.push_back(member), t.first.push_back(from), t.second.push_back(to);
+  }
+
+  void find_cosines() {
+    cosines.assign(lines_.empty() ? 0 : line(0).n_edges(), 0.0);
+    for (size_t t = 0; t < cosines.size(); ++t) {
+      const double *a = &unit[3 * line(0).first[t]], *b = &unit[3 * line(0).second[t]];
+      cosines[t] = -(a[0] * b[0] + a[1] * b[1] + a[2] * b[2]);
+    }
   }
 };
 
