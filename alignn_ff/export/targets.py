@@ -150,7 +150,7 @@ _TORCHSCRIPT: Final = Target(
 TARGETS: Final[dict[str, Target]] = {
     "torchscript": _TORCHSCRIPT,
     "lammps": Target(
-        help="a file for pair_style alignn of LAMMPS, on the C++ kernels; alignn_smooth only",
+        help="a file for pair_style alignn of LAMMPS, on the C++ kernels; alignn_smooth and published force fields",
         suffix=".alignn",
         write=_write_for_lammps,
         door="alignn_ff.export.lammps.file:evaluate",

@@ -3,16 +3,18 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.export import export
-from alignn_ff.export.lammps.file import read_header, write
+from alignn_ff.export.lammps.file import evaluate, read_header, refusal, write
 from alignn_ff.export.options import ExportOptions
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.native import Kernels
-from tests.support.exports import HEADERS, SMOOTH, eager, model_file, with_repulsion_ends
-from tests.support.tiny_models import tiny_header
+from alignn_ff.testing.structures import NAMES, structure
+from tests.support.exports import HEADERS, ON_KERNELS, SMOOTH, eager, evaluated, model_file, with_repulsion_ends
+from tests.support.tiny_models import ELEMENTS, tiny_header
 
 
 @pytest.fixture
@@ -39,8 +41,27 @@ def test_a_file_is_proven_by_the_reader_of_the_pair_style(dtype: str, tmp_path: 
     assert f"of alignn-ff: {reference['energy_eV']:.12g}" in (tmp_path / "in.m").read_text()
 
 
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("name", ON_KERNELS)
+def test_a_published_force_field_on_the_kernels_gives_the_numbers_of_the_package(name: str, tmp_path: Path) -> None:
+    potential = eager(ON_KERNELS[name])
+    assert refusal(potential) is None
+    write(potential, tmp_path / "p.alignn", ExportOptions())
+    pairs = [evaluated(potential, structure(kind, ELEMENTS)) for kind in NAMES]
+    outputs = evaluate(tmp_path / "p.alignn", [given for given, _ in pairs], False)
+    for kind, found, (_, expected) in zip(NAMES, outputs, pairs, strict=True):
+        assert expected.forces is not None
+        assert expected.stress is not None
+        atol = 1e-11 * max(1.0, float(expected.forces.abs().max()))
+        np.testing.assert_allclose(found.atomic_energy, expected.atomic_energy, rtol=0, atol=atol, err_msg=kind)
+        np.testing.assert_allclose(found.forces, expected.forces, rtol=0, atol=atol, err_msg=kind)
+        np.testing.assert_allclose(found.stress, expected.stress[0], rtol=0, atol=atol, err_msg=kind)
+
+
 def test_models_that_the_pair_style_would_read_otherwise_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"runs the family alignn_smooth, .* export it with --to lammps-torch"):
+    with pytest.raises(
+        ConfigError, match=r"in multiples of 16 up to 512, not 8 and 8; export it with --to lammps-torch"
+    ):
         export(model_file(tmp_path / "p.pt", HEADERS["atomwise"]), tmp_path / "p.alignn", to="lammps")
     twisted = tiny_header(recipe=GraphRecipe(cutoff=4.5, three_body_cutoff=3.2, back_tracking=True))
     with pytest.raises(ConfigError, match="graph recipe of the model is another one"):

@@ -114,6 +114,38 @@ def test_ghost_atoms_as_rows_give_the_energies_and_forces_of_the_periodic_crysta
     torch.testing.assert_close(summed, expected.forces, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize(
+    "name", ["published, 3 + 2 layers", "ealignn", "pure, node attention", "pure, self-attention", "pure, ZBL"]
+)
+def test_layers_that_leave_out_the_last_rows_give_the_same_energies_and_derivatives(name: str, tmp_path: Path) -> None:
+    potential = eager(HEADERS[name])
+    write(potential, tmp_path / "model.pt", ExportOptions())
+    module, _ = read(tmp_path / "model.pt")
+    atoms = bulk("Si", cubic=True).repeat((2, 2, 3))
+    atoms.rattle(0.1, rng=np.random.default_rng(5))
+    atoms.numbers[::3] = 8
+    n = 4
+    far = np.linalg.norm(atoms.positions - atoms.positions[:n].mean(0), axis=1)
+    atoms = atoms[np.argsort(far)]
+    atoms.pbc = False
+    given = evaluated(potential, atoms)[0]
+    vectors = given.positions[given.dst] - given.positions[given.src]
+    mixed = torch.randperm(len(vectors), generator=torch.Generator().manual_seed(2))
+    vectors, src, dst, shift = vectors[mixed], given.src[mixed], given.dst[mixed], given.shift[mixed]
+    found = {}
+    for takes in (True, False):
+        module.takes_prefixes = takes
+        rows = module.layer_rows(vectors, src, dst, n, len(atoms))
+        energies, gradient = module.energy_and_edge_gradient(vectors, given.numbers, src, dst, shift, n)
+        found[takes] = (energies[:n], gradient, rows)
+    torch.testing.assert_close(found[True][:2], found[False][:2], rtol=0, atol=1e-12)
+    layers = potential.header.model.alignn_layers + potential.header.model.gcn_layers
+    assert found[False][2] == [len(atoms)] * layers
+    assert found[True][2][-1] == n
+    assert sum(found[True][2]) < 0.9 * sum(found[False][2])
+    assert float(found[True][1].abs().max()) > 1e-6
+
+
 def test_a_host_that_errs_is_told_so(tmp_path: Path) -> None:
     potential = eager(SMOOTH["smooth"])
     write(potential, tmp_path / "model.pt", ExportOptions())

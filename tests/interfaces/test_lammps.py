@@ -15,25 +15,34 @@ from alignn_ff.graph import GraphRecipe, TensorPrediction
 from alignn_ff.interfaces.lammps import Lammps
 from alignn_ff.models import AlignnAtomwiseConfig, EalignnAtomwiseConfig
 from alignn_ff.potential import Potential
-from tests.support.exports import SMOOTH, eager, with_repulsion_ends
+from tests.support.exports import ON_KERNELS, SMOOTH, WIDE, eager, with_repulsion_ends
 from tests.support.lammps_runs import Case, Evaluated, cases, evaluate
 from tests.support.tiny_models import PUBLISHED, published_header, tiny_model
 
 MODELS = {
     "moments": with_repulsion_ends(SMOOTH["smooth, moments"], (8, 14, 1.4)),
     "plain": SMOOTH["smooth"],
+    "published": ON_KERNELS["3 + 2 layers"],
+    "published, without returns": ON_KERNELS["2 + 1 layers"],
+    "ealignn": ON_KERNELS["ealignn"],
+    "ZBL": ON_KERNELS["ZBL"],
 }
+FAST = ("moments", "published")
 WAYS = {
     "one process": (1, 1, ""),
     "two threads": (1, 2, ""),
     "ghosts as rows": (1, 1, "ghosts"),
+    "ghosts as rows, two threads": (1, 2, "ghosts"),
     "two processes": (2, 1, ""),
+    "two processes, two threads": (2, 2, ""),
 }
 """Name → processes, threads of each, word of the pair style."""
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", ["moments", pytest.param("plain", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in MODELS if name not in FAST)]
+)
 def test_lammps_gives_the_numbers_of_the_package(
     name: str, way: str, lammps: Lammps, plugin: Path, tmp_path: Path
 ) -> None:
@@ -86,16 +95,17 @@ def test_lammps_with_torch_gives_the_numbers_of_the_package(
     agree(chosen, found, potential.predict_tensors([case.atoms for case in chosen.values()]))
 
 
-def test_a_network_in_float32_agrees_to_rounding(lammps: Lammps, plugin: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_network_in_float32_agrees_to_rounding(processes: int, lammps: Lammps, plugin: Path, tmp_path: Path) -> None:
     header, chosen = SMOOTH["smooth"], {"cubic": cases()["cubic"]}
     narrow = Potential(
         "tiny", header, tiny_model(header), device=torch.device("cpu"), dtype=torch.float32, backend="eager"
     )
     write(narrow, tmp_path / "model.alignn", ExportOptions())
-    found = evaluate(lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, processes=1)["cubic"]
+    found = evaluate(lammps, plugin, tmp_path, tmp_path / "model.alignn", chosen, processes=processes)
     (expected,) = eager(header).predict_tensors([chosen["cubic"].atoms])
     assert expected.forces is not None
-    difference = np.abs(found.forces - expected.forces.numpy()).max()
+    difference = np.abs(found["cubic"].forces - expected.forces.numpy()).max()
     assert 0 < difference < 1e-3 * max(1.0, float(expected.forces.abs().max()))
 
 
@@ -124,8 +134,19 @@ def test_graphs_of_published_models_that_lammps_does_not_have_are_refused_in_wor
     recipe, name, word, words = REFUSED[what]
     potential, model = eager(published_header(AlignnAtomwiseConfig(**PUBLISHED), recipe)), tmp_path / "model.pt"
     torchscript.write(potential, model, ExportOptions())
+    refused_with(words, lammps, torch_plugin, model, {name: cases()[name]}, style=f"alignn/torch {word}")
+
+
+@pytest.mark.parametrize("what", list(REFUSED)[:2])
+def test_the_kernels_refuse_them_too(what: str, lammps: Lammps, plugin: Path, tmp_path: Path) -> None:
+    recipe, name, word, words = REFUSED[what]
+    potential = eager(published_header(AlignnAtomwiseConfig(**WIDE), recipe))
+    write(potential, tmp_path / "model.alignn", ExportOptions())
+    chosen = {name: cases()[name]}
+    refused_with(words, lammps, plugin, tmp_path / "model.alignn", chosen, style=f"alignn {word}")
+
+
+def refused_with(words: str, lammps: Lammps, plugin: Path, model: Path, chosen: dict[str, Case], *, style: str) -> None:
     with pytest.raises(AssertionError) as ended:
-        evaluate(
-            lammps, torch_plugin, tmp_path, model, {name: cases()[name]}, processes=1, style=f"alignn/torch {word}"
-        )
+        evaluate(lammps, plugin, model.parent, model, chosen, processes=1, style=style)
     assert words in " ".join(str(ended.value).split())

@@ -8,12 +8,17 @@ from ase import Atoms
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header
 from alignn_ff.export.door import Input
-from alignn_ff.graph import TensorPrediction
-from alignn_ff.models import ModelStatistics
+from alignn_ff.graph import GraphRecipe, TensorPrediction
+from alignn_ff.models import (
+    AlignnAtomwiseConfig,
+    AlignnAtomwisePureConfig,
+    EalignnAtomwiseConfig,
+    ModelStatistics,
+)
 from alignn_ff.potential import Potential
 from tests.support import published_headers
 from tests.support.layered_headers import HEADERS as LAYERED
-from tests.support.tiny_models import CONFIG, tiny_header, tiny_model
+from tests.support.tiny_models import CONFIG, PUBLISHED, published_header, tiny_header, tiny_model
 
 MOMENTS = CONFIG.model_copy(update={"moment_channels": 4})
 
@@ -45,6 +50,35 @@ HEADERS: dict[str, Header] = {
     **published_headers.HEADERS,
     **{f"published, {name}": LAYERED[name] for name in LAYERS},
 }
+
+
+WIDE = {**PUBLISHED, "edge_input_features": 24, "embedding_features": 16, "hidden_features": 16}
+"""Fields of a published network that the kernels run."""
+
+TALL = {"alignn_layers": 3, "gcn_layers": 2}
+ENVELOPE = {"use_cutoff_function": True, "inner_cutoff": 2.2}
+
+ON_KERNELS: dict[str, Header] = {
+    name: published_header(config(**{**WIDE, **fields}), GraphRecipe(cutoff=4.0, **recipe))
+    for name, config, fields, recipe in (
+        ("3 + 2 layers", AlignnAtomwiseConfig, TALL, {"three_body_cutoff": 3.2, "back_tracking": True}),
+        ("2 + 1 layers", AlignnAtomwiseConfig, {"alignn_layers": 2}, {"three_body_cutoff": 3.2}),
+        ("1 + 0 layers", AlignnAtomwiseConfig, {"gcn_layers": 0}, {"back_tracking": True}),
+        (
+            "2 + 0 layers",
+            AlignnAtomwiseConfig,
+            {"alignn_layers": 2, "gcn_layers": 0},
+            {"own_image_angles": False, "back_tracking": True},
+        ),
+        ("no angles", AlignnAtomwiseConfig, {"alignn_layers": 0, "gcn_layers": 3}, {}),
+        ("envelope on lengths", AlignnAtomwiseConfig, ENVELOPE, {}),
+        ("envelope on states", AlignnAtomwiseConfig, {**ENVELOPE, "multiply_cutoff": True}, {}),
+        ("published envelope", AlignnAtomwiseConfig, {**ENVELOPE, "envelope": "published", "inner_cutoff": 4.0}, {}),
+        ("ZBL", AlignnAtomwisePureConfig, {"use_zbl": True}, {}),
+        ("ealignn", EalignnAtomwiseConfig, {"inner_cutoff": 3.5}, {}),
+    )
+}
+"""Published force fields in files for pair_style alignn."""
 
 
 def with_repulsion_ends(header: Header, *ends: tuple[int, int, float]) -> Header:

@@ -1,6 +1,8 @@
 """Structures evaluated by LAMMPS with pair_style alignn, all in one run of the program, and what it printed."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -158,6 +160,15 @@ def run(
     output = ended.stdout + ended.stderr
     assert (ended.returncode == 0) == (code == 0), output[-3000:]
     return output
+
+
+def driven_by_the_package(lammps: Lammps, script: Path, model: Path) -> str:
+    """Output of LAMMPS where ``tests.support.lammps_driven`` gives the forces."""
+    command = [sys.executable, "-m", "tests.support.lammps_driven", script.name, str(model)]
+    variables = {**environment(lammps, [], 1), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=script.parent, env=variables, timeout=500)
+    assert ended.returncode == 0, (ended.stdout + ended.stderr)[-3000:]
+    return ended.stdout
 
 
 def _evaluated(prism: Prism, numbers: NDArray[np.float64], table: NDArray[np.float64]) -> Evaluated:

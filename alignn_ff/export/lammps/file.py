@@ -5,9 +5,8 @@ A header of lines "key value", the word "data", little-endian numbers, and a lin
 
 import hashlib
 import json
-from copy import deepcopy
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -17,11 +16,10 @@ from torch import Tensor
 from alignn_ff import __version__
 from alignn_ff.cells import SMALLEST_VOLUME_A3
 from alignn_ff.errors import CheckpointError, KernelError
-from alignn_ff.execution.smooth.weights import pack
 from alignn_ff.export.door import Input, Output
+from alignn_ff.export.lammps.published import published_header, published_numbers, published_refusal
+from alignn_ff.export.lammps.smooth import smooth_header, smooth_numbers, smooth_refusal
 from alignn_ff.export.options import ExportOptions
-from alignn_ff.export.reach import network_reach
-from alignn_ff.graph.strategies import STRATEGIES
 from alignn_ff.models import AlignnSmooth
 from alignn_ff.native import find_kernels
 from alignn_ff.potential import Potential
@@ -36,21 +34,15 @@ LONGEST_MESSAGE: Final = 1000
 def refusal(potential: Potential) -> str | None:
     """Why a model has no file of this kind, None where it has one."""
     model = potential.model
-    if not isinstance(model, AlignnSmooth):
-        return (
-            "pair_style alignn runs the family alignn_smooth, and the model is of the family "
-            f"{potential.header.model.name}; export it with --to lammps-torch, for pair_style alignn/torch"
-        )
-    if not model.atom_blocks:
-        return "it needs at least one layer (alignn_layers + gcn_layers)"
-    recipe = model.recipe
-    complete = STRATEGIES[recipe.neighbor_strategy].smooth and recipe.cutoff_extra == 0
-    if not complete or recipe.back_tracking or not recipe.own_image_angles:
-        return (
-            "pair_style alignn finds all pairs below the cutoff and all angles, and the graph recipe of the model is "
-            f"another one: {recipe.model_dump()}"
-        )
-    return None
+    if isinstance(model, AlignnSmooth):
+        return smooth_refusal(model)
+    reason = published_refusal(model)
+    if reason is None:
+        return None
+    return (
+        f"pair_style alignn runs the family alignn_smooth and some published force fields, and for this model of the "
+        f"family {potential.header.model.name} {reason}; export it with --to lammps-torch, for pair_style alignn/torch"
+    )
 
 
 def write(potential: Potential, path: Path, options: ExportOptions) -> None:  # noqa: ARG001 - as for all targets
@@ -61,10 +53,13 @@ def write(potential: Potential, path: Path, options: ExportOptions) -> None:  # 
         path: of the file.
         options: none is read.
     """
-    model = potential.model
-    assert isinstance(model, AlignnSmooth)
-    data = b"".join(_bytes(values) for values in _numbers(model))
-    lines = [FORMAT, *(f"{key} {value}" for key, value in _header(potential, model).items())]
+    model: Any = potential.model
+    smooth = isinstance(model, AlignnSmooth)
+    numbers = smooth_numbers(model) if smooth else published_numbers(model)
+    entries = smooth_header(model) if smooth else published_header(model)
+    data = b"".join(_bytes(values) for values in numbers)
+    header = {**_header(potential), **entries, "n_weights": numbers[-1].numel(), **_model_header(potential)}
+    lines = [FORMAT, *(f"{key} {value}" for key, value in header.items())]
     lines += [f"sha256 {hashlib.sha256(data).hexdigest()}", "data"]
     path.write_bytes("\n".join(lines).encode() + b"\n" + data)
 
@@ -121,8 +116,8 @@ def _evaluate(path: Path, item: Input, widened: bool) -> Output:
     return Output(energies.sum(), energies, forces, stress)
 
 
-def _header(potential: Potential, model: AlignnSmooth) -> dict[str, object]:
-    packed, config, recipe = pack(model), model.config, model.recipe
+def _header(potential: Potential) -> dict[str, object]:
+    model: Any = potential.model
     return {
         "format_version": VERSION,
         "model": " ".join(potential.name.split()),
@@ -131,33 +126,12 @@ def _header(potential: Potential, model: AlignnSmooth) -> dict[str, object]:
         "units": "metal",
         "elements": " ".join(chemical_symbols[z] for z in model.elements),
         "atomic_numbers": " ".join(map(str, model.elements)),
-        "features": packed.features,
-        "n_radial": packed.n_radial,
-        "n_angular": packed.n_angular,
-        "moment_channels": packed.moment_channels,
-        "max_moment": config.max_moment,
-        "angle_layers": len(model.angle_blocks),
-        "atom_layers": len(model.atom_blocks),
-        "exponent": config.exponent,
-        "cutoff": repr(float(recipe.cutoff)),
-        "line_cutoff": repr(float(recipe.line_cutoff)),
-        "angle_limit": repr(float(recipe.line_cutoff) if recipe.compute_line_graph else 0.0),
-        "reach": repr(network_reach(model)),
         "scale": repr(float(model.scale)),
-        "repels": int(model.repulsion is not None),
-        "n_weights": packed.values.numel(),
-        "header": json.dumps(potential.header.model_dump(mode="json"), allow_nan=False),
     }
 
 
-def _numbers(model: AlignnSmooth) -> list[Tensor]:
-    """Reference and free-atom energies, ends of the repulsion, weights."""
-    elements = list(model.elements)
-    free = deepcopy(model).double().free_atoms().detach() * float(model.exact_free_atoms)
-    ends = torch.zeros((len(elements), len(elements)), dtype=torch.float64)
-    if model.repulsion is not None:
-        ends = model.repulsion.ends[elements][:, elements].clamp(max=model.recipe.cutoff)
-    return [model.table.reference.double(), free, ends, pack(model).values]
+def _model_header(potential: Potential) -> dict[str, object]:
+    return {"header": json.dumps(potential.header.model_dump(mode="json"), allow_nan=False)}
 
 
 def _bytes(values: Tensor) -> bytes:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from alignn_ff.cells import SMALLEST_VOLUME_A3
 from alignn_ff.export.torchscript.layers import Surroundings, counts_of
 from alignn_ff.export.torchscript.networks import NETWORKS
+from alignn_ff.export.torchscript.prefixes import atoms_read
 from alignn_ff.models import EnergyModel
 from alignn_ff.models.base import element_rows
 
@@ -30,13 +31,15 @@ class Deployed(nn.Module):
             stress_factor: the unit of the stress, per eV/Å³.
         """
         super().__init__()
-        recipe, longest = model.recipe, NETWORKS[family].longest_bond(model)
+        recipe, longest, walks = model.recipe, NETWORKS[family].longest_bond(model), NETWORKS[family].walks
         self.network = NETWORKS[family].network(model)
         self.longest_bond: float = math.inf if longest is None else longest
         limit = math.inf if recipe.three_body_cutoff is None else recipe.three_body_cutoff
         self.line_cutoff: float = limit if recipe.compute_line_graph else 0.0
         self.back_tracking: bool = recipe.back_tracking
         self.own_image_angles: bool = recipe.own_image_angles
+        self.takes_prefixes: bool = NETWORKS[family].takes_prefixes
+        self.n_layers: int = 0 if walks is None else len(walks(model))
         self.stress_factor: float = stress_factor
         self.smallest_volume_A3: float = SMALLEST_VOLUME_A3
         self.register_buffer("row_of", element_rows(model.elements))
@@ -93,7 +96,8 @@ class Deployed(nn.Module):
             n_local: number of atoms whose energies count.
 
         Returns:
-            (n_atoms,) eV, of which those beyond ``n_local`` have no meaning, and (n_edges, 3) eV/Å.
+            (n_atoms,) eV, of which those beyond ``n_local`` have no meaning, and (n_edges, 3) eV/Å. Layers of the
+            published families leave out the last rows that they do not read: atoms far from the first ones come last.
         """
         numbers = z.to(torch.int64)
         rows = self.row_of[numbers]
@@ -101,7 +105,7 @@ class Deployed(nn.Module):
         given = vectors.detach().double()
         assert torch.is_grad_enabled(), "derivatives are switched off here; the host must leave torch's autograd on"
         r = given.clone().requires_grad_(True)
-        energies = self.energies(r, numbers, rows, src, dst, shift)
+        energies = self.energies(r, numbers, rows, src, dst, shift, n_local)
         gradient = torch.zeros_like(given)
         total = energies[:n_local].sum()
         if total.requires_grad:
@@ -110,15 +114,30 @@ class Deployed(nn.Module):
                 gradient = derivative
         return energies.detach(), gradient
 
-    def energies(self, r: Tensor, numbers: Tensor, rows: Tensor, src: Tensor, dst: Tensor, shift: Tensor) -> Tensor:
-        """(n_atoms,) eV, differentiable in the edge vectors ``r``."""
+    @torch.jit.export
+    def layer_rows(self, vectors: Tensor, src: Tensor, dst: Tensor, n_local: int, n_atoms: int) -> list[int]:
+        """(n_layers) atoms that each layer evaluates in :meth:`energy_and_edge_gradient`."""
+        kept = torch.nonzero(torch.linalg.vector_norm(vectors, dim=1) <= self.longest_bond).squeeze(1)
+        if not self.takes_prefixes or n_local >= n_atoms:
+            return [n_atoms] * self.n_layers
+        return atoms_read(src[kept], dst[kept], n_local, self.n_layers)[1:]
+
+    def energies(
+        self, r: Tensor, numbers: Tensor, rows: Tensor, src: Tensor, dst: Tensor, shift: Tensor, n_local: int = -1
+    ) -> Tensor:
+        """(n_atoms,) eV, differentiable in the edge vectors ``r``; only the first ``n_local`` count, if it is given."""
         moved = shift.double().round().to(torch.int64)
         if not math.isinf(self.longest_bond):
             kept = torch.nonzero(torch.linalg.vector_norm(r.detach(), dim=1) <= self.longest_bond).squeeze(1)
             r, src, dst, moved = r.index_select(0, kept), src[kept], dst[kept], moved[kept]
+        read: list[int] = []
+        if self.takes_prefixes and n_local >= 0 and n_local < numbers.shape[0]:
+            read = atoms_read(src, dst, n_local, self.n_layers)
+            order = torch.argsort(dst, stable=True)
+            r, src, dst, moved = r.index_select(0, order), src[order], dst[order], moved[order]
         distance = torch.linalg.vector_norm(r, dim=1)
         nodes, line_src, line_dst = self.line_graph(src, dst, moved, distance.detach(), numbers.shape[0])
-        surroundings = Surroundings(r, distance, numbers, rows, src, dst, nodes, line_src, line_dst)
+        surroundings = Surroundings(r, distance, numbers, rows, src, dst, nodes, line_src, line_dst, read)
         energies: Tensor = self.network(surroundings)
         return energies
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from alignn_ff.export.torchscript.prefixes import first_rows
 from alignn_ff.native.arguments import VANISHING
 from alignn_ff.nn import (
     EdgeGatedConvolution,
@@ -30,6 +31,8 @@ class Surroundings(NamedTuple):
         src, dst: (n_edges,) int64.
         line_nodes: (n_line_nodes,) int64, edges that take part in angles.
         line_src, line_dst: (n_triplets,) int64, positions in ``line_nodes``.
+        read: atoms that are read before the first layer and after each (``prefixes``); empty: all, as everywhere but
+            in networks of the published families.
     """
 
     vectors: Tensor
@@ -41,6 +44,7 @@ class Surroundings(NamedTuple):
     line_nodes: Tensor
     line_src: Tensor
     line_dst: Tensor
+    read: list[int]
 
 
 def rows_of(values: Tensor, index: Tensor) -> Tensor:
@@ -120,14 +124,21 @@ class ScriptedGatedAverage(nn.Module):
         part: Tensor = self.target_gate(nodes)
         return part
 
-    def forward(self, nodes: Tensor, states: Tensor, src: Tensor, dst: Tensor) -> tuple[Tensor, Tensor]:
-        """New states of nodes and edges."""
-        message = rows_of(self.source_part(nodes), src) + rows_of(self.target_part(nodes), dst) + self.edge_gate(states)
+    def forward(
+        self, nodes: Tensor, states: Tensor, src: Tensor, dst: Tensor, n_nodes: int, n_states: int
+    ) -> tuple[Tensor, Tensor]:
+        """New states of the first ``n_nodes`` nodes, which hold all targets, and of the first ``n_states`` edges."""
+        targets = first_rows(nodes, n_nodes)
+        message = rows_of(self.source_part(nodes), src) + rows_of(self.target_part(targets), dst)
+        message = message + self.edge_gate(states)
         gate = torch.sigmoid(message)
-        weighted = sum_rows(gate * rows_of(self.value(nodes), src), dst, nodes.shape[0])
-        average = weighted / (sum_rows(gate, dst, nodes.shape[0]) + self.vanishing)
-        updated = nodes + nn.functional.silu(self.node_norm(self.own(nodes) + average))
-        return updated, states + nn.functional.silu(self.edge_norm(message))
+        weighted = sum_rows(gate * rows_of(self.value(nodes), src), dst, targets.shape[0])
+        average = weighted / (sum_rows(gate, dst, targets.shape[0]) + self.vanishing)
+        updated = targets + nn.functional.silu(self.node_norm(self.own(targets) + average))
+        kept = first_rows(states, n_states)
+        if n_states != 0:
+            kept = kept + nn.functional.silu(self.edge_norm(first_rows(message, n_states)))
+        return updated, kept
 
 
 class ScriptedNodeAttention(ScriptedGatedAverage):
@@ -162,16 +173,22 @@ class ScriptedSelfAttention(nn.Module):
         self.node_norm, self.edge_norm = layer.node_norm, layer.edge_norm
         self.n_heads: int = layer.n_heads
 
-    def forward(self, nodes: Tensor, states: Tensor, src: Tensor, dst: Tensor) -> tuple[Tensor, Tensor]:
-        """New states of nodes and edges."""
-        product = rows_of(self.query(nodes), dst) * (rows_of(self.key(nodes), src) * self.edge_key(states))
+    def forward(
+        self, nodes: Tensor, states: Tensor, src: Tensor, dst: Tensor, n_nodes: int, n_states: int
+    ) -> tuple[Tensor, Tensor]:
+        """New states of the first ``n_nodes`` nodes, which hold all targets, and of the first ``n_states`` edges."""
+        targets = first_rows(nodes, n_nodes)
+        product = rows_of(self.query(targets), dst) * (rows_of(self.key(nodes), src) * self.edge_key(states))
         per_head = product.shape[1] // self.n_heads
         logits = product.reshape(product.shape[0], self.n_heads, per_head).sum(-1) / float(per_head) ** 0.5
-        attention = softmax_of_rows(logits, dst, nodes.shape[0])
+        attention = softmax_of_rows(logits, dst, targets.shape[0])
         scores = attention[:, :, None].expand(-1, -1, per_head).reshape(product.shape)
-        summed = sum_rows(scores * rows_of(self.value(nodes), src), dst, nodes.shape[0])
-        updated = self.own(nodes) + nn.functional.silu(self.node_norm(summed))
-        return updated, self.edge_own(states) + nn.functional.silu(self.edge_norm(scores))
+        summed = sum_rows(scores * rows_of(self.value(nodes), src), dst, targets.shape[0])
+        updated = self.own(targets) + nn.functional.silu(self.node_norm(summed))
+        kept = first_rows(states, n_states)
+        if n_states != 0:
+            kept = self.edge_own(kept) + nn.functional.silu(self.edge_norm(first_rows(scores, n_states)))
+        return updated, kept
 
 
 def softmax_of_rows(logits: Tensor, index: Tensor, n_rows: int) -> Tensor:

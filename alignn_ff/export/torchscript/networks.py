@@ -22,14 +22,19 @@ class ScriptedFamily(NamedTuple):
         longest_bond: model → Å, longer bonds of the graph are left out; None: all are kept.
         walks: model → what each layer reads, see ``alignn_ff.export.reach``; None: unknown, and programs that divide
             space cannot run the family.
+        takes_prefixes: whether each layer leaves out the last rows that it does not read (``Surroundings.read``); needs
+            ``walks``.
     """
 
     network: Callable[[Any], nn.Module]
     longest_bond: Callable[[Any], float | None] = lambda _model: None
     walks: Callable[[Any], tuple[Walks, ...]] | None = None
+    takes_prefixes: bool = False
 
 
-_PUBLISHED: Final = ScriptedFamily(ScriptedPublished, lambda model: model.config.longest_bond, published_walks)
+_PUBLISHED: Final = ScriptedFamily(
+    ScriptedPublished, lambda model: model.config.longest_bond, published_walks, takes_prefixes=True
+)
 
 NETWORKS: Final[dict[str, ScriptedFamily]] = {
     "alignn_smooth": ScriptedFamily(ScriptedSmooth, walks=smooth_walks),

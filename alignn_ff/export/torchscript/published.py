@@ -1,5 +1,7 @@
 """The published force fields in TorchScript; the equations are those of ``alignn_ff.models.published``."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +15,7 @@ from alignn_ff.export.torchscript.layers import (
     rows_of,
     sum_rows,
 )
+from alignn_ff.export.torchscript.prefixes import Prefixes, first_rows, prefixes
 from alignn_ff.models.published.atomwise import AtomwiseEnergy
 from alignn_ff.models.published.network import AngleBlock
 from alignn_ff.nn import (
@@ -49,22 +52,54 @@ class ScriptedPublished(nn.Module):
         self.register_buffer("scale", model.scale.clone())
 
     def forward(self, s: Surroundings) -> Tensor:
-        """(n_atoms,) float64, eV."""
-        dtype = self.readout.weight.dtype
-        atoms = self.atom_embedding(rows_of(self.features, s.rows).to(dtype))
+        """(n_atoms,) float64, eV; 0 for the atoms that do not count."""
+        second, n_angles = rows_of(s.line_nodes, s.line_dst), len(self.angle_blocks)
+        n = prefixes(s.read, s.dst, second, n_angles + len(self.bond_blocks))
         length, weight = self.bonds(s.distance)
-        states = self.bond_embedding(self.bond_basis(length.to(dtype))) * weight[:, None].to(dtype)
-        unit = s.vectors / s.distance[:, None]
-        src, dst = rows_of(s.line_nodes, s.line_src), rows_of(s.line_nodes, s.line_dst)
-        cosine = -(rows_of(unit, src) * rows_of(unit, dst)).sum(-1)
-        angles = self.angle_embedding(self.angle_basis(cosine.to(dtype)))
-        for block in self.angle_blocks:
-            atoms, states, angles = block(atoms, states, angles, s.src, s.dst, src, dst)
-        for convolution in self.bond_blocks:
-            atoms, states = convolution(atoms, states, s.src, s.dst)
-        local = self.readout(atoms).squeeze(1).double()
-        energy: Tensor = self.reference[s.rows] + self.scale * local + self.short_range(s, length)
+        atoms, states = self.embedded(s, length, weight, n)
+        angles = self.embedded_angles(s, first_rows(second, n.triplets[0]) if n_angles > 0 else second)
+        first = rows_of(s.line_nodes, s.line_src)
+        for layer, block in enumerate(self.angle_blocks):
+            edges, triplets = n.edges[layer], n.triplets[layer]
+            after = Kept(n.atoms[layer + 1], n.edges[layer + 1], n.triplets[layer + 1] if layer + 1 < n_angles else 0)
+            pairs = (first_rows(s.src, edges), first_rows(s.dst, edges))
+            corners = (first_rows(first, triplets), first_rows(second, triplets))
+            given = (atoms, first_rows(states, edges), first_rows(angles, triplets))
+            atoms, states, angles = block(given, pairs, corners, after)
+        for index, convolution in enumerate(self.bond_blocks):
+            layer = n_angles + index
+            edges = n.edges[layer]
+            src, dst = first_rows(s.src, edges), first_rows(s.dst, edges)
+            given_states = first_rows(states, edges)
+            atoms, states = convolution(atoms, given_states, src, dst, n.atoms[layer + 1], n.edges[layer + 1])
+        local = self.scale * self.readout(atoms).squeeze(1).double()
+        if len(s.read) > 0:
+            local = torch.cat([local, torch.zeros_like(s.rows[local.shape[0] :], dtype=local.dtype)])
+        energy: Tensor = self.reference[s.rows] + local + self.short_range(s, length)
         return energy
+
+    def embedded(self, s: Surroundings, length: Tensor, weight: Tensor, n: Prefixes) -> tuple[Tensor, Tensor]:
+        """States of atoms and edges before the first layer."""
+        dtype = self.readout.weight.dtype
+        atoms = self.atom_embedding(rows_of(self.features, first_rows(s.rows, n.atoms[0])).to(dtype))
+        states = self.bond_embedding(self.bond_basis(first_rows(length, n.edges[0]).to(dtype)))
+        return atoms, states * first_rows(weight, n.edges[0])[:, None].to(dtype)
+
+    def embedded_angles(self, s: Surroundings, second: Tensor) -> Tensor:
+        """States of the first triplets, as many as ``second`` has."""
+        unit = s.vectors / s.distance[:, None]
+        first = rows_of(s.line_nodes, s.line_src[: second.shape[0]])
+        cosine = -(rows_of(unit, first) * rows_of(unit, second)).sum(-1)
+        embedded: Tensor = self.angle_embedding(self.angle_basis(cosine.to(self.readout.weight.dtype)))
+        return embedded
+
+
+class Kept(NamedTuple):
+    """How many rows are read after a block, see :class:`~alignn_ff.export.torchscript.prefixes.Prefixes`."""
+
+    atoms: int
+    edges: int
+    triplets: int
 
 
 class ScriptedAngleBlock(nn.Module):
@@ -77,17 +112,18 @@ class ScriptedAngleBlock(nn.Module):
 
     def forward(
         self,
-        atoms: Tensor,
-        states: Tensor,
-        angles: Tensor,
-        src: Tensor,
-        dst: Tensor,
-        line_src: Tensor,
-        line_dst: Tensor,
+        given: tuple[Tensor, Tensor, Tensor],
+        pairs: tuple[Tensor, Tensor],
+        corners: tuple[Tensor, Tensor],
+        kept: Kept,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """New states of atoms, bonds and angles."""
-        atoms, messages = self.bonds(atoms, states, src, dst)
-        states, angles = self.angles(messages, angles, line_src, line_dst)
+        """New states of atoms, bonds and angles from those given; states that no later layer reads stay as they are."""
+        atoms, states, angles = given
+        all_or_none = 0 if kept.edges == 0 else -1
+        atoms, messages = self.bonds(atoms, states, pairs[0], pairs[1], kept.atoms, all_or_none)
+        if kept.edges == 0:
+            return atoms, states, angles
+        states, angles = self.angles(messages, angles, corners[0], corners[1], kept.edges, kept.triplets)
         return atoms, states, angles
 
 

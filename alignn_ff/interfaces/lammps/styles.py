@@ -49,6 +49,7 @@ class Style(NamedTuple):
 
 def _kernels(lammps: Lammps, new_strings: bool) -> Parts:  # noqa: ARG001 - as for all styles
     kernels = [build.SOURCES / "smooth" / f"smooth_{dtype}.cpp" for dtype in ("float32", "float64")]
+    kernels.append(build.SOURCES / "gated" / "gated_average.cpp")
     return Parts((*sorted((SOURCE / "kernels").glob("*.cpp")), *kernels))
 
 

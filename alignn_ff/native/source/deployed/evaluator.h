@@ -22,7 +22,7 @@ class Evaluator {
   std::vector<double> gradient;  // (n_edges, 3) eV/Å
   int64_t evaluated = 0;         // Σ over layers of rows
 
-  explicit Evaluator(const std::string& path, bool widened = false) : model(path, widened) {}
+  explicit Evaluator(FileContent&& content, bool widened = false) : model(std::move(content), widened) {}
 
   // Rows beyond `n_local` are atoms of other processes, whose energies do not count. Throws std::runtime_error.
   void evaluate(const std::vector<int64_t>& elements, int64_t n_local, const EdgeList& edges, int64_t threads) {
@@ -86,7 +86,7 @@ class Evaluator {
       const int64_t from = elements[edges.src[e]], to = elements[edges.dst[e]];
       const double end = model.ends[from * n + to], r = distance[e];
       if (r >= end) continue;
-      const PairEnergy pair = repulsion(model.numbers[from], model.numbers[to], r, end);
+      const Slope pair = repulsion(UNIVERSAL, model.numbers[from], model.numbers[to], r, end);
       energies[edges.dst[e]] += 0.5 * pair.value;
       for (int k = 0; k < 3; ++k) gradient[3 * e + k] += 0.5 * pair.slope * edges.vectors[3 * e + k] / r;
     }

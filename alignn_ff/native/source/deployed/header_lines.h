@@ -26,6 +26,8 @@ class HeaderLines {
     throw std::runtime_error("the model file " + path_ + " " + reason);
   }
 
+  bool has(const std::string& key) const { return header_.count(key) > 0; }
+
   const std::string& text(const std::string& key) const {
     const auto found = header_.find(key);
     if (found == header_.end()) refuse("lacks the entry " + key);

@@ -2,12 +2,13 @@
 #include "network.h"
 
 #include "deployed/evaluator.h"
+#include "deployed/published/published_evaluator.h"
 
 namespace alignn {
 
-class KernelsNetwork : public Network {
+class SmoothNetwork : public Network {
  public:
-  explicit KernelsNetwork(const std::string& path) : evaluator(path) {
+  explicit SmoothNetwork(FileContent&& content) : evaluator(std::move(content)) {
     const ModelFile& model = evaluator.model;
     name = model.name, dtype = model.in_float64 ? "float64" : "float32", symbols = model.symbols;
     cutoff = model.cutoff, reach = model.reach;
@@ -28,7 +29,30 @@ class KernelsNetwork : public Network {
   Evaluator evaluator;
 };
 
+class PublishedNetwork : public Network {
+ public:
+  explicit PublishedNetwork(FileContent&& content) : evaluator(std::move(content)) {
+    const PublishedFile& model = evaluator.model;
+    name = model.name, dtype = model.in_float64 ? "float64" : "float32", symbols = model.symbols;
+    cutoff = model.cutoff, reach = model.reach;
+    layers.assign(model.bond_layers, Walks{{cutoff}});
+    needs_neighbors = model.needs_neighbors, own_image_limit = model.own_image_limit;
+  }
+
+  void evaluate(const std::vector<int64_t>& elements, int64_t n_local, const EdgeList& edges, int64_t threads) override {
+    evaluator.evaluate(elements, n_local, edges, threads);
+    energies.swap(evaluator.energies), gradient.swap(evaluator.gradient), evaluated = evaluator.evaluated;
+  }
+
+ private:
+  PublishedEvaluator evaluator;
+};
+
 const char* const STYLE = "alignn";
-std::unique_ptr<Network> open_network(const std::string& path) { return std::make_unique<KernelsNetwork>(path); }
+std::unique_ptr<Network> open_network(const std::string& path) {
+  FileContent content(path);
+  if (content.is_published()) return std::make_unique<PublishedNetwork>(std::move(content));
+  return std::make_unique<SmoothNetwork>(std::move(content));
+}
 
 }  // namespace alignn

@@ -57,6 +57,10 @@ class TorchNetwork : public Network {
                                     view(edges.shift, {n, 3}, at::kInt),      n_local};
     const auto found = module.get_method("energy_and_edge_gradient")(inputs).toTuple();
     copy(found->elements()[0].toTensor(), energies), copy(found->elements()[1].toTensor(), gradient);
+    const auto rows = module.find_method("layer_rows");  // older files have none, and evaluate all rows in every layer
+    if (!rows) return;
+    evaluated = 0;
+    for (int64_t n : (*rows)({inputs[0], inputs[2], inputs[3], n_local, int64_t(z.size())}).toIntVector()) evaluated += n;
   }
 
  private:
