@@ -3,11 +3,13 @@
     python examples/elements/prepare.py Si --dft Si_train.extxyz --distilled train.extxyz --output Si.extxyz
     alignn-ff train examples/elements/silicon.json --from universal --data Si.extxyz --output Si
 
-Of the frames that the teacher labelled, those are taken that consist of the element, are well above the lowest DFT
-energy (near it, DFT frames say more) and are not extreme. ``--denser`` takes those instead whose volume is below nine
-tenths of that of the DFT ground state: for silicon and germanium, whose ground state the teacher underbinds.
-``--without-stress`` leaves out the stresses of DFT frames, of all or of a ``config_type``, where they are known to be
-off. ``train.extxyz`` is what examples/universal/prepare.py writes.
+Of the frames that the teacher labelled, those are taken that consist of the element, are well above the lowest energy
+(near it, DFT frames say more) and are not extreme. Their energies are moved by one number per atom, so that the lowest
+of the teacher and the lowest of DFT agree: other pseudopotentials move the zero, by 0.17 eV for molybdenum.
+``--denser`` takes those frames instead whose volume is below nine tenths of that of the DFT ground state: for silicon
+and germanium, whose ground state the teacher underbinds. ``--without-stress`` leaves out the stresses of DFT frames, of
+all or of a ``config_type``, where they are known to be off. ``train.extxyz`` is what examples/universal/prepare.py
+writes.
 """
 
 import argparse
@@ -36,17 +38,19 @@ def main() -> None:
     dft = list(iread(arguments.dft, ":"))
     if arguments.without_stress is not None:
         dft = [without_stress(a, arguments.without_stress) for a in dft]
-    ground = min(dft, key=lambda a: a.get_potential_energy() / len(a))
+    ground = min(dft, key=per_atom)
+    labelled = list(teacher(arguments.distilled, arguments.element))
+    shift = per_atom(ground) - min(map(per_atom, labelled))
     seen: set[bytes] = set()
     chosen = []
-    for atoms in teacher(arguments.distilled, arguments.element):
+    for atoms in [shifted(one, shift) for one in labelled]:
         content = atoms.get_positions().tobytes()
         if content not in seen and suits(atoms, ground, denser=arguments.denser):
             seen.add(content)
             atoms.info = {"config_type": TEACHER}
             chosen.append(atoms)
     write(arguments.output, [*dft, *chosen], format="extxyz")
-    print(f"{arguments.output}: {len(dft)} DFT frames, {len(chosen)} of the teacher")
+    print(f"{arguments.output}: {len(dft)} DFT frames, {len(chosen)} of the teacher, moved by {shift:+.4f} eV per atom")
 
 
 def teacher(paths: list[Path], element: str) -> Iterator[Atoms]:
@@ -59,10 +63,22 @@ def teacher(paths: list[Path], element: str) -> Iterator[Atoms]:
 
 def suits(atoms: Atoms, ground: Atoms, *, denser: bool) -> bool:
     """Whether a frame of the teacher shows another phase, and nothing extreme."""
-    above = atoms.get_potential_energy() / len(atoms) - ground.get_potential_energy() / len(ground)
+    above = per_atom(atoms) - per_atom(ground)
     relative = (atoms.get_volume() / len(atoms)) / (ground.get_volume() / len(ground))
     other = relative < DENSER if denser else above > LOWEST_ABOVE_EV
     return other and above < HIGHEST_ABOVE_EV and bool(np.abs(atoms.get_forces()).max() < LARGEST_FORCE)
+
+
+def per_atom(atoms: Atoms) -> float:
+    """Energy in eV per atom."""
+    return float(atoms.get_potential_energy() / len(atoms))
+
+
+def shifted(atoms: Atoms, shift: float) -> Atoms:
+    """The frame with an energy that is larger by ``shift``, eV per atom."""
+    results = {**atoms.calc.results, "energy": atoms.get_potential_energy() + shift * len(atoms)}
+    atoms.calc = SinglePointCalculator(atoms, **results)
+    return atoms
 
 
 def without_stress(atoms: Atoms, kinds: list[str]) -> Atoms:

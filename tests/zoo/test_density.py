@@ -13,10 +13,12 @@ from alignn_ff.zoo import shipped_cards
 
 FEW = 8
 """Elements of a model that is made for them; the lattices of universal are in its own tests."""
+COMPOUNDS = {"nacl": ("NaCl", {"rocksalt": 4, "cesiumchloride": 1, "zincblende": 4})}
+"""Models of a compound, whose data hold no elements: formula, lattices and formula units of their cubic cells."""
 MODELS = [
     (card.name, element)
     for card in shipped_cards()
-    if len(card.elements) <= FEW and card.superseded_by is None
+    if len(card.elements) <= FEW and card.superseded_by is None and card.name not in COMPOUNDS
     for element in card.elements
 ]
 RESOLVED_EV = 0.002
@@ -57,7 +59,7 @@ def test_chains_of_three_atoms_have_energies_of_bonds(name: str, element: str) -
 def test_lattices_have_one_minimum_above_the_ground_state_and_repel_when_dense(name: str, element: str) -> None:
     """From half to twice the volume of the ground state."""
     potential = load_potential(name)
-    volumes = np.geomspace(5.0, 45.0, 200)
+    volumes = np.geomspace(5.0, 90.0, 260)
     curves = {}
     for kind in LATTICES:
         structures = [lattice(kind, [element], volume) for volume in volumes]
@@ -71,3 +73,19 @@ def test_lattices_have_one_minimum_above_the_ground_state_and_repel_when_dense(n
         assert energies[inside].min() >= ground[inside].min() - RESOLVED_EV, kind
         assert falls[0], kind
         assert np.count_nonzero(falls[:-1] & ~falls[1:]) == 1, kind
+
+
+@pytest.mark.parametrize("name", COMPOUNDS)
+def test_lattices_of_a_compound_have_one_minimum_and_the_first_is_the_ground_state(name: str) -> None:
+    """From half to twice the volume of the ground state and beyond."""
+    potential = load_potential(name)
+    formula, lattices = COMPOUNDS[name]
+    volumes, lowest = np.geomspace(10.0, 60.0, 200), {}
+    for kind, units in lattices.items():
+        structures = [bulk(formula, kind, a=(2.0 * units * volume) ** (1.0 / 3.0)) for volume in volumes]
+        energies = np.array([found.energy for found in potential.predict(structures, derivatives=False)]) / 2.0
+        falls = np.diff(energies) < 0.0
+        assert falls[0], kind
+        assert np.count_nonzero(falls[:-1] & ~falls[1:]) == 1, kind
+        lowest[kind] = energies.min()
+    assert min(lowest, key=lambda kind: lowest[kind]) == next(iter(lattices))
