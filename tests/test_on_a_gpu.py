@@ -465,7 +465,8 @@ def trained(
         device=device,
         floor=FloorPrior(high, batch_size=2, weight=1.0, seed=0),
     )
-    cut = (lambda batch: join([samples[k] for k in batch])) if trainer._resident is None else trainer._resident.batch
+    kept = trainer.batches.resident
+    cut = (lambda batch: join([samples[k] for k in batch])) if kept is None else kept.batch
     step = (lambda samples: [trainer.step(samples)]) if device.type == "cpu" else trainer.step_ahead
     outcomes: list[object] = []
     for batches in ([[0, 1], [2, 3]], [[0, 1, 2, 3]]):
