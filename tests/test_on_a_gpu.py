@@ -40,6 +40,7 @@ from alignn_ff.resident_many import Found, ResidentMany
 from alignn_ff.testing import structure
 from alignn_ff.train import train, validate_config
 from alignn_ff.train.floor.prior import FloorPrior
+from alignn_ff.train.loop.averages import StepLoss
 from alignn_ff.train.loop.state import load_state
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loop.weight_average import evolving_tensors
@@ -410,7 +411,7 @@ TRAINED: Final[dict[str, dict[str, object]]] = {
 
 @pytest.mark.parametrize("resident", ["never", "always"])
 @pytest.mark.parametrize("name", TRAINED)
-def test_steps_of_training_wait_once_and_give_the_weights_of_the_cpu(name: str, resident: str) -> None:
+def test_steps_of_training_do_not_wait_for_their_loss_and_give_the_weights_of_the_cpu(name: str, resident: str) -> None:
     fields = {**SMALL, **TRAINED[name], "num_workers": 0, "resident_data": resident}
     fields["model"] = {"name": name, **TRAINED[name]["model"]}  # type: ignore[dict-item]
     samples = [build_sample(record, validate_config(fields).recipe, label_shapes(RECORDS)) for record in RECORDS]
@@ -429,7 +430,8 @@ def test_steps_of_training_wait_once_and_give_the_weights_of_the_cpu(name: str, 
     assert row_on_gpu == pytest.approx(row, rel=1e-8, nan_ok=True)
     for step in steps:
         assert_few_waits(step, most_results=3)
-        assert sum(event.place == "train/loop/divergence.py:loss_and_norm" for event in step.waits) == 1
+        (loss,) = [event for event in step.waits if event.place == "train/loop/ahead.py:__init__"]
+        assert loss.what == "copy to the host that is not waited for"
         if resident == "always":
             assert {event.place for event in step.uploads} == {"train/records/resident.py:batch"}
     if resident == "always":  # one array of indices for each batch, and for those of the floor
@@ -463,9 +465,15 @@ def trained(
         device=device,
         floor=FloorPrior(high, batch_size=2, weight=1.0, seed=0),
     )
-    cut = (lambda batch: join([samples[k] for k in batch])) if trainer._resident is None else trainer._resident.batch
+    kept = trainer.batches.resident
+    cut = (lambda batch: join([samples[k] for k in batch])) if kept is None else kept.batch
+    step = (lambda samples: [trainer.step(samples)]) if device.type == "cpu" else trainer.step_ahead
+    outcomes: list[object] = []
     for batches in ([[0, 1], [2, 3]], [[0, 1, 2, 3]]):
-        take(lambda batches=batches: trainer.averages.add(trainer.step([cut(batch) for batch in batches])))
+        take(lambda batches=batches: outcomes.extend(step([cut(batch) for batch in batches])))
+    for loss in [*outcomes, *trainer.read_last_step()]:
+        assert isinstance(loss, StepLoss)
+        trainer.averages.add(loss)
     row = trainer.validate().row() | trainer.averages.means(2, trainer.ranks) | trainer._floor_row()
     state = trainer.state({})
     trainer.restore(state)

@@ -59,7 +59,7 @@ def _trained(rows: Sequence[int], config: TrainingConfig, run: PreparedRun, data
     samples = WithReplay(
         [("", index) for index in data.split.train],
         [(record.identifier, 0) for record in run.replay],
-        run.trainer.n_replayed,
+        run.trainer.batches.n_replayed,
         seed=config.random_seed,
         epoch=run.trainer.progress.epoch,
     )

@@ -115,7 +115,7 @@ def prepare_run(
         floor=None if measured.floor is None else floor_prior(config, measured.floor, model, header.graph, data.shapes),
     )
     if ranks.rank == 0 and stopped is None:
-        n_training = len(data.training) + trainer.n_replayed
+        n_training = len(data.training) + trainer.batches.n_replayed
         for sentence in schedule_advice(
             config, n_steps=trainer.n_scheduled, n_warmup=trainer.n_warmup, n_training=n_training
         ):

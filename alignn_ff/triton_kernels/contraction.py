@@ -15,7 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from alignn_ff.triton_kernels.tiles import MOST_EDGES, TILE, power_of_two, warps
+from alignn_ff.triton_kernels.tiles import MOST_EDGES, TILE, options, power_of_two
 
 
 @triton.jit
@@ -174,8 +174,8 @@ def tile(n_columns: int, channels: int) -> dict[str, int]:
     """Tile of a kernel, as keyword arguments of its call."""
     columns, padded = power_of_two(n_columns), power_of_two(channels)
     edges = max(1, min(MOST_EDGES, TILE // (columns * padded)))
-    n_warps = warps(edges * columns * padded // 2)  # at least half of the columns are masked
-    return {"EDGES": edges, "COLUMNS": columns, "CHANNELS": padded, "num_warps": n_warps}
+    size = edges * columns * padded // 2  # at least half of the columns are masked
+    return {"EDGES": edges, "COLUMNS": columns, "CHANNELS": padded, **options(size)}
 
 
 CONTRACTIONS: Final[dict[str, Callable[..., None]]] = {

@@ -20,7 +20,15 @@ def tile(width: int) -> dict[str, int]:
     """Tile of a kernel whose edges hold rows of some width, as keyword arguments of its call."""
     padded = power_of_two(width)
     edges = max(1, min(MOST_EDGES, TILE // padded))
-    return {"EDGES": edges, "WIDTH": padded, "num_warps": warps(edges * padded)}
+    return {"EDGES": edges, "WIDTH": padded, **options(edges * padded)}
+
+
+def options(size: int) -> dict[str, int]:
+    """Options of the compiler for a program with a tile of this size.
+
+    Products and sums are fused by name, since versions of triton differ in what they do without a word.
+    """
+    return {"num_warps": warps(size), "enable_fp_fusion": True}
 
 
 def warps(size: int) -> int:

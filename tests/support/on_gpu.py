@@ -20,7 +20,7 @@ ALLOWED_WAITS: Final = {
     "execution/published/topology.py:blocks": "blocked: the host chooses blocks that fit into memory",
     "models/last_layer.py:principal": "eigenvalues of the matrix of the last layer",
     "models/published/derivatives.py:without_torque": "ealignn is trained on forces without torque: eigenvalues",
-    "train/loop/divergence.py:loss_and_norm": "no step is taken with numbers that are not finite",
+    "train/loop/ahead.py:__init__": "loss and norm of the gradient, read during the next step",
 }
 """Place → why the host waits for the device there."""
 

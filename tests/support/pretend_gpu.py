@@ -164,7 +164,8 @@ class PretendGpu(TorchDispatchMode):
         if not here:
             return
         if operation in COPIES and target == CPU:
-            self.waits.append(Event("copy to the host", _place()))
+            later = " that is not waited for" if kwargs.get("non_blocking") else ""
+            self.waits.append(Event(f"copy to the host{later}", _place()))
         elif operation in WAITS or _sized_by_numbers(operation, args, kwargs):
             self.waits.append(Event(WAITS.get(operation, "size that depends on numbers"), _place()))
 

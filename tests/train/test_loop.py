@@ -134,8 +134,8 @@ def test_batches_that_accumulate_give_the_gradients_of_one_large_batch(mixed, pr
     weights = []
     for size, parts in ((4, 1), (1, 4), (2, 2), (3, 2)):
         trainer = trainer_of(records, model, batch_size=size, accumulation_steps=parts, optimizer="sgd")
-        assert trainer.steps_per_epoch == 1
-        for batches in trainer._rest_of_epoch():
+        assert trainer.batches.steps_per_epoch == 1
+        for batches in trainer.batches.of_epoch(trainer.progress.epoch, first=trainer.progress.batch):
             trainer.step(batches)
         weights.append(evolving_tensors(trainer.model))
     for other in weights[1:]:

@@ -28,7 +28,11 @@ def test_kernels_compile_to_machine_code(architecture: int, dtype: str, tmp_path
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     rooms = {gated_sum: tiles.tile(64), contraction: contraction.tile(15, 32) | {"VALUES": True}}
     started = [
-        (kernel, {name: value for name, value in sizes.items() if name in kernel.arg_names}, sizes["num_warps"])
+        (
+            kernel,
+            {name: value for name, value in sizes.items() if name in kernel.arg_names},
+            {name: value for name, value in sizes.items() if name in ("num_warps", "enable_fp_fusion")},
+        )
         for module, sizes in rooms.items()
         for kernel in vars(module).values()
         if isinstance(kernel, triton.runtime.JITFunction)
@@ -36,10 +40,10 @@ def test_kernels_compile_to_machine_code(architecture: int, dtype: str, tmp_path
         and "EDGES" in kernel.arg_names
     ]
     assert len(started) == 9
-    for kernel, constants, n_warps in started:
+    for kernel, constants, options in started:
         arguments = {name: _type(name, constants, dtype) for name in kernel.arg_names}
         target = GPUTarget("cuda", architecture, 32)
-        made = triton.compile(ASTSource(kernel, arguments, constants), target=target, options={"num_warps": n_warps})
+        made = triton.compile(ASTSource(kernel, arguments, constants), target=target, options=options)
         assert made.asm["cubin"], kernel.__name__
 
 

@@ -25,12 +25,10 @@ class DivergedError(TrainingError):
         self.training, self.validation = tuple(training), tuple(validation)
 
 
-def loss_and_norm(loss: Tensor, model: nn.Module) -> tuple[float, float]:
-    """A loss, and the norm of the gradient that was computed from it."""
+def loss_and_norm(loss: Tensor, model: nn.Module) -> Tensor:
+    """(2,) float64, a loss, and the norm of the gradient that was computed from it."""
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    numbers = torch.stack([loss.detach().double(), torch.nn.utils.get_total_norm(gradients).double()])
-    value, norm = numbers.tolist()
-    return value, norm
+    return torch.stack([loss.detach().double(), torch.nn.utils.get_total_norm(gradients).double()])
 
 
 def what_diverged(loss: float, norm: float) -> str | None:

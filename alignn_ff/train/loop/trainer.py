@@ -2,9 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from itertools import chain, islice
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -16,20 +15,20 @@ from alignn_ff.train.choices.optimizers import build_optimizer
 from alignn_ff.train.choices.schedules import SCHEDULES
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.config.advice import LATE_FRACTION
-from alignn_ff.train.distributed.ranks import Ranks, SingleProcess, share_of
+from alignn_ff.train.distributed.ranks import Ranks, SingleProcess
 from alignn_ff.train.floor.prior import FloorPrior
 from alignn_ff.train.labels import LABELS
+from alignn_ff.train.loop.ahead import Launched, OnTheWay, Shadow, reads_later
 from alignn_ff.train.loop.averages import StepLoss, TrainingAverages, ValidationAverages
+from alignn_ff.train.loop.batches import Batches
 from alignn_ff.train.loop.divergence import DivergedError, all_finite, loss_and_norm, unusable_columns, what_diverged
 from alignn_ff.train.loop.freezing import set_training_mode
-from alignn_ff.train.loop.loader import Loader
-from alignn_ff.train.loop.replay import WithReplay, n_replayed
 from alignn_ff.train.loop.skipping import Skipped, largest_norm, with_norm
 from alignn_ff.train.loop.state import Progress, TrainingState
 from alignn_ff.train.loop.weight_average import WeightAverage, copy_tensors, evolving_tensors
 from alignn_ff.train.loss.loss import Measure, combined, label_counts, loss_weights
 from alignn_ff.train.model_outputs import ModelOutputs, evaluate
-from alignn_ff.train.records.batches import Sample, epoch_order
+from alignn_ff.train.records.batches import Sample
 from alignn_ff.train.records.resident import resident_samples
 
 log = logging.getLogger(__name__)
@@ -103,20 +102,22 @@ class Trainer:
     ) -> None:
         self.config, self.model, self.device = config, model, device
         self.ranks: Ranks = ranks or SingleProcess()
-        self.loader = Loader(n_threads=config.num_workers, pin_memory=config.pin_memory)
         self.training, self.validation, self.measure, self.floor = training, validation, measure, floor
-        self.replay, self.n_replayed = replay, n_replayed(len(training), len(replay), config.replay_fraction)
-        self._keep_on_device()
+        self.batches = Batches(
+            config, training=training, validation=validation, replay=replay, device=device, ranks=self.ranks
+        )
+        if floor is not None:
+            self.floor = floor._replace(resident=resident_samples([floor.samples], device, config.resident_data))
         self.optimizer = build_optimizer(
             model, config.optimizer, learning_rate=config.learning_rate, weight_decay=config.weight_decay
         )
         self.average = WeightAverage(model, config.ema_decay)
+        self._shadow = Shadow(model, self.average, self.optimizer)
+        self._unread: Launched | None = None
         self.progress = Progress()
         self.averages = TrainingAverages(device)
-        n_batches = -(-(len(training) + self.n_replayed) // config.batch_size)
-        self.steps_per_epoch = -(-n_batches // config.accumulation_steps)
-        self.n_steps = self.steps_per_epoch * config.epochs
-        self.n_scheduled = self.steps_per_epoch * (config.lr_total_epochs or config.epochs)
+        self.n_steps = self.batches.steps_per_epoch * config.epochs
+        self.n_scheduled = self.batches.steps_per_epoch * (config.lr_total_epochs or config.epochs)
         self.n_warmup = min(config.warmup_steps, int(LONGEST_WARMUP_FRACTION * self.n_scheduled))
         weights = loss_weights(config.model)
         self.learned = [weight > 0 for weight in weights]
@@ -126,14 +127,6 @@ class Trainer:
         self.needs_derivatives = any(
             learned for learned, label in zip(self.learned, LABELS.values(), strict=True) if label.is_derivative
         )
-
-    def _keep_on_device(self) -> None:
-        """Take samples to the device, as far as the config asks for it and they fit."""
-        word = self.config.resident_data
-        self._resident = resident_samples([self.training, self.replay], self.device, word)
-        self._resident_validation = resident_samples([self.validation], self.device, word)
-        if self.floor is not None:
-            self.floor = self.floor._replace(resident=resident_samples([self.floor.samples], self.device, word))
 
     def run(
         self,
@@ -152,26 +145,32 @@ class Trainer:
             stop: called after every step.
             skipped: called with every step that was not taken.
         """
+
+        def note(outcomes: Sequence[StepLoss | Skipped]) -> None:
+            for outcome in outcomes:
+                if isinstance(outcome, Skipped):
+                    skipped(outcome)
+                else:
+                    self.averages.add(outcome)
+
         last_save = started = time.monotonic()
-        before = self.progress.seconds
+        before, ahead = self.progress.seconds, reads_later(self.device, self.ranks)
         while not self.finished:
             set_training_mode(self.model)
-            for batches in self._rest_of_epoch():
-                loss = self.step(batches)
-                if isinstance(loss, Skipped):
-                    skipped(loss)
-                else:
-                    self.averages.add(loss)
+            for batches in self.batches.of_epoch(self.progress.epoch, first=self.progress.batch):
+                note(self.step_ahead(batches) if ahead else [self.step(batches)])
                 self.progress.batch += 1
                 self.progress.seconds = before + time.monotonic() - started
                 observer.on_step(self.progress, self.n_steps)
                 interrupted = stop()
                 (due,) = self.ranks.largest(time.monotonic() - last_save > 60 * self.config.checkpoint_minutes)
                 if interrupted or due:
+                    note(self.read_last_step())
                     save(self, False)
                     last_save = time.monotonic()
                 if interrupted:
                     return
+            note(self.read_last_step())
             is_best = self._finish_epoch()
             observer.on_epoch(self.progress.history[-1])
             save(self, is_best)
@@ -190,6 +189,57 @@ class Trainer:
         Raises:
             DivergedError: the loss or the gradient is not finite; the weights stay as they were.
         """
+        launched = self._launched(batches)
+        skipped = self._judged(launched)
+        if skipped is None:
+            self._move(launched.step)
+        self.progress.step += 1
+        return launched.loss if skipped is None else skipped
+
+    def step_ahead(self, batches: Sequence[Sample]) -> list[StepLoss | Skipped]:
+        """As :meth:`step`, but what came of the step is read during the next one; what came of the one before.
+
+        Raises:
+            DivergedError: as :meth:`step`, of the step before; the weights are as they were before it.
+        """
+        launched, failure = None, None
+        try:
+            launched = self._launched(batches)
+        except RuntimeError as error:  # perhaps since the step before should not have been taken
+            failure = error
+        outcomes = self.read_last_step()
+        if any(isinstance(outcome, Skipped) for outcome in outcomes):
+            launched = self._launched(batches)
+        elif failure is not None:
+            raise failure
+        assert launched is not None
+        self._shadow.take()
+        self._move(launched.step)
+        self.progress.step += 1
+        self._unread = launched
+        return outcomes
+
+    def read_last_step(self) -> list[StepLoss | Skipped]:
+        """What came of the last :meth:`step_ahead`; empty if that is known.
+
+        Raises:
+            DivergedError: as :meth:`step`; the weights are as they were before it.
+        """
+        launched, self._unread = self._unread, None
+        if launched is None:
+            return []
+        try:
+            skipped = self._judged(launched)
+        except DivergedError:
+            self._shadow.put_back()
+            self.progress.step = launched.step
+            raise
+        if skipped is not None:
+            self._shadow.put_back()
+        return [launched.loss if skipped is None else skipped]
+
+    def _launched(self, batches: Sequence[Sample]) -> Launched:
+        """Loss and gradients of a step, on the device."""
         step = self.progress.step
         rate = self.config.learning_rate * SCHEDULES[self.config.scheduler](step, self.n_scheduled, self.n_warmup)
         for group in self.optimizer.param_groups:
@@ -206,15 +256,15 @@ class Trainer:
             sums += costs.detach()
         loss = combined(sums, counts, weights) + self._push_above_floor()
         self.ranks.sum_gradients(self.model)
-        skipped = self._judged(loss)
-        self.progress.step += 1
-        if skipped is not None:
-            return skipped
+        numbers = OnTheWay(loss_and_norm(loss, self.model))
+        return Launched(StepLoss(loss, sums, own), numbers, step, self.progress.batch)
+
+    def _move(self, step: int) -> None:
+        """Change the weights by the gradients."""
         if self.config.gradient_clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip_norm)
         self.optimizer.step()
         self.average.update(self.model, step)
-        return StepLoss(loss, sums, own)
 
     def _push_above_floor(self) -> Tensor | float:
         """Add the gradient of the structures below the floor; this rank's part of their cost."""
@@ -249,14 +299,8 @@ class Trainer:
     def _errors_on(self, samples: Sequence[Sample]) -> ValidationAverages:
         book = ValidationAverages(self.late_weights, len(samples), classifies=self.classifies)
         self.model.eval()
-        size, n_samples = self.config.batch_size, len(samples)
-        order = [
-            share_of(range(start, min(start + size, n_samples)), self.ranks) for start in range(0, n_samples, size)
-        ]
-        resident = self._resident_validation if samples is self.validation else self._resident
-        batches = self.loader.batches(samples, order) if resident is None else map(resident.batch, order)
         with self.average.applied_to(self.model), torch.set_grad_enabled(False):
-            for rows, sample in zip(order, batches, strict=True):
+            for rows, sample in self.batches.of_samples(samples):
                 batch = sample.to(self.device)
                 outputs, costs = self.compute(batch, training=False)
                 book.add(rows, costs, outputs, batch.targets, batch.graph.n_atoms)
@@ -298,38 +342,20 @@ class Trainer:
         set_training_mode(self.model)
         return row
 
-    def _judged(self, loss: Tensor) -> Skipped | None:
+    def _judged(self, launched: Launched) -> Skipped | None:
         """Stop all processes where the loss or the gradient of one is not finite; skip a step that is too large."""
         progress = self.progress
-        value, norm = loss_and_norm(loss, self.model)
+        value, norm = launched.numbers.read()
         what, limit = what_diverged(value, norm), largest_norm(self.config, progress.gradient_norms)
         diverged, too_large = self.ranks.largest(what is not None, norm > limit)
+        samples = self.batches.samples_of(progress.epoch, launched.batch) if diverged or too_large else ()
         if diverged:
-            raise DivergedError(what or "loss", progress.step + 1, training=self._samples_of_step())
+            raise DivergedError(what or "loss", launched.step + 1, training=samples)
         progress.gradient_norms = with_norm(progress.gradient_norms, norm)
         if not too_large:
             return None
         progress.skipped, progress.skipped_in_epoch = progress.skipped + 1, progress.skipped_in_epoch + 1
-        return Skipped(progress.step + 1, norm, limit, self._samples_of_step())
-
-    def _samples_of_step(self) -> tuple[int, ...]:
-        """Indices of the samples of the step under way, as an epoch numbers them."""
-        n_samples, config, each = len(self.training) + self.n_replayed, self.config, self.config.accumulation_steps
-        order = epoch_order(n_samples, config.batch_size, seed=config.random_seed, epoch=self.progress.epoch)
-        return tuple(chain(*order[self.progress.batch * each : (self.progress.batch + 1) * each]))
-
-    def _rest_of_epoch(self) -> Iterator[list[Sample]]:
-        """The batches of each step that is left of this epoch."""
-        config, epoch, each = self.config, self.progress.epoch, self.config.accumulation_steps
-        samples = WithReplay(self.training, self.replay, self.n_replayed, seed=config.random_seed, epoch=epoch)
-        order = epoch_order(len(samples), config.batch_size, seed=config.random_seed, epoch=epoch)
-        left = order[self.progress.batch * each :]
-        shares = [share_of(indices, self.ranks) for indices in left]
-        if self._resident is None:
-            batches = self.loader.batches(samples, shares)
-        else:
-            batches = map(self._resident.batch, map(samples.places, shares))
-        return iter(lambda: list(islice(batches, each)), [])
+        return Skipped(launched.step + 1, norm, limit, samples)
 
     def _refuse_useless(self, row: dict[str, float], book: ValidationAverages | None) -> None:
         """Refuse numbers of an epoch that are not finite, before anything is saved.
