@@ -151,7 +151,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--small", type=int, default=3, help="a side of the crystal with ghosts on one process")
     parser.add_argument("--layers", type=int, default=2, help="of each kind, of the published network")
     parser.add_argument("--steps", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     return parser.parse_args()
 
 
