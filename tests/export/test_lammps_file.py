@@ -11,10 +11,11 @@ from alignn_ff.export import export
 from alignn_ff.export.lammps.file import evaluate, read_header, refusal, write
 from alignn_ff.export.options import ExportOptions
 from alignn_ff.graph import GraphRecipe
+from alignn_ff.models import AlignnAtomwiseConfig
 from alignn_ff.native import Kernels
 from alignn_ff.testing.structures import NAMES, structure
-from tests.support.exports import HEADERS, ON_KERNELS, SMOOTH, eager, evaluated, model_file, with_repulsion_ends
-from tests.support.tiny_models import ELEMENTS, tiny_header
+from tests.support.exports import HEADERS, ON_KERNELS, SMOOTH, WIDE, eager, evaluated, model_file, with_repulsion_ends
+from tests.support.tiny_models import ELEMENTS, published_header, tiny_header
 
 
 @pytest.fixture
@@ -58,11 +59,23 @@ def test_a_published_force_field_on_the_kernels_gives_the_numbers_of_the_package
         np.testing.assert_allclose(found.stress, expected.stress[0], rtol=0, atol=atol, err_msg=kind)
 
 
+@pytest.mark.usefixtures("_kernels_of_children")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_file_of_a_published_force_field_is_proven_too(dtype: str, tmp_path: Path) -> None:
+    model = model_file(tmp_path / "m.pt", ON_KERNELS["envelope on states"])
+    made = export(model, tmp_path / "m.alignn", to="lammps", dtype=dtype)
+    assert max(row.exceeded for row in made.proof.differences) <= 1
+    assert read_header(tmp_path / "m.alignn")["kind"] == "published"
+
+
 def test_models_that_the_pair_style_would_read_otherwise_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"in multiples of 16 up to 512, not 8 and 8; export it with --to lammps-torch"
     ):
         export(model_file(tmp_path / "p.pt", HEADERS["atomwise"]), tmp_path / "p.alignn", to="lammps")
+    capped = GraphRecipe(neighbor_strategy="k-nearest", max_neighbors=12, cutoff=4.5)
+    assert "the graph is k-nearest" in str(refusal(eager(published_header(AlignnAtomwiseConfig(**WIDE), capped))))
+    assert "attention variants" in str(refusal(eager(HEADERS["pure, self-attention"])))
     twisted = tiny_header(recipe=GraphRecipe(cutoff=4.5, three_body_cutoff=3.2, back_tracking=True))
     with pytest.raises(ConfigError, match="graph recipe of the model is another one"):
         export(model_file(tmp_path / "t.pt", twisted), tmp_path / "t.alignn", to="lammps")

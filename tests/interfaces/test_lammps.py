@@ -27,7 +27,6 @@ MODELS = {
     "ealignn": ON_KERNELS["ealignn"],
     "ZBL": ON_KERNELS["ZBL"],
 }
-FAST = ("moments", "published")
 WAYS = {
     "one process": (1, 1, ""),
     "two threads": (1, 2, ""),
@@ -37,11 +36,17 @@ WAYS = {
     "two processes, two threads": (2, 2, ""),
 }
 """Name → processes, threads of each, word of the pair style."""
+FAST = {"moments": tuple(WAYS), "published": ("one process", "ghosts as rows", "two processes")}
+"""The other ways and models are tested by ``-m slow``."""
 
 
-@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    "name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in MODELS if name not in FAST)]
+    "name, way",
+    [
+        pytest.param(name, way, marks=() if way in FAST.get(name, ()) else pytest.mark.slow)
+        for name in MODELS
+        for way in WAYS
+    ],
 )
 def test_lammps_gives_the_numbers_of_the_package(
     name: str, way: str, lammps: Lammps, plugin: Path, tmp_path: Path
