@@ -18,7 +18,15 @@ from alignn_ff.graph.published import published_recipe
 from alignn_ff.graph.recipe import GraphRecipe, NeighborStrategy
 from alignn_ff.graph.skin import SKIN_A, VerletSkin
 from alignn_ff.graph.strategies import STRATEGIES, Strategy
-from alignn_ff.graph.transfer import graph_to, prediction_to_host, spread_to_host, system_to, tensors_to_host
+from alignn_ff.graph.transfer import (
+    counted_for,
+    graph_to,
+    most_edges,
+    prediction_to_host,
+    spread_to_host,
+    system_to,
+    tensors_to_host,
+)
 
 __all__ = [
     "COINCIDENT_A",
@@ -37,6 +45,7 @@ __all__ = [
     "batch_systems",
     "bond_cosines",
     "build_graph",
+    "counted_for",
     "edge_vectors",
     "expected_size",
     "find_pairs",
@@ -44,6 +53,7 @@ __all__ = [
     "graph_of_pairs",
     "graph_size",
     "graph_to",
+    "most_edges",
     "prediction_to_host",
     "published_recipe",
     "size_by_density",

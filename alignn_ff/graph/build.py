@@ -161,6 +161,7 @@ def batch_graphs(graphs: Sequence[AtomicGraph]) -> AtomicGraph:
     extra = [g.extra_features for g in graphs if g.extra_features is not None]
     if extra and len(extra) != len(graphs):
         raise StructureError("some structures carry extra_features and some do not; give them to all or to none")
+    counted = [g.most_edges for g in graphs if g.most_edges is not None]
 
     def joined(field: str, offsets: list[int] | None = None) -> Tensor:
         parts: list[Tensor] = [getattr(g, field) for g in graphs]
@@ -180,6 +181,7 @@ def batch_graphs(graphs: Sequence[AtomicGraph]) -> AtomicGraph:
         n_edges=joined("n_edges"),
         n_line_nodes=joined("n_line_nodes"),
         n_triplets=joined("n_triplets"),
+        most_edges=max(counted) if len(counted) == len(graphs) else None,
     )
 
 

@@ -15,11 +15,24 @@ def system_to(system: AtomicSystem, device: torch.device) -> AtomicSystem:
 
 
 def graph_to(graph: AtomicGraph, device: torch.device) -> AtomicGraph:
-    """The same graph on another device."""
+    """The same graph on another device, with what a device would make the host wait for."""
+    graph = counted_for(graph, device)
     moved: dict[str, Any] = {
         name: tensor.to(device) for name, tensor in graph._asdict().items() if isinstance(tensor, Tensor)
     }
     return graph._replace(**moved)
+
+
+def counted_for(graph: AtomicGraph, device: torch.device) -> AtomicGraph:
+    """The same graph, with the most edges of an atom counted if it is about to leave the CPU for a device."""
+    leaves = graph.edge_dst.device.type == "cpu" != device.type
+    return graph._replace(most_edges=most_edges(graph)) if leaves and graph.most_edges is None else graph
+
+
+def most_edges(graph: AtomicGraph) -> int:
+    """The most edges that lead to one atom, of a graph on the CPU."""
+    counts = torch.bincount(graph.edge_dst)
+    return int(counts.max()) if counts.shape[0] else 0
 
 
 def prediction_to_host(prediction: TensorPrediction) -> TensorPrediction:

@@ -103,6 +103,28 @@ def test_a_structure_whose_pairs_call_for_a_look_goes_on_in_the_usual_way() -> N
             assert one.ended_by == other.ended_by
 
 
+@pytest.mark.parametrize("fails", ["at once", "later"])
+def test_where_the_memory_of_the_device_does_not_suffice_the_relaxations_go_on_in_the_usual_way(
+    calculator: AlignnCalculator, fails: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    structures, config, n_runs = silicon(3), config_of(), [0]
+    expected = flown(RelaxFlight(calculator, config, n_slots=3), structures)
+    whole = ResidentMany.run
+
+    def run(many: ResidentMany, n_steps: int) -> np.ndarray:
+        n_runs[0] += 1
+        if fails == "at once" or n_runs[0] > 1:
+            raise torch.OutOfMemoryError("too much for a test")
+        return whole(many, n_steps)
+
+    monkeypatch.setattr(ResidentMany, "run", run)
+    found = flown(ResidentFlight(calculator, config, n_slots=3), structures)
+    for one, other in zip(found, expected, strict=True):
+        assert_same(one, other)
+    assert n_runs[0] == (1 if fails == "at once" else 2)
+    assert "relaxations go on outside of the device: too much for a test" in caplog.text
+
+
 def test_what_cannot_relax_on_a_device_is_refused(calculator: AlignnCalculator) -> None:
     with pytest.raises(ConfigError, match=r"optimiser lbfgs cannot keep structures.*--optimizer fire"):
         ResidentFlight(calculator, config_of(optimizer="lbfgs"), n_slots=2)

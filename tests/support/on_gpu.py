@@ -12,7 +12,6 @@ from tests.support.tiny_models import tiny_model
 
 ALLOWED_WAITS: Final = {
     "graph/transfer.py:tensors_to_host": "the result, all of it in one copy",
-    "nn/sums/contraction.py:make_contraction": "moments are padded to the most neighbours of an atom",
     "models/published/heads.py:keep_edges": "ealignn drops long bonds, and so the angles between them",
     "models/published/heads.py:states": "ealignn drops long bonds",
     "execution/published/evaluate.py:_bonds": "ealignn drops long bonds",
@@ -44,5 +43,4 @@ def assert_few_waits(step: Step, *, most_results: int = 1) -> None:
     places = Counter(event.place for event in step.waits)
     assert not places.keys() - ALLOWED_WAITS.keys(), places
     assert places["graph/transfer.py:tensors_to_host"] <= most_results
-    assert places["nn/sums/contraction.py:make_contraction"] <= most_results
     assert {event.place for event in step.uploads} <= UPLOADS

@@ -15,6 +15,7 @@ from alignn_ff.graph import (
     batch_graphs,
     batch_systems,
     build_graph,
+    counted_for,
     edge_vectors,
     system_from_atoms,
     with_extra_features,
@@ -34,7 +35,8 @@ class Sample(NamedTuple):
 
     def to(self, device: torch.device) -> "Sample":
         """The same on another device; does not wait where this one is in pinned memory."""
-        return _mapped(self, lambda tensor: tensor.to(device, non_blocking=True))
+        counted = self._replace(graph=counted_for(self.graph, device))
+        return _mapped(counted, lambda tensor: tensor.to(device, non_blocking=True))
 
     def pinned(self) -> "Sample":
         """The same in pinned memory."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from alignn_ff.execution.available import available_bytes
-from alignn_ff.graph import AtomicGraph, AtomicSystem
+from alignn_ff.graph import AtomicGraph, AtomicSystem, most_edges
 from alignn_ff.train.config.runtime import ResidentWord
 from alignn_ff.train.labels import LABELS
 from alignn_ff.train.records.batches import Sample, join
@@ -55,6 +55,7 @@ class ResidentSamples:
     def __init__(self, samples: Sequence[Sample], device: torch.device) -> None:
         whole = join(samples)
         self._host_counts = torch.stack([getattr(whole.graph, level) for level in LEVELS])
+        self._most_edges = [most_edges(sample.graph) for sample in samples] if device.type != "cpu" else None
         self._all = _with_own_ids(whole, self._host_counts).to(device)
         self._counts = self._host_counts.to(device)
         self._starts = self._counts.cumsum(1) - self._counts
@@ -88,9 +89,16 @@ class ResidentSamples:
                 n_edges=n_edges,
                 n_line_nodes=n_line_nodes,
                 n_triplets=n_triplets,
+                most_edges=self._most(indices),
             ),
             Targets(*(_of_rows(table, atoms.chosen, here) for table in targets)),
         )
+
+    def _most(self, indices: Sequence[int]) -> int | None:
+        """The most edges of an atom, which the CPU counts where it needs them."""
+        if self._most_edges is None:
+            return None
+        return max((self._most_edges[k] for k in indices), default=0)
 
     def _rows(self, here: Tensor, level: int, size: int) -> _Rows:
         counts = self._counts[level][here]
