@@ -1,6 +1,6 @@
 """Time of one evaluation (energy, forces and stress), compared with other packages.
 
-    python benchmarks/inference.py --case si-smooth --peer-python PYTHON --json docs/figures/inference.json
+    python benchmarks/inference.py --case si --peer-python PYTHON --json docs/figures/inference.json
 
 Silicon rattled by 0.05 Å. All sides run in one session and take turns (``sides.py``). Peers are measured if PYTHON
 (an interpreter with chgnet, mace-torch, alignn; by default this one) can import them.
@@ -31,17 +31,30 @@ class Case(NamedTuple):
     cells: tuple[int, ...]
 
 
+def peers(cells: int, peer_python: str | None) -> list[Side]:
+    """Other packages."""
+    return [
+        Side("CHGNet 0.4.2", "chgnet", {"cells": cells}, peer_python),
+        Side("MACE 64 channels, L=0, 5 Å", "mace", {"cells": cells}, peer_python),
+    ]
+
+
 def si_smooth(cells: int, peer_python: str | None) -> list[Side]:
-    """The shipped silicon model."""
+    """The older silicon model, with a line graph and without moments."""
     own = [
         Side(backend, "alignn_ff", {"cells": cells, "model": "si-smooth", "backend": backend}, repeats=3)
         for backend in ("native", "eager")
     ]
-    peers = [
-        Side("CHGNet 0.4.2", "chgnet", {"cells": cells}, peer_python),
-        Side("MACE 64 channels, L=0, 5 Å", "mace", {"cells": cells}, peer_python),
+    return own + peers(cells, peer_python)
+
+
+def si(cells: int, peer_python: str | None) -> list[Side]:
+    """The silicon model, with moments; the older one beside it."""
+    own = [
+        Side(f"{model}, {backend}", "alignn_ff", {"cells": cells, "model": model, "backend": backend}, repeats=3)
+        for model, backend in (("si", "native"), ("si", "eager"), ("si-smooth", "native"))
     ]
-    return own + peers
+    return own + peers(cells, peer_python)
 
 
 def published(config: str) -> Callable[[int, str | None], list[Side]]:
@@ -61,6 +74,7 @@ def published(config: str) -> Callable[[int, str | None], list[Side]]:
 
 
 CASES: Final[dict[str, Case]] = {
+    "si": Case("si, float32", "si, native", si, (3, 5)),
     "si-smooth": Case("si-smooth, float32", "native", si_smooth, (1, 3, 5)),
     "published 3+3": Case(
         "3 + 3 layers of 128, cutoff 6 Å, 12 neighbours, float32", "native", published("3+3"), (3, 5)
