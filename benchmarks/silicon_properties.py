@@ -242,7 +242,9 @@ def run(step: Step, calculator: AlignnCalculator, folder: Path, model: str, *, q
 
 def text_of(steps: list[Step], failures: dict[str, str], folder: Path, page: Path, model: str, *, quick: bool) -> str:
     """The page: a section for each property that has a result or a failure."""
-    command = "python benchmarks/silicon_properties.py --output FOLDER --page docs/silicon-properties.md"
+    left_out = [step for step in STEPS if step not in steps]
+    only = f" --only {','.join(step.name for step in steps)}" if left_out else ""
+    command = f"python benchmarks/silicon_properties.py --output FOLDER --page docs/silicon-properties.md{only}"
     lines = [
         "# Properties of the silicon model",
         "",
@@ -262,6 +264,11 @@ def text_of(steps: list[Step], failures: dict[str, str], folder: Path, page: Pat
         lines += [f"| {what} | {value} | {expected} |" for what, value, expected in step.rows(content)]
         lines += ["", *(f"- {remark['sentence']}" for remark in content["remarks"])]
         lines += figure_lines(folder / f"silicon-{step.name}-{step.figure}.png", page)
+    if left_out:
+        lines += [
+            "",
+            f"Not on this page, but offered by the script: {', '.join(step.title.lower() for step in left_out)}.",
+        ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
+from ase.calculators.calculator import Calculator
 from ase.calculators.lj import LennardJones
 
 from alignn_ff.properties import compute
@@ -10,7 +12,7 @@ from alignn_ff.properties.elasticity import ElasticResult
 from alignn_ff.properties.elasticity.constants import strained
 from alignn_ff.properties.elasticity.voigt import as_matrix, as_tensor, rotated
 from alignn_ff.units import GPA_PER_EV_PER_A3
-from tests.support.silicon import silicon
+from tests.support.silicon import SW_LATTICE_A, silicon
 
 FIRM = {"fmax_eV_per_A": 1e-6}
 
@@ -51,6 +53,41 @@ def test_the_tensor_turns_with_the_crystal(result: ElasticResult) -> None:
     expected = as_matrix(rotated(as_tensor(result.relaxed_GPa), rotation))
     np.testing.assert_allclose(elastic(turned).relaxed_GPa, expected, atol=0.02)
     np.testing.assert_allclose(elastic(turned, standard=True).relaxed_GPa, result.relaxed_GPa, atol=0.02)
+
+
+def test_the_stress_of_the_cell_as_given_is_not_part_of_the_stiffness(result: ElasticResult) -> None:
+    wide = silicon(cubic=True, lattice_A=1.005 * SW_LATTICE_A)
+    found = elastic(wide, relax=False)
+    assert abs(wide.get_stress()[0] * GPA_PER_EV_PER_A3) > 1.0
+    step, stresses = 1e-4, []
+    for sign in (-1.0, 1.0):
+        cell = strained(wide, np.array([sign * step, 0, 0, 0, 0, 0]))
+        cell.calc = wide.calc
+        stresses.append(cell.get_stress() * GPA_PER_EV_PER_A3)
+    slope = (stresses[1] - stresses[0]) / (2.0 * step)
+    np.testing.assert_allclose(found.clamped_GPa[0, :2], slope[:2], rtol=2e-3)
+    assert found.clamped_GPa[0, 0] < result.clamped_GPa[0, 0] - 1.0
+
+
+def test_stresses_in_single_precision_give_the_same_stiffness(result: ElasticResult) -> None:
+    exact = silicon().calc
+
+    class Single(Calculator):
+        implemented_properties = ("energy", "free_energy", "forces", "stress")
+
+        def calculate(self, atoms: Atoms, properties: object, changes: object) -> None:
+            copy = atoms.copy()
+            copy.calc = exact
+            energy = copy.get_potential_energy()
+            rounded = {"forces": copy.get_forces(), "stress": copy.get_stress()}
+            self.results = {name: values.astype(np.float32).astype(float) for name, values in rounded.items()}
+            self.results |= {"energy": float(np.float32(energy)), "free_energy": float(np.float32(energy))}
+
+    atoms = silicon(cubic=True)
+    atoms.calc = Single()
+    rough = compute("elastic", atoms, config={"fmax_eV_per_A": 1e-4})
+    assert isinstance(rough, ElasticResult)
+    np.testing.assert_allclose(rough.relaxed_GPa, result.relaxed_GPa, atol=0.1)
 
 
 def test_a_pair_potential_obeys_cauchy() -> None:

@@ -130,6 +130,39 @@ def _unimodular(rng: np.random.Generator) -> np.ndarray:
     return matrix
 
 
+def test_the_path_is_drawn_over_lengths_of_q_and_not_across_its_jumps(result: PhononResult) -> None:
+    bands, reciprocal = result.bands, np.linalg.inv(result.atoms.cell.array).T
+    for q, distance in zip(bands.qpoints, bands.distances, strict=True):
+        steps = np.linalg.norm(np.diff(q @ reciprocal, axis=0), axis=1)
+        np.testing.assert_allclose(np.diff(distance), steps, rtol=1e-6)
+    jumps = [k for k in range(1, len(bands.labels)) if bands.labels[k][0] != bands.labels[k - 1][1]]
+    assert jumps
+    axes = property_figures(result)["bands"].axes[0]
+    drawn = [line for line in axes.lines if len(line.get_xdata()) > 2]  # type: ignore[arg-type]
+    assert len(drawn) == len(bands.labels) * 6  # each branch of each segment is a line of its own
+    ends = {label for pair in bands.labels for label in pair}
+    shown = {part for tick in axes.get_xticklabels() for part in tick.get_text().split("|")}
+    assert shown == ends
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.3])
+def test_a_mesh_of_a_body_centred_cell_keeps_its_symmetry(factor: float) -> None:
+    """Equal lengths give unlike numbers along the vectors of such a cell, whose symmetry they break."""
+    cell = Atoms("Ar2", scaled_positions=[(0, 0, 0), (0.5, 0.5, 0.5)], cell=(4.6, 4.6, 4.6 * factor), pbc=True)
+    harmonic = Harmonic(primitive_cell(cell, 0.01).atoms, np.eye(3, dtype=np.int64) * 2)
+    constants = np.zeros((8, 8, 3, 3))
+    constants[range(8), range(8)] = 2.0 * np.eye(3)
+    harmonic.phonopy.force_constants = constants
+    for length in (17.0, 23.0, 31.0):
+        qpoints, weights, frequencies = harmonic.mesh(length)
+        assert np.ptp(frequencies) < 1e-6
+        found = harmonic.thermal(np.array([2000.0]), length)
+        missing = 3.0 / weights.sum()  # acoustic modes at Γ
+        assert found.heat_capacity[0] == pytest.approx((3.0 - missing) * GAS_CONSTANT, rel=2e-2)
+        turned = {tuple(np.round(np.sort(np.abs(q - np.rint(q))), 6)) for q in qpoints}
+        assert len(turned) > 1
+
+
 def test_conventional_and_primitive_cells_give_the_same_per_atom(result: PhononResult) -> None:
     other = phonon(silicon())
     np.testing.assert_allclose(other.thermal.free_energy, result.thermal.free_energy, atol=2e-4)

@@ -4,13 +4,16 @@ import io
 
 import numpy as np
 import pytest
+from ase.build import bulk
+from ase.calculators.lj import LennardJones
 from scipy.integrate import cumulative_simpson
 
 from alignn_ff.errors import ConfigError, SimulationError
 from alignn_ff.plots import property_figures
 from alignn_ff.properties import compute
+from alignn_ff.properties.equation_of_state import EOSResult
 from alignn_ff.properties.quasi_harmonic import QHAResult
-from tests.support.silicon import silicon
+from tests.support.silicon import silicon, stillinger_weber
 
 QUICK = {"supercell": (2, 2, 2), "mesh_length_A": 40.0, "temperature_step_K": 25.0}
 
@@ -60,6 +63,30 @@ def test_classical_nuclei_are_at_rest_at_0_k_and_expand_as_quantum_ones_at_high_
     np.testing.assert_allclose(-np.gradient(found.gibbs, found.temperatures)[1:-1], found.entropy[1:-1], rtol=0.05)
     with pytest.raises(ConfigError, match="quantum statistics"):
         compute("thermo", silicon(), statistics="classical")
+
+
+def test_energies_and_volumes_are_those_of_cells_relaxed_at_fixed_volume() -> None:
+    """Silicon stacked as wurtzite: the shape and the atoms are free at each volume, the volume is not."""
+    atoms = bulk("SiSi", "wurtzite", a=3.84, c=6.3)
+    atoms.calc = stillinger_weber()
+    found = compute("qha", atoms, config={**QUICK, "supercell": (2, 2, 1), "points": 5, "mesh_length_A": 15.0})
+    curve = compute("eos", atoms, volume_range=0.04, points=5, fmax_eV_per_A=1e-5)
+    assert isinstance(found, QHAResult)
+    assert isinstance(curve, EOSResult)
+    np.testing.assert_allclose(found.volumes / found.static_volume_A3, np.linspace(0.96, 1.06, 5), rtol=1e-7)
+    assert curve.volumes[0] == pytest.approx(found.volumes[0], rel=1e-6)
+    assert curve.energies[0] == pytest.approx(found.energies[0], abs=1e-6)
+
+
+def test_volumes_with_imaginary_modes_are_left_out_and_named() -> None:
+    atoms = bulk("Ar", a=5.3)
+    atoms.calc = LennardJones(sigma=3.4, epsilon=0.0104, rc=7.5, ro=6.5, smooth=True)
+    config = {**QUICK, "volume_range": (0.95, 1.55), "points": 9, "max_temperature_K": 20.0, "fmax_eV_per_A": 1e-4}
+    found = compute("qha", atoms, config=config)
+    assert isinstance(found, QHAResult)
+    assert len(found.volumes) < 9
+    remark = next(one for one in found.remarks if one.code == "unstable_volumes")
+    assert "1.550" in remark.sentence
 
 
 def test_zero_point_motion_expands_and_the_bulk_modulus_softens(result: QHAResult) -> None:

@@ -22,11 +22,10 @@ CASES: dict[str, dict[str, Any]] = {
     "elastic": {},
     "phonon": {**PHONONS, "points_per_segment": 3, "gruneisen": True},
     "qha": {**PHONONS, "points": 5},
-    "thermo": {**PHONONS, "points": 5, "route": "quasi-harmonic"},
     "interstitial": {"min_width_A": 5.0, "starts": ("unrattled",), "symmetry_tolerance_A": 0.01},
     "surface": {"miller": "1,1,1", "thickness_A": 5.0, "vacuum_A": 8.0},
-    "stacking-fault": {"miller": "1,1,1", "along": "1,1,-2", "points": 4, "layers": 6},
-    "report": {"parts": ("eos", "elastic")},
+    "stacking-fault": {"points": 5, "thickness_A": 8.0},
+    "report": {"parts": ("eos", "surface")},
 }
 """Property → quick settings for copper."""
 
@@ -71,7 +70,7 @@ def test_a_killed_run_finishes_with_the_same_bits(name: str, tmp_path: Path) -> 
         for table, columns in expected.tables.items():
             for column, values in columns.items():
                 np.testing.assert_array_equal(found.tables[table][column], values, err_msg=f"{table}, {column}")
-        assert rest.count < whole.count
+        assert rest.count <= whole.count  # the piece of work that was interrupted is done again
 
 
 PROGRAM = """
@@ -86,7 +85,7 @@ class Dying(EMT):
     count = 0
     def calculate(self, *arguments, **options):
         Dying.count += 1
-        if Dying.count > 40:
+        if Dying.count > 5:
             os.kill(os.getpid(), signal.SIGKILL)
         super().calculate(*arguments, **options)
 

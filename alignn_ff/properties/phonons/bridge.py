@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
-from phonopy import Phonopy, PhonopyGruneisen
+from phonopy import Phonopy
 from phonopy.file_IO import parse_BORN_from_strings
 from phonopy.harmonic.dynmat_to_fc import get_commensurate_points
 from phonopy.phonon.band_structure import get_band_qpoints
+from phonopy.phonon.mesh import MeshGRGridFallbackWarning
 from phonopy.structure.atoms import PhonopyAtoms
 
 from alignn_ff.properties.phonons.born import Charges
@@ -149,10 +150,11 @@ class Harmonic:
         Projections need eigenvectors on a mesh without symmetry, which costs far more; they are computed on a mesh of
         half the length, and scaled so that they add up to the total.
         """
-        self._phonopy.run_mesh(mesh_length_A)
-        total = self._phonopy.run_total_dos()
-        points, states = np.array(total.frequency_points), np.array(total.dos)
-        self._phonopy.run_mesh(0.5 * mesh_length_A, with_eigenvectors=True, is_mesh_symmetry=False)
+        with quiet():
+            self._phonopy.run_mesh(mesh_length_A)
+            total = self._phonopy.run_total_dos()
+            points, states = np.array(total.frequency_points), np.array(total.dos)
+            self._phonopy.run_mesh(0.5 * mesh_length_A, with_eigenvectors=True, is_mesh_symmetry=False)
         projected = np.array(
             self._phonopy.run_projected_dos(
                 freq_min=points[0], freq_max=points[-1], freq_pitch=(points[-1] - points[0]) / (len(points) - 1)
@@ -166,13 +168,14 @@ class Harmonic:
 
     def mesh(self, mesh_length_A: float) -> tuple[Array, Array, Array]:
         """q-points, weights and frequencies (THz) of a mesh with Γ, reduced by symmetry."""
-        found = self._phonopy.run_mesh(mesh_length_A, is_gamma_center=True)
+        with quiet():
+            found = self._phonopy.run_mesh(mesh_length_A, is_gamma_center=True)
         return np.array(found.qpoints), np.array(found.weights), np.array(found.frequencies)
 
     def thermal(self, temperatures: Array, mesh_length_A: float) -> Thermal:
         """Thermal properties; acoustic modes at Γ and imaginary modes are left out."""
-        self._phonopy.run_mesh(mesh_length_A)
         with quiet():
+            self._phonopy.run_mesh(mesh_length_A)
             found = self._phonopy.run_thermal_properties(temperatures=temperatures, exclude_gamma_acoustic=True)
         return Thermal(
             np.array(found.temperatures),
@@ -200,25 +203,6 @@ class Harmonic:
             return file.read_text(encoding="utf-8")
 
 
-def mode_gruneisen(
-    smaller: Harmonic, middle: Harmonic, larger: Harmonic, mesh_length_A: float
-) -> tuple[Array, Array, Array]:
-    """Frequencies (THz), mode Grüneisen parameters and weights on a mesh of the crystal in the middle.
-
-    Parameters of the acoustic modes at Γ are NaN.
-    """
-    found = PhonopyGruneisen(middle.phonopy, larger.phonopy, smaller.phonopy)
-    numbers = middle.phonopy.run_mesh(mesh_length_A).mesh_numbers
-    found.set_mesh(numbers, is_gamma_center=True)
-    mesh = found.get_mesh()
-    assert mesh is not None
-    qpoints, weights, frequencies, _, parameters = mesh
-    known = np.array(parameters, dtype=float)
-    for row in np.flatnonzero(np.abs(np.array(qpoints)).max(axis=1) < 1e-8):
-        known[row, np.argsort(np.abs(frequencies[row]))[:3]] = np.nan
-    return np.array(frequencies), known, np.array(weights, dtype=float)
-
-
 def as_atoms(cell: PhonopyAtoms) -> Atoms:
     """A cell of phonopy as Atoms."""
     return Atoms(
@@ -228,7 +212,11 @@ def as_atoms(cell: PhonopyAtoms) -> Atoms:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without phonopy's warnings about acoustic modes at Γ and symmetries of supercells, of which results tell."""
+    """Without phonopy's warnings about acoustic modes at Γ and symmetries of supercells, of which results tell.
+
+    Nor about meshes along the vectors of the conventional cell, which those of some primitive cells need.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="phonopy")
+        warnings.filterwarnings("ignore", category=MeshGRGridFallbackWarning)
         yield

@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alignn_ff.properties.phonons.bridge import Harmonic, mode_gruneisen
+from alignn_ff.properties.phonons.bridge import Harmonic
 from alignn_ff.properties.phonons.oscillators import Function, heat_capacity
 
 Array = NDArray[np.float64]
 STENCIL: Final = 5
-"""Volumes whose dynamical matrices give a derivative."""
+"""Volumes whose dynamical matrices give a derivative, if there are so many."""
 CHUNK: Final = 256
 """q-points whose matrices are held at a time."""
 
@@ -57,18 +57,18 @@ class Gruneisen(NamedTuple):
 
 def gruneisen_parameters(smaller: Harmonic, middle: Harmonic, larger: Harmonic, mesh_length_A: float) -> Gruneisen:
     """Of the crystal in the middle."""
-    return Gruneisen(*mode_gruneisen(smaller, middle, larger, mesh_length_A))
+    return gruneisen_over_volumes([smaller, middle, larger], mesh_length_A)[1]
 
 
 def gruneisen_over_volumes(harmonics: Sequence[Harmonic], mesh_length_A: float) -> list[Gruneisen]:
-    """Of every crystal, each with the five volumes that are nearest to its own, all on the q-points of the first.
+    """Of every crystal, each with the five volumes that are nearest to its own, all on the q-points of the middle one.
 
     Args:
-        harmonics: one per volume, ascending, five or more.
+        harmonics: one per volume, ascending, three or more.
         mesh_length_A: of the q-points.
     """
     volumes = np.array([harmonic.primitive.get_volume() for harmonic in harmonics])
-    qpoints, weights, _ = harmonics[0].mesh(mesh_length_A)
+    qpoints, weights, _ = harmonics[len(harmonics) // 2].mesh(mesh_length_A)
     rules = [derivative_rule(volumes, k) for k in range(len(volumes))]
     found: list[list[tuple[Array, Array]]] = [[] for _ in volumes]
     for some in _chunks(qpoints):
@@ -84,13 +84,17 @@ def gruneisen_over_volumes(harmonics: Sequence[Harmonic], mesh_length_A: float) 
 
 
 def derivative_rule(places: Array, at: int) -> Array:
-    """Factors of values whose sum is the derivative at one of the places, exact for polynomials of fourth order."""
-    first = int(np.clip(at - STENCIL // 2, 0, len(places) - STENCIL))
-    near = slice(first, first + STENCIL)
+    """Factors of values whose sum is the derivative at one of the places, exact for polynomials of fourth order.
+
+    With fewer than five places the order is lower: two for three.
+    """
+    n = min(STENCIL, len(places))
+    first = int(np.clip(at - n // 2, 0, len(places) - n))
+    near = slice(first, first + n)
     size = float(np.ptp(places[near]))
     powers = np.vander((places[near] - places[at]) / size, increasing=True).T
     rule = np.zeros(len(places))
-    rule[near] = np.linalg.solve(powers, np.eye(STENCIL)[1]) / size
+    rule[near] = np.linalg.solve(powers, np.eye(n)[1]) / size
     return rule
 
 
