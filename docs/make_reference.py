@@ -210,7 +210,7 @@ def property_section(name: str) -> str:
     head = [
         f"## {name}",
         "",
-        "```python",
+        "```text",
         f"{name}({call}) -> {shown.return_annotation.__name__}",
         "```",
         "",
