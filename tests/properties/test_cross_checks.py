@@ -122,7 +122,7 @@ def test_the_inner_shift_of_silicon_joins_elasticity_and_the_optical_mode() -> N
 @pytest.fixture(scope="module")
 def shipped() -> Atoms:
     atoms = bulk("Si", a=5.469)
-    atoms.calc = AlignnCalculator("si-smooth", dtype="float64")
+    atoms.calc = AlignnCalculator("si", dtype="float64")
     return atoms
 
 
@@ -142,7 +142,7 @@ def test_the_shipped_model_has_one_bulk_modulus(shipped: Atoms, stiffness: Elast
 
 @pytest.mark.slow
 def test_the_shipped_model_has_one_speed_of_sound(shipped: Atoms, stiffness: ElasticResult) -> None:
-    config = PhononConfig(min_width_A=21.0)  # the slowest branch, √((C11 − C12)/2ρ) along [110], converges last
+    config = PhononConfig(min_width_A=26.0)  # the slowest branch, √((C11 − C12)/2ρ) along [110], converges last
     harmonic = force_constants(Work(shipped.calc), stiffness.atoms, config).harmonic
     reciprocal_length = 2e-4  # 1/Å
     for direction in ((1.0, 0.0, 0.0), (1.0, 1.0, 0.0), (1.0, 1.0, 1.0)):
@@ -163,9 +163,8 @@ def test_the_shipped_model_has_one_expansion(shipped: Atoms) -> None:
 @pytest.mark.slow
 def test_the_quasi_harmonic_volume_is_that_of_dynamics_at_high_temperature(tmp_path: Path) -> None:
     kelvin = 1000.0
-    lattice = compute(
-        "qha", silicon(), config={"supercell": (4, 4, 4), "mesh_length_A": 40.0, "temperature_step_K": 50.0}
-    )
+    settings = {"supercell": (4, 4, 4), "mesh_length_A": 40.0, "temperature_step_K": 50.0}
+    lattice = compute("qha", silicon(), config={**settings, "statistics": "classical"})
     assert isinstance(lattice, QHAResult)
     row = int(np.argmin(np.abs(lattice.expansions[0].temperatures - kelvin)))
     static = lattice.static_volume_A3 / 2.0
