@@ -60,7 +60,8 @@ def test_classical_nuclei_are_at_rest_at_0_k_and_expand_as_quantum_ones_at_high_
     np.testing.assert_allclose(classical.gruneisen_expansion, found.expansion, rtol=1e-3)
     assert found.expansion[-1] == pytest.approx(other.expansion[-1], rel=0.012)
     assert found.expansion[3] > 1.3 * other.expansion[3]  # at 300 K, where half of the modes are frozen
-    np.testing.assert_allclose(-np.gradient(found.gibbs, found.temperatures)[1:-1], found.entropy[1:-1], rtol=0.05)
+    entropy = -np.gradient(found.gibbs, found.temperatures)
+    np.testing.assert_allclose(entropy[5:-1], found.entropy[5:-1], rtol=0.03)
     with pytest.raises(ConfigError, match="quantum statistics"):
         compute("thermo", silicon(), statistics="classical")
 
