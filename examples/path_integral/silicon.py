@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--beads", type=int, default=8)
     parser.add_argument("--temperature", type=float, default=100.0, help="K")
-    parser.add_argument("--model", default="si-smooth")
+    parser.add_argument("--model", default="si")
     parser.add_argument("--folder", type=Path, default=Path("path-integral"))
     options = parser.parse_args()
     atoms = bulk("Si", cubic=True, a=5.469)

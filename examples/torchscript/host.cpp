@@ -3,7 +3,7 @@
 //     TORCH=$(python -c "import torch; print(torch.__path__[0])")
 //     g++ -std=c++17 -O2 host.cpp -I$TORCH/include -I$TORCH/include/torch/csrc/api/include -L$TORCH/lib -ltorch -ltorch_cpu \
 //         -lc10 -Wl,-rpath,$TORCH/lib -o host
-//     ./host si-smooth.pt 5.0
+//     ./host si.pt 5.0
 //
 // The second argument is the cutoff in Å: the recipe in the file's entry alignn_ff.json has it.
 #include <torch/script.h>

@@ -39,7 +39,7 @@ def relax_at(pressure_GPa: float, model: str) -> dict[str, float | str]:
 def main() -> None:
     """Send the tasks out, take the results as they come, and fit."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--model", default="si-smooth")
+    parser.add_argument("--model", default="si")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pressures", type=float, nargs="+", default=[-4.0, -2.0, 0.0, 2.0, 4.0], help="GPa")
     parser.add_argument("--output", type=Path, default=Path("pressure_curve.json"))

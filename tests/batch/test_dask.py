@@ -67,6 +67,19 @@ def test_a_structure_that_kills_workers_costs_only_itself(tmp_path: Path) -> Non
 
 @needs_dask
 @pytest.mark.filterwarnings("ignore")
+def test_a_structure_that_waits_behind_a_deadly_one_is_not_blamed(tmp_path: Path) -> None:
+    """With one worker, all that the cluster has waits in it."""
+    import dask
+
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+        batch = batch_of(tmp_path, ["Au", "Cu", "Al"], scheduler="local", processes=1, together=1)
+        status = run_batch(batch)
+    assert status.states == {"done": 2, "failed": 1}
+    assert ended(batch)["Au-0"]["reason"] == "crash of the process"
+
+
+@needs_dask
+@pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_does_not_answer_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alignn_ff.batch.computing.dask_cluster.CONNECT_S", 1.0)
     batch = batch_of(tmp_path, ["Cu"], scheduler="tcp://127.0.0.1:9")

@@ -50,7 +50,7 @@ def test_errors_that_need_no_model_come_before_torch(folder: Path) -> None:
         *(f"{name} missing.extxyz" for name in ("energy", "relax", "analyze", "md --steps 1", "predict si-smooth")),
         *("relax", "md", "md si.extxyz", "eval si-smooth missing.extxyz"),
         *(f"{name} si.extxyz" for name in ("relax", "analyze", "md --steps 1")),  # their outputs exist already
-        *("relax si.extxyz -o taken", "md si.extxyz --steps 1 --ensemble nvt", "relax si.extxyz --fmax -1"),
+        *("relax si.extxyz -o out.json", "md si.extxyz --steps 1 --ensemble nvt", "relax si.extxyz --fmax -1"),
         *("relax si.extxyz -o si.extxyz --overwrite", "md si.extxyz --steps 1 --frobnicate"),
         *("md --restart missing.restart", "md --restart junk.restart", "relax --restart missing-restart.json"),
         "relax --restart junk-restart.json",

@@ -2,7 +2,8 @@
 
 This process hands out groups of structures and is the only one that writes records, so a group whose worker died is
 computed again without a structure being recorded twice. A group that ended workers again and again is computed one
-structure at a time: the one that still does so has failed.
+structure at a time. Dask blames what waits in a worker as well as what it computes, so a structure that still ends
+workers is computed once more, when the cluster has nothing else: it has failed if it does so alone.
 """
 
 import threading
@@ -130,24 +131,35 @@ class _Crew:
     def __init__(self, client: Client, claims: Iterator[Claim], job: Job) -> None:
         self._client, self._claims, self._job = client, claims, job
         self._again: deque[Group] = deque()  # of groups that ended workers
+        self._suspects: deque[Group] = deque()  # single structures that did, or that waited behind one that did
+        self._alone: str | None = None  # key of the suspect that the cluster computes with nothing beside it
         self._open: dict[str, Group] = {}
         self.running = as_completed(loop=client.loop)
 
     def hand_out(self) -> None:
         """Give groups to the cluster, so that each worker has one that waits."""
         n_workers = max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
-        while len(self._open) < AHEAD * n_workers and (group := self._next()):
-            future = self._client.submit(compute_group, group, pure=False)
-            self._open[future.key] = group
-            self.running.add(future)
+        while self._alone is None and len(self._open) < AHEAD * n_workers and (group := self._next()):
+            self._submit(group)
+        if not self._open and self._suspects:
+            self._alone = self._submit(self._suspects.popleft())
+
+    def _submit(self, group: Group) -> str:
+        """Give a group to the cluster; its key."""
+        future = self._client.submit(compute_group, group, pure=False)
+        key: str = future.key
+        self._open[key] = group
+        self.running.add(future)
+        return key
 
     def _next(self) -> Group:
         size = 1 if self._job.together == 1 else GROUP * self._job.together
         return self._again.popleft() if self._again else tuple(islice(self._claims, size))
 
     def collect(self, future: Future) -> Iterator[Finished]:
-        """The structures of a group that ended; after it ended workers, its structures are tried one by one."""
-        group = self._open.pop(future.key)
+        """The structures of a group that ended; after it ended workers they are tried one by one, and then alone."""
+        group, was_alone = self._open.pop(future.key), future.key == self._alone
+        self._alone = None if was_alone else self._alone
         error = future.exception()
         if error is None:
             yield from future.result()
@@ -155,6 +167,8 @@ class _Crew:
             raise error
         elif len(group) > 1:
             self._again.extend((claim,) for claim in group)
+        elif not was_alone:
+            self._suspects.append(group)
         else:
             message = "it ended its worker again and again"
             yield Finished(group[0], Outcome("failed", reason=CRASH, phase=self._job.task, message=message), 0.0)
