@@ -2,8 +2,8 @@
 
 This process hands out groups of structures and is the only one that writes records, so a group whose worker died is
 computed again without a structure being recorded twice. A group that ended workers again and again is computed one
-structure at a time. A structure that still ends workers is computed once more when the cluster has nothing else, so that
-none is blamed for another in the same worker: it has failed if it does so alone.
+structure at a time. One that still ends workers is computed once more when the cluster has nothing else, so that none
+is blamed for another in the same worker: it has failed if it does so alone.
 """
 
 import threading
