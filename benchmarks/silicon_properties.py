@@ -34,7 +34,7 @@ SOURCES: Final = {
     "mlearn": "DFT: PBE, contained in the training data (mlearn; Y. Zuo et al., J. Phys. Chem. A 124, 731, 2020)",
     "pace": "DFT: Table 1 of Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021)",
     "phono3py": "DFT: PBEsol, fitted to forces of 200 displaced supercells from the data of phono3py and pypolymlp",
-    "morris": "experiment, 303 K: R. G. Morris, J. J. Martin, J. Appl. Phys. 34, 2388 (1963)",
+    "morris": "experiment, 303 K: R. G. Morris, J. G. Hust, Phys. Rev. 124, 1426 (1961)",
     "virginia": "experiment, room temperature: Virginia Semiconductor, Basic Mechanical and Thermal Properties of Si",
 }
 

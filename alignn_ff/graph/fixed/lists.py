@@ -99,12 +99,31 @@ def make_fixed_list(
         skin_A: how much farther than the cutoff the list reaches.
     """
     cell = np.where(pbc[:, None], cell, 0.0)
-    radius = recipe.cutoff + skin_A
-    pairs = pairs_on_device(positions, cell, pbc, radius)
-    limit = recipe.line_cutoff + skin_A if recipe.compute_line_graph else 0.0
-    nodes = torch.nonzero(pairs.distance < limit).squeeze(1)
-    first, second = triplets_on_device(pairs, nodes, positions.shape[0], recipe)
+    pairs = pairs_on_device(positions, cell, pbc, recipe.cutoff + skin_A)
+    nodes = torch.nonzero(pairs.distance < node_radius(recipe, skin_A)).squeeze(1)
+    triplets = triplets_on_device(pairs, nodes, positions.shape[0], recipe)
+    return fixed_list(positions, numbers, cell, pbc, alarms, pairs, (nodes, *triplets), radius=recipe.cutoff + skin_A)
+
+
+def node_radius(recipe: GraphRecipe, skin_A: float) -> float:
+    """Å, below which a pair of a list can be a line node; 0 without a line graph."""
+    return recipe.line_cutoff + skin_A if recipe.compute_line_graph else 0.0
+
+
+def fixed_list(
+    positions: Tensor,
+    numbers: Tensor,
+    cell: FloatArray,
+    pbc: NDArray[np.bool_],
+    alarms: Tensor,
+    pairs: PairTensors,
+    line: tuple[Tensor, Tensor, Tensor],
+    *,
+    radius: float,
+) -> FixedList:
+    """The list of one structure from its pairs, and from ``nodes``, ``first`` and ``second`` of its line graph."""
     here, periodic = numbers.to(positions.device), torch.from_numpy(pbc.copy()).to(positions.device)
+    nodes, first, second = line
     return FixedList(
         positions=positions,
         numbers=here,

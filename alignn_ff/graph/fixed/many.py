@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.graph.containers import AtomicSystem
-from alignn_ff.graph.fixed.lists import Capacities, FixedList, capacities_for
+from alignn_ff.graph.fixed.lists import Capacities, FixedList, capacities_for, fixed_list, node_radius
 from alignn_ff.graph.fixed.search import PairTensors
 from alignn_ff.graph.fixed.update import Moved
 from alignn_ff.graph.line_graph import line_pairs
@@ -88,8 +88,7 @@ def _fixed_list(system: AtomicSystem, recipe: GraphRecipe, alarms: Tensor, *, sk
     cell, numbers = np.where(pbc[:, None], system.cell[0].numpy(), 0.0), system.atomic_numbers
     radius = recipe.cutoff + skin_A
     pairs = radius_pairs(system.positions.numpy(), cell, pbc, radius)
-    limit = recipe.line_cutoff + skin_A if recipe.compute_line_graph else 0.0
-    nodes = np.flatnonzero(pairs.distance < limit).astype(np.int64)
+    nodes = np.flatnonzero(pairs.distance < node_radius(recipe, skin_A)).astype(np.int64)
     first, second = line_pairs(
         NeighborPairs(*pairs),
         nodes,
@@ -98,21 +97,8 @@ def _fixed_list(system: AtomicSystem, recipe: GraphRecipe, alarms: Tensor, *, sk
         own_image_angles=recipe.own_image_angles,
     )
     tensors = PairTensors(*(torch.from_numpy(np.ascontiguousarray(field)) for field in pairs))
-    return FixedList(
-        positions=system.positions,
-        numbers=numbers,
-        host_numbers=numbers.numpy(),
-        cell=cell,
-        pbc=pbc,
-        periodic=system.pbc[0],
-        radius=radius,
-        pairs=tensors,
-        alarms=alarms[numbers[tensors.src], numbers[tensors.dst]],
-        nodes=torch.from_numpy(nodes),
-        first=torch.from_numpy(first),
-        second=torch.from_numpy(second),
-        system_idx=torch.zeros_like(numbers),
-    )
+    line = (torch.from_numpy(nodes), torch.from_numpy(first), torch.from_numpy(second))
+    return fixed_list(system.positions, numbers, cell, pbc, alarms, tensors, line, radius=radius)
 
 
 def _sizes(each: FixedList, recipe: GraphRecipe) -> tuple[int, int, int, int]:

@@ -9,12 +9,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from alignn_ff.units import KELVIN_PER_THZ
+
 Array = NDArray[np.float64]
-KELVIN_PER_THZ: Final = 47.99243073366221
-"""h/k."""
 COLDEST_K: Final = 1e-3
 """Stands for 0 K in hν/kT, which would be infinite: nothing is excited there."""
-
 
 Function = Callable[[Array, float], Array]
 """(frequencies in THz, temperature in K) → values in units of k."""
