@@ -242,11 +242,11 @@ def test_a_run_killed_at_random_times_is_the_run_in_one_go(silicon: Path, si_mod
             before = Path("torn.restart").stat().st_mtime_ns if Path("torn.restart").exists() else 0
             while process.poll() is None and not _is_newer(Path("torn.restart"), before):
                 time.sleep(0.01)
-            time.sleep(rng.uniform(0.0, 0.4))
+            time.sleep(rng.uniform(0.0, 0.2))
             process.send_signal(signal.SIGKILL)
+        if Path("torn.json").exists():
+            break  # a fast machine may be done before the signal
         kills += 1
-        if process.returncode == 0:
-            break
         command = [*PROGRAM, "md", "--restart", "torn.restart"]
         _read_whatever_is_there(Path("torn.h5"))
     subprocess.run([*PROGRAM, "md", "--restart", "torn.restart"], env=environment, check=True, capture_output=True)
