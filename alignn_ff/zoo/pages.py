@@ -25,9 +25,6 @@ def model_section(card: ModelCard) -> str:
     parts = [f"## {card.name}\n", f"{card.summary}\n"]
     facts = [f"Data: {card.data} ({card.level_of_theory}; {card.data_licence}; {card.data_reference})."]
     facts.append(f"Family `{card.family}`, {card.n_parameters:,} parameters, cutoff {card.cutoff_A:g} Å.")
-    if card.superseded_by is not None:
-        newer = card.superseded_by
-        facts.append(f"Superseded by [{newer}](#{newer}); it stays for calculations that began with it.")
     if card.url is not None:
         facts.append(f"Not in the wheel: `alignn-ff zoo fetch {card.name}` downloads it once and compares its SHA-256.")
     parts.append(" ".join(facts) + "\n")

@@ -148,7 +148,7 @@ def test_options_that_a_restart_file_holds_are_refused(words: str, useless: str,
         (["relax", "{si}", "--cell", "slabb"], "did you mean 'slab'?"),
         (["relax", "{si}", "--optimizer", "bfg"], "did you mean 'lbfgs'?"),
         (["md", "{si}", "--steps", "2", "--ensemble", "nvt_busi"], "did you mean 'nvt_bussi'?"),
-        (["energy", "{si}", "--model", "si-smoth"], "did you mean 'si-smooth'?"),
+        (["energy", "{si}", "--model", "unversal"], "did you mean 'universal'?"),
     ],
 )
 def test_a_word_that_is_nearly_right_is_answered_with_the_right_one(

@@ -211,16 +211,6 @@ def test_one_command_adds_a_model_with_its_card_errors_and_config(
     assert again.code == 0, again.stderr
 
 
-def test_a_superseded_model_comes_after_the_newer_one_whatever_its_errors(tmp_path: Path) -> None:
-    old = card("old", ("Si",), tmp_path, held_out=(kind("crystal", CRYSTALS, 0.001),), superseded_by="new")
-    new = card("new", ("Si",), tmp_path, held_out=(kind("crystal", CRYSTALS, 0.1),))
-    first, last = recommend([14], CRYSTALS[:1], among=[old, new])
-    assert (first.name, last.name) == ("new", "old")
-    assert "superseded by new" in last.sentence
-    assert "[new](#new)" in model_section(old)
-    assert choose([14], CRYSTALS[:1]).name == "si"
-
-
 def test_the_errors_of_folds_are_those_of_their_models_on_what_they_validated(
     command_line: CommandLine, tmp_path: Path
 ) -> None:

@@ -78,11 +78,12 @@ def show_model(
     import json
 
     from alignn_ff.errors import ModelNotFoundError
-    from alignn_ff.zoo import cards, cards_in
+    from alignn_ff.zoo import cards, cards_in, nearest_name, replaced
 
     known = {card.name: card for card in (cards() if zoo is None else cards_in(zoo))}
     if name not in known:
-        raise ModelNotFoundError(f"the zoo has no model {name!r}; it has {', '.join(known) or 'no models'}")
+        unknown = f"the zoo has no model {name!r}; it has {', '.join(known) or 'no models'}"
+        raise ModelNotFoundError(replaced(name) or f"{unknown}{nearest_name(name, known)}")
     if as_json:
         typer.echo(json.dumps(known[name].model_dump(mode="json"), allow_nan=False))
     else:
