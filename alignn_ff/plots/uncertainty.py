@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from alignn_ff.plots.style import COLOURS, house_style, new_figure
+from alignn_ff.plots.style import COLOURS, house_style, label_decades, new_figure
 from alignn_ff.train.uncertainty.calibration import SMALLEST, Array, Measured
 
 MOST_GROUPS: Final = 10
@@ -41,6 +41,7 @@ def _calibration(name: str, measured: Measured) -> Figure:
         axes.plot(ends, ends, color="0.4", linewidth=0.8, label="error = deviation")
         axes.set_xscale("log")
         axes.set_yscale("log")
+        label_decades(axes.xaxis, axes.yaxis)
         axes.set_ylim(bottom=float(np.quantile(errors, 0.02)) / 2)
         axes.set(xlabel=f"standard deviation ({measured.unit})", ylabel=f"error ({measured.unit})")
         axes.set_title(name.replace("_", " "))
