@@ -124,8 +124,9 @@ def decay_figure(result: PhononResult) -> Figure:
         axes.semilogy(distances[shown], norms[shown], ".", color=COLOURS[0], markersize=3)
         label_decades(axes.yaxis)
         axes.axvline(0.5 * width, color=COLOURS[1], linewidth=0.8, linestyle="--", label="half width of the supercell")
-        axes.axvspan(OUTER_FRACTION * distances.max(), distances.max(), color="0.92", zorder=0)
+        outer = (OUTER_FRACTION * float(distances.max()), float(distances.max()))
+        axes.axvspan(*outer, color="0.92", zorder=0, label="edge, compared with the atom itself")
         axes.set(xlabel="distance (Å)", ylabel="force constant (eV/Å²)", xlim=(-0.2, None))
-        axes.legend()
+        figure.legend(loc="outside upper center")
     assert np.isfinite(norms).all()
     return figure

@@ -58,7 +58,10 @@ class Recommendation(NamedTuple):
         if self.unseen:
             phrases.append(f"never saw {', '.join(self.unseen)} together: their interaction is a guess")
         worst = max(self.likest, key=lambda kind: kind.error, default=None)
-        phrases.append(worst.in_words() if worst is not None else "its card states no errors by kind of data")
+        if worst is not None:
+            phrases.append(worst.in_words())
+        elif not self.card.held_out:
+            phrases.append("its card states no errors by kind of data")
         if not self.here:
             phrases.append(f"is not on this machine: alignn-ff zoo fetch {self.name}")
         return tuple(phrases)

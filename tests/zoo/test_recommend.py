@@ -153,6 +153,14 @@ def test_recommend_prints_and_gives_json(shipped: Path, command_line: CommandLin
     assert "No model covers the structure" in command_line("zoo", "recommend", tmp_path / "u.vasp").stdout
 
 
+def test_without_a_structure_nothing_is_said_of_errors_that_the_card_states(tmp_path: Path) -> None:
+    told = card("told", ("Si",), tmp_path, held_out=(kind("crystal", CRYSTALS, 0.001),))
+    silent = card("silent", ("Si",), tmp_path)
+    reasons = {found.name: found.reasons for found in recommend([14], among=[told, silent])}
+    assert reasons["told"] == ("covers Si",)
+    assert reasons["silent"] == ("covers Si", "its card states no errors by kind of data")
+
+
 def test_show_names_the_pairs_that_were_never_seen(shipped: Path, command_line: CommandLine) -> None:
     assert "pairs never seen together  Si-Ge" in command_line("zoo", "show", "apart").stdout
     assert "pairs never seen together  none" in command_line("zoo", "show", "wide").stdout
