@@ -157,8 +157,8 @@ def test_without_a_structure_nothing_is_said_of_errors_that_the_card_states(tmp_
     told = card("told", ("Si",), tmp_path, held_out=(kind("crystal", CRYSTALS, 0.001),))
     silent = card("silent", ("Si",), tmp_path)
     reasons = {found.name: found.reasons for found in recommend([14], among=[told, silent])}
-    assert reasons["told"] == ("covers Si",)
-    assert reasons["silent"] == ("covers Si", "its card states no errors by kind of data")
+    assert "its card states no errors by kind of data" in reasons["silent"]
+    assert "its card states no errors by kind of data" not in reasons["told"]
 
 
 def test_show_names_the_pairs_that_were_never_seen(shipped: Path, command_line: CommandLine) -> None:

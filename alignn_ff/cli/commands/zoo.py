@@ -75,6 +75,10 @@ def show_model(
     name: Annotated[str, typer.Argument(help="A name from `alignn-ff zoo list`.", show_default=False)],
     zoo: ZooOption = None,
     as_json: JsonOption = False,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", metavar="FOLDER", help="Draw how well its standard deviations fit its errors."),
+    ] = None,
 ) -> None:
     """Show the card of one model."""
     import json
@@ -86,10 +90,27 @@ def show_model(
     if name not in known:
         unknown = f"the zoo has no model {name!r}; it has {', '.join(known) or 'no models'}"
         raise ModelNotFoundError(replaced(name) or f"{unknown}{nearest_name(name, known)}")
+    if plots is not None:
+        _draw_calibration(known[name], plots)
     if as_json:
         typer.echo(json.dumps(known[name].model_dump(mode="json"), allow_nan=False))
     else:
         _print_card(known[name])
+
+
+def _draw_calibration(card: "ModelCard", folder: Path) -> None:
+    from alignn_ff import checkpoint
+    from alignn_ff.errors import ConfigError
+    from alignn_ff.plots import calibration_of_models, save_figure
+
+    header, _ = checkpoint.read(card.file)
+    figure = calibration_of_models({card.name: header.uncertainty.groups})
+    if figure is None:
+        raise ConfigError(
+            f"the model {card.name} holds no calibration to draw. Draw it with held-out data: alignn-ff uncertainty "
+            f"{card.name} HELD_OUT.extxyz --plots {folder}"
+        )
+    save_figure(figure, folder / f"{card.name}-calibration.png")
 
 
 @app.command("recommend")
