@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alignn_ff.checkpoint import CalibrationGroups
-from alignn_ff.plots.style import COLOURS, house_style, new_figure
+from alignn_ff.plots.style import COLOURS, house_style, label_decades, new_figure
 from alignn_ff.train.uncertainty.calibration import SMALLEST, Measured, groups
 
 QUANTITIES: Final = ("energy", "forces", "stress")
@@ -95,4 +95,5 @@ def _finish(axes: Axes, deviations: Iterable[float], unit: str) -> None:
     axes.plot(ends, ends, color="0.4", linewidth=0.8, label="error = deviation")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    label_decades(axes.xaxis, axes.yaxis)
     axes.set(xlabel=f"standard deviation ({unit})", ylabel=f"error ({unit})")
