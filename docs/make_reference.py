@@ -87,6 +87,16 @@ In Python `load_potential("auto", for_atoms=atoms)` chooses alike, and `alignn_f
 
 """
 
+MODELS_CALIBRATION = """## How sure are they
+
+Root mean squares of held-out errors against those of the standard deviations by the last layer, in groups of equal
+size in the order of their deviations (`python docs/draw_models.py`). On the line, the deviations are right; a slope
+means that larger deviations have larger errors. [Uncertainty](uncertainty.md) says how they are measured.
+
+![errors against standard deviations of the shipped models](figures/models-calibration.png)
+
+"""
+
 MODELS_FOOT = """## Adding a model
 
 One command reads a training output, checks the model, computes its errors on held-out structures and writes its
@@ -224,7 +234,7 @@ def property_section(name: str) -> str:
 def models() -> str:
     """The table of all shipped models, and a section for each."""
     cards = shipped_cards()
-    return "\n".join([MODELS_HEAD + models_table(cards), *map(model_section, cards), MODELS_FOOT])
+    return "\n".join([MODELS_HEAD + models_table(cards), MODELS_CALIBRATION, *map(model_section, cards), MODELS_FOOT])
 
 
 def pages() -> dict[Path, str]:

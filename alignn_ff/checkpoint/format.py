@@ -18,6 +18,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import Tensor
 
+from alignn_ff.checkpoint.older import with_factors
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.io.tensors import write_tensors
@@ -358,6 +359,6 @@ UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
     3: lambda content: content,  # 4 adds volumes, pairs, lone atoms and dimers to the domain; without them: not known
     4: lambda content: content,  # 5 adds committees and uncertainties; without them: one model, no uncertainty
     5: lambda content: content,  # 6 adds scales of forces and stress to last layers; without them: those of energies
-    6: lambda content: content,  # 7 adds the points of calibration plots; without them: no plot
+    6: with_factors,  # 7 holds factors of last layers, and points of calibration plots; without them: no plot
 }
 """Version n → function that turns a file's content into version n + 1."""

@@ -5,6 +5,7 @@ from alignn_ff.execution.backends import BACKENDS, Backend, BackendName, choose_
 from alignn_ff.execution.contract import Evaluate, Execution, Limits, MemoryLaw
 from alignn_ff.execution.executor import Executor
 from alignn_ff.execution.last_layer import (
+    derivative_rows,
     derivatives_along,
     features_of,
     has_last_layer,
@@ -23,6 +24,7 @@ __all__ = [
     "MemoryGate",
     "MemoryLaw",
     "choose_backend",
+    "derivative_rows",
     "derivatives_along",
     "features_of",
     "has_last_layer",

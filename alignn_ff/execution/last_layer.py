@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from alignn_ff.graph import AtomicGraph, AtomicSystem, Spread, edge_vectors
-from alignn_ff.models import EnergyModel, principal
+from alignn_ff.models import EnergyModel
 from alignn_ff.models.derivatives import forces_from_edges, stress_from_edges
 from alignn_ff.nn import scatter_sum
 
@@ -60,16 +60,27 @@ def derivatives_along(
         yield forces_from_edges(gradient, graph), stress_from_edges(gradient, vectors.detach(), graph, system.cell)
 
 
+def derivative_rows(model: EnergyModel, system: AtomicSystem, graph: AtomicGraph) -> tuple[Tensor, Tensor]:
+    """Derivatives of every input of the last layer, summed over all atoms.
+
+    Args:
+        model: one model, with a linear last layer.
+        system, graph: one structure or several, on the device of the model.
+
+    Returns:
+        (n_atoms, 3, n_features) of forces, and (n_systems, 9, n_features) of the stress, NaN without a volume; float64.
+    """
+    with torch.no_grad():
+        n_features = features_of(model, graph, edge_vectors(system, graph)).shape[1]
+    every = torch.eye(n_features, dtype=torch.float64, device=system.positions.device)
+    forces, stress = zip(*derivatives_along(model, system, graph, every), strict=True)
+    return torch.stack(forces, -1), torch.stack(stress, -1).flatten(1, 2)
+
+
 def _of_derivatives(model: EnergyModel, system: AtomicSystem, graph: AtomicGraph) -> tuple[Tensor, Tensor]:
     """Deviations of the forces, (n_atoms,) eV/Å, and of the stress, (n_systems,) eV/Å³, of one model."""
     assert model.last_layer is not None
-    forces, stress = torch.zeros_like(system.positions[:, 0]), torch.zeros_like(system.cell[:, 0, 0])
-    values, axes = principal(model.last_layer.covariance)
-    weights = zip(*model.last_layer.derivative_weights(values), strict=True)
-    for found, (of_forces, of_stress) in zip(derivatives_along(model, system, graph, axes), weights, strict=True):
-        forces += of_forces * found[0].square().sum(1)
-        stress += of_stress * found[1].square().sum((1, 2))
-    return forces.sqrt(), stress.sqrt()
+    return model.last_layer.derivative_deviations(*derivative_rows(model, system, graph))
 
 
 @torch.no_grad()

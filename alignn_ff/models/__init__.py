@@ -21,9 +21,9 @@ from alignn_ff.models.last_layer import (
     LastLayer,
     LastLayerRecord,
     Posterior,
-    principal,
-    regularised,
-    unscaled_deviations,
+    Products,
+    label_products,
+    posterior_factor,
 )
 from alignn_ff.models.published.derivatives import predict_as_published, predict_as_published_with_heads
 from alignn_ff.models.registry import (
@@ -61,17 +61,17 @@ __all__ = [
     "ModelStatistics",
     "Outputs",
     "Posterior",
+    "Products",
     "PropertyModel",
     "assemble",
     "build_model",
     "element_rows",
+    "label_products",
     "mean_prediction",
+    "posterior_factor",
     "predict",
     "predict_as_published",
     "predict_as_published_with_heads",
     "predict_with_heads",
-    "principal",
-    "regularised",
-    "unscaled_deviations",
     "validate_model_config",
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -48,18 +48,26 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
 
 
 class _Decades(LogLocator):
-    """Ticks at 1, 2 and 5 of each decade where fewer than three are shown, and at powers of ten otherwise."""
+    """Ticks at 1, 2 and 5 of each decade where few are shown, and at powers of ten otherwise."""
+
+    few_decades = 3.0
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
-        few = 0.0 < vmin < vmax and math.log10(vmax / vmin) < 3.0
+        few = 0.0 < vmin < vmax and math.log10(vmax / vmin) < self.few_decades
         self.set_params(subs=(1.0, 2.0, 5.0) if few else (1.0,))
         return super().tick_values(vmin, vmax)
+
+
+class _WideDecades(_Decades):
+    """For labels beside each other, which need more room than labels above each other."""
+
+    few_decades = 1.4
 
 
 def label_decades(*axes: Axis) -> None:
     """Number logarithmic axes so that each has several labels, whatever its range."""
     for axis in axes:
-        axis.set_major_locator(_Decades())
+        axis.set_major_locator(_WideDecades() if isinstance(axis, XAxis) else _Decades())
         axis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
 

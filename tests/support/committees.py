@@ -10,7 +10,7 @@ from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header, Member
 from alignn_ff.execution import features_of, means_of
 from alignn_ff.graph import build_graph, edge_vectors, system_from_atoms
-from alignn_ff.models import Committee, EnergyModel, LastLayer, LastLayerRecord
+from alignn_ff.models import Committee, EnergyModel, LastLayer, LastLayerRecord, Products, posterior_factor
 from alignn_ff.potential import Potential
 from tests.support.tiny_models import tiny_header, tiny_model
 
@@ -46,7 +46,9 @@ def with_last_layer(
     features = torch.cat([structure_features(model, atoms) for atoms in training])
     record = LastLayerRecord(features.shape[1], 1.0, regulariser, len(training), 1)
     model.last_layer = LastLayer(record)
-    model.last_layer.covariance.copy_(features.T @ features)
+    seen = Products(features.T @ features, torch.zeros(len(features[0]), len(features[0])))
+    for each in model.last_layer.buffers():
+        each.copy_(posterior_factor(seen, regulariser))
     header = header.model_copy(update={"last_layer": record})
     return Potential("last layer", header, model, device=CPU, dtype=torch.float64)
 

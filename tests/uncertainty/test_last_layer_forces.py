@@ -15,12 +15,20 @@ from scipy.spatial.transform import Rotation
 
 from alignn_ff import AlignnCalculator, checkpoint, load_potential
 from alignn_ff.checkpoint import Header
+from alignn_ff.checkpoint.older import with_factors
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import derivatives_along, features_of
 from alignn_ff.graph import GraphRecipe, Spread, build_graph, edge_vectors, system_from_atoms
 from alignn_ff.md import MDConfig, MDFiles, resume_md, run_md
 from alignn_ff.md.guards.limits import GuardLimits
-from alignn_ff.models import AlignnAtomwiseConfig, LastLayerRecord, Posterior
+from alignn_ff.models import (
+    AlignnAtomwiseConfig,
+    LastLayerRecord,
+    Posterior,
+    Products,
+    label_products,
+    posterior_factor,
+)
 from alignn_ff.potential import Potential
 from alignn_ff.train.uncertainty.calibration import Measured
 from alignn_ff.train.uncertainty.derivatives import best_posterior, informative
@@ -82,11 +90,10 @@ def differences(potential: Potential, atoms: Atoms, move: object) -> np.ndarray:
 
 
 def inverse(potential: Potential, posterior: Posterior) -> np.ndarray:
-    """α²·(F + ς)⁻¹, inverted as a matrix."""
+    """α²·V of forces and stress."""
     assert potential.model.last_layer is not None
-    matrix = potential.model.last_layer.covariance.numpy()
-    ridge = posterior.regulariser * np.trace(matrix) / len(matrix)
-    return np.asarray(posterior.scale**2 * np.linalg.inv(matrix + ridge * np.eye(len(matrix))))
+    factor = potential.model.last_layer.force_factor.numpy()
+    return np.asarray(posterior.scale**2 * factor @ factor.T)
 
 
 @pytest.mark.parametrize("header", [tiny_header(), published()], ids=["smooth", "published"])
@@ -206,34 +213,86 @@ def test_the_word_survives_a_pickle_and_contradictions_and_models_without_deviat
             Potential("x", plain.header, plain.model, device=plain.device, dtype=plain.dtype, uncertainty=word)  # type: ignore[arg-type]
 
 
-def test_a_file_of_format_5_gives_forces_the_scale_of_energies(tmp_path: Path) -> None:
-    potential, path = with_last_layer([crystal(seed, 0.03) for seed in range(12)]), tmp_path / "model.pt"
-    checkpoint.save(path, potential.header, potential.model.state_dict())
-    content = torch.load(path, weights_only=True)
+def test_the_factor_is_that_of_a_fit_whose_labels_have_their_own_errors() -> None:
+    """The covariance of fitted weights, drawn many times with errors that differ from label to label."""
+    generator = np.random.default_rng(0)
+    rows, scales = generator.normal(size=(40, 5)), generator.uniform(0.1, 2.0, 40)
+    noise = scales * generator.normal(size=(20_000, 40))
+    drawn = noise @ np.linalg.pinv(rows).T
+    factor = posterior_factor(label_products(torch.tensor(rows), torch.tensor(scales)), 0.0).numpy()
+    np.testing.assert_allclose(factor @ factor.T, np.cov(drawn.T), atol=0.03 * np.abs(np.cov(drawn.T)).max())
+
+
+def test_labels_of_equal_errors_give_the_inverse_of_their_matrix_and_what_none_shows_is_uncertain() -> None:
+    rows = torch.randn(30, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rows[:, 3] = 0.0  # no label shows this direction
+    for errors in (torch.full((30,), 0.1), torch.zeros(30)):
+        factor = posterior_factor(label_products(rows, errors), 1e-3)
+        found, seen = factor @ factor.T, rows.T @ rows
+        expected = torch.linalg.inv(seen + 1e-3 * seen.trace() / 4 * torch.eye(4))
+        torch.testing.assert_close(found / found[0, 0], expected / expected[0, 0])
+        assert float(found[3, 3]) > 100 * float(found.diagonal()[:3].max())
+
+
+def old_content(potential: Potential, covariance: torch.Tensor, version: int) -> dict[str, object]:
+    """A model file as versions 5 and 6 wrote it, with the matrix F."""
+    state = {name: value for name, value in potential.model.state_dict().items() if "_factor" not in name}
+    checkpoint.save(Path("new.pt"), potential.header, potential.model.state_dict())
+    content = torch.load("new.pt", weights_only=True)
     header = json.loads(content["header"])
-    header["last_layer"] = header["last_layer"][:5]
-    torch.save({**content, "version": 5, "header": json.dumps(header)}, path)
-    loaded = load_potential(path, dtype="float64", uncertainty="forces")
+    del header["uncertainty"]["groups"]
+    if version == 5:
+        header["last_layer"] = header["last_layer"][:5]
+    state["last_layer.covariance"] = covariance
+    return {**content, "version": version, "header": json.dumps(header), "state": state}
+
+
+@pytest.mark.parametrize("version", [5, 6])
+def test_older_files_keep_their_deviations(version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    potential = layered()
+    covariance = torch.randn(8, 30, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    covariance = covariance @ covariance.T
+    torch.save(old_content(potential, covariance, version), "old.pt")
+    loaded = load_potential("./old.pt", dtype="float64", uncertainty="forces")
     record = loaded.header.last_layer
     assert isinstance(record, LastLayerRecord)
-    assert (record.forces, record.stress) == (None, None)
-    matrix = inverse(loaded, record.energy)
+    known = record.forces or record.energy
     prepared = loaded.prepare(crystal())
     along = derivatives_along(loaded.model, prepared.system, prepared.graph, torch.eye(8).double())
     jacobian = torch.stack([forces for forces, _ in along]).numpy()
+    ridge = known.regulariser * float(covariance.trace()) / 8
+    matrix = known.scale**2 * np.linalg.inv(covariance.numpy() + ridge * np.eye(8))
     expected = np.sqrt(np.einsum("kic,kl,lic->i", jacobian, matrix, jacobian))
     np.testing.assert_allclose(spread_of(loaded, crystal()).forces, expected, rtol=1e-5)
 
 
+def test_older_files_of_committees_keep_the_deviations_of_each_member() -> None:
+    covariances = {f"models.{k}.last_layer.covariance": torch.eye(3).double() * (k + 1) for k in range(2)}
+    record = [3, 0.5, 0.0, 10, 4]
+    header = {"last_layer": None, "members": [[[], record], [[], record]]}
+    content = with_factors({"header": json.dumps(header), "state": {**covariances, "models.0.scale": torch.ones(1)}})
+    state = content["state"]
+    assert isinstance(state, dict)
+    assert sorted(state) == [
+        *(f"models.0.last_layer.{name}_factor" for name in ("energy", "force", "stress")),
+        "models.0.scale",
+        *(f"models.1.last_layer.{name}_factor" for name in ("energy", "force", "stress")),
+    ]
+    factor = state["models.1.last_layer.energy_factor"]
+    torch.testing.assert_close(factor @ factor.T, torch.eye(3).double() / 2)
+
+
 def test_the_fit_finds_the_scale_that_errors_were_drawn_with() -> None:
     generator = torch.Generator().manual_seed(0)
-    jacobian = torch.randn(3000, 3, 8, generator=generator, dtype=torch.float64)
-    jacobian *= torch.rand(3000, 1, 1, generator=generator, dtype=torch.float64)
+    rows = torch.randn(3000, 3, 8, generator=generator, dtype=torch.float64)
+    rows *= torch.rand(3000, 1, 1, generator=generator, dtype=torch.float64)
     values = torch.logspace(-6, 2, 8, dtype=torch.float64)
+    seen = Products(values.diag(), torch.zeros(8, 8, dtype=torch.float64))
     variance = (1e-4 * values.mean() + values).reciprocal()
     weights = torch.randn(3000, 1, 8, generator=generator, dtype=torch.float64) * variance.sqrt()
-    errors = 0.3 * (jacobian * weights).sum(2).norm(dim=1)
-    found = best_posterior(values, jacobian.square().sum(1), errors, n_axes=3, unit="eV/Å")
+    errors = 0.3 * (rows * weights).sum(2).norm(dim=1)
+    found = best_posterior(seen, rows, errors, n_axes=3, unit="eV/Å")
     assert found.posterior.scale == pytest.approx(0.3, rel=0.05)
     assert found.posterior.regulariser == pytest.approx(1e-4)
 

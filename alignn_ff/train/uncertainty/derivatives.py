@@ -1,6 +1,7 @@
-"""Scales of the deviations of forces and stress from a last layer, fitted to errors on held-out structures.
+"""Deviations of forces and stress from a last layer, from the forces that the model was trained on.
 
-In: a model with the matrix of its last layer, and labelled structures. Out: scale and regulariser of both quantities.
+In: a model and labelled structures. Out: sums over training forces, and for each quantity the scale and the regulariser
+that fit the errors on held-out structures.
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alignn_ff.execution import derivatives_along
+from alignn_ff.execution import derivative_rows
 from alignn_ff.graph import AtomicGraph, AtomicSystem
-from alignn_ff.models import EnergyModel, Posterior, predict, principal, regularised
+from alignn_ff.models import EnergyModel, Posterior, Products, label_products, posterior_factor, predict
 from alignn_ff.train.records.batches import Sample, join
 from alignn_ff.train.records.targets import Targets
 from alignn_ff.train.uncertainty.calibration import Measured, best_factor, best_nll
@@ -22,7 +23,10 @@ REGULARISERS: Final = tuple(10.0**power for power in range(-12, 1))
 """Values that are tried, in units of the mean of the diagonal of the matrix."""
 
 MOST_ATOMS: Final = 1000
-"""Deviations of forces cost many backward passes; about this number of atoms is enough to fit a scale."""
+"""Inputs of forces cost many backward passes; about this number of held-out atoms is enough to fit a scale."""
+
+MOST_TRAINING_ATOMS: Final = 1500
+"""Of the training structures, whose forces give F and M."""
 
 FEWEST: Final = 2
 """Fewer errors fix no scale."""
@@ -34,7 +38,7 @@ BY_SYMMETRY: Final = 1e-3
 hold nothing about a scale."""
 
 AXES: Final = {"forces": (3, "eV/Å"), "stress": (6, "eV/Å³")}
-"""Quantity → number of components of an error, unit."""
+"""Quantity → number of independent components of an error, unit."""
 
 
 class Fitted(NamedTuple):
@@ -44,13 +48,21 @@ class Fitted(NamedTuple):
     measured: Measured
 
 
-def thinned(n_atoms: Sequence[int]) -> list[int]:
-    """Places of structures that hold about :data:`MOST_ATOMS` atoms together, evenly spaced.
+class Labelled(NamedTuple):
+    """Rows of labels, (n, components, n_features), beside the errors of a model, (n, components)."""
+
+    rows: Tensor
+    errors: Tensor
+
+
+def thinned(n_atoms: Sequence[int], most: int = MOST_ATOMS) -> list[int]:
+    """Places of structures that hold about so many atoms together, evenly spaced.
 
     Args:
         n_atoms: of each structure.
+        most: atoms in all.
     """
-    step = max(1, -(-sum(n_atoms) // MOST_ATOMS))
+    step = max(1, -(-sum(n_atoms) // most))
     return list(range(0, len(n_atoms), step))
 
 
@@ -67,68 +79,83 @@ def _not_rounding(deviations: NDArray[np.float64]) -> NDArray[np.bool_]:
     return large
 
 
-def best_posterior(values: Tensor, along: Tensor, errors: Tensor, *, n_axes: int, unit: str) -> Fitted:
+def best_posterior(
+    seen: Products, rows: Tensor, errors: Tensor, *, n_axes: int, unit: str, among: Sequence[float] = REGULARISERS
+) -> Fitted:
     """Scale and regulariser that make errors most likely.
 
     Args:
-        values: (n_features,) eigenvalues of the matrix.
-        along: (n, n_features) squares along its eigenvectors, summed over the components of each error.
-        errors: (n,) lengths of the errors.
-        n_axes: number of components of an error.
+        seen: F and M of the training labels.
+        rows: (n, components, n_features) of held-out labels.
+        errors: (n,) lengths of their errors.
+        n_axes: number of components of an error that are independent.
         unit: of the errors.
+        among: regularisers that are tried.
     """
     lengths, tried = np.asarray(errors.double().cpu().numpy()), dict[float, Measured]()
-    for ridge in REGULARISERS:
-        deviations = (along / regularised(values, ridge)).sum(1).sqrt()
+    for ridge in among:
+        deviations = (rows.double() @ posterior_factor(seen, ridge)).square().sum((1, 2)).sqrt()
         tried[ridge] = Measured(lengths, np.asarray(deviations.cpu().numpy()), n_axes, unit)
     chosen = min(tried, key=lambda ridge: best_nll(tried[ridge]))
     scale = best_factor(tried[chosen])
     return Fitted(Posterior(scale, chosen), tried[chosen].times(scale))
 
 
-def fitted_derivatives(model: EnergyModel, held_out: Sequence[Sample], device: torch.device) -> dict[str, Fitted]:
-    """Scale and regulariser of "forces" and "stress", of those that are labelled.
+def fitted_derivatives(
+    model: EnergyModel,
+    training: Sequence[Sample],
+    held_out: Sequence[Sample],
+    of_energies: Products,
+    device: torch.device,
+) -> tuple[Products, dict[str, Fitted]]:
+    """What training forces fix, and the scales and regularisers of "forces" and "stress", of those that are labelled.
 
     Args:
-        model: one model with the matrix of its last layer, on the device.
+        model: one model with a linear last layer, on the device.
+        training: structures that it was trained on; some of them are evaluated.
         held_out: structures that it was not trained on; some of them are evaluated.
+        of_energies: F and M of the energies, which stand in where no forces are labelled.
         device: where the network runs.
+
+    Returns:
+        F and M of both quantities, and a fit for each that has labels.
     """
-    assert model.last_layer is not None
-    values, axes = principal(model.last_layer.covariance)
-    labelled = [sample for sample in held_out if any(bool(sample.targets.known[name].any()) for name in AXES)]
-    chosen = [labelled[place] for place in thinned([int(sample.graph.n_atoms.sum()) for sample in labelled])]
-    rows: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in AXES}
+    rows, errors = _labelled(model, training, device, MOST_TRAINING_ATOMS)["forces"]
+    seen = label_products(rows, errors) if bool(rows.any()) else of_energies
+    found = dict[str, Fitted]()
+    for name, (rows, errors) in _labelled(model, held_out, device, MOST_ATOMS).items():
+        kept = torch.from_numpy(_not_rounding(rows.square().sum((1, 2)).sqrt().numpy()))
+        if int(kept.sum()) >= FEWEST:
+            n_axes, unit = AXES[name]
+            lengths = errors[kept].norm(dim=1)
+            found[name] = best_posterior(seen, rows[kept], lengths, n_axes=n_axes, unit=unit)
+    return seen, found
+
+
+def _labelled(
+    model: EnergyModel, samples: Sequence[Sample], device: torch.device, most_atoms: int
+) -> dict[str, Labelled]:
+    """Rows and errors of forces and stresses of some structures, evenly spaced."""
+    known = [sample for sample in samples if any(bool(sample.targets.known[name].any()) for name in AXES)]
+    chosen = [known[place] for place in thinned([int(sample.graph.n_atoms.sum()) for sample in known], most_atoms)]
+    parts: dict[str, list[Labelled]] = {name: [] for name in AXES}
     for start in range(0, len(chosen), BATCH):
         system, graph, targets = join(chosen[start : start + BATCH]).to(device)
-        for name, pair in _rows(model, system, graph, targets, axes).items():
-            rows[name].append(pair)
-    found: dict[str, Fitted] = {}
-    for name, (n_axes, unit) in AXES.items():
-        if not rows[name]:
-            continue
-        along, errors = (torch.cat(parts) for parts in zip(*rows[name], strict=True))
-        kept = torch.from_numpy(_not_rounding(along.sum(1).sqrt().double().numpy()))
-        if int(kept.sum()) >= FEWEST:
-            found[name] = best_posterior(values.cpu(), along[kept], errors[kept], n_axes=n_axes, unit=unit)
-    return found
+        for name, part in _rows(model, system, graph, targets).items():
+            parts[name].append(part)
+    nothing = Labelled(torch.zeros(0, 1, 1), torch.zeros(0, 1))
+    joined = {name: zip(*each, strict=True) for name, each in parts.items() if each}
+    return {name: Labelled(*map(torch.cat, joined[name])) if name in joined else nothing for name in AXES}
 
 
-def _rows(
-    model: EnergyModel, system: AtomicSystem, graph: AtomicGraph, targets: Targets, axes: Tensor
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """Quantity → (n, n_features) squares and (n,) lengths of errors, of what is labelled and finite."""
+def _rows(model: EnergyModel, system: AtomicSystem, graph: AtomicGraph, targets: Targets) -> dict[str, Labelled]:
+    """What is labelled and finite of a few structures."""
     predicted = predict(model, system, graph)
-    assert predicted.forces is not None
-    assert predicted.stress is not None
-    squares: dict[str, list[Tensor]] = {name: [] for name in AXES}
-    for forces, stress in derivatives_along(model, system, graph, axes):
-        squares["forces"].append(forces.square().sum(1))
-        squares["stress"].append(stress.square().sum((1, 2)))
+    of_forces, of_stress = derivative_rows(model, system, graph)
     found = {}
-    for name, value in (("forces", predicted.forces), ("stress", predicted.stress)):
-        along, known = torch.stack(squares[name], 1), targets.known[name]
-        errors = (value - targets.values[name]).flatten(1).norm(dim=1)
-        known = known & along.isfinite().all(1) & errors.isfinite()
-        found[name] = (along[known].cpu(), errors[known].cpu())
+    for name, rows, value in (("forces", of_forces, predicted.forces), ("stress", of_stress, predicted.stress)):
+        assert value is not None
+        errors = (value - targets.values[name]).detach().double().reshape(rows.shape[:2])
+        known = targets.known[name] & rows.isfinite().all(2).all(1) & errors.isfinite().all(1)
+        found[name] = Labelled(rows[known].detach().cpu(), errors[known].cpu())
     return found

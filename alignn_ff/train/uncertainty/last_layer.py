@@ -1,8 +1,8 @@
-"""What the training data tell of the last layer of a model: measured in one pass without derivatives, kept in its file.
+"""What the training data tell of the last layer of a model, kept in its file.
 
 In: a model file, structures that it was trained on, and structures that it was not trained on. Out: the same file with
-the matrix of the last layer, and with scales and regularisers that fit the errors on the held-out structures: of
-energies, and of forces and stress where they are labelled.
+the factors of the last layer, from the energies of all training structures and the forces of some, and with scales
+that fit the errors on the held-out structures: of energies, and of forces and stress where they are labelled.
 """
 
 import logging
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +18,15 @@ from alignn_ff.checkpoint import Header, Uncertainty
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.execution import features_of, means_of
 from alignn_ff.graph import edge_vectors
-from alignn_ff.models import EnergyModel, LastLayer, LastLayerRecord, predict, principal
+from alignn_ff.models import (
+    EnergyModel,
+    LastLayer,
+    LastLayerRecord,
+    Products,
+    label_products,
+    posterior_factor,
+    predict,
+)
 from alignn_ff.train.records.batches import Sample, join
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.targets import label_shapes
@@ -97,15 +104,14 @@ def add_last_layer(
             f"{len(seen.errors)} training structures and {len(unseen.errors)} held-out structures have an energy; at "
             f"least 1 and {FEWEST_HELD_OUT} are needed"
         )
-    covariance = seen.features.T @ seen.features
-    record = fitted(covariance, unseen.features, unseen.errors, n_structures=len(seen.errors))
-    layer = model.last_layer = LastLayer(record).to(device)
-    layer.covariance.copy_(covariance)
-    derived = fitted_derivatives(model, held_out, device)
+    known = label_products(seen.features, seen.errors)
+    record, of_energies = fitted(known, unseen.features, unseen.errors, n_structures=len(seen.errors))
+    of_forces, derived = fitted_derivatives(model, training, held_out, known, device)
     scales = {name: each.posterior for name, each in derived.items()}
-    layer.record = record = record._replace(forces=scales.get("forces"), stress=scales.get("stress"))
+    record = record._replace(forces=scales.get("forces"), stress=scales.get("stress"))
+    model.last_layer = _layer(record, known, of_forces)
     model = model.cpu()
-    found = {"last_layer energy": _measured(unseen, layer.deviations(unseen.features))}
+    found = {"last_layer energy": of_energies}
     found |= {f"last_layer {name}": each.measured for name, each in derived.items()}
     uncertainty = with_figures(Uncertainty(energy_by="last_layer"), found)
     header = header.model_copy(update={"last_layer": record, "uncertainty": uncertainty})
@@ -113,23 +119,27 @@ def add_last_layer(
     return header
 
 
-def fitted(covariance: Tensor, features: Tensor, errors: Tensor, *, n_structures: int) -> LastLayerRecord:
-    """Scale and regulariser that make the errors on held-out structures most likely.
+def _layer(record: LastLayerRecord, of_energies: Products, of_forces: Products) -> LastLayer:
+    """The last layer with its factors; a quantity without a fit of its own takes that of energies."""
+    layer = LastLayer(record)
+    layer.energy_factor.copy_(posterior_factor(of_energies, record.regulariser))
+    for factor, own in ((layer.force_factor, record.forces), (layer.stress_factor, record.stress)):
+        seen, known = (of_energies, record.energy) if own is None else (of_forces, own)
+        factor.copy_(posterior_factor(seen, known.regulariser))
+    return layer
+
+
+def fitted(seen: Products, features: Tensor, errors: Tensor, *, n_structures: int) -> tuple[LastLayerRecord, Measured]:
+    """Scale and regulariser that make the errors on held-out structures most likely, and what they give there.
 
     Args:
-        covariance: (n_features, n_features) of the training structures.
+        seen: F and M of the training structures.
         features, errors: of the held-out structures.
         n_structures: number of training structures.
     """
-    values, axes = principal(covariance)
-    along = (features.double() @ axes).square()
-    scale, regulariser = best_posterior(values, along, errors.abs(), n_axes=1, unit="eV/atom").posterior
-    return LastLayerRecord(features.shape[1], scale, regulariser, n_structures, len(errors))
-
-
-def _measured(passed: _Passed, deviations: Tensor) -> Measured:
-    errors, predicted = (values.double().cpu().numpy() for values in (passed.errors.abs(), deviations))
-    return Measured(np.asarray(errors), np.asarray(predicted), 1, "eV/atom")
+    found = best_posterior(seen, features[:, None], errors.abs(), n_axes=1, unit="eV/atom")
+    scale, regulariser = found.posterior
+    return LastLayerRecord(features.shape[1], scale, regulariser, n_structures, len(errors)), found.measured
 
 
 @torch.no_grad()

@@ -1,0 +1,35 @@
+"""Contents of older model files in the form of the next version, where that takes more than a default."""
+
+import json
+
+import torch
+from torch import Tensor
+
+from alignn_ff.models import Products, posterior_factor
+
+OLD_NAME = "last_layer.covariance"
+
+
+def with_factors(content: dict[str, object]) -> dict[str, object]:
+    """Last layers of version 6, the matrix F of energies, as the factors of version 7, with the same deviations."""
+    state = content.get("state")
+    if not isinstance(state, dict) or not any(str(name).endswith(OLD_NAME) for name in state):
+        return content
+    header = json.loads(str(content["header"]))
+    found = dict[str, Tensor]()
+    for name, value in state.items():
+        if not name.endswith(OLD_NAME):
+            found[name] = value
+            continue
+        owner = name.removesuffix(OLD_NAME)
+        place = owner.removeprefix("models.").removesuffix(".")
+        _, _, ridge, _, _, *derived = header["members"][int(place)][-1] if place else header["last_layer"]
+        of_forces, of_stress = (ridge if each is None else each[1] for each in (*derived, None, None)[:2])
+        for quantity, regulariser in (("energy", ridge), ("force", of_forces), ("stress", of_stress)):
+            found[f"{owner}last_layer.{quantity}_factor"] = _factor(value, regulariser)
+    return {**content, "state": found}
+
+
+def _factor(covariance: Tensor, regulariser: float) -> Tensor:
+    """L with L·Lᵀ = (F + ς)⁻¹: that of errors that are the same for all labels."""
+    return posterior_factor(Products(covariance, torch.zeros_like(covariance)), regulariser)
