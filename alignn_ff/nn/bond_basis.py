@@ -1,7 +1,7 @@
 """The functions of a bond that the layers of ``alignn_smooth`` read, from the vector of each bond.
 
-In: edge vectors. Out: functions of the length, the envelope, angular functions of the direction. On compiled kernels they
-are one operation with two derivatives, in float64 up to the result; without, torch's operations.
+In: edge vectors. Out: functions of the length, the envelope, angular functions of the direction. On compiled kernels
+they are one operation with two derivatives, in float64 up to the result; else they run on the operations of torch.
 """
 
 from typing import NamedTuple

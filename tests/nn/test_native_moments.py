@@ -1,4 +1,4 @@
-"""Moments on compiled kernels: as on torch, with right derivatives of first and second order, the same on all threads."""
+"""Moments on compiled kernels: as on torch, with right first and second derivatives, the same on all threads."""
 
 import pytest
 import torch

@@ -21,7 +21,7 @@ class NativeOperation(NamedTuple):
         kernels: that have it.
         name: of its first kernel.
         dtype: of the kernels and the results.
-        index: integer arrays, contiguous, as its C++ source lists them.
+        indices: integer arrays, contiguous, as its C++ source lists them.
         sizes: further numbers, which follow them.
         shapes: of the results.
     """
@@ -29,14 +29,14 @@ class NativeOperation(NamedTuple):
     kernels: SumKernels
     name: str
     dtype: torch.dtype
-    index: tuple[Tensor, ...]
+    indices: tuple[Tensor, ...]
     sizes: tuple[int | float, ...]
     shapes: tuple[tuple[int, ...], ...]
 
     def call(self, end: str, *arrays: Tensor) -> None:
         """Call one of its kernels."""
         sizes = (*self.sizes, torch.get_num_threads())
-        self.kernels.call(self.name + end, self.dtype, *self.index, *sizes, *arrays)
+        self.kernels.call(self.name + end, self.dtype, *self.indices, *sizes, *arrays)
 
 
 def run_native(operation: NativeOperation, *inputs: Tensor) -> tuple[Tensor, ...]:
