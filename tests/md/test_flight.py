@@ -48,7 +48,7 @@ def settings(**fields: Any) -> MDConfig:
 def flown(
     folder: Path, calculator: AlignnCalculator, config: MDConfig, *, n_slots: int, most_reports: int | None = None
 ) -> dict[int, MDResult | Exception]:
-    """Results; after some reports files are kept in "killed", as they are where the process is killed at that moment."""
+    """Results; after some reports the files are kept in "killed", as a process leaves them that is killed."""
     flight = DynamicsFlight(calculator, config, n_slots=n_slots)
     waiting, ended, n_reports = list(enumerate(structures())), dict[int, MDResult | Exception](), 0
     while waiting or flight.n_open:

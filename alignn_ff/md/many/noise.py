@@ -14,7 +14,8 @@ from torch import Tensor
 
 
 def _signed(number: int) -> int:
-    return number - 2**64 if number >= 2**63 else number
+    """The number modulo 2⁶⁴, as an int64 has it."""
+    return (number + 2**63) % 2**64 - 2**63
 
 
 GOLDEN: Final = _signed(0x9E3779B97F4A7C15)
@@ -43,8 +44,8 @@ def normals(keys: Tensor, steps: Tensor) -> Tensor:
     starts = _mixed(keys + steps * GOLDEN)
     radius, angle = [], []
     for k in (1, 2):
-        radius.append((-2.0 * _uniform(starts + 2 * k * GOLDEN).log()).sqrt())
-        angle.append(2.0 * math.pi * _uniform(starts + (2 * k + 1) * GOLDEN))
+        radius.append((-2.0 * _uniform(starts + _signed(2 * k * GOLDEN)).log()).sqrt())
+        angle.append(2.0 * math.pi * _uniform(starts + _signed((2 * k + 1) * GOLDEN)))
     return torch.stack([radius[0] * angle[0].cos(), radius[0] * angle[0].sin(), radius[1] * angle[1].cos()], 1)
 
 
