@@ -3,7 +3,6 @@
 A run has the files of ``alignn-ff md``. One that was killed goes on from its restart file.
 """
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from alignn_ff.md import MDFiles
     from alignn_ff.md.many.flight import DynamicsFlight
     from alignn_ff.md.result import MDResult
-
-log = logging.getLogger(__name__)
 
 
 class ManyMDConfig(MDConfig):
@@ -85,17 +82,17 @@ def md(atoms: Atoms, calculator: BaseCalculator, config: ManyMDConfig, prefix: P
 
 
 def md_together(calculator: BaseCalculator, config: ManyMDConfig, *, n_slots: int) -> "Dynamics | None":
-    """Dynamics of structures together on the device of the network (``--resident``); None where each runs alone."""
+    """Dynamics of structures together on the device of the network (``--resident``); None without that.
+
+    Raises:
+        ConfigError: they were to stay on the device, and cannot.
+    """
     from alignn_ff.calculator import AlignnCalculator
     from alignn_ff.md.many.flight import DynamicsFlight
 
     if not isinstance(calculator, AlignnCalculator) or not calculator.resident:
         return None
-    try:
-        return Dynamics(DynamicsFlight(calculator, _single(config), n_slots=n_slots))
-    except ConfigError as error:
-        log.info("each structure is moved alone: %s", error)
-        return None
+    return Dynamics(DynamicsFlight(calculator, _single(config), n_slots=n_slots))
 
 
 class Dynamics:
