@@ -70,11 +70,12 @@ def make_directions(
         most_edges: no atom has more bonds than this; None where they are to be counted.
     """
     index, orders = bonds.dst.segment, order_slices(max_order)
+    native = kernels_for("moments", (basis.weighted,))
+    if native is None or torch.is_autocast_enabled(index.device.type):  # which would mix dtypes
+        tables = _tables(bonds, shift, max_order, most_edges)
+        return Directions(basis.harmonics, basis.weighted, bonds, tables.by_order.groups, tables)
     groups = torch.cat([index.new_full((order.stop - order.start,), k) for k, order in enumerate(orders)])
-    mixes_dtypes = torch.is_autocast_enabled(index.device.type)
-    native = None if mixes_dtypes else kernels_for("moments", (basis.weighted,))
-    tables = _tables(bonds, shift, max_order, most_edges) if native is None else None
-    return Directions(basis.harmonics, basis.weighted, bonds, groups, tables)
+    return Directions(basis.harmonics, basis.weighted, bonds, groups, None)
 
 
 def _tables(bonds: Edges, shift: Tensor, max_order: int, most_edges: int | None) -> Tables:
