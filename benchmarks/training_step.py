@@ -84,11 +84,11 @@ def profile(options: dict[str, Any], *, threads: int, n_passes: int = 8) -> None
         for event in found.events():
             count[event.name] += 1
             times[event.name, count[event.name]].append(event.self_cpu_time_total)
-    sums = Counter[str]()
+    sums: dict[str, float] = defaultdict(float)
     for (name, _), values in times.items():
         group = next((group for group, names in GROUPS.items() if name in names), "small operations")
-        sums[group] += min(values) / n_atoms  # type: ignore[assignment]
-    for group, time in [*sums.most_common(), ("all", sum(sums.values()))]:
+        sums[group] += min(values) / n_atoms
+    for group, time in [*sorted(sums.items(), key=lambda item: -item[1]), ("all", sum(sums.values()))]:
         print(f"{group:24s}{time:8.1f} µs/atom")
 
 
