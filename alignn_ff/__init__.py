@@ -1,7 +1,7 @@
 """Atomistic simulation with ALIGNN force fields.
 
 >>> from alignn_ff import AlignnCalculator
->>> atoms.calc = AlignnCalculator("si-smooth")
+>>> atoms.calc = AlignnCalculator("si")
 """
 
 from typing import TYPE_CHECKING

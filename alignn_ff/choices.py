@@ -14,8 +14,13 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """The end of a message about a word that is none of the names; empty if none is near."""
-    near = difflib.get_close_matches(word, list(names), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(word, names)
+    return f"; did you mean {near!r}?" if near is not None else ""
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """The name that was probably meant; None if none is near."""
+    return next(iter(difflib.get_close_matches(word, list(names), n=1)), None)
 
 
 class Explained(Protocol):

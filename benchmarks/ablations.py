@@ -1,6 +1,6 @@
 """Variants of a training config, trained one after another on folds of a data set, and compared.
 
-    taskset -c 1 python benchmarks/ablations.py --config models_zoo/si-smooth/config.json --data Si_train.extxyz \
+    taskset -c 1 python benchmarks/ablations.py --config tests/data/line_graph/config.json --data Si_train.extxyz \
         --variants variants.json --output runs
 
 ``variants.json`` maps a name to changes of the config, with dots for fields of the model:

@@ -35,7 +35,7 @@ AGREE_EV = 2e-3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="si-smooth")
+    parser.add_argument("--model", default="si")
     parser.add_argument("--dtype", default="float64")
     parser.add_argument("--structures", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)

@@ -16,10 +16,11 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib.pyplot as plt
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from alignn_ff.plots import save_figure
+from alignn_ff.plots.style import COLOURS, house_style, label_decades, new_figure
 
 COLUMNS: Final = {"energy_MAE_meV_per_atom": "E, meV/atom", "force_MAE_eV_per_A": "F, eV/Å", "stress_MAE_GPa": "S, GPa"}
 WAYS: Final = ("scratch", "fine-tuned")
@@ -51,7 +52,9 @@ def main() -> None:
     }
     text = table(found)
     (arguments.output / "table.md").write_text(text + "\n", encoding="utf-8")
-    save_figure(figure(found, arguments.start), arguments.output / "learning-curves.png")
+    with house_style():
+        drawn = figure(found, arguments.start)
+    save_figure(drawn, arguments.output / "learning-curves.png")
     print(text)
 
 
@@ -123,20 +126,21 @@ def table(found: dict[tuple[str, int], dict[str, float]]) -> str:
     return "\n".join(rows)
 
 
-def figure(found: dict[tuple[str, int], dict[str, float]], start: str) -> plt.Figure:
+def figure(found: dict[tuple[str, int], dict[str, float]], start: str) -> Figure:
     """Errors of energies and forces over the number of frames, both axes logarithmic."""
-    drawing, axes = plt.subplots(1, 2, figsize=(7.2, 3.0), layout="constrained")
+    drawing = new_figure(6.8, 2.8)
+    axes = drawing.subplots(1, 2)
     for panel, column in zip(axes, list(COLUMNS)[:2], strict=True):
-        for way, marker, label in zip(WAYS, "os", ("from scratch", f"from {start}"), strict=True):
+        for way, marker, colour, label in zip(WAYS, "os", COLOURS, ("from scratch", f"from {start}"), strict=False):
             sizes = sorted(size for name, size in found if name == way)
-            panel.loglog(sizes, [found[way, size][column] for size in sizes], marker=marker, label=label)
+            means = [found[way, size][column] for size in sizes]
+            panel.loglog(sizes, means, marker=marker, color=colour, markersize=4, label=label)
         panel.set_xlabel("frames of training")
         quantity, unit = COLUMNS[column].split(", ")
         panel.set_ylabel(f"error of {quantity} ({unit})")
         panel.set_xticks(sizes, labels=[str(size) for size in sizes])
-        panel.minorticks_off()
-        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        label_decades(panel.yaxis)
     axes[0].legend()
     return drawing
 

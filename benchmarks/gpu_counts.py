@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from gpu_machine import Machine, Row, potential_of, silicon
 from gpu_runs import trainer_of
+from line_graph import LINE_GRAPH
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -48,7 +49,7 @@ def copy_rate(machine: Machine) -> float:
 def roofline(machine: Machine) -> Iterator[Row]:
     """What is reached of the measured bandwidth: by a whole evaluation, and by the sums over neighbours."""
     bandwidth = copy_rate(machine)
-    potential = potential_of("si-smooth", machine.device, backend="eager")
+    potential = potential_of(LINE_GRAPH, machine.device, backend="eager")
     prepared = potential.prepare(silicon(machine.size(15, 1)))
     n_atoms = prepared.system.positions.shape[0]
 
@@ -148,7 +149,7 @@ class Counted(TorchDispatchMode):
 
 def profile(machine: Machine) -> Iterator[Row]:
     """The kernels that take most of the time of an evaluation and of a step of training."""
-    potential = potential_of("si-smooth", machine.device, backend="eager")
+    potential = potential_of(LINE_GRAPH, machine.device, backend="eager")
     prepared = potential.prepare(silicon(machine.size(11, 1)))
     trainer, samples = trainer_of({"hidden_features": 64}, machine.device, n_structures=machine.size(16, 2), cells=1)
     batch = join(samples)

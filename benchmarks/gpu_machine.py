@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from ase import Atoms
 from ase.build import bulk
+from line_graph import LINE_GRAPH, LINE_GRAPH_MODEL
 from worker import published_fields
 
 from alignn_ff import load_potential
@@ -17,8 +18,8 @@ from alignn_ff.models import FAMILIES, EnergyModel, ModelStatistics, build_model
 from alignn_ff.potential import Potential
 
 Row = dict[str, Any]
-MODELS = ("si-smooth", "published 2+2", "published 3+3")
-"""The shipped silicon model, and published networks with random weights."""
+MODELS = (LINE_GRAPH, "published 2+2", "published 3+3")
+"""A trained silicon model with a line graph, and published networks with random weights."""
 
 
 class Machine(NamedTuple):
@@ -76,6 +77,8 @@ def silicon(cells: int, *, rattle_A: float = 0.05, seed: int = 1) -> Atoms:
 
 def potential_of(name: str, device: torch.device, dtype: str = "float32", backend: str = "auto") -> Potential:
     """A model on a device."""
+    if name == LINE_GRAPH:
+        return load_potential(LINE_GRAPH_MODEL, device=str(device), dtype=dtype, backend=backend)  # type: ignore[arg-type]
     if not name.startswith("published"):
         return load_potential(name, device=str(device), dtype=dtype, backend=backend)  # type: ignore[arg-type]
     fields, statistics = published_fields(name.removeprefix("published ")), ModelStatistics((0.0,), 1.0, 1.0, 1.0)

@@ -10,6 +10,7 @@ from gpu_machine import MODELS, Machine, Row, potential_of, silicon
 from gpu_resident import resident
 from gpu_runs import dynamics, evaluated, one_step, relaxations, training
 from gpu_triton import triton
+from line_graph import LINE_GRAPH
 from worker import chgnet, mace, published_alignn
 
 from alignn_ff.check import CheckConfig, check_potential
@@ -57,7 +58,7 @@ def correctness(machine: Machine) -> Iterator[Row]:
     here, there = (one_step(where) for where in (machine.device, torch.device("cpu")))
     yield {"training step": "float64", "weights": max(float((here[k] - there[k]).abs().max()) for k in there)}
     config = CheckConfig(effort="quick", seconds=machine.size(25.0, 5.0))
-    report = check_potential(potential_of("si-smooth", machine.device, "float64"), config=config)
+    report = check_potential(potential_of("si", machine.device, "float64"), config=config)
     for law in report.rows:
         if law.n_cases or law.broken:
             yield {"law": law.law, "verdict": law.verdict, "worst": None if law.worst is None else law.worst.value}
@@ -67,13 +68,13 @@ def evaluation(machine: Machine) -> Iterator[Row]:
     """Energy, forces and stress of 1,000 to 1,000,000 atoms."""
     for cells in machine.size((5, 11, 23, 50), (1, 2)):
         for name in MODELS:
-            for backend in ("eager",) if name == "si-smooth" else ("eager", "blocked"):
+            for backend in ("eager",) if name == LINE_GRAPH else ("eager", "blocked"):
                 yield {"model": name, "backend": backend, **evaluated(machine, name, backend, cells)}
 
 
 def largest(machine: Machine) -> Iterator[Row]:
     """The largest system of the shipped model that fits, and what the forecast of its memory says."""
-    potential = potential_of("si-smooth", machine.device, backend="eager")
+    potential = potential_of("si", machine.device, backend="eager")
     small = machine.size(20, 2)
     per_atom = max(_peak(machine, potential, small) / (8 * small**3), 1.0)
     yield {"bytes_per_atom": per_atom}

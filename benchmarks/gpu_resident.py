@@ -9,6 +9,7 @@ import torch
 from ase import Atoms
 from gpu_machine import Machine, Row, potential_of, silicon
 from gpu_runs import trainer_of
+from line_graph import LINE_GRAPH
 
 from alignn_ff import AlignnCalculator
 from alignn_ff.graph import system_from_atoms
@@ -25,11 +26,11 @@ from alignn_ff.train.records.resident import ResidentSamples
 
 def resident(machine: Machine) -> Iterator[Row]:
     """Differences to the usual way in float64, then speed in float32."""
-    potential = potential_of("si-smooth", machine.device, "float64", "eager")
+    potential = potential_of(LINE_GRAPH, machine.device, "float64", "eager")
     yield {"resident": "steps of one structure", "forces_eV_per_A": steps_apart(machine, potential)}
     yield {"resident": "relaxations with cells", **relaxations_apart(machine, potential)}
     yield {"resident": "dynamics of many", "positions_A": dynamics_apart(machine, potential)}
-    fast = potential_of("si-smooth", machine.device, backend="eager")
+    fast = potential_of(LINE_GRAPH, machine.device, backend="eager")
     yield from timed_relaxations(machine, fast)
     yield from timed_dynamics(machine, fast)
     yield from timed_batches(machine)

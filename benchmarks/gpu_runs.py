@@ -70,7 +70,7 @@ def seconds_per_step(potential: Potential, atoms: Atoms, config: MDConfig, *, re
 def dynamics(machine: Machine) -> Iterator[Row]:
     """Steps of molecular dynamics through ASE, and what a step consists of."""
     for cells, steps in machine.size(((5, 300), (23, 12)), ((1, 3),)):
-        potential, atoms = potential_of("si-smooth", machine.device, backend="eager"), silicon(cells)
+        potential, atoms = potential_of("si", machine.device, backend="eager"), silicon(cells)
         config = MDConfig(steps=steps, temperature_K=300.0)
         seconds = seconds_per_step(potential, atoms, config, resident=False)
         skin = VerletSkin()
@@ -93,7 +93,7 @@ def relaxations(machine: Machine) -> Iterator[Row]:
             folder = Path(name)
             cells = [silicon(1, rattle_A=0.1, seed=seed) for seed in range(n_structures)]
             ase.io.write(folder / "cells.extxyz", cells)
-            make = partial(AlignnCalculator, "si-smooth", device=str(machine.device))
+            make = partial(AlignnCalculator, "si", device=str(machine.device))
             config = RelaxConfig(fmax_eV_per_A=0.02, max_steps=machine.size(100, 3))
             how = BatchConfig(processes=0, together=together)
             inputs = inputs_of([str(folder / "cells.extxyz")])
@@ -173,7 +173,7 @@ def trainer_of(
 def records(n_structures: int, cells: int) -> list[Record]:
     """Rattled silicon with labels."""
     structures = [silicon(cells, rattle_A=0.1, seed=seed) for seed in range(n_structures)]
-    labels = potential_of("si-smooth", torch.device("cpu")).predict(structures)
+    labels = potential_of("si", torch.device("cpu")).predict(structures)
     found = []
     for index, (atoms, label) in enumerate(zip(structures, labels, strict=True)):
         assert label.forces is not None

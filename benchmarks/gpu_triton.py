@@ -10,6 +10,7 @@ from ase.build import bulk
 from gpu_counts import copy_rate, sums
 from gpu_machine import Machine, Row, potential_of, silicon
 from gpu_runs import UNIVERSAL, evaluated, one_step, trainer_of
+from line_graph import LINE_GRAPH
 
 from alignn_ff.errors import CompilerError
 from alignn_ff.native import using
@@ -29,7 +30,7 @@ def triton(machine: Machine) -> Iterator[Row]:
         return
     yield from compared(machine, kernels)
     yield from timed_sums(machine, kernels)
-    for name, cells in machine.size([("si-smooth", n) for n in (5, 11, 23)] + [("universal", 11)], [("si-smooth", 1)]):
+    for name, cells in machine.size([(LINE_GRAPH, n) for n in (5, 11, 23)] + [("universal", 11)], [(LINE_GRAPH, 1)]):
         for backend in ("eager", "triton"):
             yield {"model": name, "backend": backend, **evaluated(machine, name, backend, cells)}
     yield from timed_training(machine, kernels)
@@ -49,7 +50,7 @@ def compared(machine: Machine, kernels: TritonKernels) -> Iterator[Row]:
             same = all(torch.equal(one, other) for one, other in zip(found, again, strict=True))
             yield {"sum": name, "relative_difference": apart, "close": apart < 1e-10, "same_bits_twice": same}
     atoms = silicon(1, rattle_A=0.2, seed=3)
-    for name in machine.size(("si-smooth", "universal"), ("si-smooth",)):
+    for name in machine.size((LINE_GRAPH, "universal"), (LINE_GRAPH,)):
         exact = potential_of(name, machine.device, "float64", "eager").predict_tensors([atoms])[0].forces
         assert exact is not None
         for dtype, backend in (("float64", "triton"), ("float32", "triton"), ("float32", "eager")):
@@ -101,7 +102,7 @@ def timed_training(machine: Machine, kernels: TritonKernels) -> Iterator[Row]:
 def bonds(machine: Machine, cells: int) -> tuple[Edges, int]:
     """Bonds of rattled silicon, on the device, and the number of atoms; in a dry run six bonds of two atoms."""
     atoms = silicon(cells) if not machine.dry_run else bulk("Si")
-    prepared = potential_of("si-smooth", machine.device, backend="eager").prepare(atoms)
+    prepared = potential_of(LINE_GRAPH, machine.device, backend="eager").prepare(atoms)
     n_atoms, graph = prepared.system.positions.shape[0], prepared.graph
     n_edges = machine.size(graph.edge_src.shape[0], 6)
     return make_edges(graph.edge_src[:n_edges], graph.edge_dst[:n_edges], n_atoms), n_atoms

@@ -2,9 +2,10 @@
 
     python benchmarks/halo.py
 
-LAMMPS counts rows (``compute pair``). ``si-smooth`` on the kernels runs on two processes; a network of alignn_atomwise
-with random weights runs on one with ghosts as rows, in turns in TorchScript with all rows in all layers, in TorchScript
-without, and on the kernels. The CPU time is that of LAMMPS's loop: its seconds times its use of the CPU.
+LAMMPS counts rows (``compute pair``). A silicon model with a line graph on the kernels runs on two processes; a
+network of alignn_atomwise with random weights runs on one with ghosts as rows, in turns in TorchScript with all rows in
+all layers, in TorchScript without, and on the kernels. The CPU time is that of LAMMPS's loop: its
+seconds times its use of the CPU.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 from ase.io.lammpsdata import write_lammps_data
+from line_graph import LINE_GRAPH_MODEL
 
 from alignn_ff import load_potential
 from alignn_ff.checkpoint import Header
@@ -68,9 +70,9 @@ def main() -> None:
     lammps = find_lammps()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write(load_potential("si-smooth", device="cpu", dtype="float32"), folder / "si.alignn", ExportOptions())
+        write(load_potential(LINE_GRAPH_MODEL, device="cpu", dtype="float32"), folder / "si.alignn", ExportOptions())
         found = run(lammps, folder, silicon(arguments.cells), style="alignn", model="si.alignn", steps=0, processes=2)
-        print(f"si-smooth, {8 * arguments.cells**3} atoms, 2 processes: {told(found)}")
+        print(f"line graph, {8 * arguments.cells**3} atoms, 2 processes: {told(found)}")
         potential = published(arguments.layers)
         torchscript.write(potential, folder / "prefixes.pt", ExportOptions())
         without_prefixes(folder / "prefixes.pt", folder / "all.pt")

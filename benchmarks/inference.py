@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from line_graph import LINE_GRAPH, LINE_GRAPH_MODEL
 from sides import Side, alternate, machine, report
 
 
@@ -39,20 +40,21 @@ def peers(cells: int, peer_python: str | None) -> list[Side]:
     ]
 
 
-def si_smooth(cells: int, peer_python: str | None) -> list[Side]:
-    """The older silicon model, with a line graph and without moments."""
+def line_graph(cells: int, peer_python: str | None) -> list[Side]:
+    """The silicon model of 0.1.0, with a line graph and without moments."""
     own = [
-        Side(backend, "alignn_ff", {"cells": cells, "model": "si-smooth", "backend": backend}, repeats=3)
+        Side(backend, "alignn_ff", {"cells": cells, "model": str(LINE_GRAPH_MODEL), "backend": backend}, repeats=3)
         for backend in ("native", "eager")
     ]
     return own + peers(cells, peer_python)
 
 
 def si(cells: int, peer_python: str | None) -> list[Side]:
-    """The silicon model, with moments; the older one beside it."""
+    """The silicon model, with moments; that with a line graph beside it."""
+    files = {"si": "si", LINE_GRAPH: str(LINE_GRAPH_MODEL)}
     own = [
-        Side(f"{model}, {backend}", "alignn_ff", {"cells": cells, "model": model, "backend": backend}, repeats=3)
-        for model, backend in (("si", "native"), ("si", "eager"), ("si-smooth", "native"))
+        Side(f"{name}, {backend}", "alignn_ff", {"cells": cells, "model": files[name], "backend": backend}, repeats=3)
+        for name, backend in (("si", "native"), ("si", "eager"), (LINE_GRAPH, "native"))
     ]
     return own + peers(cells, peer_python)
 
@@ -75,7 +77,7 @@ def published(config: str) -> Callable[[int, str | None], list[Side]]:
 
 CASES: Final[dict[str, Case]] = {
     "si": Case("si, float32", "si, native", si, (3, 5)),
-    "si-smooth": Case("si-smooth, float32", "native", si_smooth, (1, 3, 5)),
+    LINE_GRAPH: Case("silicon model of 0.1.0, with a line graph, float32", "native", line_graph, (1, 3, 5)),
     "published 3+3": Case(
         "3 + 3 layers of 128, cutoff 6 Å, 12 neighbours, float32", "native", published("3+3"), (3, 5)
     ),

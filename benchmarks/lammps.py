@@ -142,7 +142,7 @@ def in_package(potential: Potential, atoms: Atoms, folder: Path, arguments: argp
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="LAMMPS with pair_style alignn beside dynamics of the package.")
-    parser.add_argument("--model", default="si-smooth")
+    parser.add_argument("--model", default="si")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--atoms", type=int, nargs="+", default=[1000, 10648], help="rounded to cubes of 8 atoms")
     parser.add_argument("--temperature-K", type=float, default=600.0, help="at the start")

@@ -100,7 +100,7 @@ def timed(potential: Potential, method: str, clock: Callable[[], float]) -> Iter
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Cost of a step of dynamics in addition to the evaluation.")
-    parser.add_argument("--model", default="si-smooth")
+    parser.add_argument("--model", default="si")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--cells", type=int, default=5, help="cubic cells of 8 atoms along each axis")
     parser.add_argument("--temperature-K", type=float, default=600.0, help="at the start")

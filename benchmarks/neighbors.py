@@ -2,8 +2,8 @@
 
     python benchmarks/neighbors.py --json docs/figures/neighbors.json
 
-Silicon rattled by 0.05 Å, graph of the shipped model (cutoff 5.0 Å, angles below 3.5 Å). All sides share a process and
-take turns. For the choice of the skin, the positions of NVE dynamics of 1000 atoms with the shipped model at several
+Silicon rattled by 0.05 Å, graph with cutoff 5.0 Å and angles below 3.5 Å. All sides share a process and
+take turns. For the choice of the skin, the positions of NVE dynamics of 1000 atoms with a model at several
 temperatures are recorded and replayed with several skins.
 """
 
@@ -143,7 +143,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
-    parser.add_argument("--model", default="si-smooth")
+    parser.add_argument("--model", default="si")
     parser.add_argument("--temperatures", type=float, nargs="*", default=[600.0, 2000.0], help="at the start, K")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--skins", type=float, nargs="*", default=[0.2, 0.4, 0.6, 0.8, 1.0, 1.5])

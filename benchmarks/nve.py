@@ -1,6 +1,6 @@
 """Energy conservation of a model: NVE dynamics, slope of the total energy with its error.
 
-    python benchmarks/nve.py --model si-smooth --json docs/figures/nve.json --figure docs/figures/nve.png
+    python benchmarks/nve.py --model si --json docs/figures/nve.json --figure docs/figures/nve.png
 
 Silicon, started at 2000 K on perfect lattice sites. Half of the kinetic energy becomes potential energy, so the
 temperature of the run is about 1000 K.
@@ -69,7 +69,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Energy conservation of a model in NVE dynamics of silicon.")
-    parser.add_argument("--model", default="si-smooth")
+    parser.add_argument("--model", default="si")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--lattice-constant", type=float, default=5.469, help="Å")
     parser.add_argument("--repeat", type=int, default=3, help="cubic cells along each axis")

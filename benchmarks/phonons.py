@@ -47,7 +47,7 @@ def main() -> None:
 
 def one_by_one(cells: list[Atoms]) -> list[np.ndarray]:
     """As in examples of phonopy: a new Atoms object per supercell, the same calculator."""
-    calculator = AlignnCalculator("si-smooth", dtype="float64")
+    calculator = AlignnCalculator("si", dtype="float64")
     forces = []
     for cell in cells:
         atoms = Atoms(cell.symbols, positions=cell.positions, cell=cell.cell, pbc=True)
@@ -58,7 +58,7 @@ def one_by_one(cells: list[Atoms]) -> list[np.ndarray]:
 
 def together(cells: list[Atoms]) -> list[np.ndarray]:
     """As ``alignn-ff phonon`` evaluates them."""
-    work = Work(AlignnCalculator("si-smooth", dtype="float64"))
+    work = Work(AlignnCalculator("si", dtype="float64"))
     return [one.forces for one in work.evaluate("displaced supercells", cells)]
 
 

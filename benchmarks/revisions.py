@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from line_graph import LINE_GRAPH_MODEL
 from sides import Side, alternate, machine, report
 from training import GRAPH, PUBLISHED
 
@@ -29,12 +30,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     training = {"data": str(arguments.data.resolve()), "n_frames": 12, "batch_size": 4, "kernels": "native"}
+    model = str(LINE_GRAPH_MODEL)
     tasks: dict[str, tuple[str, dict[str, Any], int]] = {
-        "si-smooth, 216 atoms": ("alignn_ff", {"cells": 3, "model": "si-smooth", "backend": "native"}, 5),
-        "si-smooth, 1000 atoms": ("alignn_ff", {"cells": 5, "model": "si-smooth", "backend": "native"}, 3),
+        "line graph, 216 atoms": ("alignn_ff", {"cells": 3, "model": model, "backend": "native"}, 5),
+        "line graph, 1000 atoms": ("alignn_ff", {"cells": 5, "model": model, "backend": "native"}, 3),
         "published 2+2, 216 atoms": ("published_alignn_ff", {"cells": 3, "config": "2+2", "backend": "native"}, 3),
-        "dynamics, 216 atoms": ("dynamics", {"cells": 3, "model": "si-smooth", "steps": 20}, 2),
-        "dynamics, 1000 atoms": ("dynamics", {"cells": 5, "model": "si-smooth", "steps": 8}, 2),
+        "dynamics, 216 atoms": ("dynamics", {"cells": 3, "model": model, "steps": 20}, 2),
+        "dynamics, 1000 atoms": ("dynamics", {"cells": 5, "model": model, "steps": 8}, 2),
         "training, smooth": ("train_alignn_ff", {**training, "model": SMOOTH, "graph": SMOOTH_GRAPH}, 1),
         "training, published 2+2": ("train_alignn_ff", {**training, "model": PUBLISHED, "graph": GRAPH}, 1),
     }

@@ -1,7 +1,7 @@
 """The table of docs/dynamics.md: sampling errors of each ensemble, for a Morse crystal or the shipped silicon model.
 
 python -m benchmarks.sampling                      # 256 atoms, Morse nearest neighbours
-python -m benchmarks.sampling --model si-smooth    # 216 atoms of silicon, NVT and NPT
+python -m benchmarks.sampling --model si    # 216 atoms of silicon, NVT and NPT
 """
 
 import argparse

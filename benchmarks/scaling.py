@@ -63,7 +63,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Cost of an evaluation over the number of atoms.")
-    parser.add_argument("--model", default="si-smooth")
+    parser.add_argument("--model", default="si")
     parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--cells", type=int, nargs="*", default=[1, 2, 3, 5, 8, 13, 23], help="along each axis")
     parser.add_argument("--memory-GiB", type=float, default=4.0)

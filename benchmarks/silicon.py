@@ -1,6 +1,6 @@
 """Crystal, elastic constants and vacancy of silicon from a model, compared with DFT.
 
-    python benchmarks/silicon.py --model si-smooth --json docs/figures/silicon.json
+    python benchmarks/silicon.py --model si --json docs/figures/silicon.json
 
 DFT: PBE values contained in the mlearn data (clamped ions). Elastic constants come from matscipy by finite
 strains of 1e-3 without relaxing the atoms; the vacancy is relaxed at fixed cell.
@@ -25,7 +25,7 @@ DFT = {"a0_A": 5.469, "C11_GPa": 153.0, "C12_GPa": 56.0, "C44_clamped_GPa": 99.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Crystal, elastic constants and vacancy of silicon.")
-    parser.add_argument("--model", default="si-smooth")
+    parser.add_argument("--model", default="si")
     parser.add_argument("--repeat", type=int, default=3, help="cubic cells along each axis around the vacancy")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()

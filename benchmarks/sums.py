@@ -17,7 +17,7 @@ from alignn_ff.nn import Segments, make_segments
 from alignn_ff.nn.sums.summation import by_torch, torch_scatter_is_installed
 
 CASES = ((140_000, 12_000, 128), (28_000, 1_000, 64), (12_000, 1_000, 128), (5_600, 200, 64))
-"""Rows, segments, features: a line graph and a bond graph of the published config, two of si-smooth."""
+"""Rows, segments, features: a line graph and a bond graph of the published config, two of a silicon model."""
 
 
 def main() -> None:

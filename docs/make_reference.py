@@ -79,7 +79,7 @@ alignn-ff relax structure.vasp             # --model auto, the default, takes th
 
 `zoo recommend` puts models first that cover all elements, then those that have seen all pairs of these elements
 together, then those made for at most 12 elements, since errors of models of more are on other data; then those
-that no newer model supersedes; then those with the smallest force error (or energy error) on the kind of held-out
+with the smallest force error (or energy error) on the kind of held-out
 data that is most like the structure: the same elements, then the same shape (bulk, slab, chain, molecule), then the
 nearest volume per atom.
 In Python `load_potential("auto", for_atoms=atoms)` chooses alike, and `alignn_ff.zoo.recommend(atoms.numbers,

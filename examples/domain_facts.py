@@ -2,8 +2,8 @@
 
 Since format 4, a model file holds volumes, pairs of elements, lone atoms and dimers of its training data
 (docs/domain.md). For an older file they are measured here from the data that it was trained on, which is compared by
-its hash. The weights stay the same bit for bit. The shipped si-smooth got its facts in this way from the silicon frames
-of mlearn.
+its hash. The weights stay the same bit for bit. The silicon model of 0.1.0 got its facts in this way from the
+silicon frames of mlearn.
 """
 
 import sys

@@ -150,7 +150,7 @@ def test_the_ensemble_of_the_page_runs_and_resumes(tmp_path: Path) -> None:
 
 def test_the_check_of_the_page_judges_a_molecule() -> None:
     assert add_row("Check of the domain") == "molecule"
-    calculator = AlignnCalculator("si-smooth", device="cpu", outside="ignore")
+    calculator = AlignnCalculator("si", device="cpu", outside="ignore")
     calculator.get_property("energy", Atoms("Si2", [[0, 0, 0], [0, 0, 2.3]]))
     assert "the structure is a molecule; the training data hold bulk structures" in calculator.results["outside"]
     calculator.get_property("energy", bulk("Si"))

@@ -1,4 +1,4 @@
-"""The ASE calculator: ``atoms.calc = AlignnCalculator("si-smooth")``."""
+"""The ASE calculator: ``atoms.calc = AlignnCalculator("si")``."""
 
 import logging
 from collections.abc import Mapping, Sequence

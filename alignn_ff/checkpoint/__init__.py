@@ -1,6 +1,7 @@
 """Model files: one format of our own, versioned, safe to read; and those of the published package."""
 
 from alignn_ff.checkpoint.format import (
+    CalibrationGroups,
     Checkpoint,
     Header,
     Member,
@@ -17,6 +18,7 @@ from alignn_ff.checkpoint.format import (
 from alignn_ff.checkpoint.loading import load
 
 __all__ = [
+    "CalibrationGroups",
     "Checkpoint",
     "Header",
     "Member",

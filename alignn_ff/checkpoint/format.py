@@ -34,7 +34,7 @@ from alignn_ff.models import (
 )
 
 FORMAT: Final = "alignn-ff model"
-VERSION: Final = 6
+VERSION: Final = 7
 
 
 class TrainingDomain(BaseModel):
@@ -112,6 +112,19 @@ class SpreadFactors(NamedTuple):
     stress: float = 1.0
 
 
+class CalibrationGroups(NamedTuple):
+    """The points of a calibration plot: errors in groups of equal size, in the order of their deviations.
+
+    Attributes:
+        deviations, errors: root mean squares of each group; equal where the deviations are right.
+        unit: of both.
+    """
+
+    deviations: tuple[float, ...]
+    errors: tuple[float, ...]
+    unit: str
+
+
 UncertaintyMethod = Literal["committee", "last_layer"]
 
 
@@ -122,6 +135,7 @@ class Uncertainty(BaseModel):
         energy_by: method of the energies' standard deviations: the better calibrated one; None without any.
         factors: on the standard deviations of a committee.
         figures: method and quantity, "committee forces" → figures of the calibration, by name.
+        groups: method and quantity → the points of its calibration plot.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -129,6 +143,7 @@ class Uncertainty(BaseModel):
     energy_by: UncertaintyMethod | None = None
     factors: SpreadFactors = SpreadFactors()
     figures: dict[str, dict[str, float]] = {}
+    groups: dict[str, CalibrationGroups] = {}
 
 
 class Header(BaseModel):
@@ -343,5 +358,6 @@ UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
     3: lambda content: content,  # 4 adds volumes, pairs, lone atoms and dimers to the domain; without them: not known
     4: lambda content: content,  # 5 adds committees and uncertainties; without them: one model, no uncertainty
     5: lambda content: content,  # 6 adds scales of forces and stress to last layers; without them: those of energies
+    6: lambda content: content,  # 7 adds the points of calibration plots; without them: no plot
 }
 """Version n → function that turns a file's content into version n + 1."""

@@ -101,17 +101,23 @@ class LazyGroup(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Show the list of commands."""
         ctx.shows_list = True
+        _bare_flags([*self.params, self.get_help_option(ctx)])
         super().format_help(ctx, formatter)
 
 
 def _with_bare_flags(command: Any) -> Any:
     """A command, or a group of them, whose help shows no type behind options that take no value."""
-    for parameter in (*command.params, command.get_help_option(command.context_class(command))):
-        if getattr(parameter, "is_flag", False):
-            parameter.metavar = ""
+    _bare_flags([*command.params, command.get_help_option(command.context_class(command))])
     for inner in getattr(command, "commands", {}).values():
         _with_bare_flags(inner)
     return command
+
+
+def _bare_flags(parameters: Sequence[Any]) -> None:
+    """Show no type behind options that take no value."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
 
 
 def _outline(name: str) -> Any:
@@ -168,7 +174,8 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _program(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Atomistic simulation with ALIGNN force fields: relax, run MD, train on DFT data."""

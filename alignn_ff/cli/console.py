@@ -4,10 +4,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from rich.table import Table
 
 results = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -21,6 +26,22 @@ def complain(message: str) -> None:
     message = message.encode("utf-8", "backslashreplace").decode()
     errors.print("error: ", style="bold red", end="")
     errors.print(message, markup=False, soft_wrap=True)
+
+
+def plain_table(headings: "Sequence[str]", *, numbers: "Collection[str]" = (), show_header: bool = True) -> "Table":
+    """An empty table without lines, in which no cell is cut: what does not fit goes on in the next line.
+
+    Args:
+        headings: of the columns.
+        numbers: headings of the columns that are aligned to the right.
+        show_header: whether the headings are printed.
+    """
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=show_header)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in numbers else "left", overflow="fold")
+    return table
 
 
 def shows_bars() -> bool:

@@ -24,7 +24,7 @@ KJ_PER_MOL: float = ase_units.kJ / ase_units.mol
 
 
 class AlignnFactory(MLPotentialImplFactory):  # type: ignore[misc]
-    """What OpenMM-ML calls for ``MLPotential("alignn-ff", model="si-smooth")``."""
+    """What OpenMM-ML calls for ``MLPotential("alignn-ff", model="si")``."""
 
     def createImpl(  # noqa: N802 - OpenMM's name
         self,

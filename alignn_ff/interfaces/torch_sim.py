@@ -17,7 +17,7 @@ from alignn_ff.preparing import batch_on
 
 
 class AlignnModel(ModelInterface):  # type: ignore[misc]
-    """A force field in torch-sim: ``AlignnModel(load_potential("si-smooth"))``.
+    """A force field in torch-sim: ``AlignnModel(load_potential("si"))``.
 
     The state and the results are in ``dtype``; the network is in the dtype of the potential. Geometry is in float64.
     """

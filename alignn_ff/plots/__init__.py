@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from alignn_ff.plots.relaxation import convergence
     from alignn_ff.plots.style import check_figure, save_figure
     from alignn_ff.plots.training import learning_curve, parity_figures
-    from alignn_ff.plots.uncertainty import calibration_figures
+    from alignn_ff.plots.uncertainty import calibration_figures, calibration_of_models
 
 __all__ = [
     "PROPERTY_FIGURES",
     "calibration_figures",
+    "calibration_of_models",
     "check_figure",
     "check_figures",
     "convergence",
@@ -57,6 +58,9 @@ __getattr__, __dir__ = lazy_names(
             "learning_curve",
             "parity_figures",
         ),
-        "alignn_ff.plots.uncertainty": ("calibration_figures",),
+        "alignn_ff.plots.uncertainty": (
+            "calibration_figures",
+            "calibration_of_models",
+        ),
     },
 )

@@ -2,8 +2,9 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
-from alignn_ff.plots.style import COLOURS, house_style, new_figure
+from alignn_ff.plots.style import COLOURS, house_style, label_decades, new_figure
 from alignn_ff.properties.conductivity import KappaResult
 
 
@@ -21,12 +22,8 @@ def conductivity_figure(result: KappaResult) -> Figure:
         left.set(xlabel="temperature (K)", ylabel="conductivity (W/m/K)")
         ticks = [kelvin for kelvin in (50, 100, 200, 300, 500, 1000, 2000) if t.min() <= kelvin <= t.max()]
         left.set_xticks(ticks, [str(kelvin) for kelvin in ticks])
-        low, high = left.get_ylim()
-        decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-        values = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
-        left.set_yticks(values, [f"{value:g}" for value in values])
-        left.set_ylim(low, high)
-        left.minorticks_off()
+        left.xaxis.set_minor_formatter(NullFormatter())
+        label_decades(left.yaxis)
         left.legend(title=f"{result.config.solver}, mesh")
         frequency, lifetime = np.asarray(modes["frequency_THz"], float), np.asarray(modes["lifetime_ps"], float)
         known = np.isfinite(lifetime) & (lifetime > 0) & (frequency > 0.01)
@@ -35,5 +32,6 @@ def conductivity_figure(result: KappaResult) -> Figure:
             frequency[known], 1.0 / frequency[known], ".", color=COLOURS[1], markersize=1.5, label="one period"
         )
         right.set(xlabel="frequency (THz)", ylabel="lifetime (ps)")
+        label_decades(right.yaxis)
         right.legend()
     return figure

@@ -37,18 +37,30 @@ def _binary(result: HullResult) -> Figure:
         axes.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
         for x, phase, kept in zip(fractions, result.phases, stable, strict=True):
             if kept and 0.0 < x < 1.0:
+                side, shift = _free_side(line, x)
                 axes.annotate(
                     _subscripts(phase.name),
                     (x, phase.formation),
-                    xytext=(0, -9),
+                    xytext=(shift, -9),
                     textcoords="offset points",
-                    ha="center",
+                    ha=side,
                     fontsize=7,
                 )
         axes.margins(y=0.18)
         axes.set(xlabel=f"fraction of {second}", ylabel="formation energy (eV/atom)", xlim=(-0.03, 1.03))
         figure.legend(loc="outside upper center", ncols=2)
     return figure
+
+
+def _free_side(line: list[tuple[float, float]], x: float) -> tuple[str, float]:
+    """How a name below a corner of the hull is aligned, and moved in points, so that the hull does not cross it."""
+    place = [corner for corner, _ in line].index(x)
+    before, here, after = (line[place + step][1] for step in (-1, 0, 1))
+    if before > here > after:
+        return "right", -2.0
+    if before < here < after:
+        return "left", 2.0
+    return "center", 0.0
 
 
 def _bars(result: HullResult) -> Figure:

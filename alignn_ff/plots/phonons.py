@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alignn_ff.plots.style import COLOURS, house_style, new_figure
+from alignn_ff.plots.style import COLOURS, house_style, label_decades, new_figure
 from alignn_ff.properties.phonons import PhononResult
 from alignn_ff.properties.phonons.harmonic import OUTER_FRACTION
 from alignn_ff.properties.phonons.numbers import Bands
@@ -53,7 +53,6 @@ def _draw_bands(axes: Axes, bands: Bands) -> None:
         start, end = bands.labels[k]
         jump = k > 0 and bands.labels[k - 1][1] != start
         if jump:
-            axes.axvspan(position, position + gap, color="white", zorder=3)
             position += gap
         x = position + distance - distance[0]
         axes.plot(x, frequency, color=COLOURS[0], linewidth=0.9)
@@ -123,9 +122,11 @@ def decay_figure(result: PhononResult) -> Figure:
         figure = new_figure(3.4, 2.4)
         axes = figure.subplots()
         axes.semilogy(distances[shown], norms[shown], ".", color=COLOURS[0], markersize=3)
+        label_decades(axes.yaxis)
         axes.axvline(0.5 * width, color=COLOURS[1], linewidth=0.8, linestyle="--", label="half width of the supercell")
-        axes.axvspan(OUTER_FRACTION * distances.max(), distances.max(), color="0.92", zorder=0)
+        outer = (OUTER_FRACTION * float(distances.max()), float(distances.max()))
+        axes.axvspan(*outer, color="0.92", zorder=0, label="edge, compared with the atom itself")
         axes.set(xlabel="distance (Å)", ylabel="force constant (eV/Å²)", xlim=(-0.2, None))
-        axes.legend()
+        figure.legend(loc="outside upper center")
     assert np.isfinite(norms).all()
     return figure

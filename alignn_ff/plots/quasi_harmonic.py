@@ -16,7 +16,7 @@ def expansion_figure(result: QHAResult) -> Figure:
         for k, (pressure, found) in enumerate(zip(result.config.pressures_GPa, result.expansions, strict=True)):
             colour, t = COLOURS[k % len(COLOURS)], found.temperatures
             volume.plot(t, found.volumes / n, color=colour, label=f"{pressure:g} GPa")
-            expansion.plot(t, 1e6 * found.expansion, color=colour)
+            expansion.plot(t, 1e6 * found.expansion, color=colour, label=None if k else "from the entropy")
             bulk.plot(t, found.bulk_modulus_GPa, color=colour)
             heat.plot(t, found.heat_capacity * J_PER_MOL_PER_EV / n, color=colour)
         first = result.expansions[0].temperatures

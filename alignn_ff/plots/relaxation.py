@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from alignn_ff.plots.style import COLOURS, house_style, new_figure
+from alignn_ff.plots.style import COLOURS, house_style, label_decades, new_figure
 from alignn_ff.relax import RelaxStep
 
 
@@ -26,6 +26,7 @@ def convergence(steps: Sequence[RelaxStep], *, fmax_eV_per_A: float) -> Figure:
             bottom.plot(number, cell, ".-", color=COLOURS[2], markersize=3, label="cell")
         bottom.axhline(fmax_eV_per_A, color=COLOURS[6], linewidth=0.8, linestyle="--", label="limit")
         bottom.set(xlabel="step", ylabel="largest force (eV/Å)", yscale="log")
+        label_decades(bottom.yaxis, *([top.yaxis] if (height > 0).any() else []))
         bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
         bottom.legend()
     return figure

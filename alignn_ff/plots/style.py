@@ -1,13 +1,16 @@
 """The style of all figures: column width of a journal, readable text, colours for all kinds of colour vision."""
 
 import io
+import math
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.io import atomic_write
@@ -42,6 +45,23 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
         figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
         FigureCanvasAgg(figure)
         return figure
+
+
+class _Decades(LogLocator):
+    """Ticks at 1, 2 and 5 of each decade where fewer than three are shown, and at powers of ten otherwise."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        few = 0.0 < vmin < vmax and math.log10(vmax / vmin) < 3.0
+        self.set_params(subs=(1.0, 2.0, 5.0) if few else (1.0,))
+        return super().tick_values(vmin, vmax)
+
+
+def label_decades(*axes: Axis) -> None:
+    """Number logarithmic axes so that each has several labels, whatever its range."""
+    for axis in axes:
+        axis.set_major_locator(_Decades())
+        axis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def check_figure(path: str | Path) -> None:

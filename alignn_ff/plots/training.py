@@ -1,14 +1,14 @@
-"""Figures of a training run: the learning curve, and predictions against DFT."""
+"""Figures of a training run: the learning curve, and predictions beside the labels."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from alignn_ff.plots.style import COLOURS, house_style, new_figure
+from alignn_ff.plots.style import COLOURS, house_style, label_decades, new_figure
 from alignn_ff.train import Comparison
 from alignn_ff.train.labels import LABELS, Label
 
@@ -33,17 +33,11 @@ def learning_curve(history: Sequence[Mapping[str, float]]) -> Figure:
             panel.set_ylabel(label)
         for panel, shown in zip(axes, (("train_total_loss", "val_loss"), *((name,) for name in curves)), strict=True):
             if all(row.get(name, 1.0) > 0 for row in history for name in shown) and shown != ("val_accuracy",):
-                _make_logarithmic(panel)
+                panel.set_yscale("log")
+                label_decades(panel.yaxis)
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
             panel.set_xlabel("epoch")
     return figure
-
-
-def _make_logarithmic(axes: Axes) -> None:
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def parity_figures(comparisons: Mapping[str, Sequence[Comparison]]) -> dict[str, Figure]:

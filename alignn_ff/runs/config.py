@@ -27,7 +27,24 @@ class RunConfig(BaseModel):
             problems = error.errors()
             inside = {problem["loc"][0] for problem in problems if len(problem["loc"]) > 1}
             shown = [problem for problem in problems if len(problem["loc"]) != 1 or problem["loc"][0] not in inside]
+            shown = _one_branch(shown)
             raise ConfigError("; ".join(_in_words(cls, problem) for problem in shown)) from error
+
+
+def _one_branch(problems: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Of a field that may be of several types, the problem of the type that the value has; else of the first type."""
+    kept: dict[str, ErrorDetails] = {}
+    for problem in problems:
+        place = _place(problem) if problem["loc"] else ""
+        first = kept.setdefault(place, problem)
+        if _wrong_type(first) and not _wrong_type(problem):
+            kept[place] = problem
+    return list(kept.values())
+
+
+def _wrong_type(problem: ErrorDetails) -> bool:
+    """Whether the value is of another type."""
+    return problem["type"].endswith(("_type", "_parsing"))
 
 
 def _in_words(config: type[BaseModel], problem: ErrorDetails) -> str:

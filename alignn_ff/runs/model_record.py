@@ -50,7 +50,7 @@ class ModelRecord:
 
     @property
     def in_words(self) -> str:
-        """Name, added dispersion, precision, device: "si-smooth (float64, cpu)"."""
+        """Name, added dispersion, precision, device: "si (float64, cpu)"."""
         added = "" if self.dispersion is None else f" + {self.dispersion.name}"
         where = ", ".join(word for word in (self.dtype, self.device) if word is not None)
         return f"{self.name}{added} ({where})" if where else f"{self.name}{added}"

@@ -46,9 +46,10 @@ def find_model(record: ModelRecord, *, elsewhere: str | None = None, outside: Ou
                 resident=record.resident,
             )
     if not found:
+        retired = zoo.replaced(record.name)
         raise CheckpointError(
             f"the model of this run was not found: looked for {' and '.join(places)}, sha256 {record.sha256}; "
-            "give its path with --model"
+            f"give its path with --model{'' if retired is None else f' ({retired})'}"
         )
     changed = ", ".join(f"{place} (sha256 {digest[:12]}…)" for place, digest in found.items())
     raise CheckpointError(

@@ -8,9 +8,11 @@ from alignn_ff.zoo.kinds import KindErrors, described_kind
 from alignn_ff.zoo.published import PublishedModel, published_models
 from alignn_ff.zoo.recommend import Recommendation, choose, recommend
 from alignn_ff.zoo.resolve import ORIGINS, Found, Origin, downloaded, file_in, find, model_file
+from alignn_ff.zoo.retired import RETIRED, Retired, nearest_name, replaced
 
 __all__ = [
     "ORIGINS",
+    "RETIRED",
     "Found",
     "KindErrors",
     "ModelCard",
@@ -19,6 +21,7 @@ __all__ = [
     "Property",
     "PublishedModel",
     "Recommendation",
+    "Retired",
     "Source",
     "add",
     "cards",
@@ -30,11 +33,13 @@ __all__ = [
     "file_in",
     "find",
     "model_file",
+    "nearest_name",
     "published_models",
     "read_descriptions",
     "read_source",
     "recommend",
     "remove",
+    "replaced",
     "sha256_of",
     "shipped_cards",
 ]

@@ -74,7 +74,6 @@ class ModelCard(Displayed, BaseModel):
         sha256: of the model file.
         n_bytes: size of the model file.
         url: from which the model file is downloaded, where it does not ship.
-        superseded_by: name of a newer model for the same structures, which ``auto`` takes instead.
         folder: that contains the card (not part of the card).
     """
 
@@ -101,7 +100,6 @@ class ModelCard(Displayed, BaseModel):
     sha256: str
     n_bytes: int | None = None
     url: str | None = None
-    superseded_by: str | None = None
     not_in_data: tuple[str, ...] = ()
     uncertainty: tuple[str, ...] = ()
     unseen_pairs: tuple[str, ...] | None = None

@@ -21,6 +21,7 @@ from alignn_ff.zoo.archive import unpack_model
 from alignn_ff.zoo.cards import shipped_cards
 from alignn_ff.zoo.download import Progress, download, sha256_of
 from alignn_ff.zoo.published import published_models
+from alignn_ff.zoo.retired import replaced
 
 SOURCE_NAME: Final = "source.json"
 
@@ -138,7 +139,8 @@ def _address(name_or_url: str) -> str:
     listed = published_models()
     if name_or_url not in listed:
         raise ModelNotFoundError(
-            f"the published package lists no model {name_or_url!r}; `alignn-ff zoo list --published` shows its "
+            replaced(name_or_url)
+            or f"the published package lists no model {name_or_url!r}; `alignn-ff zoo list --published` shows its "
             f"{len(listed)} names, and any https:// address of a model can be fetched"
         )
     return listed[name_or_url].url

@@ -11,13 +11,19 @@ TITLES: Final = {
     "force_MAE_eV_per_A": "F (eV/Å)",
     "stress_MAE_GPa": "stress (GPa)",
 }
-COLUMNS: Final = ("model", "elements", *TITLES.values(), "size", "data", "speed", "licence", "DOI")
+COLUMNS: Final = ("model", "elements", *TITLES.values(), "size", "speed", "licence", "DOI", "data")
 
 
 def models_table(cards: Iterable[ModelCard]) -> str:
-    """One row per model; errors are those of held-out data, weighted by the number of structures."""
-    rows = [_row(card) for card in cards]
-    return "\n".join([_line(COLUMNS), _line(["---"] * len(COLUMNS)), *map(_line, rows), ""])
+    """One row per model; errors are those of held-out data, weighted by the number of structures.
+
+    Columns that would be empty are left out. Of the data, the table has what its sentence says before a semicolon; the
+    section of the model has all.
+    """
+    rows = [dict(zip(COLUMNS, _row(card), strict=True)) for card in cards]
+    shown = [name for name in COLUMNS if any(row[name] for row in rows)]
+    lines = [_line(row[name] for name in shown) for row in rows]
+    return "\n".join([_line(shown), _line(["---"] * len(shown)), *lines, ""])
 
 
 def model_section(card: ModelCard) -> str:
@@ -25,9 +31,6 @@ def model_section(card: ModelCard) -> str:
     parts = [f"## {card.name}\n", f"{card.summary}\n"]
     facts = [f"Data: {card.data} ({card.level_of_theory}; {card.data_licence}; {card.data_reference})."]
     facts.append(f"Family `{card.family}`, {card.n_parameters:,} parameters, cutoff {card.cutoff_A:g} Å.")
-    if card.superseded_by is not None:
-        newer = card.superseded_by
-        facts.append(f"Superseded by [{newer}](#{newer}); it stays for calculations that began with it.")
     if card.url is not None:
         facts.append(f"Not in the wheel: `alignn-ff zoo fetch {card.name}` downloads it once and compares its SHA-256.")
     parts.append(" ".join(facts) + "\n")
@@ -67,7 +70,17 @@ def _row(card: ModelCard) -> list[str]:
     size = "" if card.n_bytes is None else f"{card.n_bytes / 1e6:.1f} MB"
     doi = "" if card.doi is None else f"[{card.doi}](https://doi.org/{card.doi})"
     licence = "" if card.licence == NOT_STATED else card.licence
-    return [f"[{card.name}](#{card.name})", elements, *errors, size, card.data, speed, licence, doi]
+    return [f"[{card.name}](#{card.name})", elements, *errors, size, speed, licence, doi, _first_clause(card.data)]
+
+
+def _first_clause(sentence: str) -> str:
+    """A sentence to its first semicolon outside of parentheses."""
+    depth = 0
+    for place, letter in enumerate(sentence):
+        depth += (letter == "(") - (letter == ")")
+        if letter == ";" and depth == 0:
+            return sentence[:place]
+    return sentence
 
 
 def _mean_error(card: ModelCard, name: str) -> str:

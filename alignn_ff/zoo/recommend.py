@@ -58,9 +58,10 @@ class Recommendation(NamedTuple):
         if self.unseen:
             phrases.append(f"never saw {', '.join(self.unseen)} together: their interaction is a guess")
         worst = max(self.likest, key=lambda kind: kind.error, default=None)
-        phrases.append(worst.in_words() if worst is not None else "its card states no errors by kind of data")
-        if self.card.superseded_by is not None:
-            phrases.append(f"is superseded by {self.card.superseded_by}")
+        if worst is not None:
+            phrases.append(worst.in_words())
+        elif not self.card.held_out:
+            phrases.append("its card states no errors by kind of data")
         if not self.here:
             phrases.append(f"is not on this machine: alignn-ff zoo fetch {self.name}")
         return tuple(phrases)
@@ -131,8 +132,7 @@ def choose(atomic_numbers: Iterable[int], structures: Sequence[Atoms] = ()) -> R
 def _place(found: Recommendation) -> tuple[object, ...]:
     worst = max((kind.error for kind in found.likest), default=math.inf)
     n_elements = len(found.card.elements)
-    old = found.card.superseded_by is not None
-    return (len(found.missing), len(found.unseen), n_elements > MANY, old, worst, n_elements, found.name)
+    return (len(found.missing), len(found.unseen), n_elements > MANY, worst, n_elements, found.name)
 
 
 def _elements(card: ModelCard) -> str:

@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from alignn_ff.choices import did_you_mean
 from alignn_ff.errors import CheckpointError, ModelNotFoundError
 from alignn_ff.zoo import places
 from alignn_ff.zoo.cards import ModelCard, cards, cards_in, shipped_cards
 from alignn_ff.zoo.download import sha256_of
 from alignn_ff.zoo.fetch import SOURCE_NAME, Source, read_source
 from alignn_ff.zoo.published import published_models
+from alignn_ff.zoo.retired import nearest_name, replaced
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +161,9 @@ def _not_found(name: str) -> str:
     there = [card.name for card in cards() if card.present_file is not None]
     names = list(dict.fromkeys([*there, *downloaded()]))
     available = ", ".join(names) or "no models"
+    old = replaced(name)
+    if old is not None:
+        return old
     fetched = next((card for card in shipped_cards() if card.name == name and card.url is not None), None)
     if fetched is not None:
         return (
@@ -180,5 +183,5 @@ def _not_found(name: str) -> str:
         )
     return (
         f"no model {name!r}: no such file or folder, and the zoo has {available}; `alignn-ff zoo list` shows them"
-        f"{did_you_mean(name, names)}"
+        f"{nearest_name(name, names)}"
     )

@@ -34,6 +34,7 @@ def test_energies_of_a_file(frames: Path, si_model_file: Path, command_line: Com
     assert not Path("out").exists()
     first = command_line(*words)
     assert (first.code, first.stdout.strip()) == (0, "4 of 4 done")
+    assert "results are in out; as a table: alignn-ff batch merge out out.csv\n" in first.stderr
     assert command_line(*words).stdout == first.stdout
     found = json.loads(command_line("batch", "status", "out", "--json").stdout)
     assert (found["n_done"], found["n_open"]) == (4, 0)
@@ -101,6 +102,14 @@ def test_lines_of_the_status_fit_80_columns() -> None:
     assert max(map(len, lines)) <= 80
     assert lines[0] == "24,113,000 of 1,000,000,000 done"
     assert any(line.startswith("open shards: 0, 1, 2") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.02, "0.02 s of"), (90.0, "1.5 minutes of"), (9900.0, "2.75 hours of"), (0.0, "0 s of")]
+)
+def test_the_time_of_a_batch_has_a_readable_unit(seconds: float, words: str) -> None:
+    found = BatchStatus(2, Counter({"done": 2}), Counter(), (), seconds=seconds)
+    assert status_lines(found)[-1].startswith(f"{words} computing")
 
 
 def test_a_property_and_dynamics_of_each_structure(

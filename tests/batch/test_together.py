@@ -19,6 +19,7 @@ from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import ConfigError, MemoryLimitError
 from alignn_ff.execution import Executor
 from alignn_ff.relax import RelaxConfig, relax
+from tests.support.line_graph import LINE_GRAPH_MODEL
 
 TOGETHER = 1e-7  # Å and eV: the network in float64, sums in another order, a relaxation to 0.01 eV/Å
 CONFIG = RelaxConfig(relax_cell="free", outside="ignore", max_steps=25, fmax_eV_per_A=0.02)
@@ -57,11 +58,11 @@ def structures(batch: Batch) -> dict[str, Atoms]:
 @pytest.mark.parametrize("config", [CONFIG, THREADS], ids=["flight", "threads"])
 def test_a_result_does_not_depend_on_the_neighbours(tmp_path: Path, config: RelaxConfig) -> None:
     frames = silicon(5)
-    many = batch_of(tmp_path / "many", frames, "si-smooth", 3, config)
+    many = batch_of(tmp_path / "many", frames, LINE_GRAPH_MODEL, 3, config)
     assert sum(run_batch(many).states.values()) == 5
-    again = batch_of(tmp_path / "again", frames, "si-smooth", 3, config)
+    again = batch_of(tmp_path / "again", frames, LINE_GRAPH_MODEL, 3, config)
     run_batch(again)
-    other = batch_of(tmp_path / "other", frames[::-1], "si-smooth", 5, config)
+    other = batch_of(tmp_path / "other", frames[::-1], LINE_GRAPH_MODEL, 5, config)
     run_batch(other)
     read = dict(zip((atoms.info["id"] for atoms in frames), ase.io.iread(tmp_path / "many/input.extxyz"), strict=True))
     for name, found in records(many).items():

@@ -93,8 +93,8 @@ def test_the_three_body_term_is_off_unless_asked_for() -> None:
 
 def test_every_way_to_ask_gives_the_same_sum_also_in_batches() -> None:
     added = dispersion().evaluate(bulk("Si"))
-    plain = AlignnCalculator("si-smooth", dtype="float64")
-    ways = (with_dispersion(plain, "pbe-d3bj"), AlignnCalculator("si-smooth", dtype="float64", dispersion="PBE-D3BJ"))
+    plain = AlignnCalculator("si", dtype="float64")
+    ways = (with_dispersion(plain, "pbe-d3bj"), AlignnCalculator("si", dtype="float64", dispersion="PBE-D3BJ"))
     (batched,) = ways[1].evaluate_many([bulk("Si")])  # type: ignore[attr-defined]
     assert batched[0] == pytest.approx(plain.get_potential_energy(bulk("Si")) + added.energy, abs=1e-10)
     for way in ways:
@@ -103,7 +103,7 @@ def test_every_way_to_ask_gives_the_same_sum_also_in_batches() -> None:
         np.testing.assert_allclose(way.get_stress(bulk("Si"))[:3], np.diag(batched[2]), atol=1e-12)
         assert "energies" not in way.implemented_properties
         record = describe_model(way)
-        assert record.name == "si-smooth"
+        assert record.name == "si"
         assert record.dispersion is not None
         with pytest.raises(ConfigError, match="began with dispersion none, now it is pbe-d3bj"):
             check_same_dispersion(describe_model(plain), record)
@@ -122,17 +122,17 @@ def test_calculators_of_other_packages_conserve_energy_with_dispersion() -> None
 
 
 def test_dispersion_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    (card,) = (card for card in zoo.cards() if card.name == "si-smooth")
+    (card,) = (card for card in zoo.cards() if card.name == "si")
     for changes in ({"dispersion": "D3(BJ)"}, {"dispersion": "not stated", "level_of_theory": "VASP, optB88-vdW"}):
         monkeypatch.setattr(zoo, "cards", lambda changes=changes: [card.model_copy(update=changes)])
         with pytest.raises(ConfigError, match=r"counted twice.*contain it \((D3\(BJ\)|VASP, optB88-vdW)\)"):
-            check_counted_once("si-smooth", "pbe-d3bj")
+            check_counted_once("si", "pbe-d3bj")
     with caplog.at_level(logging.WARNING):
         check_counted_once("my-model", "pbe-d3bj")
     assert "nothing states whether" in caplog.text
     monkeypatch.setattr(zoo, "cards", lambda: [card])
     caplog.clear()
-    check_counted_once("si-smooth", "pbe-d3bj")
+    check_counted_once("si", "pbe-d3bj")
     assert not caplog.text
 
 

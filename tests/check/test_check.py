@@ -240,12 +240,12 @@ def test_command_checks_a_calculator_of_the_current_folder_and_exits_with_1(
     ("words", "message"),
     [
         ((), "give the MODEL"),
-        (("si-smooth", "--quick", "--full"), "exclude each other"),
-        (("si-smooth", "--elements", "Si"), "belong to --calculator"),
-        (("si-smooth", "--cutoff", "5"), "belongs to --calculator"),
+        (("si", "--quick", "--full"), "exclude each other"),
+        (("si", "--elements", "Si"), "belong to --calculator"),
+        (("si", "--cutoff", "5"), "belongs to --calculator"),
         (("no-such-model",), "no-such-model"),
         (("--calculator", "ase.calculators.emt:EMT"), "--elements"),
-        (("si-smooth", "no-such.vasp"), "no such structure file"),
+        (("si", "no-such.vasp"), "no such structure file"),
     ],
 )
 def test_wrong_words_are_one_message_and_exit_code_2(

@@ -10,6 +10,7 @@ from ase.build import bulk
 
 from alignn_ff import load_potential
 from alignn_ff.checkpoint.format import UPGRADES, VERSION
+from tests.support.line_graph import LINE_GRAPH_MODEL
 
 WRITTEN = Path(__file__).parents[1] / "data" / "written_by_0.1.0" / "train"
 
@@ -32,10 +33,10 @@ def test_a_model_file_of_0_1_0_predicts_what_it_did(
     assert float(found.stress[0, 0, 0]) == pytest.approx(stress_eV_per_A3, abs=1e-10)
 
 
-def test_the_shipped_model_predicts_what_it_did_in_0_1_0() -> None:
+def test_the_trained_model_of_0_1_0_predicts_what_it_did() -> None:
     atoms = bulk("Si", cubic=True)
     atoms.rattle(0.05, seed=1)
-    (found,) = load_potential("si-smooth", device="cpu", dtype="float64", backend="eager").predict_tensors([atoms])
+    (found,) = load_potential(LINE_GRAPH_MODEL, device="cpu", dtype="float64", backend="eager").predict_tensors([atoms])
     assert float(found.energy) == pytest.approx(-42.89301722319986, abs=1e-9)
     assert found.forces[0].tolist() == pytest.approx(
         [-1.5046682230584822, 0.4490987233824304, -0.3493648155605281], abs=1e-9

@@ -191,6 +191,7 @@ def bad_inputs(structure: Path) -> Path:
     "words, message",
     [
         ("energy missing.vasp", "no such structure file: missing.vasp"),
+        ("energy junk.xzy", "no such structure file: junk.xzy; did you mean"),
         ("energy junk.vasp", "cannot read junk.vasp"),
         ("energy junk", "junk"),
         ("energy empty.xyz", "empty.xyz"),

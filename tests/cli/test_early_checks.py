@@ -47,8 +47,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_errors_that_need_no_model_come_before_torch(folder: Path) -> None:
     commands = [
-        *(f"{name} missing.extxyz" for name in ("energy", "relax", "analyze", "md --steps 1", "predict si-smooth")),
-        *("relax", "md", "md si.extxyz", "eval si-smooth missing.extxyz"),
+        *(f"{name} missing.extxyz" for name in ("energy", "relax", "analyze", "md --steps 1", "predict si")),
+        *("relax", "md", "md si.extxyz", "eval si missing.extxyz"),
         *(f"{name} si.extxyz" for name in ("relax", "analyze", "md --steps 1")),  # their outputs exist already
         *("relax si.extxyz -o out.json", "md si.extxyz --steps 1 --ensemble nvt", "relax si.extxyz --fmax -1"),
         *("relax si.extxyz -o si.extxyz --overwrite", "md si.extxyz --steps 1 --frobnicate"),

@@ -94,7 +94,7 @@ def test_a_notebook_without_widgets_shows_lines_and_no_warning(displayed: list[o
 CELLS = (
     """from ase.build import bulk
 from alignn_ff import load_potential
-potential = load_potential("si-smooth", device="cpu", backend="eager")
+potential = load_potential("si", device="cpu", backend="eager")
 potential""",
     "potential.predict([bulk('Si')])[0]",
     """from types import SimpleNamespace
@@ -118,7 +118,7 @@ def test_a_notebook_shows_models_predictions_and_progress() -> None:
     model, prediction, progress = (cell.outputs for cell in notebook.cells)
     assert [output.output_type for output in model] == ["execute_result"]  # nothing is printed
     assert "training structures" in model[0].data["text/html"]
-    assert model[0].data["text/plain"].startswith("<Potential si-smooth")
+    assert model[0].data["text/plain"].startswith("<Potential si")
     assert "force x, eV/Å" in prediction[0].data["text/html"]
     shown = str(progress) + str(notebook.metadata.get("widgets", ""))
     assert "3/3" in shown or "epoch 1/1" in shown

@@ -36,6 +36,7 @@ def subcommands(command: Any, name: str) -> list[tuple[str, Any]]:
 
 
 EVERY_COMMAND = [pair[0] for name in COMMANDS for pair in subcommands(_load(name), name)]
+GROUPS = ["", *(name for name in COMMANDS if hasattr(_load(name), "commands"))]
 
 
 def parameters(command: str) -> dict[str, Any]:
@@ -89,12 +90,13 @@ def test_help_names_every_ensemble_and_optimizer(command_line: CommandLine) -> N
 
 
 @pytest.mark.parametrize("width", [80, 120])
-@pytest.mark.parametrize("command", EVERY_COMMAND)
+@pytest.mark.parametrize("command", [*EVERY_COMMAND, *GROUPS])
 def test_help_is_readable_at_any_width(command: str, width: int, command_line: CommandLine) -> None:
     shown = command_line(*command.split(), "--help", columns=width).stdout
     assert max(len(line) for line in shown.splitlines()) <= width
     assert not re.findall(r"--[\w-]*…|[a-z]…\s", shown), "a word is cut"
     assert "<bool>" not in shown, "flags take no value"
+    assert "--install-completion" not in shown
     for group in ("Model", "Output"):
         if command in ("md", "relax"):
             assert f"─ {group} ─" in shown
@@ -148,7 +150,7 @@ def test_options_that_a_restart_file_holds_are_refused(words: str, useless: str,
         (["relax", "{si}", "--cell", "slabb"], "did you mean 'slab'?"),
         (["relax", "{si}", "--optimizer", "bfg"], "did you mean 'lbfgs'?"),
         (["md", "{si}", "--steps", "2", "--ensemble", "nvt_busi"], "did you mean 'nvt_bussi'?"),
-        (["energy", "{si}", "--model", "si-smoth"], "did you mean 'si-smooth'?"),
+        (["energy", "{si}", "--model", "unversal"], "did you mean 'universal'?"),
     ],
 )
 def test_a_word_that_is_nearly_right_is_answered_with_the_right_one(

@@ -20,6 +20,7 @@ from alignn_ff.errors import ConfigError
 from alignn_ff.graph import find_pairs, system_from_atoms
 from alignn_ff.md import MDConfig, run_md
 from alignn_ff.potential import Potential, load_potential
+from tests.support.line_graph import LINE_GRAPH_MODEL
 from tests.support.tiny_models import tiny_header, tiny_potential
 
 SILICON_A = 5.431
@@ -27,7 +28,7 @@ SILICON_A = 5.431
 
 @pytest.fixture(scope="module")
 def silicon() -> Potential:
-    return load_potential("si-smooth", device="cpu", dtype="float64", backend="eager")
+    return load_potential(LINE_GRAPH_MODEL, device="cpu", dtype="float64", backend="eager")
 
 
 def diamond(a: float = SILICON_A) -> Atoms:
@@ -235,7 +236,7 @@ def test_the_card_tells_what_the_data_do_not_hold() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("ensemble", ["nvt_langevin", "npt_langevin"])
 def test_a_liquid_is_inside(ensemble: str) -> None:
-    calculator = AlignnCalculator("si-smooth", device="cpu")
+    calculator = AlignnCalculator(LINE_GRAPH_MODEL, device="cpu")
     melting = MDConfig(steps=800, timestep_fs=2.0, ensemble="nvt_langevin", temperature_K=4000, thermostat_time_fs=50)
     melted = run_md(diamond(5.47) * 2, calculator, config=melting).atoms
     melted.calc = None

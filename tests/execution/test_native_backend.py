@@ -22,6 +22,7 @@ from alignn_ff.native import build
 from alignn_ff.potential import Potential, load_potential
 from alignn_ff.testing import NAMES, PhysicsContract, structure
 from tests.support.gpu_contract import GpuContract
+from tests.support.line_graph import LINE_GRAPH_MODEL
 from tests.support.published_headers import HEADERS
 from tests.support.tiny_models import CONFIG, tiny_header, tiny_model, tiny_potential
 
@@ -43,8 +44,8 @@ MODELS = {
 
 
 def native(name: str, dtype: Precision = "float64") -> Potential:
-    if name == "si-smooth":
-        return load_potential(name, device="cpu", dtype=dtype, backend="native")
+    if name == "line graph":
+        return load_potential(LINE_GRAPH_MODEL, device="cpu", dtype=dtype, backend="native")
     model = tiny_model(MODELS[name])
     return Potential(name, MODELS[name], model, device=torch.device("cpu"), dtype=DTYPES[dtype], backend="native")
 
@@ -54,7 +55,7 @@ def eager_twin(potential: Potential) -> Potential:
     return Potential("eager", potential.header, potential.model, device=here, dtype=dtype, backend="eager")
 
 
-@pytest.fixture(scope="module", params=["three elements", "moments", "si-smooth"])
+@pytest.fixture(scope="module", params=["three elements", "moments", "line graph"])
 def potential(request: pytest.FixtureRequest, compiled_folder: Path) -> Iterator[Potential]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "library_folder", lambda: compiled_folder)
@@ -70,11 +71,11 @@ class TestNativeBackend(PhysicsContract, GpuContract):
 
 @pytest.mark.usefixtures("kernels")
 class TestAgreement:
-    @pytest.mark.parametrize("name", [*MODELS, "si-smooth"])
+    @pytest.mark.parametrize("name", [*MODELS, "line graph"])
     def test_native_and_eager_agree_in_float64(self, name: str) -> None:
         potential = native(name)
         structures = [structure(example, potential.header.elements) for example in NAMES]
-        structures.append(rattled_silicon() if name == "si-smooth" else structures[0].repeat(2))
+        structures.append(rattled_silicon() if name == "line graph" else structures[0].repeat(2))
         both = zip(
             potential.predict_tensors(structures), eager_twin(potential).predict_tensors(structures), strict=True
         )
@@ -83,22 +84,24 @@ class TestAgreement:
 
     def test_float32_is_at_most_twice_as_far_from_the_truth_as_eager_is(self) -> None:
         atoms = rattled_silicon()
-        fast = native("si-smooth", "float32").predict_tensors([atoms])[0]
-        eager = load_potential("si-smooth", device="cpu", backend="eager").predict_tensors([atoms])[0]
-        truth = load_potential("si-smooth", device="cpu", dtype="float64", backend="eager").predict_tensors([atoms])[0]
+        fast = native("line graph", "float32").predict_tensors([atoms])[0]
+        eager = load_potential(LINE_GRAPH_MODEL, device="cpu", backend="eager").predict_tensors([atoms])[0]
+        truth = load_potential(LINE_GRAPH_MODEL, device="cpu", dtype="float64", backend="eager").predict_tensors(
+            [atoms]
+        )[0]
         for name, exact in list(truth._asdict().items())[:4]:
             allowed = 2 * (getattr(eager, name) - exact).abs().max()
             assert (getattr(fast, name) - exact).abs().max() <= allowed, name
 
     def test_energy_without_derivatives_has_the_same_bits(self) -> None:
-        potential, atoms = native("si-smooth"), rattled_silicon()
+        potential, atoms = native("line graph"), rattled_silicon()
         alone, full = (potential.predict_tensors([atoms], derivatives=d)[0] for d in (False, True))
         assert torch.equal(alone.atomic_energy, full.atomic_energy)
         assert alone.forces is None
         assert alone.stress is None
 
     def test_bits_do_not_depend_on_threads_or_on_the_run(self) -> None:
-        potential, atoms = native("si-smooth", "float32"), rattled_silicon()
+        potential, atoms = native("line graph", "float32"), rattled_silicon()
         before = torch.get_num_threads()
         runs = []
         try:
@@ -181,7 +184,7 @@ def test_only_runs_that_win_back_the_compile_time_compile() -> None:
 
 
 def test_an_announced_run_switches_once_and_only_where_the_user_left_the_choice(compiled_folder, monkeypatch) -> None:
-    calculator, eager = AlignnCalculator(tiny_potential()), AlignnCalculator("si-smooth", backend="eager")
+    calculator, eager = AlignnCalculator(tiny_potential()), AlignnCalculator(LINE_GRAPH_MODEL, backend="eager")
     atoms = rattled_water()
     monkeypatch.setattr(build, "library_folder", lambda: compiled_folder)
     calculator.expect(10, atoms)
@@ -223,12 +226,12 @@ def test_the_command_line_takes_a_backend_and_reports_it(command_line, kernels, 
     rattled_silicon().write(path)
     results = {}
     for backend in ("eager", "native"):
-        done = command_line("energy", path, "--model", "si-smooth", "--backend", backend, "--json")
+        done = command_line("energy", path, "--model", LINE_GRAPH_MODEL, "--backend", backend, "--json")
         assert done.code == 0, done.stderr
         assert f'"backend": "{backend}"' in done.stdout
         results[backend] = np.array(json.loads(done.stdout)["forces_eV_per_A"])
     assert_allclose(results["native"], results["eager"], atol=1e-4)
-    refused = command_line("energy", path, "--model", "si-smooth", "--backend", "quick")
+    refused = command_line("energy", path, "--model", LINE_GRAPH_MODEL, "--backend", "quick")
     assert refused.code == 2
     assert "eager" in refused.stderr
 

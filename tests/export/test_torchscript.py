@@ -173,7 +173,7 @@ def test_the_host_in_cpp_gives_the_numbers_of_the_package(tmp_path: Path) -> Non
     words = ["-std=c++17", "-O0", str(EXAMPLE), f"-I{include}", f"-I{include}/torch/csrc/api/include", f"-L{library}"]
     words += ["-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{library}", "-o", str(tmp_path / "host")]
     subprocess.run([compiler, *words], check=True, capture_output=True)
-    potential = load_potential("si-smooth", dtype="float64", backend="eager")
+    potential = load_potential("si", dtype="float64", backend="eager")
     write(potential, tmp_path / "si.pt", ExportOptions())
     ran = subprocess.run([tmp_path / "host", tmp_path / "si.pt", "5.0"], check=True, capture_output=True, text=True)
     numbers = [float(word) for line in ran.stdout.splitlines() for word in line.split()[1:]]

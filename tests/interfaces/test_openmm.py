@@ -63,7 +63,7 @@ def test_energy_and_forces_are_those_of_the_package(periodic: bool, tmp_path: Pa
 @pytest.mark.usefixtures("_registered")
 def test_dynamics_keeps_the_temperature_of_a_molecule(tmp_path: Path) -> None:
     atoms = Atoms("Si4", [[0, 0, 0], [2.3, 0.1, 0], [0.2, 2.4, 0], [1.2, 1.1, 1.9]])
-    made = simulation(Path("si-smooth"), atoms)
+    made = simulation(Path("si"), atoms)
     made.minimizeEnergy(maxIterations=20)
     made.context.setVelocitiesToTemperature(300, 1)
     kinetic = []

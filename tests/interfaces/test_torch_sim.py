@@ -45,7 +45,7 @@ def test_results_are_those_of_the_package_for_each_structure_of_a_batch() -> Non
 def test_a_batched_relaxation_and_langevin_dynamics_of_the_shipped_model() -> None:
     from alignn_ff.interfaces.torch_sim import AlignnModel
 
-    model = AlignnModel(load_potential("si-smooth", dtype="float64", backend="eager"))
+    model = AlignnModel(load_potential("si", dtype="float64", backend="eager"))
     start = crystals()
     relaxed = ts.optimize(
         start,

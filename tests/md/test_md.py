@@ -305,7 +305,14 @@ def test_bad_input_is_refused_before_a_file_is_opened(copper: Atoms, files: MDFi
     [
         ({"steps": -1}, "steps is -1.*greater than or equal to 0"),
         ({"steps": 1, "timestep_fs": 0.0}, "timestep_fs is 0.0.*greater than 0.*fs"),
-        ({"steps": 1, "temperature_K": -3.0}, "temperature_K is -3.0"),
+        (
+            {"steps": 1, "temperature_K": -3.0},
+            "^temperature_K is -3.0, but[^;]* equal to 0[^;]*; several[^;]*$",
+        ),
+        (
+            {"steps": 1, "temperature_K": "hot"},
+            "^temperature_K is 'hot', but[^;]* a valid number[^;]*; several[^;]*$",
+        ),
         ({"steps": 1, "temperature_K": float("nan")}, "temperature_K is nan.*finite"),
         ({"steps": 1, "ensemble": "canonical"}, "ensemble is 'canonical'.*'nve', 'nvt_langevin'"),
         ({"steps": 1, "supercell": (0, 1, 1)}, "supercell.0 is 0"),

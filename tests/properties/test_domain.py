@@ -11,11 +11,12 @@ from alignn_ff.errors import SimulationError
 from alignn_ff.properties import PropertyResult, compute
 from alignn_ff.properties import run as runs
 from alignn_ff.properties.equation_of_state import EOSConfig
+from tests.support.line_graph import LINE_GRAPH_MODEL
 
 
 @pytest.fixture(scope="module")
 def silicon() -> AlignnCalculator:
-    return AlignnCalculator("si-smooth", device="cpu", dtype="float64", backend="eager", outside="ignore")
+    return AlignnCalculator(LINE_GRAPH_MODEL, device="cpu", dtype="float64", backend="eager", outside="ignore")
 
 
 def eos(atoms: Atoms, calculator: AlignnCalculator, **settings: object) -> PropertyResult:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from ase.phasediagram import PhaseDiagram
 
 from alignn_ff.errors import ConfigError, StructureError
 from alignn_ff.plots import save_property_figures
+from alignn_ff.plots.hull import hull_figure
 from alignn_ff.properties import compute
 from alignn_ff.properties.files import write_result
 from alignn_ff.properties.formation import FormationResult, HullResult
@@ -151,6 +153,19 @@ def test_files_figure_and_mixtures(hull: HullResult, tmp_path: Path) -> None:
     }
     table = json.loads((tmp_path / "cu.json").read_text())["tables"]["hull"]
     assert table["decomposes_into"][3] == "1.00 Cu"
+
+
+def test_the_hull_does_not_cross_the_names_of_its_corners() -> None:
+    phases = [
+        SimpleNamespace(name=f"Cu{4 - gold}Au{gold}", atoms=Atoms("Cu" * (4 - gold) + "Au" * gold), formation=energy)
+        for gold, energy in ((1, -0.11), (2, -0.2), (3, -0.12))
+    ]
+    figure = hull_figure(SimpleNamespace(elements=("Cu", "Au"), phases=phases, above_hull=[0.0] * 3))  # type: ignore[arg-type]
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    line = axes.lines[0].get_path().transformed(axes.transData)
+    assert len(axes.texts) == 3
+    assert not any(line.intersects_bbox(name.get_window_extent(), filled=False) for name in axes.texts)
 
 
 def test_the_command_takes_a_file_of_structures(tmp_path: Path, command_line: CommandLine) -> None:

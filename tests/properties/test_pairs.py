@@ -13,6 +13,7 @@ from alignn_ff.properties import compute
 from alignn_ff.properties.pairs import DimerResult
 from alignn_ff.properties.pairs.result import Dimer
 from tests.support.command_line import CommandLine
+from tests.support.line_graph import LINE_GRAPH_MODEL
 
 
 def curves(calculator: object, **config: object) -> DimerResult:
@@ -55,7 +56,7 @@ def test_holes_and_several_minima_are_found() -> None:
 
 
 def test_the_range_of_the_training_data_and_the_cutoff_come_from_the_model() -> None:
-    result = curves(AlignnCalculator("si-smooth", dtype="float64"), points=40)
+    result = curves(AlignnCalculator(LINE_GRAPH_MODEL, dtype="float64"), points=40)
     (pair,) = result.dimers
     assert pair.elements == ("Si", "Si")
     assert pair.training_A == pytest.approx(1.83, abs=0.01)
@@ -74,7 +75,7 @@ def test_elements_and_ranges_are_checked() -> None:
     with pytest.raises(ConfigError, match="there is no calculator"):
         compute("dimer")
     with pytest.raises(ConfigError, match="takes 0 structure"):
-        compute("dimer", AlignnCalculator("si-smooth"))  # type: ignore[arg-type]
+        compute("dimer", AlignnCalculator("si"))  # type: ignore[arg-type]
 
 
 def test_the_command_needs_no_structure(tmp_path: Path, command_line: CommandLine) -> None:

@@ -14,13 +14,14 @@ from alignn_ff.io import read_structure
 from alignn_ff.relax import RelaxConfig, read_state, relax, relax_files, resume
 from alignn_ff.relax.relaxation import RelaxRecords
 from tests.support.command_line import CommandLine
+from tests.support.line_graph import LINE_GRAPH_MODEL
 
 CELL = RelaxConfig(relax_cell="free")
 
 
 @pytest.fixture(scope="module")
 def silicon() -> AlignnCalculator:
-    return AlignnCalculator("si-smooth", device="cpu", dtype="float64", backend="eager")
+    return AlignnCalculator(LINE_GRAPH_MODEL, device="cpu", dtype="float64", backend="eager")
 
 
 COLLAPSES = {
@@ -80,7 +81,7 @@ def test_the_command_writes_the_last_sane_structure(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     COLLAPSES["bcc"].write("bcc.vasp")
-    words = ("relax", "bcc.vasp", "--cell", "--model", "si-smooth")
+    words = ("relax", "bcc.vasp", "--cell", "--model", LINE_GRAPH_MODEL)
     done = command_line(*words, "--trajectory", "steps.extxyz", "--device", "cpu")
     assert done.code == 4
     assert "outside of the training data" in done.stdout.replace("\n", " ")

@@ -28,6 +28,7 @@ from alignn_ff.relax import OPTIMIZERS, RelaxConfig, relax
 from alignn_ff.relax.many import relax_many
 from alignn_ff.relax.many.deformation import deformation, strain_gradient
 from alignn_ff.relax.many.evaluation import ATOMS_PER_PASS, Evaluator, Moving, Numbers
+from tests.support.line_graph import LINE_GRAPH_MODEL
 
 TOGETHER = 1e-9  # Å and eV; sums of the network and of the optimiser in another order
 
@@ -43,7 +44,7 @@ def silicon(number: int, *, strong: float = 0.0) -> list[Atoms]:
 
 @pytest.fixture(scope="module")
 def calculator() -> AlignnCalculator:
-    return AlignnCalculator("si-smooth", dtype="float64", outside="ignore")
+    return AlignnCalculator(LINE_GRAPH_MODEL, dtype="float64", outside="ignore")
 
 
 def config_of(**choices: object) -> RelaxConfig:
@@ -115,7 +116,7 @@ class QuarticCalculator(AlignnCalculator):
     """The same for ASE."""
 
     def __init__(self, potential: Quartic) -> None:
-        super().__init__("si-smooth")
+        super().__init__(LINE_GRAPH_MODEL)
         self.quartic = potential
 
     def calculate(self, atoms: Atoms | None = None, *arguments: object, **named: object) -> None:

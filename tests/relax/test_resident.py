@@ -19,6 +19,7 @@ from alignn_ff.relax.resident import ResidentFlight
 from alignn_ff.relax.resident.strain import exponential, strain_gradient
 from alignn_ff.resident_many import Found, ResidentMany
 from alignn_ff.testing import structure
+from tests.support.line_graph import LINE_GRAPH_MODEL
 from tests.support.tiny_models import CONFIG, tiny_header, tiny_model, tiny_potential
 
 CLOSE = 1e-9  # Å and eV; sums of the network and of the optimiser in another order
@@ -26,7 +27,7 @@ CLOSE = 1e-9  # Å and eV; sums of the network and of the optimiser in another o
 
 @pytest.fixture(scope="module")
 def calculator() -> AlignnCalculator:
-    return AlignnCalculator("si-smooth", dtype="float64", outside="ignore", backend="eager")
+    return AlignnCalculator(LINE_GRAPH_MODEL, dtype="float64", outside="ignore", backend="eager")
 
 
 def config_of(**choices: object) -> RelaxConfig:

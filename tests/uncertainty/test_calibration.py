@@ -9,7 +9,7 @@ import pytest
 from alignn_ff import load_potential
 from alignn_ff.errors import ConfigError
 from alignn_ff.train import train
-from alignn_ff.train.uncertainty.calibration import Measured, best_factor, calibration
+from alignn_ff.train.uncertainty.calibration import Measured, best_factor, calibration, groups
 from alignn_ff.train.uncertainty.joining import better_method, join_models
 from tests.support.command_line import CommandLine
 from tests.support.labelled_data import copper_frames, write_frames
@@ -43,6 +43,17 @@ def test_the_best_factor_undoes_a_wrong_scale_and_lowers_the_likelihood_of_no_ot
     assert factor == pytest.approx(4.0, rel=0.02)
     best = calibration(measured.times(factor)).nll
     assert all(best < calibration(measured.times(factor * other)).nll for other in (0.5, 0.9, 1.1, 2.0))
+
+
+@pytest.mark.parametrize("n", [1, 7, 12, 20_000])
+def test_the_groups_of_a_plot_hold_every_error_once_and_lie_on_the_diagonal_where_calibrated(n: int) -> None:
+    measured = drawn(1, n=n)
+    found = groups(measured)
+    assert len(found.errors) == len(found.deviations) == min(max(n // 5, 1), 10)
+    assert list(found.deviations) == sorted(found.deviations)
+    if n == 20_000:
+        assert found.errors == pytest.approx(found.deviations, rel=0.1)
+        assert np.mean(np.square(found.errors)) == pytest.approx(np.mean(np.square(measured.errors)))
 
 
 def test_the_method_whose_deviations_follow_the_errors_is_the_default() -> None:
@@ -164,3 +175,8 @@ def test_the_card_of_a_committee_states_the_better_method_and_its_calibration(
     assert "the better calibrated of" in card
     assert "forces and stress by the spread of 2 models" in card
     assert load_potential("two").n_members == 2
+    assert command_line("zoo", "show", "two", "--plots", tmp_path / "figures").code == 0
+    assert (tmp_path / "figures" / "two-calibration.png").stat().st_size > 10_000
+    assert command_line("zoo", "add", models / "without", "--name", "none", "--no-check").code == 0
+    undrawn = command_line("zoo", "show", "none", "--plots", tmp_path / "figures")
+    assert (undrawn.code, "alignn-ff uncertainty none HELD_OUT" in undrawn.stderr) == (2, True)

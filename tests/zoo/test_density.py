@@ -18,7 +18,7 @@ COMPOUNDS = {"nacl": ("NaCl", {"rocksalt": 4, "cesiumchloride": 1, "zincblende":
 MODELS = [
     (card.name, element)
     for card in shipped_cards()
-    if len(card.elements) <= FEW and card.superseded_by is None and card.name not in COMPOUNDS
+    if len(card.elements) <= FEW and card.name not in COMPOUNDS
     for element in card.elements
 ]
 RESOLVED_EV = 0.002

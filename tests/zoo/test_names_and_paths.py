@@ -18,7 +18,7 @@ from tests.support.command_line import CommandLine
 @pytest.fixture
 def here(tmp_path: Path, si_model_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current directory, with another model in a folder that has the name of a shipped one."""
-    for name in ("si-smooth", "mine"):
+    for name in ("si", "mine"):
         (tmp_path / name).mkdir()
         shutil.copy(si_model_file, tmp_path / name / "model.pt")
     shutil.copy(si_model_file, tmp_path / "tiny.pt")
@@ -27,7 +27,7 @@ def here(tmp_path: Path, si_model_file: Path, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["si-smooth", "auto"])
+@pytest.mark.parametrize("name", ["si", "auto"])
 def test_a_folder_of_the_same_name_never_replaces_a_shipped_model(name: str, here: Path) -> None:
     atoms = bulk("Si")
     potential = load_potential(name, for_atoms=atoms)
@@ -37,19 +37,19 @@ def test_a_folder_of_the_same_name_never_replaces_a_shipped_model(name: str, her
 
 
 def test_it_is_told_which_of_both_is_used(here: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert find("si-smooth").origin == "shipped"
-    assert f"{here / 'si-smooth'} is not used" in caplog.text
-    assert "write ./si-smooth" in caplog.text
+    assert find("si").origin == "shipped"
+    assert f"{here / 'si'} is not used" in caplog.text
+    assert "write ./si" in caplog.text
 
 
-@pytest.mark.parametrize("written", ["./mine", "tiny.pt", "./tiny.pt", "mine/model.pt", "mine/", "./si-smooth"])
+@pytest.mark.parametrize("written", ["./mine", "tiny.pt", "./tiny.pt", "mine/model.pt", "mine/", "./si"])
 def test_a_separator_or_a_suffix_makes_a_path(written: str, here: Path) -> None:
     found = find(written)
     assert (found.origin, found.file.resolve().parents[0 if written.endswith("y.pt") else 1]) == ("file", here)
 
 
 def test_a_path_object_is_a_path(here: Path) -> None:
-    assert find(Path("si-smooth")).origin == "file"
+    assert find(Path("si")).origin == "file"
     assert find(Path("mine").absolute()).origin == "file"
 
 
@@ -70,16 +70,16 @@ def test_a_name_with_dots_is_a_name(here: Path) -> None:
 
 
 def test_results_record_origin_path_and_hash(here: Path, command_line: CommandLine) -> None:
-    for model, origin in (("si-smooth", "shipped"), ("./si-smooth", "file")):
+    for model, origin in (("si", "shipped"), ("./si", "file")):
         told = json.loads(command_line("energy", "si.extxyz", "--model", model, "--json").stdout)["model"]
         assert told["origin"] == origin
         assert told["sha256"] == sha256_of(Path(told["path"]))
         told = json.loads(command_line("predict", model, "si.extxyz", "--json").stdout)
         assert told["model_origin"] == origin
         assert told["model_sha256"] == sha256_of(Path(told["model_path"]))
-    assert "model from   shipped" in command_line("energy", "si.extxyz", "--model", "si-smooth").stdout
-    shown = command_line("energy", "si.extxyz", "--model", "./si-smooth").stdout
-    assert f"model from   {here / 'si-smooth' / 'model.pt'}" in shown
+    assert "model from   shipped" in command_line("energy", "si.extxyz", "--model", "si").stdout
+    shown = command_line("energy", "si.extxyz", "--model", "./si").stdout
+    assert f"model from   {here / 'si' / 'model.pt'}" in shown
 
 
 def test_the_record_stays_that_of_the_model_in_memory(here: Path) -> None:
@@ -95,9 +95,9 @@ def test_a_relaxation_resumes_with_the_same_model_from_another_folder(
     atoms = bulk("Si", cubic=True)
     atoms.rattle(0.1, seed=1)
     write(here / "rattled.extxyz", atoms)
-    command_line("relax", "rattled.extxyz", "--model", "./si-smooth", "--steps", 1)
+    command_line("relax", "rattled.extxyz", "--model", "./si", "--steps", 1)
     (here / "elsewhere").mkdir()
     monkeypatch.chdir(here / "elsewhere")
     assert command_line("relax", "--restart", "../rattled-relaxed-restart.json", "--steps", 2).code == 3
     content = json.loads((here / "rattled-relaxed-restart.json").read_text())
-    assert content["model"]["path"] == str(here / "si-smooth" / "model.pt")
+    assert content["model"]["path"] == str(here / "si" / "model.pt")

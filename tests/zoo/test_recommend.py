@@ -153,6 +153,14 @@ def test_recommend_prints_and_gives_json(shipped: Path, command_line: CommandLin
     assert "No model covers the structure" in command_line("zoo", "recommend", tmp_path / "u.vasp").stdout
 
 
+def test_without_a_structure_nothing_is_said_of_errors_that_the_card_states(tmp_path: Path) -> None:
+    told = card("told", ("Si",), tmp_path, held_out=(kind("crystal", CRYSTALS, 0.001),))
+    silent = card("silent", ("Si",), tmp_path)
+    reasons = {found.name: found.reasons for found in recommend([14], among=[told, silent])}
+    assert "its card states no errors by kind of data" in reasons["silent"]
+    assert "its card states no errors by kind of data" not in reasons["told"]
+
+
 def test_show_names_the_pairs_that_were_never_seen(shipped: Path, command_line: CommandLine) -> None:
     assert "pairs never seen together  Si-Ge" in command_line("zoo", "show", "apart").stdout
     assert "pairs never seen together  none" in command_line("zoo", "show", "wide").stdout
@@ -209,16 +217,6 @@ def test_one_command_adds_a_model_with_its_card_errors_and_config(
         assert word in page
     again = command_line(*words, "--no-check", "--overwrite")
     assert again.code == 0, again.stderr
-
-
-def test_a_superseded_model_comes_after_the_newer_one_whatever_its_errors(tmp_path: Path) -> None:
-    old = card("old", ("Si",), tmp_path, held_out=(kind("crystal", CRYSTALS, 0.001),), superseded_by="new")
-    new = card("new", ("Si",), tmp_path, held_out=(kind("crystal", CRYSTALS, 0.1),))
-    first, last = recommend([14], CRYSTALS[:1], among=[old, new])
-    assert (first.name, last.name) == ("new", "old")
-    assert "superseded by new" in last.sentence
-    assert "[new](#new)" in model_section(old)
-    assert choose([14], CRYSTALS[:1]).name == "si"
 
 
 def test_the_errors_of_folds_are_those_of_their_models_on_what_they_validated(

@@ -40,6 +40,9 @@ ON_DEVICE: Final = ("relax", "md")
 
 SHOWN_SHARDS: Final = 8
 
+TIMES: Final = (("hours", 3600.0), ("minutes", 60.0), ("s", 1.0))
+"""Units of a time, and their lengths in seconds."""
+
 BATCH_NAMES: Final = {"timeout_minutes": ("--timeout",)}
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a batch.", show_default=False)]
@@ -94,8 +97,14 @@ def status_lines(found: "BatchStatus") -> list[str]:
     n_ended = found.n_structures - found.n_open
     if n_ended:
         per_structure = found.seconds / n_ended
-        lines.append(f"{found.seconds / 3600:.3g} hours of computing, {per_structure:.3g} s per structure")
+        lines.append(f"{_time(found.seconds)} of computing, {per_structure:.3g} s per structure")
     return lines
+
+
+def _time(seconds: float) -> str:
+    """A time in the unit in which it is not below one."""
+    unit, length = next(((unit, length) for unit, length in TIMES if seconds >= length), TIMES[-1])
+    return f"{seconds / length:.3g} {unit}"
 
 
 def _numbers(numbers: Sequence[int]) -> str:
@@ -219,6 +228,9 @@ def _command(
     with stoppable("the same line again resumes; all structures that ended are kept"), _showing(name) as notify:
         found = run_batch(batch, shard=_shard(batch, shard), retry_failed=retry_failed, notify=notify)
     results.print(str(found), markup=False, soft_wrap=True)
+    partial_word = " --partial" if found.n_open else ""
+    as_table = f"alignn-ff batch merge {output} {output}.csv{partial_word}"
+    errors.print(f"results are in {output}; as a table: {as_table}", markup=False, soft_wrap=True)
     if found.states["failed"] or found.states["not converged"]:
         raise typer.Exit(INCOMPLETE)
 

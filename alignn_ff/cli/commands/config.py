@@ -10,7 +10,9 @@ from alignn_ff.cli.console import results
 from alignn_ff.cli.options import SetOption
 from alignn_ff.cli.parsing import parse_changes
 
-app = typer.Typer(help="Training configs: complete, check and explain them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Training configs: complete, check and explain them.", no_args_is_help=True, add_completion=False
+)
 
 ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG.json", help="Training config.", show_default=False)]
 

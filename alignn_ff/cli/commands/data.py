@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from alignn_ff.data_checks import Description
     from alignn_ff.train import Record
 
-app = typer.Typer(help="Labelled data: describe, convert, split.", no_args_is_help=True)
+app = typer.Typer(help="Labelled data: describe, convert, split.", no_args_is_help=True, add_completion=False)
 
 DATA_HELP = (
     "extended XYZ or another format that ASE reads, ASE database, id_prop.json, or a folder with id_prop.json or .csv"

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from alignn_ff.cli.checking import CheckOption, check_quickly
-from alignn_ff.cli.console import errors, results, shows_bars
+from alignn_ff.cli.console import errors, plain_table, results, shows_bars
 from alignn_ff.cli.options import JsonOption, OverwriteOption, StructureArgument
 
 if TYPE_CHECKING:
     from alignn_ff.zoo import KindErrors, ModelCard, Recommendation
     from alignn_ff.zoo.download import Progress
 
-app = typer.Typer(help="Models by name: shipped, your own, and those to download.", no_args_is_help=True)
+app = typer.Typer(
+    help="Models by name: shipped, your own, and those to download.", no_args_is_help=True, add_completion=False
+)
 
 ZooOption = Annotated[
     Path | None,
@@ -73,20 +75,42 @@ def show_model(
     name: Annotated[str, typer.Argument(help="A name from `alignn-ff zoo list`.", show_default=False)],
     zoo: ZooOption = None,
     as_json: JsonOption = False,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", metavar="FOLDER", help="Draw how well its standard deviations fit its errors."),
+    ] = None,
 ) -> None:
     """Show the card of one model."""
     import json
 
     from alignn_ff.errors import ModelNotFoundError
-    from alignn_ff.zoo import cards, cards_in
+    from alignn_ff.zoo import cards, cards_in, nearest_name, replaced
 
     known = {card.name: card for card in (cards() if zoo is None else cards_in(zoo))}
     if name not in known:
-        raise ModelNotFoundError(f"the zoo has no model {name!r}; it has {', '.join(known) or 'no models'}")
+        unknown = f"the zoo has no model {name!r}; it has {', '.join(known) or 'no models'}"
+        raise ModelNotFoundError(replaced(name) or f"{unknown}{nearest_name(name, known)}")
+    if plots is not None:
+        _draw_calibration(known[name], plots)
     if as_json:
         typer.echo(json.dumps(known[name].model_dump(mode="json"), allow_nan=False))
     else:
         _print_card(known[name])
+
+
+def _draw_calibration(card: "ModelCard", folder: Path) -> None:
+    from alignn_ff import checkpoint
+    from alignn_ff.errors import ConfigError
+    from alignn_ff.plots import calibration_of_models, save_figure
+
+    header, _ = checkpoint.read(card.file)
+    figure = calibration_of_models({card.name: header.uncertainty.groups})
+    if figure is None:
+        raise ConfigError(
+            f"the model {card.name} holds no calibration to draw. Draw it with held-out data: alignn-ff uncertainty "
+            f"{card.name} HELD_OUT.extxyz --plots {folder}"
+        )
+    save_figure(figure, folder / f"{card.name}-calibration.png")
 
 
 @app.command("recommend")
@@ -241,8 +265,6 @@ def _progress_bar() -> "Iterator[Progress]":
 def _print_published(*, as_json: bool) -> None:
     import json
 
-    from rich.table import Table
-
     from alignn_ff.zoo import downloaded, published_models
 
     models = published_models()
@@ -250,9 +272,7 @@ def _print_published(*, as_json: bool) -> None:
         typer.echo(json.dumps({name: model.model_dump() for name, model in models.items()}))
         return
     here = set(downloaded())
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("name", "kind", "target", "unit", ""):
-        table.add_column(heading, overflow="fold")
+    table = plain_table(("name", "kind", "target", "unit", ""))
     for name, model in models.items():
         table.add_row(name, model.kind, model.target, model.unit, "downloaded" if name in here else "")
     results.print(table)
@@ -260,23 +280,19 @@ def _print_published(*, as_json: bool) -> None:
 
 
 def _print_list(found: "list[ModelCard]") -> None:
-    from rich.table import Table
+    from alignn_ff.display import elements_in_words
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("name", "elements", "level of theory", "parameters", "summary"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "parameters" else "left")
+    table = plain_table(("name", "elements", "level of theory", "parameters", "summary"), numbers=("parameters",))
     for card in found:
-        table.add_row(card.name, " ".join(card.elements), card.level_of_theory, f"{card.n_parameters:,}", card.summary)
+        elements = elements_in_words(card.elements)
+        table.add_row(card.name, elements, card.level_of_theory, f"{card.n_parameters:,}", card.summary)
     results.print(table)
 
 
 def _print_recommended(found: "list[Recommendation]") -> None:
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("", "model", "reasons"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table(("", "model", "reasons"))
     for place, one in enumerate(found, start=1):
         table.add_row(str(place) if one.covers else "–", escape(one.name), escape("; ".join(one.reasons)))
     results.print(table)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from alignn_ff.cli.console import results
+from alignn_ff.cli.console import plain_table, results
 from alignn_ff.cli.summaries.summary import print_files, print_title
 
 if TYPE_CHECKING:
@@ -19,15 +19,8 @@ MOST_TOLD: Final = 5
 
 def print_check(report: "Report", files: Sequence[tuple[str, Path]]) -> None:
     """Print the table, each case that does not hold, the verdict and the files."""
-    from rich.table import Table
-
     print_title(f"check, {report.effort}", report.model)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("", "law", "figure", "limit", "where"):
-        number = heading in ("figure", "limit")
-        table.add_column(
-            heading, justify="right" if number else "left", overflow="fold", min_width=28 if heading == "law" else None
-        )
+    table = plain_table(("", "law", "figure", "limit", "where"), numbers=("figure", "limit"))
     for row in report.rows:
         if row.verdict == "not applicable":  # counted below, with its reason in the JSON file
             continue

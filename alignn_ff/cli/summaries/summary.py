@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from alignn_ff.cli.console import results
+from alignn_ff.cli.console import plain_table, results
 
 if TYPE_CHECKING:
     from alignn_ff.runs.model_record import ModelRecord
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def summary_table(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> Table:
     """A table with quantities in the first column and numbers in the others."""
     cells = [tuple(row) for row in rows]
-    table = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table((), show_header=bool(header))
     for column in range(max(len(row) for row in cells)):
         table.add_column(header[column] if header else "", justify="left" if column == 0 else "right", overflow="fold")
     for row in cells:

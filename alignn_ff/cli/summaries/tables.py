@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
+from alignn_ff.cli.console import plain_table
+
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "energy_MAE_meV_per_atom": ("E MAE\nmeV/atom", ".2f"),
     "energy_RMSE_meV_per_atom": ("E RMSE\nmeV/atom", ".2f"),
@@ -25,11 +27,9 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
 def error_table(title: str, metrics: Mapping[str, Mapping[str, float]]) -> Table:
     """Errors of all structures and per group, one row each."""
     shown = [name for name in COLUMNS if any(name in row for row in metrics.values())]
-    table = Table(title=title, title_justify="left", header_style="bold")
-    table.add_column("config_type")
-    table.add_column("structures", justify="right")
-    for name in shown:
-        table.add_column(COLUMNS[name][0], justify="right")
+    numbers = ["structures", *(COLUMNS[name][0] for name in shown)]
+    table = plain_table(["config_type", *numbers], numbers=numbers)
+    table.title, table.title_justify = title, "left"
     for group, row in metrics.items():
         cells = [format(row[name], COLUMNS[name][1]) if name in row else "–" for name in shown]
         table.add_row(group, str(int(row["n_structures"])), *cells, style="bold" if group == "all" else None)

@@ -42,7 +42,7 @@ def ase_frames(source: Source, format_name: str) -> Iterator[Frame]:
 
 
 def _in_words(source: Source, format_name: str, error: Exception, index: int) -> str:
-    reason = " ".join(str(error).split())[:300]
+    reason = " ".join(str(error).split())[:300].rstrip(".")
     after = f" after {index} structure(s)" if index else ""
     guess = "" if source.format else f". The format {format_name!r} is a guess; --format NAME chooses another"
     return f"cannot read {source.path} as a structure ({format_name}){after}: {type(error).__name__}: {reason}{guess}"

@@ -7,6 +7,7 @@ from typing import Final, Self
 from ase.data import atomic_numbers
 from ase.io.formats import ioformats
 
+from alignn_ff.choices import nearest
 from alignn_ff.errors import StructureError
 from alignn_ff.io.structures.index import Index, parse_index
 
@@ -78,4 +79,12 @@ def _split(name: Path) -> tuple[Path, str | None]:
             return path.with_name(stem), word
         if path.is_dir():
             raise StructureError(f"{path} is a folder; give the name of a file in it")
-    raise StructureError(f"no such structure file: {name}")
+    raise StructureError(f"no such structure file: {name}{_nearest_file(name)}")
+
+
+def _nearest_file(name: Path) -> str:
+    """The end of a message about a file that does not exist: the one of the same folder that was probably meant."""
+    folder = name.expanduser().parent
+    there = [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    near = nearest(name.name, there)
+    return f"; did you mean {name.with_name(near)}?" if near is not None else ""

@@ -122,4 +122,4 @@ class ElasticResult(PropertyResult):
 def _words(vector: Matrix) -> str:
     """A direction as numbers."""
     unit = vector / np.linalg.norm(vector)
-    return "(" + ", ".join(f"{x + 0.0:.3f}" for x in unit) + ")"
+    return "(" + ", ".join(f"{round(float(x), 3) + 0.0:.3f}" for x in unit) + ")"

@@ -5,16 +5,22 @@ An error is the length of a vector with ``n_axes`` components, whose variances a
 """
 
 import math
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, spearmanr
 
+from alignn_ff.checkpoint import CalibrationGroups, Uncertainty
+
 Array = NDArray[np.float64]
 
 LEVELS: Final = (0.683, 0.954)
 """Probabilities at which the coverage is counted: those of one and two standard deviations of a number."""
+
+MOST_GROUPS: Final = 10
+SMALLEST_GROUP: Final = 5
 
 SMALLEST: Final = 1e-12
 """A smaller deviation counts as this one."""
@@ -81,6 +87,25 @@ def calibration(measured: Measured) -> Calibration:
         correlation=_rank_correlation(errors, deviations),
         within_68=within[0],
         within_95=within[1],
+    )
+
+
+def groups(measured: Measured) -> CalibrationGroups:
+    """Errors in groups of equal size, ordered by deviation: the points of a calibration plot."""
+    n_groups = int(np.clip(len(measured.errors) // SMALLEST_GROUP, 1, MOST_GROUPS))
+    parts = np.array_split(np.argsort(measured.deviations, kind="stable"), n_groups)
+    deviations, errors = (
+        tuple(_root_mean_square(np.maximum(values[part], SMALLEST)) for part in parts)
+        for values in (measured.deviations, measured.errors)
+    )
+    return CalibrationGroups(deviations, errors, measured.unit)
+
+
+def with_figures(uncertainty: Uncertainty, found: Mapping[str, Measured]) -> Uncertainty:
+    """With the figures and the plot of a calibration on held-out structures, as a model file keeps them."""
+    figures = {name: calibration(each).to_json() for name, each in found.items()}
+    return uncertainty.model_copy(
+        update={"figures": figures, "groups": {name: groups(each) for name, each in found.items()}}
     )
 
 

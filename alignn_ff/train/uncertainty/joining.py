@@ -16,7 +16,7 @@ from alignn_ff.models import Committee, EnergyModel
 from alignn_ff.potential import Potential
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.start.finetuning import merged_domain
-from alignn_ff.train.uncertainty.calibration import Measured, best_factor, best_nll, calibration
+from alignn_ff.train.uncertainty.calibration import Measured, best_factor, best_nll, with_figures
 from alignn_ff.train.uncertainty.measuring import measured_on
 
 
@@ -77,9 +77,9 @@ def _calibrated(
     model.cpu()
     factors = {name: best_factor(measured) for name, measured in found.items()}
     given = {quantity: factors.get(f"committee {quantity}", 1.0) for quantity in SpreadFactors._fields}
-    figures = {name: calibration(each.times(factors[name])).to_json() for name, each in found.items()}
-    uncertainty = Uncertainty(energy_by=better_method(found), factors=SpreadFactors(**given), figures=figures)
-    return uncertainty, factors.get("last_layer energy", 1.0)
+    uncertainty = Uncertainty(energy_by=better_method(found), factors=SpreadFactors(**given))
+    scaled = {name: each.times(factors[name]) for name, each in found.items()}
+    return with_figures(uncertainty, scaled), factors.get("last_layer energy", 1.0)
 
 
 def better_method(found: dict[str, Measured]) -> UncertaintyMethod:

@@ -24,7 +24,7 @@ from alignn_ff.train.records.batches import Sample, join
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.targets import label_shapes
 from alignn_ff.train.run_data import RunData, named_samples
-from alignn_ff.train.uncertainty.calibration import Measured, calibration
+from alignn_ff.train.uncertainty.calibration import Measured, with_figures
 from alignn_ff.train.uncertainty.derivatives import best_posterior, fitted_derivatives
 
 log = logging.getLogger(__name__)
@@ -105,10 +105,9 @@ def add_last_layer(
     scales = {name: each.posterior for name, each in derived.items()}
     layer.record = record = record._replace(forces=scales.get("forces"), stress=scales.get("stress"))
     model = model.cpu()
-    found = {"energy": _measured(unseen, layer.deviations(unseen.features))}
-    found |= {name: each.measured for name, each in derived.items()}
-    figures = {f"last_layer {name}": calibration(each).to_json() for name, each in found.items()}
-    uncertainty = Uncertainty(energy_by="last_layer", figures=figures)
+    found = {"last_layer energy": _measured(unseen, layer.deviations(unseen.features))}
+    found |= {f"last_layer {name}": each.measured for name, each in derived.items()}
+    uncertainty = with_figures(Uncertainty(energy_by="last_layer"), found)
     header = header.model_copy(update={"last_layer": record, "uncertainty": uncertainty})
     checkpoint.save(output or file, header, model.state_dict())
     return header
