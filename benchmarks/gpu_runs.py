@@ -128,12 +128,12 @@ def training(machine: Machine) -> Iterator[Row]:
 def seconds_per_step_ahead(machine: Machine, trainer: Trainer, batch: Sample) -> float:
     """Of steps whose loss is read during the next one, as in a training."""
     n_steps = machine.size(10, 2)
-    trainer.step_ahead([batch])
+    trainer.steps.take_ahead([batch])
     machine.wait()
     began = time.perf_counter()
     for _ in range(n_steps):
-        trainer.step_ahead([batch])
-    trainer.read_last_step()
+        trainer.steps.take_ahead([batch])
+    trainer.steps.read_last()
     machine.wait()
     return (time.perf_counter() - began) / n_steps
 

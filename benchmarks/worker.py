@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 Parts = dict[str, float]
@@ -185,10 +186,10 @@ def mace(*, cells: int, channels: int = 64, max_L: int = 0, r_max: float = 5.0, 
 
 
 def frames(data: str, n_frames: int) -> Any:
-    """The first frames of an extended XYZ file, with energy, forces and stress."""
+    """The first frames of an extended XYZ file, all for 0, with energy, forces and stress."""
     import ase.io
 
-    return ase.io.read(data, index=f":{n_frames}")
+    return ase.io.read(data, index=f":{n_frames or ''}")
 
 
 def batches(items: list[Any], size: int) -> list[list[Any]]:
@@ -238,6 +239,62 @@ def train_alignn_ff(
 
     triplets = sum(len(batch[1].line_src) for batch in prepared) / n_atoms
     return n_atoms, evaluate, {"kernels": kernels, "triplets_per_atom": triplets}
+
+
+def whole_training_step(*, data: str, n_frames: int, config: str, floor: int = 0, kernels: str = "native") -> Any:
+    """Whole steps of a trainer: loss, derivatives, clipping, optimiser, average; with a floor if asked."""
+    import torch
+
+    from alignn_ff.allocator import keep_freed_memory
+    from alignn_ff.models import ModelStatistics, build_model
+    from alignn_ff.native import find_kernels, using
+    from alignn_ff.train import validate_config
+    from alignn_ff.train.floor.law import EnergyFloor, Floor
+    from alignn_ff.train.floor.pool import floor_prior
+    from alignn_ff.train.loop.trainer import Trainer
+    from alignn_ff.train.loss.loss import build_measure
+    from alignn_ff.train.records.batches import build_sample, join
+    from alignn_ff.train.records.record import Record
+    from alignn_ff.train.records.statistics import LabelScales
+    from alignn_ff.train.records.targets import label_shapes
+
+    keep_freed_memory()
+    with Path(config).open(encoding="utf-8") as file:
+        fields = {**json.load(file), "start_from": None, "floor_labels": "bound", "floor_structures": floor}
+    chosen = validate_config(fields)
+    structures = [atoms for atoms in frames(data, 0) if 60 <= len(atoms) <= 64][:n_frames]
+    records = []
+    for k, atoms in enumerate(structures):
+        energy, stress = atoms.get_potential_energy(), atoms.get_stress(voigt=False)
+        records.append(Record(str(k), atoms, energy, atoms.get_forces(), stress, "silicon"))
+    samples = [build_sample(record, chosen.recipe) for record in records]
+    torch.manual_seed(0)
+    network = build_model(chosen.model, chosen.recipe, (14,), ModelStatistics((-5.0,), 0.5, 28.0, 12.0)).float()
+    law = EnergyFloor({"Si": -5.0}, {"Si": 20.0}, {"Si": Floor(-0.5, 0.3)}, Floor(-0.5, 0.3))
+    prior = floor_prior(chosen, law, network, chosen.recipe, label_shapes(records)) if floor else None
+    trainer = Trainer(
+        chosen,
+        network,
+        training=samples,
+        validation=[],
+        measure=build_measure(chosen, LabelScales(0.2, 0.5, 0.01), {}),
+        device=torch.device("cpu"),
+        floor=prior,
+    )
+    network.train()
+    passes = [join(batch) for batch in batches(samples, chosen.batch_size)]
+    library = find_kernels() if kernels == "native" else None
+
+    def evaluate() -> Parts:
+        start = time.perf_counter()
+        with using(library):
+            for batch in passes:
+                trainer.step([batch])
+        return {"all": time.perf_counter() - start}
+
+    n_atoms = sum(len(batch.system.positions) for batch in passes)
+    edges = sum(len(batch.graph.edge_src) for batch in passes)
+    return n_atoms, evaluate, {"kernels": kernels, "edges_per_atom": edges / n_atoms}
 
 
 def train_alignn(*, data: str, n_frames: int, batch_size: int, model: dict[str, Any], graph: dict[str, Any]) -> Any:
@@ -303,6 +360,7 @@ KINDS: Final[dict[str, Kind]] = {
     "published_alignn_ff": published_alignn_ff,
     "train_alignn": train_alignn,
     "train_alignn_ff": train_alignn_ff,
+    "whole_training_step": whole_training_step,
 }
 
 

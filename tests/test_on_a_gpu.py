@@ -467,11 +467,11 @@ def trained(
     )
     kept = trainer.batches.resident
     cut = (lambda batch: join([samples[k] for k in batch])) if kept is None else kept.batch
-    step = (lambda samples: [trainer.step(samples)]) if device.type == "cpu" else trainer.step_ahead
+    step = (lambda samples: [trainer.step(samples)]) if device.type == "cpu" else trainer.steps.take_ahead
     outcomes: list[object] = []
     for batches in ([[0, 1], [2, 3]], [[0, 1, 2, 3]]):
         take(lambda batches=batches: outcomes.extend(step([cut(batch) for batch in batches])))
-    for loss in [*outcomes, *trainer.read_last_step()]:
+    for loss in [*outcomes, *trainer.steps.read_last()]:
         assert isinstance(loss, StepLoss)
         trainer.averages.add(loss)
     row = trainer.validate().row() | trainer.averages.means(2, trainer.ranks) | trainer._floor_row()

@@ -6,15 +6,21 @@ A run has the files of ``alignn-ff md``. One that was killed goes on from its re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from pydantic import Field, model_validator
 
+from alignn_ff.batch.flight import Landed
 from alignn_ff.batch.outcome import Outcome
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.md.config import MDConfig
+
+if TYPE_CHECKING:
+    from alignn_ff.md import MDFiles
+    from alignn_ff.md.many.flight import DynamicsFlight
+    from alignn_ff.md.result import MDResult
 
 
 class ManyMDConfig(MDConfig):
@@ -59,12 +65,11 @@ def md(atoms: Atoms, calculator: BaseCalculator, config: ManyMDConfig, prefix: P
     Raises:
         KeyboardInterrupt: a signal stopped the run; its state is saved.
     """
-    from alignn_ff.md import MDFiles, resume_md, run_md
+    from alignn_ff.md import resume_md, run_md
     from alignn_ff.md.run.stopping import MDInterruptedError
 
-    single, result = _single(config), None
-    harvest = None if single.harvest is None else prefix.with_name(f"{prefix.name}-harvest.extxyz")
-    files = MDFiles(prefix, single.formats, harvest)
+    single, files = _single(config), files_of(config, prefix)
+    result: MDResult | None = None
     try:
         if files.restart.exists():
             with suppress(CheckpointError, ConfigError):  # it begins again
@@ -73,6 +78,67 @@ def md(atoms: Atoms, calculator: BaseCalculator, config: ManyMDConfig, prefix: P
             result = run_md(atoms, calculator, config=single, files=files)
     except MDInterruptedError as error:  # Ctrl-C is for the batch; the run goes on with the next one
         raise KeyboardInterrupt from error
+    return _outcome(result, config)
+
+
+def md_together(calculator: BaseCalculator, config: ManyMDConfig, *, n_slots: int) -> "Dynamics | None":
+    """Dynamics of structures together on the device of the network (``--resident``); None without that.
+
+    Raises:
+        ConfigError: they were to stay on the device, and cannot.
+    """
+    from alignn_ff.calculator import AlignnCalculator
+    from alignn_ff.md.many.flight import DynamicsFlight
+
+    if not isinstance(calculator, AlignnCalculator) or not calculator.resident:
+        return None
+    return Dynamics(DynamicsFlight(calculator, _single(config), n_slots=n_slots))
+
+
+class Dynamics:
+    """Structures that move together, as a flight of a batch."""
+
+    def __init__(self, flight: "DynamicsFlight") -> None:
+        self._flight, self._configs = flight, dict[int, ManyMDConfig]()
+
+    @property
+    def n_open(self) -> int:
+        """Structures that have not ended."""
+        return self._flight.n_open
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another structure can be added."""
+        return self._flight.has_room
+
+    def add(self, key: int, atoms: Atoms, config: ManyMDConfig, prefix: Path) -> None:
+        """Begin a run, or continue it from its restart file."""
+        self._flight.add(key, atoms, _single(config), files_of(config, prefix))
+        self._configs[key] = config
+
+    def advance(self) -> list[Landed]:
+        """Make steps of all; those that ended."""
+        landed = []
+        for key, result, seconds in self._flight.advance():
+            config = self._configs.pop(key)
+            outcome = result if isinstance(result, Exception) else _outcome(result, config)
+            landed.append(Landed(key, outcome, seconds))
+        return landed
+
+    def close(self) -> None:
+        """Save the states of open runs."""
+        self._flight.close()
+
+
+def files_of(config: ManyMDConfig, prefix: Path) -> "MDFiles":
+    """The files of one run."""
+    from alignn_ff.md import MDFiles
+
+    harvest = None if config.harvest is None else prefix.with_name(f"{prefix.name}-harvest.extxyz")
+    return MDFiles(prefix, config.formats, harvest)
+
+
+def _outcome(result: "MDResult", config: ManyMDConfig) -> Outcome:
     content: Mapping[str, Any] = result.to_json()
     numbers = {name: content[name] for name in MD_NUMBERS}
     if config.temperatures_K or config.replicas > 1:

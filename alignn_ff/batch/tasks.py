@@ -4,7 +4,7 @@ A task takes a structure and gives an :class:`Outcome`; errors of the structure 
 share passes through the network also gives a :class:`Flight`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -12,7 +12,8 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from alignn_ff.batch.dynamics import ManyMDConfig, md, variants
+from alignn_ff.batch.dynamics import ManyMDConfig, md, md_together, variants
+from alignn_ff.batch.flight import Flight, Landed
 from alignn_ff.batch.outcome import Outcome
 from alignn_ff.domain import OutsideWord
 from alignn_ff.properties import PROPERTIES
@@ -32,38 +33,6 @@ class Compute(Protocol):
 
     def __call__(self, atoms: Atoms, calculator: BaseCalculator, config: Any, prefix: Path) -> Outcome:
         """The outcome; names of the files that it writes, if any, begin with ``prefix``."""
-
-
-class Landed(NamedTuple):
-    """A structure of a flight that ended.
-
-    Attributes:
-        key: that it was added with.
-        outcome: or the error of the structure.
-        seconds: its share of the time.
-    """
-
-    key: int
-    outcome: Outcome | Exception
-    seconds: float
-
-
-class Flight(Protocol):
-    """Structures that are computed together; each may end at another time."""
-
-    @property
-    def n_open(self) -> int:
-        """Structures that have not ended."""
-
-    @property
-    def has_room(self) -> bool:
-        """Whether another structure can be added."""
-
-    def add(self, key: int, atoms: Atoms) -> None:
-        """Begin a structure; its errors are raised."""
-
-    def advance(self) -> Sequence[Landed]:
-        """Make a step of all open structures; those that ended."""
 
 
 class MakeFlight(Protocol):
@@ -160,7 +129,12 @@ class _Relaxations:
 
     def __init__(self, flight: "RelaxFlight") -> None:
         self._flight = flight
-        self.add = flight.add
+
+    def add(self, key: int, atoms: Atoms, config: RelaxConfig, prefix: Path) -> None:  # noqa: ARG002 - no files
+        self._flight.add(key, atoms)
+
+    def close(self) -> None:
+        """There are no files."""
 
     @property
     def n_open(self) -> int:
@@ -205,7 +179,9 @@ def _relaxed(result: "RelaxResult") -> Outcome:
 TASKS: Final[dict[str, Task]] = {
     "energy": Task("Energy, forces and stress of each structure.", lambda: OutsideChoice, energy, lambda word: word),
     "relax": Task("Relax each structure, and optionally its cell.", lambda: RelaxConfig, relax, flight=relax_together),
-    "md": Task("Molecular dynamics of each structure.", lambda: ManyMDConfig, md, variants=variants),
+    "md": Task(
+        "Molecular dynamics of each structure.", lambda: ManyMDConfig, md, flight=md_together, variants=variants
+    ),
 }
 """Name → task beside the properties."""
 

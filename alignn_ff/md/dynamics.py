@@ -143,7 +143,7 @@ def _resume(
     told = calculator_word(config.outside)
     atoms.calc = find_model(head.model, elsewhere=model, outside=told) if calculator is None else calculator
     atoms.get_forces()  # loads the model of the calculator
-    _check_same_model(head, describe_model(atoms.calc))
+    check_same_model(head, describe_model(atoms.calc))
     rng = np.random.default_rng()
     rng.bit_generator.state = head.rng
     record = RunRecord(config, len(atoms))
@@ -164,7 +164,12 @@ def _resume(
     return drive(run, on_step)
 
 
-def _check_same_model(head: MDHead, now: ModelRecord) -> None:
+def check_same_model(head: MDHead, now: ModelRecord) -> None:
+    """Check that a calculator has the model of a restart file.
+
+    Raises:
+        CheckpointError: it has not.
+    """
     then = head.model
     if (now.sha256 or now.name) != (then.sha256 or then.name):
         raise CheckpointError(

@@ -18,6 +18,7 @@ from alignn_ff.graph import AtomicGraph, GraphRecipe, bond_cosines
 from alignn_ff.models.base import ElementTable, EnergyModel, ModelStatistics
 from alignn_ff.models.config import ForceFieldConfig, LayerSizes, Outputs
 from alignn_ff.nn import (
+    BasisSizes,
     Directions,
     EdgeGatedConvolution,
     Edges,
@@ -25,13 +26,12 @@ from alignn_ff.nn import (
     MomentInvariants,
     Moments,
     ZBLRepulsion,
-    bessel_basis,
+    bond_basis,
     chebyshev_basis,
     gather,
     make_directions,
     make_edges,
     polynomial_envelope,
-    reverse_edges,
     scatter_sum,
 )
 from alignn_ff.nn.harmonics import MAX_ORDER
@@ -78,6 +78,20 @@ class AlignnSmoothConfig(ForceFieldConfig):
         )
 
 
+class Angles(NamedTuple):
+    """The line graph.
+
+    Attributes:
+        edges: n_triplets edges between line nodes.
+        functions: (n_triplets, triplet_input_features) of the bond angle.
+        weight: (n_triplets, 1) product of the envelopes of both bonds.
+    """
+
+    edges: Edges
+    functions: Tensor
+    weight: Tensor
+
+
 class Geometry(NamedTuple):
     """What the layers read of the geometry, computed once per evaluation.
 
@@ -88,9 +102,7 @@ class Geometry(NamedTuple):
         line_nodes: (n_line_nodes,) ids of the edges below the three-body cutoff.
         line_weight: (n_line_nodes, 1) envelope that ends at the three-body cutoff.
         ends: the line nodes as edges between atoms.
-        angles: the line graph, n_triplets edges between line nodes.
-        angular: (n_triplets, triplet_input_features) functions of the bond angle.
-        triplet_weight: (n_triplets, 1) product of the envelopes of both bonds.
+        angles: of the line graph; None where no block reads them.
         directions: of the bonds, for moments; None without them.
     """
 
@@ -100,9 +112,7 @@ class Geometry(NamedTuple):
     line_nodes: Tensor
     ends: Edges
     line_weight: Tensor
-    angles: Edges
-    angular: Tensor
-    triplet_weight: Tensor
+    angles: Angles | None
     directions: Directions | None
 
 
@@ -170,35 +180,36 @@ class AlignnSmooth(EnergyModel):
 
     def _geometry(self, graph: AtomicGraph, vectors: Tensor, distance: Tensor, dtype: torch.dtype) -> Geometry:
         config, recipe = self.config, self.recipe
-        nodes = graph.line_nodes
-        row_of = torch.zeros_like(graph.edge_src)
-        row_of[nodes] = torch.arange(nodes.shape[0], device=nodes.device)
-        n_atoms, n_nodes = graph.atomic_numbers.shape[0], nodes.shape[0]
-        angles = make_edges(row_of[graph.line_src], row_of[graph.line_dst], n_nodes)
-        length = distance.index_select(0, nodes)
-        unit = vectors.index_select(0, nodes) / length[:, None]
-        line_weight = polynomial_envelope(length, recipe.line_cutoff, config.exponent)[:, None].to(dtype)
+        nodes, n_atoms = graph.line_nodes, graph.atomic_numbers.shape[0]
         bonds = make_edges(graph.edge_src, graph.edge_dst, n_atoms)
-        weight = polynomial_envelope(distance, recipe.cutoff, config.exponent)[:, None].to(dtype)
-        directions = None
-        if config.moment_channels:
-            reverse = reverse_edges(graph.edge_src, graph.edge_dst, graph.edge_shift, n_atoms)
-            along = (vectors / distance[:, None]).to(dtype)
-            directions = make_directions(along, weight, bonds.dst, reverse, config.max_moment, graph.most_edges)
+        order = config.max_moment if config.moment_channels else 0
+        sizes = BasisSizes(recipe.cutoff, config.edge_input_features, order, config.exponent)
+        basis = bond_basis(vectors, distance, sizes, dtype)
+        length = distance.index_select(0, nodes)
+        line_weight = polynomial_envelope(length, recipe.line_cutoff, config.exponent)[:, None].to(dtype)
         return Geometry(
             bonds=bonds,
-            radial=bessel_basis(distance.to(dtype), recipe.cutoff, config.edge_input_features),
-            weight=weight,
+            radial=basis.radial,
+            weight=basis.weight,
             line_nodes=nodes,
             ends=make_edges(graph.edge_src[nodes], graph.edge_dst[nodes], n_atoms),
             line_weight=line_weight,
-            angles=angles,
-            angular=chebyshev_basis(
-                bond_cosines(gather(unit, angles.src), gather(unit, angles.dst)).to(dtype),
-                config.triplet_input_features,
-            ),
-            triplet_weight=gather(line_weight, angles.src) * gather(line_weight, angles.dst),
-            directions=directions,
+            angles=self._angles(graph, vectors, length, line_weight) if self.angle_blocks else None,
+            directions=make_directions(basis, bonds, graph.edge_shift, order, graph.most_edges) if order else None,
+        )
+
+    def _angles(self, graph: AtomicGraph, vectors: Tensor, length: Tensor, line_weight: Tensor) -> Angles:
+        """The line graph of bonds of ``length`` (n_line_nodes,), with their envelopes."""
+        nodes = graph.line_nodes
+        row_of = torch.zeros_like(graph.edge_src)
+        row_of[nodes] = torch.arange(nodes.shape[0], device=nodes.device)
+        edges = make_edges(row_of[graph.line_src], row_of[graph.line_dst], nodes.shape[0])
+        unit = vectors.index_select(0, nodes) / length[:, None]
+        cosines = bond_cosines(gather(unit, edges.src), gather(unit, edges.dst)).to(line_weight.dtype)
+        return Angles(
+            edges=edges,
+            functions=chebyshev_basis(cosines, self.config.triplet_input_features),
+            weight=gather(line_weight, edges.src) * gather(line_weight, edges.dst),
         )
 
     def free_atoms(self) -> Tensor:
@@ -243,9 +254,9 @@ class AngleBlock(nn.Module):
     def forward(self, atoms: Tensor, bonds: Tensor, geometry: Geometry) -> Tensor:
         """(n_line_nodes, features)."""
         bonds = bonds + self.bonds(bonds, atoms, geometry)
-        updated: Tensor = self.convolution(
-            bonds, self.gates(geometry.angular), geometry.triplet_weight, geometry.angles
-        )
+        angles = geometry.angles
+        assert angles is not None
+        updated: Tensor = self.convolution(bonds, self.gates(angles.functions), angles.weight, angles.edges)
         return updated
 
 
@@ -285,7 +296,7 @@ class AtomBlock(nn.Module):
         assert geometry.directions is not None
         if self.moment_gates is not None and moments is not None:
             gates = gates + self.moment_gates(moments, geometry.directions)
-        moments = self.moments(atoms, geometry.radial, geometry.bonds.src, geometry.directions)
+        moments = self.moments(atoms, geometry.radial, geometry.directions)
         atoms = self.convolution(atoms, gates, geometry.weight, geometry.bonds, self.invariants(moments))
         return atoms + self.mixing(atoms), moments
 

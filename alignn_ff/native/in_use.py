@@ -11,7 +11,17 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-Operation = Literal["gated_sum", "gated_mean", "normed_silu", "contraction", "sent_contraction"]
+Operation = Literal[
+    "gated_sum",
+    "gated_mean",
+    "normed_silu",
+    "contraction",
+    "sent_contraction",
+    "bond_basis",
+    "moments",
+    "both_ends",
+    "invariants",
+]
 """What there can be kernels for; the kernels of an operation have names of their own."""
 
 

@@ -19,7 +19,9 @@ from alignn_ff.native.arguments import DONE, LAYOUT, NO_MEMORY, REFUSED
 from alignn_ff.native.private import check_private
 
 DTYPES: Final[dict[torch.dtype, str]] = {torch.float32: "float32", torch.float64: "float64"}
-OPERATIONS: Final = frozenset({"gated_sum", "gated_mean", "normed_silu", "contraction"})
+OPERATIONS: Final = frozenset(
+    {"gated_sum", "gated_mean", "normed_silu", "bond_basis", "moments", "both_ends", "invariants"}
+)
 """What layers find kernels for."""
 
 Argument = Tensor | int | float | ctypes.Structure

@@ -2,6 +2,7 @@
 
 from alignn_ff.nn.attention import NodeAttentionConvolution, SelfAttentionConvolution
 from alignn_ff.nn.basis import bessel_basis, chebyshev_basis
+from alignn_ff.nn.bond_basis import BasisSizes, BondBasis, bond_basis
 from alignn_ff.nn.convolution import EdgeGatedConvolution
 from alignn_ff.nn.envelope import polynomial_envelope, shoulder_envelope
 from alignn_ff.nn.gated_average import GatedAverageConvolution
@@ -31,7 +32,9 @@ from alignn_ff.nn.sums.segment import (
 from alignn_ff.nn.sums.summation import SummationName, summation_refusal, summing
 
 __all__ = [
+    "BasisSizes",
     "BatchNorm",
+    "BondBasis",
     "Directions",
     "EdgeGatedConvolution",
     "Edges",
@@ -49,6 +52,7 @@ __all__ = [
     "SummationName",
     "ZBLRepulsion",
     "bessel_basis",
+    "bond_basis",
     "chebyshev_basis",
     "count_rows",
     "gated_sum",

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from alignn_ff.train.datasets import DataKeys, read_records
     from alignn_ff.train.evaluation import evaluate_file, records_for
     from alignn_ff.train.interrupt import TrainingInterruptedError
+    from alignn_ff.train.loop.observers import Observer
     from alignn_ff.train.loop.state import Progress
-    from alignn_ff.train.loop.trainer import Observer
     from alignn_ff.train.metrics import Comparison, compare, errors, summarise
     from alignn_ff.train.records.record import Record
     from alignn_ff.train.resolution import ResolvedConfig, load_config, resolve, resolve_file, validate_config
@@ -55,7 +55,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "alignn_ff.train.interrupt": ("TrainingInterruptedError",),
         "alignn_ff.train.loop.state": ("Progress",),
-        "alignn_ff.train.loop.trainer": ("Observer",),
+        "alignn_ff.train.loop.observers": ("Observer",),
         "alignn_ff.train.metrics": (
             "Comparison",
             "compare",

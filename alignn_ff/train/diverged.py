@@ -19,14 +19,14 @@ SHOWN: Final = 8
 def divergence_message(error: DivergedError, config: TrainingConfig, run: PreparedRun, data: RunData) -> str:
     """What a user needs to know about a training that was stopped by numbers that are not finite."""
     trainer = run.trainer
-    where = f"step {error.step} of {trainer.n_steps} (epoch {trainer.progress.epoch + (not error.validation)})"
+    where = f"step {error.step} of {trainer.steps.n_steps} (epoch {trainer.progress.epoch + (not error.validation)})"
     names = _names(error, config, run, data)
     which = f" The records are {_some(names)}." if names else ""
     clip = "gradient_clip_norm" + ("" if config.gradient_clip_norm is None else f" (now {config.gradient_clip_norm:g})")
     return (
         f"training was stopped at {where}: the {error.what} is not finite.{which} {_kept(Path(config.output_dir))} Try "
         f"a smaller learning_rate (now {config.learning_rate:g}), a longer warm-up (warmup_steps, now "
-        f"{trainer.n_warmup}) or {clip}, and look for wrong labels of these records with alignn-ff data describe"
+        f"{trainer.steps.n_warmup}) or {clip}, and look for wrong labels of these records with alignn-ff data describe"
     )
 
 

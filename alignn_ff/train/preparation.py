@@ -117,7 +117,7 @@ def prepare_run(
     if ranks.rank == 0 and stopped is None:
         n_training = len(data.training) + trainer.batches.n_replayed
         for sentence in schedule_advice(
-            config, n_steps=trainer.n_scheduled, n_warmup=trainer.n_warmup, n_training=n_training
+            config, n_steps=trainer.steps.n_scheduled, n_warmup=trainer.steps.n_warmup, n_training=n_training
         ):
             log.warning(sentence)
     log.info("%d parameters, %d structures", sum(p.numel() for p in model.parameters()), len(data.training))

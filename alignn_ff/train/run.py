@@ -30,8 +30,8 @@ from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.datasets import records_source
 from alignn_ff.train.distributed.message import Done
 from alignn_ff.train.distributed.process_group import joined_ranks
+from alignn_ff.train.loop.observers import BuildObserver, Observer, ReadObserver, StartObserver
 from alignn_ff.train.loop.state import STATE_FILE
-from alignn_ff.train.loop.trainer import BuildObserver, Observer, ReadObserver, StartObserver
 from alignn_ff.train.main_guard import refuse_second_run
 from alignn_ff.train.resolution import ResolvedConfig, resolve, with_outputs_of
 from alignn_ff.train.run_data import Notify, prepared_data

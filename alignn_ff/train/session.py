@@ -34,10 +34,10 @@ from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, 
 from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernels, warn_of_other_kernels
 from alignn_ff.train.loop.divergence import DivergedError
 from alignn_ff.train.loop.fingerprint import check_fingerprint, fingerprint_of
-from alignn_ff.train.loop.observers import NoObserver, Observers, TensorBoardLog
+from alignn_ff.train.loop.observers import NoObserver, Observer, Observers, StartObserver, TensorBoardLog
 from alignn_ff.train.loop.skipping import Skipped
 from alignn_ff.train.loop.state import STATE_FILE, Progress, TrainingState, load_state, save_state, unreadable
-from alignn_ff.train.loop.trainer import Observer, StartObserver, Trainer
+from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, summarise
 from alignn_ff.train.preparation import PreparedRun, prepare_run
@@ -242,7 +242,7 @@ def _warn_of_worse(started: dict[str, float], progress: Progress) -> None:
 
 
 def _kernels(config: TrainingConfig, run: PreparedRun) -> TrainingKernels:
-    kernels = training_kernels(config, n_steps=run.trainer.n_steps, device=run.trainer.device)
+    kernels = training_kernels(config, n_steps=run.trainer.steps.n_steps, device=run.trainer.device)
     log.info("kernels: %s", kernels.name if kernels.compiled is None else kernels.compiled)
     return kernels
 

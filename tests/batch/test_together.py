@@ -14,6 +14,7 @@ from ase.calculators.emt import EMT
 
 from alignn_ff.batch import Batch, BatchConfig, inputs_of, run_batch
 from alignn_ff.batch.computing.gathering import GatheringExecutor
+from alignn_ff.batch.dynamics import ManyMDConfig
 from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.errors import ConfigError, MemoryLimitError
 from alignn_ff.execution import Executor
@@ -90,6 +91,33 @@ def test_relaxations_that_stay_on_their_device_end_as_others(tmp_path: Path, si_
     default = dataclasses.replace(resident, config=CONFIG, folder=tmp_path / "default")
     with pytest.raises(ConfigError, match="optimiser lbfgs cannot keep structures resident"):
         run_batch(default)
+
+
+def test_dynamics_that_stay_on_their_device_have_records_and_files_of_runs_alone(
+    tmp_path: Path, si_model_file: Path
+) -> None:
+    config = ManyMDConfig(steps=12, temperatures_K=(100, 300), replicas=2, log_every=4, outside="ignore")
+    made = batch_of(tmp_path / "made", silicon(2), si_model_file, 3)
+    usual = dataclasses.replace(made, task="md", config=config, how=BatchConfig(processes=0), folder=tmp_path / "usual")
+    resident = dataclasses.replace(
+        usual, make=partial(usual.make, backend="eager", resident=True), how=made.how, folder=tmp_path / "resident"
+    )
+    expected, found = (run_batch(batch) and records(batch) for batch in (usual, resident))
+    assert found.keys() == expected.keys()
+    assert len(found) == 8
+    for name, record in expected.items():
+        numbers, others = found[name]["numbers"], record["numbers"]
+        assert found[name]["state"] == "done"
+        for key in ("temperature_K", "seed", "n_steps", "final_temperature_K", "total_energy_last_eV"):
+            assert numbers[key] == pytest.approx(others[key], rel=1e-7)  # type: ignore[index]
+        np.testing.assert_allclose(
+            structures(resident)[name].positions, structures(usual)[name].positions, atol=TOGETHER
+        )
+    logs = [(batch.folder / "files" / "000003.csv").read_text().splitlines() for batch in (usual, resident)]
+    assert [line.split(",")[0] for line in logs[0]] == [line.split(",")[0] for line in logs[1]]
+    bussi = config.model_copy(update={"ensemble": "nvt_bussi"})
+    with pytest.raises(ConfigError, match="nve or nvt_langevin"):
+        run_batch(dataclasses.replace(resident, config=bussi, folder=tmp_path / "bussi"))
 
 
 @pytest.mark.parametrize("config", [CONFIG, THREADS], ids=["flight", "threads"])

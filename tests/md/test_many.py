@@ -71,7 +71,9 @@ def test_langevin_dynamics_samples_a_harmonic_crystal_and_counts_its_heat() -> N
     kT_eV, spring = 0.05, 2.0
     atoms = [Atoms("Si8", positions=np.zeros((8, 3)), cell=np.eye(3), momenta=np.zeros((8, 3))) for _ in range(40)]
     timestep = 5.0 * units.fs
-    motion = ResidentVerlet(atoms, timestep, Thermostat(kT_eV, np.exp(-5.0 / 50.0), 1), torch.device("cpu"))
+    motion = ResidentVerlet(
+        atoms, timestep, [Thermostat(kT_eV, np.exp(-5.0 / 50.0), k) for k in range(40)], torch.device("cpu")
+    )
     squares, kinetic, conserved = [], [], []
     n_steps = 1500
     for step in range(n_steps):

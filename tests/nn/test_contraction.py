@@ -1,21 +1,14 @@
-"""Contractions against plain sums, and their derivatives of all orders, on torch and on compiled kernels."""
+"""Contractions against plain sums, and their derivatives."""
 
 import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from alignn_ff.native import using
 from alignn_ff.nn import make_segments
 from alignn_ff.nn.sums.contraction import contract_to_edges, contract_to_nodes, make_contraction
 
 COLUMNS = (slice(0, 3), slice(3, 8))
 N_NODES, N_EDGES, CHANNELS = 5, 17, 4
-
-
-@pytest.fixture(params=["torch", "native"])
-def on(request):
-    with using(None if request.param == "torch" else request.getfixturevalue("kernels")):
-        yield request.param
 
 
 @pytest.fixture
@@ -41,13 +34,13 @@ def spread(edges):
     return torch.cat([blocks[:, [g]].expand(-1, c.stop - c.start, -1) for g, c in enumerate(COLUMNS)], 1)
 
 
-def test_nodes_get_the_sum_of_their_edges(on, owner, contraction):
+def test_nodes_get_the_sum_of_their_edges(owner, contraction):
     edges, along, nodes = arrays()
     expected = torch.zeros_like(nodes).index_add(0, owner, spread(edges) * along[:, :, None])
     torch.testing.assert_close(contract_to_nodes(edges, along, contraction), expected)
 
 
-def test_edges_get_what_their_node_holds_along_them(on, owner, contraction):
+def test_edges_get_what_their_node_holds_along_them(owner, contraction):
     _, along, nodes = arrays()
     each = nodes[owner] * along[:, :, None]
     expected = torch.cat([each[:, column].sum(1) for column in COLUMNS], 1)
@@ -55,27 +48,13 @@ def test_edges_get_what_their_node_holds_along_them(on, owner, contraction):
 
 
 @pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
-def test_derivatives_of_first_and_second_order_are_right(on, contraction, check):
+def test_derivatives_of_first_and_second_order_are_right(contraction, check):
     edges, along, nodes = arrays()
     assert check(lambda q, y: contract_to_nodes(q, y, contraction), (edges, along))
     assert check(lambda a, y: contract_to_edges(a, y, contraction), (nodes, along))
 
 
-def test_third_derivatives_agree_between_kernels_and_torch(kernels, contraction):
-    def third():
-        edges, along, _ = arrays()
-        energy = contract_to_nodes(edges, along, contraction).pow(3).sum()
-        for _ in range(2):
-            (first,) = torch.autograd.grad(energy, along, create_graph=True)
-            energy = first.pow(2).sum()
-        return torch.autograd.grad(energy, edges)[0]
-
-    plain = third()
-    with using(kernels):
-        torch.testing.assert_close(third(), plain)
-
-
-def test_without_edges_nodes_get_zeros(on):
+def test_without_edges_nodes_get_zeros():
     empty = make_contraction(make_segments(torch.zeros(0, dtype=torch.int64), 3, ascending=True), COLUMNS)
     edges, along = torch.zeros(0, 2 * CHANNELS), torch.zeros(0, 8)
     assert torch.equal(contract_to_nodes(edges, along, empty), torch.zeros(3, 8, CHANNELS))

@@ -5,7 +5,7 @@ import torch
 from ase.build import bulk, molecule
 
 from alignn_ff.graph import GraphRecipe, batch_graphs, batch_systems, build_graph, edge_vectors, system_from_atoms
-from alignn_ff.nn import MomentGates, MomentInvariants, make_directions, make_segments, reverse_edges
+from alignn_ff.nn import BondBasis, MomentGates, MomentInvariants, make_directions, make_edges, reverse_edges
 from alignn_ff.nn.harmonics import order_slices, quadrupole_matrix, solid_harmonics
 
 
@@ -77,13 +77,13 @@ def test_gates_are_the_moments_of_both_ends_along_the_bond():
     n_atoms, channels, features = len(graph.atomic_numbers), 3, 5
     vectors = edge_vectors(system, graph)
     unit = vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    targets = make_segments(graph.edge_dst, n_atoms, ascending=True)
-    reverse = reverse_edges(graph.edge_src, graph.edge_dst, graph.edge_shift, n_atoms)
+    bonds, harmonics = make_edges(graph.edge_src, graph.edge_dst, n_atoms), solid_harmonics(unit, 2)
+    basis = BondBasis(torch.empty(0), torch.empty(0), harmonics, harmonics)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         gates = MomentGates(features, channels, 2).double()
         moments = torch.randn(n_atoms, 8, channels, dtype=torch.float64)
-    found = gates(moments, make_directions(unit, torch.ones(len(unit), 1), targets, reverse, 2))
+    found = gates(moments, make_directions(basis, bonds, graph.edge_shift, 2))
     expected = torch.zeros_like(found)
     for order, mix in zip(order_slices(2), gates.ends, strict=True):
         own = (moments[graph.edge_dst][:, order] * solid_harmonics(unit, 2)[:, order, None]).sum(1)

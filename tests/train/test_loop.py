@@ -57,7 +57,7 @@ def losses(records, model: dict[str, object], **changes: object) -> dict[str, fl
     counts = label_counts(batch.targets)
     means = (sums / counts.clamp(min=1)).tolist()
     names = ("energy", "forces", "stress", "target", "atomwise", "additional")
-    return dict(zip(names, means, strict=True)) | {"total": float(combined(sums, counts, trainer.weights))}
+    return dict(zip(names, means, strict=True)) | {"total": float(combined(sums, counts, trainer.objective.weights))}
 
 
 FORCE_FIELD = {"name": "alignn_atomwise", "stresswise_weight": 1.0}

@@ -97,7 +97,7 @@ def test_summed_gradients_are_those_of_one_process_with_the_whole_batch(records,
         )
         (batch,) = Loader(n_threads=0).batches(samples, [share_of(range(len(samples)), ranks)])
         _, costs = trainer.compute(batch, training=True)
-        combined(costs, ranks.total(label_counts(batch.targets)), trainer.weights).backward()
+        combined(costs, ranks.total(label_counts(batch.targets)), trainer.objective.weights).backward()
         ranks.sum_gradients(network)
         return gradients(network), costs.detach()
 

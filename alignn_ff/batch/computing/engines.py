@@ -10,8 +10,8 @@ from typing import Protocol
 from ase import Atoms
 
 from alignn_ff.batch.computing.worker import Claim, Finished, Job, Worker, whole
+from alignn_ff.batch.flight import Flight
 from alignn_ff.batch.outcome import failure
-from alignn_ff.batch.tasks import Flight
 
 
 class Engine(Protocol):
@@ -133,7 +133,7 @@ class InFlight:
         if outcome is None:
             assert isinstance(claim.content, Atoms)
             try:
-                self._flight.add(claim.place, claim.content)
+                self._flight.add(claim.place, claim.content, *self._worker.given(claim))
             except Exception as error:  # noqa: BLE001 - one structure must not end the others; of the disk: see failure
                 outcome = failure(error, self._task)
         if outcome is not None:
@@ -151,3 +151,4 @@ class InFlight:
 
     def close(self) -> None:
         """See :class:`Engine`."""
+        self._flight.close()

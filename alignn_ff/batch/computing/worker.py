@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
+from alignn_ff.batch.flight import Flight
 from alignn_ff.batch.outcome import Outcome, failure
-from alignn_ff.batch.tasks import Flight, all_tasks
+from alignn_ff.batch.tasks import all_tasks
 from alignn_ff.errors import AlignnError, ConfigError
 from alignn_ff.io import check_matter
 from alignn_ff.runs.config import RunConfig
@@ -120,13 +121,16 @@ class Worker:
         if refused is not None:
             return refused
         assert isinstance(claim.content, Atoms)
-        prefix = self._job.folder / "files" / f"{claim.place:06d}"
         try:
-            config = self._job.config.model_copy(update=dict(claim.settings))
-            outcome = self._task.compute(claim.content, self._calculator, config, prefix)
+            outcome = self._task.compute(claim.content, self._calculator, *self.given(claim))
         except Exception as error:  # noqa: BLE001 - whatever one structure raises must not end the others
             return failure(error, self._job.task)
         return whole(outcome)
+
+    def given(self, claim: Claim) -> tuple[RunConfig, Path]:
+        """The config of a structure, and the prefix of its files."""
+        config = self._job.config.model_copy(update=dict(claim.settings))
+        return config, self._job.folder / "files" / f"{claim.place:06d}"
 
     def flight(self, n_slots: int) -> Flight | None:
         """Structures that share passes; None where those of the task do not."""

@@ -35,6 +35,8 @@ INCOMPLETE: Final = 3
 
 SINGLE: Final = ("energy", "md")
 """Tasks whose model is in float32 by default, as those of the same commands for one structure."""
+ON_DEVICE: Final = ("relax", "md")
+"""Tasks that move many structures on the device of the network."""
 
 SHOWN_SHARDS: Final = 8
 
@@ -157,7 +159,7 @@ def command_of(name: str) -> Callable[..., None]:
         parameters=[p for p in inspect.signature(_command).parameters.values() if p.name != "name"]
     )
     with_how = options_of(BatchConfig, "how", panel="Batch", names=BATCH_NAMES)
-    resident = () if name == "relax" else ("resident",)
+    resident = () if name in ON_DEVICE else ("resident",)
     with_model = options_of(_model_choice(name), "model_options", panel="Model", names=MODEL_NAMES, leave_out=resident)
     left_out = ("name", "stages", "guards") if name == "md" else ()
     with_task = options_of(row.config(), "settings", panel="Task", names=_names(name), leave_out=left_out)

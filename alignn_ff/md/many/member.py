@@ -1,11 +1,9 @@
-"""One structure of dynamics that moves many: its start, its guards, and what the host has read of it."""
+"""One structure of dynamics that moves many: its start, its guards, and what the host reads of it."""
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
@@ -13,21 +11,19 @@ from alignn_ff.calculator import AlignnCalculator
 from alignn_ff.calculator.results import Results
 from alignn_ff.cells import volume_A3
 from alignn_ff.errors import ConfigError
-from alignn_ff.graph import find_pairs, system_from_atoms
+from alignn_ff.graph import AtomicSystem, find_pairs, system_from_atoms
 from alignn_ff.io import check_atoms
 from alignn_ff.kinetics import pressure_GPa, stop_rotation, stop_translation, temperature
 from alignn_ff.md.config import MDConfig
 from alignn_ff.md.ensembles.suitability import admit
 from alignn_ff.md.ensembles.table import ENSEMBLES
 from alignn_ff.md.ensembles.timestep import check_timesteps
-from alignn_ff.md.guards.checks import baseline
+from alignn_ff.md.guards.checks import Baseline, Violation, baseline
 from alignn_ff.md.guards.table import GuardMonitor
 from alignn_ff.md.many.motion import Seen
 from alignn_ff.md.run.start import starting_atoms
 from alignn_ff.potential import Potential
 from alignn_ff.trajectory.snapshot import Snapshot
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,74 +46,87 @@ class ManyResult:
     stopped_by: str | None
 
 
+def many_start(given: Atoms, config: MDConfig, *, seed: int) -> Atoms:
+    """The start of one structure: a copy with momenta.
+
+    Args:
+        given: not changed.
+        config: of the run.
+        seed: of its velocities.
+
+    Raises:
+        ConfigError: it has constraints or extra features, or does not suit the ensemble.
+        StructureError: it cannot be the start of a run.
+    """
+    check_atoms(given)
+    if given.constraints or "extra_features" in given.arrays:
+        raise ConfigError("dynamics of many structures is without constraints and extra features; run_md has both")
+    atoms, ensemble = starting_atoms(given, config, np.random.default_rng(seed)), ENSEMBLES[config.schedule[0].ensemble]
+    admit(config.schedule, atoms)
+    check_timesteps(config.schedule, atoms)
+    freedom = ensemble.freedom(atoms)
+    if ensemble.thermostat and freedom.translation:
+        stop_translation(atoms)
+    if ensemble.thermostat and freedom.rotation:
+        stop_rotation(atoms)
+    return atoms
+
+
 class ManyMember:
     """One structure.
 
     Args:
-        given: the start; not changed.
-        rows: its atoms among those of all structures.
+        atoms: with momenta, as of :func:`many_start`; they become those that were last read.
         potential: that evaluates it.
         config: of the run.
-        seed: of its velocities.
+        compared_with: reference values of its guards; None: those of ``atoms``.
 
     Attributes:
         atoms: as last read.
-        system: the same at the start.
-        stopped_by: the guard that stopped it, and why.
+        monitor: calls its guards.
+        freedom: its degrees of freedom that have the temperature.
 
     Raises:
-        ConfigError: it has constraints or extra features, or does not suit the ensemble.
         StructureError, ElementNotCoveredError, MemoryLimitError: it cannot be evaluated.
     """
 
-    def __init__(self, given: Atoms, rows: slice, potential: Potential, config: MDConfig, *, seed: int) -> None:
-        check_atoms(given)
-        if given.constraints or "extra_features" in given.arrays:
-            raise ConfigError("dynamics of many structures is without constraints and extra features; run_md has both")
-        self.atoms = starting_atoms(given, config, np.random.default_rng(seed))
-        self._stage = config.schedule[0]
-        admit(config.schedule, self.atoms)
-        check_timesteps(config.schedule, self.atoms)
-        self.system = potential.prepare_on_host(self.atoms).system  # errors of the structure are raised here
-        self._rows, self._potential = rows, potential
-        self.stopped_by: str | None = None
+    def __init__(
+        self, atoms: Atoms, potential: Potential, config: MDConfig, *, compared_with: Baseline | None = None
+    ) -> None:
+        self.atoms, self._stage, self._potential = atoms, config.schedule[0], potential
+        potential.prepare_on_host(atoms)  # errors of the structure are raised here
         self._ensemble = ENSEMBLES[self._stage.ensemble]
-        self._freedom = self._ensemble.freedom(self.atoms)
-        if self._ensemble.thermostat and self._freedom.translation:
-            stop_translation(self.atoms)
-        if self._ensemble.thermostat and self._freedom.rotation:
-            stop_rotation(self.atoms)
-        shortest = potential.header.domain.shortest_distance_A
-        start = baseline(self.atoms, hottest_K=self._stage.hottest_K, shortest_A=shortest)
-        self._monitor = GuardMonitor(config.limits, start)
+        self.freedom = self._ensemble.freedom(atoms)
+        if compared_with is None:
+            shortest = potential.header.domain.shortest_distance_A
+            compared_with = baseline(atoms, hottest_K=self._stage.hottest_K, shortest_A=shortest)
+        self.monitor = GuardMonitor(config.limits, compared_with)
         self._calculator = AlignnCalculator(potential, outside="ignore")
-        self._kept: list[tuple[float, ...]] = []
-        self._last = self.atoms.copy()
 
-    def read(self, place: int, seen: Seen, step: int) -> Snapshot | None:
-        """Take over what the device has of the structure at a place; None where a guard stops it."""
-        now = self._snapshot(place, seen, step)
-        found = self._monitor.check(now)
-        reason = None if found is None else f"{found[0]}: {found[1].message}"
+    def system(self) -> AtomicSystem:
+        """The structure as last read."""
+        return self._potential.prepare_on_host(self.atoms).system
+
+    def read(self, place: int, rows: slice, seen: Seen, step: int) -> tuple[Snapshot, tuple[str, Violation] | None]:
+        """Take over what the device has of the structure.
+
+        Args:
+            place: among all structures.
+            rows: its atoms among those of all structures.
+            seen: of all structures.
+            step: of this one.
+
+        Returns:
+            Its state, and the name of the guard that stops it with what it found.
+        """
+        now = self._snapshot(place, rows, seen, step)
+        found = self.monitor.check(now)
         if found is None and seen.stopped[place]:
-            reason = "finite: energy or forces became numbers that are not finite"
-        if reason is not None:
-            self.stopped_by = f"step {step}, {reason}"
-            log.warning("structure %d: %s", place, self.stopped_by)
-            return None
-        self._kept.append((step, now.potential_eV, now.kinetic_eV, now.temperature_K, now.conserved_eV))
-        self._last = self.atoms.copy()
-        self._last.calc = SinglePointCalculator(self._last, **self._calculator.results)
-        return now
+            found = ("finite", Violation("energy or forces became numbers that are not finite"))
+        return now, found
 
-    def result(self) -> ManyResult:
-        """What was read, as long as no guard stopped the structure."""
-        steps, potential, kinetic, temperatures, conserved = np.array(self._kept).reshape(-1, 5).T
-        steps = steps.astype(np.int64)
-        return ManyResult(self._last, steps, potential, kinetic, temperatures, conserved, self.stopped_by)
-
-    def _snapshot(self, place: int, seen: Seen, step: int) -> Snapshot:
-        self._take(place, seen)
+    def _snapshot(self, place: int, rows: slice, seen: Seen, step: int) -> Snapshot:
+        self._take(place, rows, seen)
         atoms, stage = self.atoms, self._stage
         potential, kinetic = float(seen.energy[place]), float(atoms.get_kinetic_energy())
         return Snapshot(
@@ -127,16 +136,16 @@ class ManyMember:
             forces_eV_per_A=self._calculator.results["forces"],
             potential_eV=potential,
             kinetic_eV=kinetic,
-            temperature_K=temperature(atoms, self._freedom),
+            temperature_K=temperature(atoms, self.freedom),
             conserved_eV=potential + kinetic - float(seen.heat[place]),
             target_temperature_K=stage.hottest_K if self._ensemble.thermostat else None,
             volume_A3=volume_A3(atoms),
             pressure_GPa=pressure_GPa(atoms, self._calculator.results.get("stress")),
         )
 
-    def _take(self, place: int, seen: Seen) -> None:
+    def _take(self, place: int, rows: slice, seen: Seen) -> None:
         """Positions, momenta, results and findings of the structure, in a calculator that computes nothing more."""
-        rows, calculator, energy = self._rows, self._calculator, float(seen.energy[place])
+        calculator, energy = self._calculator, float(seen.energy[place])
         self.atoms.calc = None
         self.atoms.positions = seen.positions[rows]
         self.atoms.set_momenta(seen.momenta[rows])

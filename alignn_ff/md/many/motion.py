@@ -14,21 +14,26 @@ from ase import Atoms
 from numpy.typing import NDArray
 from torch import Tensor
 
+from alignn_ff.md.many.noise import keys_of_atoms, normals
 from alignn_ff.resident_many import Found
 
 
 class Thermostat(NamedTuple):
-    """Langevin's, of all structures.
+    """Langevin's, of one structure.
 
     Attributes:
         kT_eV: target temperature, times Boltzmann's constant.
         keeps: part of the momenta that a step keeps, exp(−Δt/τ).
         seed: with the number of a step it decides the random numbers.
+        step: number of the next step.
+        heat_eV: that the thermostat has given before.
     """
 
     kT_eV: float
     keeps: float
     seed: int
+    step: int = 0
+    heat_eV: float = 0.0
 
 
 class Seen(NamedTuple):
@@ -60,17 +65,21 @@ class ResidentVerlet:
     Args:
         structures: with momenta.
         timestep: in ASE's unit.
-        thermostat: None: constant energy.
+        thermostats: of each structure; None: constant energy.
         device: where they move.
     """
 
     def __init__(
-        self, structures: Sequence[Atoms], timestep: float, thermostat: Thermostat | None, device: torch.device
+        self,
+        structures: Sequence[Atoms],
+        timestep: float,
+        thermostats: Sequence[Thermostat] | None,
+        device: torch.device,
     ) -> None:
         def tensor(rows: NDArray[np.float64]) -> Tensor:
             return torch.from_numpy(rows).to(device)
 
-        self._timestep, self._thermostat = timestep, thermostat
+        self._timestep = timestep
         n_atoms = [len(atoms) for atoms in structures]
         self._sizes = (len(structures), sum(n_atoms))
         self._x = tensor(np.concatenate([atoms.positions for atoms in structures]))
@@ -80,8 +89,9 @@ class ResidentVerlet:
         self._owner = torch.from_numpy(np.repeat(np.arange(len(structures)), n_atoms)).to(device)
         self._started, self._heat = torch.zeros_like(self._x[:1, :1]), torch.zeros_like(self._cell[:, 0, 0])
         self._stopped = torch.zeros_like(self._heat, dtype=torch.bool)
-        self._noise = torch.zeros_like(self._x)
-        self._generator = None if thermostat is None else torch.Generator(device)
+        self._bath = None if thermostats is None else _Bath(thermostats, n_atoms, self._mass, device)
+        if thermostats is not None:
+            self._heat += tensor(np.array([thermostat.heat_eV for thermostat in thermostats]))
         per_system = [torch.zeros_like(self._heat) for _ in range(3)]
         self._seen = [*per_system, torch.zeros_like(self._cell), *(torch.zeros_like(self._x) for _ in range(3))]
 
@@ -90,11 +100,7 @@ class ResidentVerlet:
         return self._x, self._cell
 
     def begin(self, step: int) -> None:
-        """See :class:`~alignn_ff.resident_many.Motion`; the random numbers of a step depend on its number only."""
-        if self._thermostat is not None and self._generator is not None:
-            (seed,) = np.random.SeedSequence([self._thermostat.seed, step]).generate_state(1, np.uint64)
-            self._generator.manual_seed(int(seed >> np.uint64(1)))
-            self._noise.normal_(generator=self._generator)
+        """See :class:`~alignn_ff.resident_many.Motion`; random numbers follow from seeds and steps of structures."""
 
     def stop(self, place: int) -> None:
         """Leave a structure where it is."""
@@ -127,19 +133,18 @@ class ResidentVerlet:
             self._keep(kept, now, active)
         momenta = momenta + kick
         half = self._x + 0.5 * self._timestep * momenta / self._mass
-        momenta, heat = self._thermostatted(momenta)
+        momenta, heat = self._thermostatted(momenta, active)
         self._keep(self._heat, self._heat + heat, active)
         self._keep(self._x, half + 0.5 * self._timestep * momenta / self._mass, active)
         self._keep(self._p, momenta, active)
         self._started.masked_fill_(found.valid, 1.0)
 
-    def _thermostatted(self, momenta: Tensor) -> tuple[Tensor, Tensor]:
+    def _thermostatted(self, momenta: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
         """Momenta after the thermostat, and the heat that it gives to each structure."""
-        if self._thermostat is None:
+        if self._bath is None:
             return momenta, torch.zeros_like(self._heat)
-        kT_eV, keeps, _ = self._thermostat
-        drawn = (self._mass * (kT_eV * (1.0 - keeps**2))).sqrt() * self._noise
-        after = keeps * momenta + drawn
+        after = self._bath.keeps * momenta + self._bath.drawn()
+        self._bath.steps += active[self._owner].long()
         gained = ((after.square() - momenta.square()) / (2.0 * self._mass)).sum(1)
         return after, torch.zeros_like(self._heat).index_add_(0, self._owner, gained)
 
@@ -151,3 +156,27 @@ class ResidentVerlet:
     def _any(self, rows: Tensor) -> Tensor:
         """(n_systems,) whether any atom of a structure has it."""
         return torch.zeros_like(self._heat).index_add_(0, self._owner, rows.double()) > 0.0
+
+
+class _Bath:
+    """Thermostats of structures, atom by atom on their device.
+
+    Attributes:
+        keeps: (n_atoms, 1) part of the momenta that a step keeps.
+        steps: (n_atoms,) int64 number of the next step.
+    """
+
+    def __init__(
+        self, thermostats: Sequence[Thermostat], n_atoms: Sequence[int], mass: Tensor, device: torch.device
+    ) -> None:
+        kT_eV, keeps = (
+            torch.from_numpy(np.repeat(np.array([one[k] for one in thermostats]), n_atoms)[:, None]).to(device)
+            for k in (0, 1)
+        )
+        self.keeps, self._width = keeps, (mass * kT_eV * (1.0 - keeps.square())).sqrt()
+        self._keys = keys_of_atoms([one.seed for one in thermostats], n_atoms).to(device)
+        self.steps = torch.from_numpy(np.repeat([one.step for one in thermostats], n_atoms)).to(device)
+
+    def drawn(self) -> Tensor:
+        """(n_atoms, 3) random momenta of the next step."""
+        return self._width * normals(self._keys, self.steps)

@@ -5,8 +5,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
 
 from alignn_ff.errors import AlignnError
 from alignn_ff.interrupt import StopRequest, stop_on_signals
@@ -17,7 +20,7 @@ from alignn_ff.md.guards.checks import Violation, broken_atoms
 from alignn_ff.md.guards.table import GuardMonitor
 from alignn_ff.md.harvest import Watch
 from alignn_ff.md.result import MDResult
-from alignn_ff.md.run.propagator import Propagator
+from alignn_ff.md.run.propagator import Propagator, StageProgress
 from alignn_ff.md.run.record import RunRecord
 from alignn_ff.md.run.restart import MDHead, RestartContent, constraints_to_json, write_restart
 from alignn_ff.md.run.stopping import MDInterruptedError, guard_error
@@ -31,8 +34,22 @@ log = logging.getLogger(__name__)
 Observer = Callable[[Snapshot], None]
 
 
+class Motion(Protocol):
+    """What a restart file holds of atoms that move: a :class:`Propagator`, or its like."""
+
+    atoms: Atoms
+    rng: np.random.Generator
+    progress: StageProgress
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """State of the integrator in addition to its atoms."""
+
+
+Moves = TypeVar("Moves", bound=Motion)
+
+
 @dataclass
-class Run:
+class Run(Generic[Moves]):
     """A run in progress: everything that :func:`drive` advances.
 
     Attributes:
@@ -48,7 +65,7 @@ class Run:
     """
 
     config: MDConfig
-    propagator: Propagator
+    propagator: Moves
     monitor: GuardMonitor
     record: RunRecord
     model: ModelRecord
@@ -58,7 +75,7 @@ class Run:
     command: str | None = None
 
 
-def drive(run: Run, on_step: Observer | None) -> MDResult:
+def drive(run: Run[Propagator], on_step: Observer | None) -> MDResult:
     """Make the remaining steps, and write the outputs."""
     propagator, first_fs = run.propagator, run.propagator.snapshot().time_fs
     began = time.perf_counter()
@@ -80,19 +97,19 @@ def drive(run: Run, on_step: Observer | None) -> MDResult:
                 raise MDInterruptedError(stop.signal, propagator.progress.step, run.files)
         wall_time_s = time.perf_counter() - began
         checkpointer.save()
-        result = _result(run, wall_time_s=wall_time_s, first_fs=first_fs)
+        result = result_of(run, wall_time_s=wall_time_s, first_fs=first_fs)
         if run.files is not None:
             write_md_end(run.files, result)
     log.info("%d steps in %.1f s", run.config.steps, result.wall_time_s)
     return result
 
 
-def _outputs(run: Run, files: MDFiles) -> Outputs:
+def _outputs(run: Run[Propagator], files: MDFiles) -> Outputs:
     uncertain = gives_deviations(run.propagator.atoms.calc)
     return Outputs(files, run.config, watch=run.watch, kept=run.kept, uncertain=uncertain)
 
 
-def _observe(snapshot: Snapshot, run: Run, outputs: Outputs | None, on_step: Observer | None) -> None:
+def _observe(snapshot: Snapshot, run: Run[Propagator], outputs: Outputs | None, on_step: Observer | None) -> None:
     found = run.monitor.check(snapshot)
     if found is None or found[0] == "uncertainty":  # a structure that is too uncertain to go on is worth a label
         run.watch.see(snapshot)
@@ -105,7 +122,7 @@ def _observe(snapshot: Snapshot, run: Run, outputs: Outputs | None, on_step: Obs
         on_step(snapshot)
 
 
-def _advance(run: Run) -> Snapshot:
+def _advance(run: Run[Propagator]) -> Snapshot:
     """One step; a structure that becomes invalid during the step is a failed simulation."""
     try:
         return run.propagator.advance()
@@ -133,10 +150,10 @@ def _wreck(propagator: Propagator) -> Snapshot:
     )
 
 
-class Checkpointer:
+class Checkpointer(Generic[Moves]):
     """Writes restart files when they are due: after a number of steps or minutes."""
 
-    def __init__(self, run: Run, outputs: Outputs | None, began: float) -> None:
+    def __init__(self, run: Run[Moves], outputs: Outputs | None, began: float) -> None:
         self._run, self._outputs, self._began = run, outputs, began
         self._saved_at, self._versions = time.monotonic(), software_versions()
 
@@ -169,7 +186,8 @@ class Checkpointer:
         self._saved_at = time.monotonic()
 
 
-def _result(run: Run, *, wall_time_s: float, first_fs: float) -> MDResult:
+def result_of(run: Run[Moves], *, wall_time_s: float, first_fs: float) -> MDResult:
+    """The result of a run that has made all steps, of which this session began at ``first_fs``."""
     assert run.record.first_total_eV is not None
     return MDResult(
         atoms=bare_copy(run.propagator.atoms),

@@ -6,7 +6,7 @@ In: what each edge, source and target contribute to a gate, and envelope weights
 
 Nearly all time of an evaluation goes here. Automatic differentiation, twice for training on forces, keeps
 every intermediate array of size (n_edges, features); written by hand, only the gates S are kept, and on
-compiled kernels (``native_sum.py``) not even those.
+compiled kernels (``native_twice.py``) not even those.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from alignn_ff.native import kernels_for
-from alignn_ff.nn.sums.native_sum import NativeGatedSum
+from alignn_ff.nn.sums.native_twice import NativeOperation, run_native
 from alignn_ff.nn.sums.segment import Edges, gather, gather_rows, segment_sum
 from alignn_ff.nn.sums.summation import Summation, summation_in_use
 
@@ -36,9 +36,11 @@ def gated_sum(gates: Tensor, projections: Tensor, weights: Tensor, edges: Edges)
     """
     kernels = kernels_for("gated_sum", (gates, projections, weights))
     if kernels is not None:
-        index = (*edges.src, *edges.dst)
-        native: Tensor = NativeGatedSum.apply(kernels, gates, projections, weights, *index)  # type: ignore[no-untyped-call]
-        return native
+        index = (edges.src.segment, edges.dst.segment, edges.dst.starts, edges.src.order, edges.src.starts)
+        shape = (projections.shape[0], gates.shape[1])
+        sizes = (shape[0], gates.shape[0], shape[1])
+        operation = NativeOperation(kernels, "gated_sum", gates.dtype, index, sizes, (shape,))
+        return run_native(operation, gates, projections, weights)[0]
     inputs = (gates, *projections.chunk(3, 1), weights)
     result: Tensor = _GatedSum.apply(summation_in_use(), *inputs, *edges.src, *edges.dst)  # type: ignore[no-untyped-call]
     return result

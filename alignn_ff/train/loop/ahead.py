@@ -53,12 +53,14 @@ class Launched(NamedTuple):
 
     Attributes:
         loss: of the step.
+        norm: of its gradient, a scalar on the device.
         numbers: its loss, and the norm of its gradient.
         step: its number, from 0.
         batch: its number in the epoch.
     """
 
     loss: StepLoss
+    norm: Tensor
     numbers: OnTheWay
     step: int
     batch: int

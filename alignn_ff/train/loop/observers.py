@@ -1,13 +1,49 @@
-"""Observers of a run: none, several as one, and TensorBoard curves of every column of the history."""
+"""Observers of a run: when they are called; none, several as one, and TensorBoard curves of the whole history."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.train.loop.state import Progress
-from alignn_ff.train.loop.trainer import Observer
+
+
+class Observer(Protocol):
+    """Called while a run proceeds."""
+
+    def on_step(self, progress: Progress, n_steps: int) -> None:
+        """After every optimiser step."""
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        """After every epoch, with its row of the history."""
+
+
+@runtime_checkable
+class BuildObserver(Protocol):
+    """An observer that is also called while graphs are built."""
+
+    def on_build(self, done: int, total: int) -> None:
+        """Now and then, with the number of graphs so far and their total number."""
+
+
+@runtime_checkable
+class ReadObserver(Protocol):
+    """An observer that is also called while records are read."""
+
+    def on_read(self, done: int) -> None:
+        """Every second, with the number of records so far."""
+
+
+@runtime_checkable
+class StartObserver(Protocol):
+    """An observer that is also called before the first step."""
+
+    def on_begin(self) -> None:
+        """Before the data are read."""
+
+    def on_start(self, row: dict[str, float]) -> None:
+        """Where a run starts from a model, with the errors of that model, named as columns of the history."""
 
 
 class Writer(Protocol):

@@ -11,9 +11,11 @@ constexpr int64_t MOST_HARMONICS = 15;
 // Index of the order, from 0, of each function.
 constexpr int64_t ORDER_OF[MOST_HARMONICS] = {0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2};
 
-template <class T>
-inline void solid_harmonics(const double* u, int64_t n, T* out) {
-  const double x = u[0], y = u[1], z = u[2], root = std::sqrt(3.0);
+// N is a number that a direction consists of, T what results are kept in.
+template <class N, class T>
+inline void solid_harmonics(const N* u, int64_t n, T* out) {
+  const N x = u[0], y = u[1], z = u[2];
+  const double root = std::sqrt(3.0);
   out[0] = T(x), out[1] = T(y), out[2] = T(z);
   if (n < 8) return;
   out[3] = T(root * x * y), out[4] = T(root * y * z), out[5] = T(1.5 * z * z - 0.5);
@@ -26,10 +28,11 @@ inline void solid_harmonics(const double* u, int64_t n, T* out) {
 }
 
 // Σ_s g_s·∂R_s/∂u, with a part along u that does not matter for a direction.
-template <class T>
-inline void solid_harmonics_slope(const double* u, int64_t n, const T* g, double* slope) {
-  const double x = u[0], y = u[1], z = u[2], root = std::sqrt(3.0);
-  double dx = g[0], dy = g[1], dz = g[2];
+template <class N, class T>
+inline void solid_harmonics_slope(const N* u, int64_t n, const T* g, N* slope) {
+  const N x = u[0], y = u[1], z = u[2];
+  const double root = std::sqrt(3.0);
+  N dx = N(g[0]), dy = N(g[1]), dz = N(g[2]);
   if (n >= 8) {
     dx += root * (g[3] * y + g[6] * z + g[7] * x);
     dy += root * (g[3] * x + g[4] * z - g[7] * y);

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "dual.h"
+
 namespace alignn {
 
 constexpr double ROOT_SIXTH = 0.408248290463863016366, ROOT_HALF = 0.707106781186547524400;
@@ -12,20 +14,20 @@ template <class T>
 struct Quadrupole {
   T xx, xy, xz, yy, yz, zz;
   Quadrupole(const T* moments, int64_t K, int64_t k) {
-    const T z = T(ROOT_SIXTH) * moments[2 * K + k], d = T(ROOT_HALF) * moments[4 * K + k];
+    const T z = typename Lane<T>::type(ROOT_SIXTH) * moments[2 * K + k], d = typename Lane<T>::type(ROOT_HALF) * moments[4 * K + k];
     xx = d - z, yy = -d - z, zz = 2 * z;
-    xy = T(ROOT_HALF) * moments[k], yz = T(ROOT_HALF) * moments[K + k], xz = T(ROOT_HALF) * moments[3 * K + k];
+    xy = typename Lane<T>::type(ROOT_HALF) * moments[k], yz = typename Lane<T>::type(ROOT_HALF) * moments[K + k], xz = typename Lane<T>::type(ROOT_HALF) * moments[3 * K + k];
   }
 };
 
 // Adds what the derivatives in the six elements, each off-diagonal one standing for both, are in the five moments.
 template <class T>
 inline void add_quadrupole_slope(T xx, T xy, T xz, T yy, T yz, T zz, T* moments, int64_t K, int64_t k) {
-  moments[k] += T(ROOT_HALF) * xy;
-  moments[K + k] += T(ROOT_HALF) * yz;
-  moments[2 * K + k] += T(ROOT_SIXTH) * (2 * zz - xx - yy);
-  moments[3 * K + k] += T(ROOT_HALF) * xz;
-  moments[4 * K + k] += T(ROOT_HALF) * (xx - yy);
+  moments[k] += typename Lane<T>::type(ROOT_HALF) * xy;
+  moments[K + k] += typename Lane<T>::type(ROOT_HALF) * yz;
+  moments[2 * K + k] += typename Lane<T>::type(ROOT_SIXTH) * (2 * zz - xx - yy);
+  moments[3 * K + k] += typename Lane<T>::type(ROOT_HALF) * xz;
+  moments[4 * K + k] += typename Lane<T>::type(ROOT_HALF) * (xx - yy);
 }
 
 // w·M·v, tr(M²·N) and |M·v|²: vectors v and w of (3, K) moments of order 1, M and N of (5, K) moments of order 2.
