@@ -168,9 +168,15 @@ def select_device(device: str) -> torch.device:
         torch.empty(0, device=chosen).cpu()  # fails on "meta", which has no numbers
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         raise ConfigError(
-            f"device {device!r} is not available here ({str(error).splitlines()[0]}); use auto, cpu or cuda"
+            f"device {device!r} is not available here ({_reason(error)}); use auto, cpu or cuda"
         ) from error
     return chosen
+
+
+def _reason(error: Exception) -> str:
+    """Why torch refuses a device, without the list of all kinds that it was written for."""
+    first = str(error).partition("\n")[0]
+    return "torch has no such kind of device" if first.startswith("Expected one of") else first
 
 
 def cast_network(model: Model, dtype: torch.dtype) -> Model:

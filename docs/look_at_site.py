@@ -24,6 +24,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
 CANCELLED = "net::ERR_ABORTED"  # the page was left before the index of the search had come
+PATIENCE_MS = 180_000
+"""The longest wait for a page or a picture, on a busy machine."""
 SEARCHES = ("phonon", "thermostat", "fine-tune")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
@@ -91,6 +93,7 @@ def look(
 ) -> Iterator[str]:
     """Faults of all pages in one look, and of the search."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
     page, heard = context.new_page(), list[str]()
     page.on("console", lambda message: heard.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: heard.append(f"error: {error}"))
@@ -124,7 +127,7 @@ def searched(page: Page, address: str, words: str) -> list[str]:
     page.keyboard.press("/")
     page.keyboard.type(words)
     results = page.locator(".md-search-result__item")
-    results.first.wait_for(state="attached", timeout=10_000)
+    results.first.wait_for(state="attached", timeout=PATIENCE_MS)
     return [] if results.count() > 1 else ["fewer than two pages"]
 
 

@@ -124,6 +124,8 @@ OBJECTS = {
     "dynamics": lambda: dynamics(),
     "check": lambda: checked(),
     "equation of state": lambda: eos(),
+    "calculator": lambda: AlignnCalculator(POTENTIAL),
+    "calculator of any elements": lambda: AlignnCalculator("auto"),
     "single point": lambda: single_point(CRYSTAL, AlignnCalculator(POTENTIAL, outside="ignore")),
     "observable": lambda: ObservableResult({"mean_distance_A": 2.35}, TABLE),
     "training": lambda: TrainingResult(Path("run"), Path("run/model.pt"), 1, HISTORY, METRICS, {}),

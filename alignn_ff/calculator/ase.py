@@ -22,6 +22,7 @@ from alignn_ff.calculator.dispersion import (
 )
 from alignn_ff.calculator.per_thread import PerThread
 from alignn_ff.calculator.results import DEVIATIONS, OUTSIDE_KEY, Results
+from alignn_ff.display import Displayed, Sheet
 from alignn_ff.domain import OUTSIDE, Finding, OutsideError, OutsideWord, sentences
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution import BackendName, Limits
@@ -35,7 +36,7 @@ from alignn_ff.resident import check_resident
 log = logging.getLogger(__name__)
 
 
-class AlignnCalculator(Calculator):
+class AlignnCalculator(Displayed, Calculator):
     """Energy, forces and stress of an ALIGNN force field.
 
     One evaluation gives all properties, and ASE's cache reuses it until the atoms change. A neighbour list is
@@ -144,6 +145,17 @@ class AlignnCalculator(Calculator):
         self._own = PerThread()
         for name, value in state.items():
             setattr(self, name, value)
+
+    def brief(self) -> str:
+        """The model, its family, elements, precision and device, and the dispersion that is added."""
+        words = "auto: chosen by the first structure" if self._potential is None else self._potential.brief()
+        return words if self.dispersion is None else f"{words}, with {self.dispersion.name}"
+
+    def sheet(self) -> Sheet:
+        """That of the potential, and how the calculator was set."""
+        facts = {} if self._potential is None else dict(self._potential.sheet().facts)
+        added = None if self.dispersion is None else self.dispersion.name
+        return Sheet({**facts, "dispersion": added, "outside of the training data": self.outside})
 
     @property
     def potential(self) -> Potential:

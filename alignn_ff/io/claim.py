@@ -67,8 +67,9 @@ def claim(
     _refuse_folders(wanted)
     present = [str(path) for path in wanted if path.exists()]
     if present and not overwrite and not _was_stopped(earlier):
+        exist = "exists" if len(present) == 1 else "exist"
         raise ConfigError(
-            f"{', '.join(present)} exists already; nothing was written. Choose another --output, or add --overwrite"
+            f"{', '.join(present)} {exist} already; nothing was written. Choose another --output, or add --overwrite"
             f"{_how_to_resume(earlier)}"
         )
     for path in wanted:

@@ -6,7 +6,9 @@ from ase import Atoms
 from ase.build import bulk, fcc100, molecule
 from ase.neighborlist import neighbor_list
 
+from alignn_ff.analysis.observables.coordination import coordination_rows
 from alignn_ff.analysis.observables.pairs import pairs_within
+from alignn_ff.analysis.observables.vdos import vibration_rows
 from tests.support.trajectories import Measure, box
 
 
@@ -95,8 +97,19 @@ def test_bonds_of_each_pair_have_their_own_length(measure: Measure) -> None:
     found = measure(water, observables=["coordination", "angles"], bond_A=1.2).results
     summary = found["coordination"].summary
     assert (summary["O"]["mean_to"], summary["H"]["mean_to"]) == ({"H": 2, "O": 0}, {"H": 0, "O": 1})  # type: ignore[index]
+    rows = dict(coordination_rows(summary))
+    assert "(0.00 H, 1.00 O)" in rows["coordination H"]
+    assert "(2.00 H, 0.00 O)" in rows["coordination O"]
     assert found["angles"].summary["O"]["mean_deg"] == pytest.approx(water[0].get_angle(1, 0, 2))  # type: ignore[index]
     assert found["angles"].summary["H"]["n_angles"] == 0  # type: ignore[index]
+
+
+def test_a_spectrum_that_is_not_resolved_says_so() -> None:
+    summary = {"n_windows": 3, "frames_are_dense_enough": True, "peak_THz": 0.0, "mean_THz": 7.5}
+    ((_, words),) = vibration_rows({**summary, "resolution_THz": 20.0})
+    assert "too short for a spectrum" in words
+    ((_, words),) = vibration_rows({**summary, "resolution_THz": 0.5})
+    assert "too short" not in words
 
 
 @pytest.mark.parametrize("seed", range(6))

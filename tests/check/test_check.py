@@ -221,7 +221,7 @@ def test_command_prints_a_table_and_writes_json_and_one_page(
     assert "<script" not in page
     again = command_line("check", si_model_file, "--quick", *files)
     assert again.code == 2
-    assert "exists already" in again.stderr
+    assert "already; nothing was written" in again.stderr
 
 
 def test_command_checks_a_calculator_of_the_current_folder_and_exits_with_1(

@@ -54,7 +54,7 @@ def test_only_json_goes_to_stdout(trajectory: Path, command_line: CommandLine) -
 def test_nothing_is_overwritten_unless_allowed(trajectory: Path, command_line: CommandLine) -> None:
     words = ("analyze", trajectory, "--only", "thermo", "--figures", "none")
     assert command_line(*words).code == 0
-    assert "exists already" in command_line(*words).stderr
+    assert "already; nothing was written" in command_line(*words).stderr
     assert command_line(*words, "--overwrite").code == 0
 
 

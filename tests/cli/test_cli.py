@@ -127,7 +127,7 @@ def test_nothing_is_overwritten_unless_allowed(structure: Path, si_model_file: P
         assert command_line(*words).code == 0
         refused = command_line(*words)
         assert refused.code == 2
-        assert "exists already" in refused.stderr
+        assert "already; nothing was written" in refused.stderr
         assert command_line(*words, "--overwrite").code == 0
 
 

@@ -66,7 +66,7 @@ def test_convert_keeps_structures_labels_and_units(tmp_path, data, command_line:
     assert_same_records(read_records(target), [*read_records(data), *read_records(molecules)])
     again = command_line("data", "convert", data, "-o", target)
     assert again.code == 2
-    assert "exists already" in again.stderr
+    assert "already; nothing was written" in again.stderr
     assert command_line("data", "convert", data, "-o", target, "--overwrite").code == 0
     assert len(read_records(target)) == 12
 

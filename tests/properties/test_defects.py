@@ -192,6 +192,12 @@ def test_a_compound_without_phases_and_a_slab_are_refused(tmp_path: Path) -> Non
         compute("vacancy", slab)
 
 
+def test_a_reference_that_is_missing_is_refused_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EMT, "calculate", lambda *_, **__: pytest.fail("computed"))
+    with pytest.raises(StructureError, match=r"no such structure file: missing\.cif"):
+        compute("vacancy", ordered_alloy(), config={"reference": ("missing.cif",)})
+
+
 def test_a_stopped_run_finishes_with_the_same_bits(tmp_path: Path) -> None:
     config = DefectConfig(min_width_A=7.0, starts=("unrattled", "random"))
     run = PropertyRun("vacancy", (bulk("Cu", a=3.6),), config, tmp_path / "cu", {"model": "emt"})

@@ -97,7 +97,7 @@ def test_the_command_writes_refuses_and_names_the_restart(tmp_path: Path, comman
     assert not restart_file(prefix).exists()
     again = command_line(*words)
     assert again.code == 2
-    assert "exists already" in again.stderr
+    assert "already; nothing was written" in again.stderr
     restart_file(prefix).write_text("")
     stopped = command_line(*words)
     assert f"--restart {restart_file(prefix)}" in stopped.stderr.replace("\n", "")

@@ -124,6 +124,12 @@ def test_the_recipe_of_a_smooth_family_is_that_of_its_model_files():
     assert config.recipe == GraphRecipe(cutoff=5.0, three_body_cutoff=3.5)
 
 
+def test_a_learning_rate_that_undoes_the_start_is_warned_of() -> None:
+    (sentence,) = advice(validate_config({"start_from": "si"}))
+    assert sentence.startswith("learning_rate is 0.01, as for a training from scratch")
+    assert advice(validate_config({"start_from": "si", "learning_rate": 0.001})) == ()
+
+
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("train_*.json"))
 
 

@@ -63,11 +63,13 @@ class Coordination:
 
 
 def coordination_rows(summary: Summary) -> list[Row]:
-    """Mean coordination of each element, and the most frequent numbers."""
+    """Mean coordination of each element: to each other one, or the most frequent numbers where there is only one."""
     rows = []
     for symbol, value in by_element(summary):
         shares = sorted(value["shares"].items(), key=lambda item: -item[1])[:3]
         inside = ", ".join(f"{n}: {100 * share:.1f} %" for n, share in shares)
+        if len(value["mean_to"]) > 1:
+            inside = ", ".join(f"{mean:.2f} {other}" for other, mean in value["mean_to"].items())
         rows.append((f"coordination {symbol}", f"{with_error(value['mean'], value['stderr'])} ({inside})"))
     return rows
 

@@ -142,6 +142,8 @@ def vibration_rows(summary: Summary) -> list[Row]:
     if not summary["n_windows"]:
         return []
     mark = "" if summary["frames_are_dense_enough"] else " (frames too far apart: the spectrum is aliased)"
+    if summary["resolution_THz"] > summary["mean_THz"]:
+        mark = " (the run is too short for a spectrum)"
     text = f"peak {summary['peak_THz']:.2f} THz, mean {summary['mean_THz']:.2f} THz, resolution "
     return [("vibrations", f"{text}{summary['resolution_THz']:.2f} THz{mark}")]
 

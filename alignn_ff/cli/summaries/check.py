@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from alignn_ff.cli.console import plain_table, results
-from alignn_ff.cli.summaries.summary import print_files, print_title
+from alignn_ff.cli.summaries.summary import count, print_files, print_title
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +52,7 @@ def _cells(row: "Row") -> tuple[str, str, str, str, str]:
         return SHORT.get(row.verdict, row.verdict), row.title, "–", "–", escape(row.note)
     limit = "–" if row.worst.limit is None else f"{row.worst.limit:.2g}"
     unit = f" {row.worst.unit}" if row.worst.unit else ""
-    left = f"; {row.n_left} cases not run" if row.n_left else ""
+    left = f"; {count(row.n_left, 'case')} not run" if row.n_left else ""
     where = row.case or (row.worst.note if row.nature == "figure" else "")
     return (
         SHORT.get(row.verdict, row.verdict),

@@ -18,7 +18,7 @@ from ase import Atoms
 
 from alignn_ff.errors import ConfigError
 from alignn_ff.properties.defects.config import DefectConfig
-from alignn_ff.properties.defects.potentials import chemical_potentials
+from alignn_ff.properties.defects.potentials import chemical_potentials, coexisting_phases
 from alignn_ff.properties.defects.remarks import doubts
 from alignn_ff.properties.defects.result import Defect, DefectResult, Trial
 from alignn_ff.properties.defects.sites import Site, antisites, elements_of, interstitials, vacancies
@@ -60,6 +60,7 @@ def _defects(atoms: Atoms, config: DefectConfig, work: Work, *, what: str, sites
     """
     check_crystal(atoms, what)
     check_request(bare(atoms), config, sites, what)
+    coexisting_phases(sorted(set(atoms.get_chemical_symbols())), config.reference)  # before anything is computed
     reference, remarks = relaxed_crystal(work, atoms, config, what=what)
     crystal = conventional_cell(reference.atoms, config.symmetry_tolerance_A)
     limits = chemical_potentials(work, reference, config, config.reference)

@@ -56,8 +56,7 @@ def chemical_potentials(
     elements = sorted(set(crystal.atoms.get_chemical_symbols()))
     if len(elements) == 1:
         return [Potentials("", {elements[0]: crystal.energy / len(crystal.atoms)})]
-    phases = [read_structure(Path(file)) for file in references]
-    _check(elements, phases, references)
+    phases = coexisting_phases(elements, references)
     relaxed = [_relaxed(work, phase, config) for phase in phases]
     limits = [
         found
@@ -72,8 +71,15 @@ def chemical_potentials(
     return limits
 
 
-def _check(elements: Sequence[str], phases: Sequence[Atoms], references: Sequence[str]) -> None:
-    for phase, file in zip(phases, references, strict=True):
+def coexisting_phases(elements: Sequence[str], references: Sequence[str]) -> list[Atoms]:
+    """The further phases of a crystal of several elements, read and checked; none of one element.
+
+    Raises:
+        ConfigError: too few, or one with another element.
+        StructureError: a file cannot be read.
+    """
+    phases = [read_structure(Path(file)) for file in references] if len(elements) > 1 else []
+    for phase, file in zip(phases, references, strict=False):
         foreign = sorted(set(phase.get_chemical_symbols()) - set(elements))
         if foreign:
             raise ConfigError(
@@ -84,11 +90,12 @@ def _check(elements: Sequence[str], phases: Sequence[Atoms], references: Sequenc
         raise ConfigError(
             f"a crystal of {', '.join(elements)} needs chemical potentials from the same model: {_advice(elements)}"
         )
+    return phases
 
 
 def _advice(elements: Sequence[str]) -> str:
     return (
-        f"give structure files of at least {len(elements) - 1} phase(s) that coexist with it, such as the elements: "
+        f"give structure files of at least {len(elements) - 1} more of its phases, such as the elements: "
         f"--reference {','.join(f'{element}.cif' for element in elements)}"
     )
 

@@ -25,11 +25,20 @@ class Rule(NamedTuple):
     sentence: str
 
 
+FINE_TUNING_RATE: Final = 0.003
+"""Above it, a learning rate undoes in some steps what the model that a training starts from has learned."""
+
+
 def _energies_alone(config: TrainingConfig) -> bool:
     return config.model.outputs.weights.get("forces") == 0
 
 
 RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        lambda config: config.start_from is not None and config.learning_rate > FINE_TUNING_RATE,
+        "learning_rate is {learning_rate}, as for a training from scratch: the first steps can undo what the start has "
+        "learned; 0.001 is a good value (examples/fine_tune.json)",
+    ),
     Rule(
         _energies_alone,
         "model.gradwise_weight is 0: forces are not trained, but follow from the energy",
