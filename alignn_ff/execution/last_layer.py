@@ -2,7 +2,7 @@
 
 In: a model whose file holds what its training data tell of the last layer. Out: deviations of energies, at the cost of
 a pass without derivatives; and where they are asked for of forces and stress, at that of a backward pass per input of
-the last layer, which is exact and needs the memory of one backward pass.
+the last layer, which is exact and needs the memory of one backward pass, and three numbers per atom and input.
 """
 
 from collections.abc import Iterator

@@ -28,6 +28,9 @@ MOST_ATOMS: Final = 1000
 MOST_TRAINING_ATOMS: Final = 1500
 """Of the training structures, whose forces give F and M."""
 
+USUAL_FEATURES: Final = 64
+"""Of wider layers, whose inputs take a backward pass each, fewer atoms are evaluated in proportion."""
+
 FEWEST: Final = 2
 """Fewer errors fix no scale."""
 
@@ -120,10 +123,11 @@ def fitted_derivatives(
     Returns:
         F and M of both quantities, and a fit for each that has labels.
     """
-    rows, errors = _labelled(model, training, device, MOST_TRAINING_ATOMS)["forces"]
+    share = min(1.0, USUAL_FEATURES / len(of_energies.rows))
+    rows, errors = _labelled(model, training, device, round(share * MOST_TRAINING_ATOMS))["forces"]
     seen = label_products(rows, errors) if bool(rows.any()) else of_energies
     found = dict[str, Fitted]()
-    for name, (rows, errors) in _labelled(model, held_out, device, MOST_ATOMS).items():
+    for name, (rows, errors) in _labelled(model, held_out, device, round(share * MOST_ATOMS)).items():
         kept = torch.from_numpy(_not_rounding(rows.square().sum((1, 2)).sqrt().numpy()))
         if int(kept.sum()) >= FEWEST:
             n_axes, unit = AXES[name]
