@@ -11,7 +11,8 @@ of H. White, Econometrica 48, 817 (1980), which does not take all labels to be f
 variance α²·xᵀVx. ς is a regulariser, in units of the mean of the diagonal of F, and ς′ the same of M: what no training
 label shows has a large variance. M proportional to F gives the variance of F. Bigi, S. Chong, M. Ceriotti and
 F. Grasselli, Mach. Learn.: Sci. Technol. 5, 045018 (2024). ς and α are fitted to errors on structures that were not
-trained on, for each quantity by itself. Energies have the F and M of energies; forces and stress those of forces.
+trained on, for each quantity by itself, and so is the choice whether M is that of errors or proportional to F. Energies
+have the F and M of energies; forces and stress those of forces or of energies.
 """
 
 from typing import NamedTuple

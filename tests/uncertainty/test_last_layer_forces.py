@@ -292,7 +292,7 @@ def test_the_fit_finds_the_scale_that_errors_were_drawn_with() -> None:
     variance = (1e-4 * values.mean() + values).reciprocal()
     weights = torch.randn(3000, 1, 8, generator=generator, dtype=torch.float64) * variance.sqrt()
     errors = 0.3 * (rows * weights).sum(2).norm(dim=1)
-    found = best_posterior(seen, rows, errors, n_axes=3, unit="eV/Å")
+    found = best_posterior([seen], rows, errors, n_axes=3, unit="eV/Å")
     assert found.posterior.scale == pytest.approx(0.3, rel=0.05)
     assert found.posterior.regulariser == pytest.approx(1e-4)
 

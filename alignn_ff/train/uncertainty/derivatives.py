@@ -1,9 +1,10 @@
 """Deviations of forces and stress from a last layer, from the forces that the model was trained on.
 
-In: a model and labelled structures. Out: sums over training forces, and for each quantity the scale and the regulariser
-that fit the errors on held-out structures.
+In: a model and labelled structures. Out: for each quantity the factor of the last layer, with the scale and the
+regulariser that fit the errors on held-out structures.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -45,9 +46,10 @@ AXES: Final = {"forces": (3, "eV/Å"), "stress": (6, "eV/Å³")}
 
 
 class Fitted(NamedTuple):
-    """Scale and regulariser of a quantity, and the errors beside the deviations that follow."""
+    """Scale and regulariser of a quantity, the factor of V, and the errors beside the deviations that follow."""
 
     posterior: Posterior
+    factor: Tensor
     measured: Measured
 
 
@@ -82,26 +84,30 @@ def _not_rounding(deviations: NDArray[np.float64]) -> NDArray[np.bool_]:
     return large
 
 
-def best_posterior(
-    seen: Products, rows: Tensor, errors: Tensor, *, n_axes: int, unit: str, among: Sequence[float] = REGULARISERS
-) -> Fitted:
-    """Scale and regulariser that make errors most likely.
+def best_posterior(candidates: Sequence[Products], rows: Tensor, errors: Tensor, *, n_axes: int, unit: str) -> Fitted:
+    """Sums over training labels, scale and regulariser that make errors most likely.
 
     Args:
-        seen: F and M of the training labels.
+        candidates: F and M of training labels; each is tried too with equal errors of all labels.
         rows: (n, components, n_features) of held-out labels.
         errors: (n,) lengths of their errors.
         n_axes: number of components of an error that are independent.
         unit: of the errors.
-        among: regularisers that are tried.
     """
-    lengths, tried = np.asarray(errors.double().cpu().numpy()), dict[float, Measured]()
-    for ridge in among:
-        deviations = (rows.double() @ posterior_factor(seen, ridge)).square().sum((1, 2)).sqrt()
-        tried[ridge] = Measured(lengths, np.asarray(deviations.cpu().numpy()), n_axes, unit)
-    chosen = min(tried, key=lambda ridge: best_nll(tried[ridge]))
-    scale = best_factor(tried[chosen])
-    return Fitted(Posterior(scale, chosen), tried[chosen].times(scale))
+    lengths, best = np.asarray(errors.double().cpu().numpy()), (np.inf, Posterior(1.0, 0.0), torch.zeros(0))
+    equal = [seen._replace(weighted=seen.rows) for seen in candidates]
+    for seen, ridge in itertools.product([*candidates, *equal], REGULARISERS):
+        factor = posterior_factor(seen, ridge)
+        measured = _deviations(rows, factor, lengths, n_axes, unit)
+        if (nll := best_nll(measured)) < best[0]:
+            best = (nll, Posterior(best_factor(measured), ridge), factor)
+    _, posterior, factor = best
+    return Fitted(posterior, factor, _deviations(rows, factor, lengths, n_axes, unit).times(posterior.scale))
+
+
+def _deviations(rows: Tensor, factor: Tensor, errors: NDArray[np.float64], n_axes: int, unit: str) -> Measured:
+    deviations = (rows.double() @ factor).square().sum((1, 2)).sqrt()
+    return Measured(errors, np.asarray(deviations.cpu().numpy()), n_axes, unit)
 
 
 def fitted_derivatives(
@@ -110,30 +116,27 @@ def fitted_derivatives(
     held_out: Sequence[Sample],
     of_energies: Products,
     device: torch.device,
-) -> tuple[Products, dict[str, Fitted]]:
-    """What training forces fix, and the scales and regularisers of "forces" and "stress", of those that are labelled.
+) -> dict[str, Fitted]:
+    """Factors, scales and regularisers of "forces" and "stress", of those that are labelled.
 
     Args:
         model: one model with a linear last layer, on the device.
         training: structures that it was trained on; some of them are evaluated.
         held_out: structures that it was not trained on; some of them are evaluated.
-        of_energies: F and M of the energies, which stand in where no forces are labelled.
+        of_energies: F and M of the energies, a candidate beside those of forces.
         device: where the network runs.
-
-    Returns:
-        F and M of both quantities, and a fit for each that has labels.
     """
     share = min(1.0, USUAL_FEATURES / len(of_energies.rows))
     rows, errors = _labelled(model, training, device, round(share * MOST_TRAINING_ATOMS))["forces"]
-    seen = label_products(rows, errors) if bool(rows.any()) else of_energies
+    candidates = [label_products(rows, errors), of_energies] if bool(rows.any()) else [of_energies]
     found = dict[str, Fitted]()
     for name, (rows, errors) in _labelled(model, held_out, device, round(share * MOST_ATOMS)).items():
         kept = torch.from_numpy(_not_rounding(rows.square().sum((1, 2)).sqrt().numpy()))
         if int(kept.sum()) >= FEWEST:
             n_axes, unit = AXES[name]
             lengths = errors[kept].norm(dim=1)
-            found[name] = best_posterior(seen, rows[kept], lengths, n_axes=n_axes, unit=unit)
-    return seen, found
+            found[name] = best_posterior(candidates, rows[kept], lengths, n_axes=n_axes, unit=unit)
+    return found
 
 
 def _labelled(

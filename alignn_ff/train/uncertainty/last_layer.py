@@ -6,7 +6,7 @@ that fit the errors on the held-out structures: of energies, and of forces and s
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,15 +24,14 @@ from alignn_ff.models import (
     LastLayerRecord,
     Products,
     label_products,
-    posterior_factor,
     predict,
 )
 from alignn_ff.train.records.batches import Sample, join
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.targets import label_shapes
 from alignn_ff.train.run_data import RunData, named_samples
-from alignn_ff.train.uncertainty.calibration import Measured, with_figures
-from alignn_ff.train.uncertainty.derivatives import best_posterior, fitted_derivatives
+from alignn_ff.train.uncertainty.calibration import with_figures
+from alignn_ff.train.uncertainty.derivatives import Fitted, best_posterior, fitted_derivatives
 
 log = logging.getLogger(__name__)
 
@@ -105,41 +104,38 @@ def add_last_layer(
             f"least 1 and {FEWEST_HELD_OUT} are needed"
         )
     known = label_products(seen.features, seen.errors)
-    record, of_energies = fitted(known, unseen.features, unseen.errors, n_structures=len(seen.errors))
-    of_forces, derived = fitted_derivatives(model, training, held_out, known, device)
-    scales = {name: each.posterior for name, each in derived.items()}
-    record = record._replace(forces=scales.get("forces"), stress=scales.get("stress"))
-    model.last_layer = _layer(record, known, of_forces)
+    fits = {"energy": fitted(known, unseen.features, unseen.errors)}
+    fits |= fitted_derivatives(model, training, held_out, known, device)
+    layer = model.last_layer = _layer(fits, n_structures=len(seen.errors), n_held_out=len(unseen.errors))
     model = model.cpu()
-    found = {"last_layer energy": of_energies}
-    found |= {f"last_layer {name}": each.measured for name, each in derived.items()}
+    found = {f"last_layer {name}": each.measured for name, each in fits.items()}
     uncertainty = with_figures(Uncertainty(energy_by="last_layer"), found)
-    header = header.model_copy(update={"last_layer": record, "uncertainty": uncertainty})
+    header = header.model_copy(update={"last_layer": layer.record, "uncertainty": uncertainty})
     checkpoint.save(output or file, header, model.state_dict())
     return header
 
 
-def _layer(record: LastLayerRecord, of_energies: Products, of_forces: Products) -> LastLayer:
+def _layer(fits: Mapping[str, Fitted], *, n_structures: int, n_held_out: int) -> LastLayer:
     """The last layer with its factors; a quantity without a fit of its own takes that of energies."""
-    layer = LastLayer(record)
-    layer.energy_factor.copy_(posterior_factor(of_energies, record.regulariser))
-    for factor, own in ((layer.force_factor, record.forces), (layer.stress_factor, record.stress)):
-        seen, known = (of_energies, record.energy) if own is None else (of_forces, own)
-        factor.copy_(posterior_factor(seen, known.regulariser))
+    energy = fits["energy"]
+    forces, stress = (fits[name].posterior if name in fits else None for name in ("forces", "stress"))
+    layer = LastLayer(
+        LastLayerRecord(len(energy.factor), *energy.posterior, n_structures, n_held_out, forces=forces, stress=stress)
+    )
+    layer.energy_factor.copy_(energy.factor)
+    layer.force_factor.copy_(fits.get("forces", energy).factor)
+    layer.stress_factor.copy_(fits.get("stress", energy).factor)
     return layer
 
 
-def fitted(seen: Products, features: Tensor, errors: Tensor, *, n_structures: int) -> tuple[LastLayerRecord, Measured]:
-    """Scale and regulariser that make the errors on held-out structures most likely, and what they give there.
+def fitted(seen: Products, features: Tensor, errors: Tensor) -> Fitted:
+    """Factor, scale and regulariser that make the errors on held-out structures most likely.
 
     Args:
         seen: F and M of the training structures.
         features, errors: of the held-out structures.
-        n_structures: number of training structures.
     """
-    found = best_posterior(seen, features[:, None], errors.abs(), n_axes=1, unit="eV/atom")
-    scale, regulariser = found.posterior
-    return LastLayerRecord(features.shape[1], scale, regulariser, n_structures, len(errors)), found.measured
+    return best_posterior([seen], features[:, None], errors.abs(), n_axes=1, unit="eV/atom")
 
 
 @torch.no_grad()
