@@ -272,7 +272,7 @@ def text_of(steps: list[Step], failures: dict[str, str], folder: Path, page: Pat
         lines += ["| | model | to compare with |", "|---|---:|---:|"]
         lines += [f"| {what} | {value} | {expected} |" for what, value, expected in step.rows(content)]
         lines += ["", *(f"- {remark['sentence']}" for remark in content["remarks"])]
-        lines += figure_lines(folder / f"silicon-{step.name}-{step.figure}.png", page)
+        lines += figure_lines(folder / f"silicon-{step.name}-{step.figure}.png", page, step.title)
     if left_out:
         lines += [
             "",
@@ -281,7 +281,7 @@ def text_of(steps: list[Step], failures: dict[str, str], folder: Path, page: Pat
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def figure_lines(figure: Path, page: Path) -> list[str]:
+def figure_lines(figure: Path, page: Path, title: str) -> list[str]:
     """The lines that show a figure, which is copied beside the page."""
     if not figure.exists():
         return []
@@ -289,7 +289,7 @@ def figure_lines(figure: Path, page: Path) -> list[str]:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.resolve() != figure.resolve():
         shutil.copyfile(figure, target)
-    return ["", f"![{figure.stem}]({os.path.relpath(target, page.parent)})"]
+    return ["", f"![{title} of silicon]({os.path.relpath(target, page.parent)})"]
 
 
 if __name__ == "__main__":
