@@ -102,7 +102,7 @@ def test_help_is_readable_at_any_width(command: str, width: int, command_line: C
             assert f"─ {group} ─" in shown
 
 
-@pytest.mark.parametrize("command", ["predict", "eval", "check", "domain", "uncertainty", "batch md", "batch energy"])
+@pytest.mark.parametrize("command", ["predict", "eval", "check", "domain", "uncertainty", "batch energy"])
 def test_commands_that_cannot_keep_a_structure_resident_do_not_offer_it(
     command: str, command_line: CommandLine
 ) -> None:

@@ -3,6 +3,7 @@
 Some tests break the model on purpose: a law is worth something only if its test can fail.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -131,7 +132,8 @@ def _no_curvature_control(distance: Tensor, cutoff: float | Tensor, exponent: in
 def test_contract_notices_an_envelope_that_is_not_smooth(
     silicon: Potential, monkeypatch: pytest.MonkeyPatch, envelope: Callable[..., Tensor], threshold: str
 ) -> None:
-    monkeypatch.setattr("alignn_ff.models.alignn_smooth.polynomial_envelope", envelope)
+    for user in ("models.alignn_smooth", "nn.bond_basis"):
+        monkeypatch.setattr(sys.modules[f"alignn_ff.{user}"], "polynomial_envelope", envelope)
     with pytest.raises(AssertionError):
         TestSmoothFamily().test_nothing_jumps_when_an_edge_crosses_a_cutoff(silicon, threshold)
 

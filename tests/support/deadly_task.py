@@ -36,8 +36,11 @@ class Flight:
     def has_room(self) -> bool:
         return self.n_open < self._n_slots
 
-    def add(self, key: int, atoms: Atoms) -> None:
+    def add(self, key: int, atoms: Atoms, config: object, prefix: Path) -> None:
         self._open[key] = (atoms, 0)
+
+    def close(self) -> None:
+        self._open.clear()
 
     def advance(self) -> list[Landed]:
         landed = []
@@ -56,7 +59,7 @@ class Flight:
 
 def compute(atoms: Atoms, calculator: object, config: object, prefix: Path) -> Outcome:
     flight = Flight(1)
-    flight.add(0, atoms)
+    flight.add(0, atoms, config, prefix)
     while True:
         for landed in flight.advance():
             assert isinstance(landed.outcome, Outcome)
