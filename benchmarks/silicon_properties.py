@@ -151,8 +151,10 @@ def plain(content: Content) -> list[Row]:
 
 
 def melting(content: Content) -> list[Row]:
-    (what, value, _), *rest = plain(content)
-    return [(f"{what} (float32)", value, "1687, DFT about 1490 [dorner]"), *rest]
+    name = "melting_temperature_K"
+    found = number(content, name, 0) if content["summary"][name] is not None else "none: one phase is gone"
+    rest = [(label_of(key), shown(value), "") for key, value in numbers(content) if key != name]
+    return [(f"{label_of(name)} (float32)", found, "1687, DFT about 1490 [dorner]"), *rest]
 
 
 def numbers(content: Content) -> list[tuple[str, float]]:
