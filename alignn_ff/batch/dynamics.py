@@ -12,10 +12,11 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from pydantic import Field, model_validator
 
-from alignn_ff.batch.flight import Landed
+from alignn_ff.batch.flight import Around
 from alignn_ff.batch.outcome import Outcome
 from alignn_ff.errors import CheckpointError, ConfigError
 from alignn_ff.md.config import MDConfig
+from alignn_ff.runs.landed import Landed
 
 if TYPE_CHECKING:
     from alignn_ff.md import MDFiles
@@ -95,28 +96,19 @@ def md_together(calculator: BaseCalculator, config: ManyMDConfig, *, n_slots: in
     return Dynamics(DynamicsFlight(calculator, _single(config), n_slots=n_slots))
 
 
-class Dynamics:
+class Dynamics(Around["DynamicsFlight"]):
     """Structures that move together, as a flight of a batch."""
 
     def __init__(self, flight: "DynamicsFlight") -> None:
-        self._flight, self._configs = flight, dict[int, ManyMDConfig]()
-
-    @property
-    def n_open(self) -> int:
-        """Structures that have not ended."""
-        return self._flight.n_open
-
-    @property
-    def has_room(self) -> bool:
-        """Whether another structure can be added."""
-        return self._flight.has_room
+        super().__init__(flight)
+        self._configs: dict[int, ManyMDConfig] = {}
 
     def add(self, key: int, atoms: Atoms, config: ManyMDConfig, prefix: Path) -> None:
         """Begin a run, or continue it from its restart file."""
         self._flight.add(key, atoms, _single(config), files_of(config, prefix))
         self._configs[key] = config
 
-    def advance(self) -> list[Landed]:
+    def advance(self) -> list[Landed[Outcome]]:
         """Make steps of all; those that ended."""
         landed = []
         for key, result, seconds in self._flight.advance():

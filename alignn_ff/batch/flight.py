@@ -2,29 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from ase import Atoms
 
 from alignn_ff.batch.outcome import Outcome
+from alignn_ff.runs.landed import Landed
 
 
-class Landed(NamedTuple):
-    """A structure of a flight that ended.
-
-    Attributes:
-        key: that it was added with.
-        outcome: or the error of the structure.
-        seconds: its share of the time.
-    """
-
-    key: int
-    outcome: Outcome | Exception
-    seconds: float
-
-
-class Flight(Protocol):
-    """Structures that are computed together; each may end at another time."""
+class HasOpen(Protocol):
+    """Open structures, whatever becomes of them."""
 
     @property
     def n_open(self) -> int:
@@ -33,6 +20,30 @@ class Flight(Protocol):
     @property
     def has_room(self) -> bool:
         """Whether another structure can be added."""
+
+
+Inner = TypeVar("Inner", bound=HasOpen)
+
+
+class Around(Generic[Inner]):
+    """What stands around a flight, and has its open structures."""
+
+    def __init__(self, flight: Inner) -> None:
+        self._flight = flight
+
+    @property
+    def n_open(self) -> int:
+        """Structures that have not ended."""
+        return self._flight.n_open
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another structure can be added."""
+        return self._flight.has_room
+
+
+class Flight(HasOpen, Protocol):
+    """Structures that are computed together; each may end at another time."""
 
     def add(self, key: int, atoms: Atoms, config: Any, prefix: Path) -> None:
         """Begin a structure; its errors are raised.
@@ -44,7 +55,7 @@ class Flight(Protocol):
             prefix: of the files that are written of it, if any.
         """
 
-    def advance(self) -> Sequence[Landed]:
+    def advance(self) -> Sequence[Landed[Outcome]]:
         """Make a step of all open structures; those that ended."""
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from ase.calculators.calculator import BaseCalculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from alignn_ff.batch.dynamics import ManyMDConfig, md, md_together, variants
-from alignn_ff.batch.flight import Flight, Landed
+from alignn_ff.batch.flight import Around, Flight
 from alignn_ff.batch.outcome import Outcome
 from alignn_ff.domain import OutsideWord
 from alignn_ff.properties import PROPERTIES
@@ -21,10 +21,11 @@ from alignn_ff.relax.config import RelaxConfig
 from alignn_ff.relax.domain import OUTSIDE_WORDS
 from alignn_ff.runs.config import RunConfig
 from alignn_ff.runs.domain import OutsideChoice, calculator_word
+from alignn_ff.runs.landed import Landed
 from alignn_ff.runs.uncertainty import Deviations
 
 if TYPE_CHECKING:
-    from alignn_ff.relax.many import RelaxFlight
+    from alignn_ff.relax.many import RelaxFlight  # noqa: F401 - named in a base class
     from alignn_ff.relax.result import RelaxResult
 
 
@@ -124,11 +125,8 @@ def relax_together(calculator: BaseCalculator, config: RelaxConfig, *, n_slots: 
     return _Relaxations(RelaxFlight(calculator, config, n_slots=n_slots))
 
 
-class _Relaxations:
+class _Relaxations(Around["RelaxFlight"]):
     """Relaxations that share passes, as a :class:`Flight`."""
-
-    def __init__(self, flight: "RelaxFlight") -> None:
-        self._flight = flight
 
     def add(self, key: int, atoms: Atoms, config: RelaxConfig, prefix: Path) -> None:  # noqa: ARG002 - no files
         self._flight.add(key, atoms)
@@ -136,15 +134,7 @@ class _Relaxations:
     def close(self) -> None:
         """There are no files."""
 
-    @property
-    def n_open(self) -> int:
-        return self._flight.n_open
-
-    @property
-    def has_room(self) -> bool:
-        return self._flight.has_room
-
-    def advance(self) -> list[Landed]:
+    def advance(self) -> list[Landed[Outcome]]:
         return [
             Landed(key, result if isinstance(result, Exception) else _relaxed(result), seconds)
             for key, result, seconds in self._flight.advance()

@@ -9,7 +9,6 @@ import io
 import math
 import warnings
 import zipfile
-from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Self
@@ -18,7 +17,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import Tensor
 
-from alignn_ff.checkpoint.older import with_factors
+from alignn_ff.checkpoint.older import UPGRADES
 from alignn_ff.errors import CheckpointError
 from alignn_ff.graph import GraphRecipe
 from alignn_ff.io.tensors import write_tensors
@@ -351,14 +350,3 @@ def read_archive(path: Path) -> object:
             f"{path} is damaged or not a model file (nothing in it was executed): {reason}"
         ) from error
     return content
-
-
-UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
-    1: lambda content: content,  # 2 adds scaled outputs and the model that a fine-tuned one started from
-    2: lambda content: content,  # 3 adds ends of the repulsion per pair; without them it ends at the sum of the radii
-    3: lambda content: content,  # 4 adds volumes, pairs, lone atoms and dimers to the domain; without them: not known
-    4: lambda content: content,  # 5 adds committees and uncertainties; without them: one model, no uncertainty
-    5: lambda content: content,  # 6 adds scales of forces and stress to last layers; without them: those of energies
-    6: with_factors,  # 7 holds factors of last layers, and points of calibration plots; without them: no plot
-}
-"""Version n → function that turns a file's content into version n + 1."""

@@ -1,13 +1,14 @@
-"""Contents of older model files in the form of the next version, where that takes more than a default."""
+"""Contents of older model files in the form of the next version."""
 
 import json
+from collections.abc import Callable
+from typing import Final
 
-import torch
 from torch import Tensor
 
 from alignn_ff.models import Products, posterior_factor
 
-OLD_NAME = "last_layer.covariance"
+OLD_NAME: Final = "last_layer.covariance"
 
 
 def with_factors(content: dict[str, object]) -> dict[str, object]:
@@ -32,4 +33,15 @@ def with_factors(content: dict[str, object]) -> dict[str, object]:
 
 def _factor(covariance: Tensor, regulariser: float) -> Tensor:
     """L with L·Lᵀ = (F + ς)⁻¹: that of errors that are the same for all labels."""
-    return posterior_factor(Products(covariance, torch.zeros_like(covariance)), regulariser)
+    return posterior_factor(Products(covariance, covariance), regulariser)
+
+
+UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
+    1: lambda content: content,  # 2 adds scaled outputs and the model that a fine-tuned one started from
+    2: lambda content: content,  # 3 adds ends of the repulsion per pair; without them it ends at the sum of the radii
+    3: lambda content: content,  # 4 adds volumes, pairs, lone atoms and dimers to the domain; without them: not known
+    4: lambda content: content,  # 5 adds committees and uncertainties; without them: one model, no uncertainty
+    5: lambda content: content,  # 6 adds scales of forces and stress to last layers; without them: those of energies
+    6: with_factors,  # 7 holds factors of last layers, and points of calibration plots; without them: no plot
+}
+"""Version n → function that turns a file's content into version n + 1."""

@@ -40,21 +40,22 @@ def last_layer_spread(
 
 
 def derivatives_along(
-    model: EnergyModel, system: AtomicSystem, graph: AtomicGraph, axes: Tensor
+    model: EnergyModel, system: AtomicSystem, graph: AtomicGraph, axes: Tensor | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Forces and stress of the energies whose weights in the last layer are the columns of a matrix, one by one.
 
     Args:
         model: one model, with a linear last layer.
         system, graph: one structure or several, on the device of the model.
-        axes: (n_features, n) columns of weights.
+        axes: (n_features, n) columns of weights; None: each input of the layer by itself.
 
     Yields:
         (n_atoms, 3) in 1/Å and (n_systems, 3, 3) in 1/Å³, NaN without a volume: of inputs, which have no unit.
     """
     with torch.enable_grad():
         vectors = edge_vectors(system, graph).detach().requires_grad_()
-        energies = features_of(model, graph, vectors).sum(0) @ axes
+        inputs = features_of(model, graph, vectors).sum(0)
+        energies = inputs if axes is None else inputs @ axes
     for energy in energies.unbind():
         (gradient,) = torch.autograd.grad(energy, vectors, retain_graph=True, materialize_grads=True)
         yield forces_from_edges(gradient, graph), stress_from_edges(gradient, vectors.detach(), graph, system.cell)
@@ -70,10 +71,7 @@ def derivative_rows(model: EnergyModel, system: AtomicSystem, graph: AtomicGraph
     Returns:
         (n_atoms, 3, n_features) of forces, and (n_systems, 9, n_features) of the stress, NaN without a volume; float64.
     """
-    with torch.no_grad():
-        n_features = features_of(model, graph, edge_vectors(system, graph)).shape[1]
-    every = torch.eye(n_features, dtype=torch.float64, device=system.positions.device)
-    forces, stress = zip(*derivatives_along(model, system, graph, every), strict=True)
+    forces, stress = zip(*derivatives_along(model, system, graph), strict=True)
     return torch.stack(forces, -1), torch.stack(stress, -1).flatten(1, 2)
 
 

@@ -160,6 +160,14 @@ class Outputs:
         harvest = {} if self._harvest is None else {HARVEST: self._harvest.sync()}
         return {"log": self._log.sync(), **harvest, **{name: frames.sync() for name, frames in self._frames.items()}}
 
+    def close(self) -> None:
+        """Close all files.
+
+        Raises:
+            OSError, OutputError: the disk is full or failing.
+        """
+        self._stack.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -167,7 +175,7 @@ class Outputs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._stack.close()
+            self.close()
         except (OSError, OutputError):
             if error is None:
                 raise  # otherwise the first error is the one to report

@@ -16,8 +16,8 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from alignn_ff.batch import TASKS, Batch, BatchConfig, Given, Outcome, Task, run_batch
-from alignn_ff.batch.tasks import Landed
 from alignn_ff.runs.domain import OutsideChoice
+from alignn_ff.runs.landed import Landed
 
 NAME = "deadly"
 
@@ -42,7 +42,7 @@ class Flight:
     def close(self) -> None:
         self._open.clear()
 
-    def advance(self) -> list[Landed]:
+    def advance(self) -> list[Landed[Outcome]]:
         landed = []
         for key, (atoms, n_steps) in list(self._open.items()):
             symbol = str(atoms.symbols[0])
@@ -62,8 +62,8 @@ def compute(atoms: Atoms, calculator: object, config: object, prefix: Path) -> O
     flight.add(0, atoms, config, prefix)
     while True:
         for landed in flight.advance():
-            assert isinstance(landed.outcome, Outcome)
-            return landed.outcome
+            assert isinstance(landed.result, Outcome)
+            return landed.result
 
 
 def row() -> Task:

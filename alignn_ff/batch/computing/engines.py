@@ -10,7 +10,7 @@ from typing import Protocol
 from ase import Atoms
 
 from alignn_ff.batch.computing.worker import Claim, Finished, Job, Worker, whole
-from alignn_ff.batch.flight import Flight
+from alignn_ff.batch.flight import Around, Flight
 from alignn_ff.batch.outcome import failure
 
 
@@ -109,22 +109,13 @@ class OneByOne:
         """See :class:`Engine`."""
 
 
-class InFlight:
+class InFlight(Around[Flight]):
     """The flight of a task."""
 
     def __init__(self, worker: Worker, flight: Flight, task: str) -> None:
-        self._worker, self._flight, self._task = worker, flight, task
+        super().__init__(flight)
+        self._worker, self._task = worker, task
         self._claims: dict[int, Claim] = {}
-
-    @property
-    def n_open(self) -> int:
-        """See :class:`Engine`."""
-        return self._flight.n_open
-
-    @property
-    def has_room(self) -> bool:
-        """See :class:`Engine`."""
-        return self._flight.has_room
 
     def add(self, claim: Claim) -> Sequence[Finished]:
         """See :class:`Engine`."""

@@ -8,7 +8,7 @@ seed and step, so that it makes the steps of an uninterrupted one, to rounding. 
 
 import logging
 import time
-from typing import Final, NamedTuple
+from typing import Final
 
 import torch
 from ase import Atoms, units
@@ -23,25 +23,12 @@ from alignn_ff.md.many.motion import ResidentVerlet, Seen, Thermostat
 from alignn_ff.md.many.passenger import Passenger, boarding
 from alignn_ff.md.result import MDResult
 from alignn_ff.resident_many import ResidentMany
+from alignn_ff.runs.landed import Landed
 
 log = logging.getLogger(__name__)
 
 OPEN_FILES: Final = 4
 """Files that a structure keeps open, at most."""
-
-
-class Landed(NamedTuple):
-    """A structure that ended.
-
-    Attributes:
-        key: of the caller.
-        result: or why there is none.
-        seconds: its share of the time.
-    """
-
-    key: int
-    result: MDResult | Exception
-    seconds: float
 
 
 _Ended = tuple[Passenger, MDResult | Exception, int]
@@ -91,7 +78,7 @@ class DynamicsFlight:
         self._open[key] = boarding(key, atoms, self._calculator, config, files)
         self._many = None
 
-    def advance(self) -> list[Landed]:
+    def advance(self) -> list[Landed[MDResult]]:
         """Make the steps to the next output of a structure; those that ended."""
         began = time.perf_counter()
         try:

@@ -98,7 +98,7 @@ class Passenger:
         now, found = self.member.read(place, rows, seen, self.step)
         if self.step > self._recorded:
             if found is not None:
-                self._outputs.__exit__(None, None, None)
+                self._outputs.close()
                 raise guard_error(now, *found, config=self.config, files=self._files)
             self._record(now, float(seen.heat[place]))
         return self._result() if self.step == self.config.steps else None
@@ -114,7 +114,7 @@ class Passenger:
         """Write the restart file, of the last output, and close all files."""
         if self._recorded >= 0:
             self._checkpointer.save()
-        self._outputs.__exit__(None, None, None)
+        self._outputs.close()
 
     @property
     def _timestep_fs(self) -> float:
@@ -138,7 +138,7 @@ class Passenger:
         self._checkpointer.save()
         wall_time_s = time.perf_counter() - self._began
         result = result_of(self._run, wall_time_s=wall_time_s, first_fs=self._first_fs)
-        self._outputs.__exit__(None, None, None)
+        self._outputs.close()
         write_md_end(self._files, result)
         return result
 

@@ -6,7 +6,6 @@ with the same optimiser, except for the order of sums in the network and in the 
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -24,6 +23,7 @@ from alignn_ff.relax.relaxation import relax
 from alignn_ff.relax.result import RelaxResult, RelaxStep
 from alignn_ff.relax.stepping.stepper import longest_row, with_rows
 from alignn_ff.relax.strain import CELL_MODES
+from alignn_ff.runs.landed import Landed
 from alignn_ff.runs.model_record import describe_model
 from alignn_ff.units import GPA_PER_EV_PER_A3
 
@@ -42,20 +42,6 @@ def shares_passes(calculator: BaseCalculator, config: RelaxConfig) -> bool:
         and OPTIMIZERS[config.optimizer].many is not None
         and not config.keep_symmetry
     )
-
-
-class Landed(NamedTuple):
-    """A structure that ended.
-
-    Attributes:
-        key: of the caller.
-        result: or why there is none.
-        seconds: its share of the time of all passes.
-    """
-
-    key: int
-    result: RelaxResult | Exception
-    seconds: float
 
 
 class RelaxFlight:
@@ -115,7 +101,7 @@ class RelaxFlight:
         self._optimizer.begin(slot, n_rows=n_rows)
         self._open[slot] = member
 
-    def advance(self) -> list[Landed]:
+    def advance(self) -> list[Landed[RelaxResult]]:
         """Evaluate every open structure once, and move it.
 
         Returns:
@@ -221,11 +207,11 @@ class RelaxFlight:
             told = f"the relaxation stopped at step {member.n_steps}: {error}"
         return member.result(told, self._model)
 
-    def _closed(self, slot: int, result: RelaxResult | Exception) -> Landed:
+    def _closed(self, slot: int, result: RelaxResult | Exception) -> Landed[RelaxResult]:
         member = self._open.pop(slot)
         return Landed(member.key, result, member.seconds)
 
-    def _relaxed_alone(self, key: int, atoms: Atoms) -> Landed:
+    def _relaxed_alone(self, key: int, atoms: Atoms) -> Landed[RelaxResult]:
         began = time.perf_counter()
         try:
             result: RelaxResult | Exception = relax(atoms, self._calculator, config=self._config)
@@ -236,7 +222,7 @@ class RelaxFlight:
 
 def relax_many(
     structures: Iterable[Atoms], calculator: BaseCalculator, *, config: RelaxConfig, together: int = 32
-) -> Iterator[Landed]:
+) -> Iterator[Landed[RelaxResult]]:
     """Relax structures together.
 
     Args:

@@ -17,12 +17,14 @@ from ase.calculators.calculator import BaseCalculator
 from alignn_ff.errors import ConfigError, MemoryLimitError
 from alignn_ff.graph import GraphSize
 from alignn_ff.relax.config import RelaxConfig
-from alignn_ff.relax.many.flight import Landed, RelaxFlight
+from alignn_ff.relax.many.flight import RelaxFlight
 from alignn_ff.relax.many.member import Member
 from alignn_ff.relax.resident.fire import GOING, Aboard, ResidentFire
+from alignn_ff.relax.result import RelaxResult
 from alignn_ff.relax.stepping.fire import ManyFire
 from alignn_ff.resident import check_resident
 from alignn_ff.resident_many import ResidentMany
+from alignn_ff.runs.landed import Landed
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class ResidentFlight(RelaxFlight):
         self._many: ResidentMany | None = None
         self._n_reports = 0
 
-    def advance(self) -> list[Landed]:
+    def advance(self) -> list[Landed[RelaxResult]]:
         """Evaluate the structures that are here once, and make steps of those on the device.
 
         Returns:
