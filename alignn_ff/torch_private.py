@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-USED: Final = ("_embedding_bag", "_foreach_lerp_", "_foreach_copy_")
+USED: Final = ("_embedding_bag", "_foreach_lerp_", "_foreach_copy_", "_foreach_zero_")
 """Names in the module ``torch``."""
 
 
@@ -32,3 +32,8 @@ def move_towards(averages: list[Tensor], tensors: list[Tensor], weight: float) -
 def copy_all(targets: list[Tensor], tensors: list[Tensor]) -> None:
     """Copy the tensors into the targets, in place, in one call."""
     torch._foreach_copy_(targets, tensors)
+
+
+def zero_all(tensors: list[Tensor]) -> None:
+    """Set the tensors to zero, in place, in one call."""
+    torch._foreach_zero_(tensors)

@@ -8,7 +8,7 @@ import torch
 from gpu_counts import device, profile, roofline
 from gpu_machine import MODELS, Machine, Row, potential_of, silicon
 from gpu_resident import resident
-from gpu_runs import dynamics, evaluated, one_step, relaxations, training
+from gpu_runs import dynamics, evaluated, few_steps, relaxations, training
 from gpu_triton import triton
 from line_graph import LINE_GRAPH
 from worker import chgnet, mace, published_alignn
@@ -55,8 +55,11 @@ def correctness(machine: Machine) -> Iterator[Row]:
                 apart = [max(a, b) for a, b in zip(apart, each, strict=True)]
             row = dict(zip(("energy_eV_per_atom", "forces_eV_per_A", "stress_eV_per_A3"), apart, strict=True))
             yield {"model": name, "dtype": dtype, **row} | ({"close": max(apart) < CLOSE} if "64" in dtype else {})
-    here, there = (one_step(where) for where in (machine.device, torch.device("cpu")))
-    yield {"training step": "float64", "weights": max(float((here[k] - there[k]).abs().max()) for k in there)}
+    there = few_steps(torch.device("cpu"))
+    for record_steps in (False, True):
+        here = few_steps(machine.device, record_steps=record_steps)
+        apart_by = max(float((here[k] - there[k]).abs().max()) for k in there)
+        yield {"training steps": "float64", "recorded": record_steps, "weights": apart_by, "close": apart_by < 1e-8}
     config = CheckConfig(effort="quick", seconds=machine.size(25.0, 5.0))
     report = check_potential(potential_of("si", machine.device, "float64"), config=config)
     for law in report.rows:

@@ -18,15 +18,18 @@ from torch import Tensor
 from alignn_ff import AlignnCalculator
 from alignn_ff.batch import Batch, BatchConfig, inputs_of, run_batch
 from alignn_ff.errors import AlignnError
+from alignn_ff.execution.replay import WARM_UPS
 from alignn_ff.graph import VerletSkin, graph_size
 from alignn_ff.md import MDConfig, run_md
 from alignn_ff.models import ModelStatistics, build_model
 from alignn_ff.potential import Potential
 from alignn_ff.relax import RelaxConfig
 from alignn_ff.train import validate_config
+from alignn_ff.train.loop.batches import Batch as TrainingBatch
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loss.loss import build_measure
 from alignn_ff.train.records.batches import Sample, build_sample, join
+from alignn_ff.train.records.padded import Places
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.statistics import LabelScales
 
@@ -114,21 +117,27 @@ def training(machine: Machine) -> Iterator[Row]:
             seconds = machine.seconds(lambda trainer=trainer, batch=batch: trainer.step([batch]), budget_s=3.0)
             n_atoms = batch.system.positions.shape[0]
             ahead_s = seconds_per_step_ahead(machine, trainer, batch)
+            recording, _ = trainer_of(
+                fields, machine.device, n_structures=batch_size, cells=machine.size(2, 1), record_steps=True
+            )
+            recorded_s = seconds_per_step_ahead(machine, recording, Places(tuple(range(batch_size))))
             yield {
                 "model": name,
                 "structures": batch_size,
                 "n_atoms": n_atoms,
                 "steps_per_s": 1.0 / seconds,
                 "ahead_steps_per_s": 1.0 / ahead_s,
+                "recorded_steps_per_s": 1.0 / recorded_s,
                 "ms_per_atom": 1e3 * seconds / n_atoms,
                 "peak_GiB": machine.peak_bytes() / 2**30,
             }
 
 
-def seconds_per_step_ahead(machine: Machine, trainer: Trainer, batch: Sample) -> float:
-    """Of steps whose loss is read during the next one, as in a training."""
+def seconds_per_step_ahead(machine: Machine, trainer: Trainer, batch: TrainingBatch) -> float:
+    """Of steps whose loss is read during the next one, as in a training; those that record them come before."""
     n_steps = machine.size(10, 2)
-    trainer.steps.take_ahead([batch])
+    for _ in range(WARM_UPS + 1):
+        trainer.steps.take_ahead([batch])
     machine.wait()
     began = time.perf_counter()
     for _ in range(n_steps):
@@ -138,10 +147,14 @@ def seconds_per_step_ahead(machine: Machine, trainer: Trainer, batch: Sample) ->
     return (time.perf_counter() - began) / n_steps
 
 
-def one_step(device: torch.device) -> dict[str, Tensor]:
-    """Weights after one step in float64, on the CPU."""
-    trainer, samples = trainer_of({"hidden_features": 16}, device, n_structures=2, cells=1, dtype=torch.float64)
-    trainer.step([join(samples)])
+def few_steps(device: torch.device, *, record_steps: bool = False) -> dict[str, Tensor]:
+    """Weights after some steps in float64, on the CPU; recorded ones are replayed."""
+    trainer, samples = trainer_of(
+        {"hidden_features": 16}, device, n_structures=4, cells=1, dtype=torch.float64, record_steps=record_steps
+    )
+    for step in range(WARM_UPS + 3):
+        indices = (step % 2, 2 + step % 2)
+        trainer.step([Places(indices) if record_steps else join([samples[k] for k in indices])])
     return {name: parameter.detach().cpu() for name, parameter in trainer.model.named_parameters()}
 
 
@@ -152,9 +165,16 @@ def trainer_of(
     n_structures: int,
     cells: int,
     dtype: torch.dtype = torch.float32,
+    record_steps: bool = False,
 ) -> tuple[Trainer, list[Sample]]:
     """A training on silicon that the shipped model has labelled."""
-    fields = {"cutoff": 5.0, "three_body_cutoff": 3.5, "gradient_clip_norm": 5.0, "learning_rate": 1e-4}
+    fields = {
+        "cutoff": 5.0,
+        "three_body_cutoff": 3.5,
+        "gradient_clip_norm": 5.0,
+        "learning_rate": 1e-4,
+        "record_steps": record_steps,
+    }
     config = validate_config({**fields, "model": {"name": "alignn_smooth", "stresswise_weight": 0.02, **model}})
     samples = [build_sample(record, config.recipe) for record in records(n_structures, cells)]
     torch.manual_seed(0)

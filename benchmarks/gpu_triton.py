@@ -9,7 +9,7 @@ import torch
 from ase.build import bulk
 from gpu_counts import copy_rate, sums
 from gpu_machine import Machine, Row, potential_of, silicon
-from gpu_runs import UNIVERSAL, evaluated, one_step, trainer_of
+from gpu_runs import UNIVERSAL, evaluated, few_steps, trainer_of
 from line_graph import LINE_GRAPH
 
 from alignn_ff.errors import CompilerError
@@ -58,9 +58,9 @@ def compared(machine: Machine, kernels: TritonKernels) -> Iterator[Row]:
             assert found_forces is not None
             apart = float((found_forces - exact).abs().max())
             yield {"model": name, "dtype": dtype, "backend": backend, "forces_eV_per_A": apart}
-    on_torch = one_step(machine.device)
+    on_torch = few_steps(machine.device)
     with using(kernels):
-        weights = one_step(machine.device)
+        weights = few_steps(machine.device)
     apart = max(float((weights[name] - weight).abs().max()) for name, weight in on_torch.items())
     yield {"training step": "float64", "weights": apart}
 

@@ -53,14 +53,31 @@ class Replay:
         self._recording = recording
 
 
+class GraphPool:
+    """Memory that several recordings use in turn, none of which leaves there what is read later.
+
+    Args:
+        device: of the recordings.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.handle = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+
+
 class Repeat:
     """A function that changes arrays in place, and whose operations and shapes do not depend on their numbers.
 
     On devices that are not CUDA it is called as it is. On CUDA the first calls are warm-ups, then it is recorded.
+
+    Args:
+        function: changes arrays that are older than the recording.
+        device: where it does so.
+        pool: memory of the recording; None: its own.
     """
 
-    def __init__(self, function: Callable[[], None], device: torch.device) -> None:
+    def __init__(self, function: Callable[[], None], device: torch.device, pool: GraphPool | None = None) -> None:
         self._function, self._device = function, device
+        self._pool = None if pool is None else pool.handle
         self._n_calls = 0
         self._recording: torch.cuda.CUDAGraph | None = None
 
@@ -77,7 +94,7 @@ class Repeat:
                 return
             if self._recording is None:
                 self._recording = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(self._recording):  # nothing is computed here
+                with torch.cuda.graph(self._recording, pool=self._pool):  # nothing is computed here
                     self._function()
             self._recording.replay()
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from alignn_ff.execution.replay import WARM_UPS, Repeat, Replay
+from alignn_ff.execution.replay import WARM_UPS, GraphPool, Repeat, Replay
 
 CUDA = torch.device("cuda")
 
@@ -32,6 +32,7 @@ class Machine:
         self.log: list[str] = []
         self.function: Callable[[], object] = lambda: None
         self.arrays: list[Tensor] = []
+        self.pool, self.pools = object(), list[object]()
         self.present = Stream(self.log, "present")
         for name, value in {
             "device": lambda device: nullcontext(),
@@ -40,6 +41,7 @@ class Machine:
             "stream": self.stream,
             "CUDAGraph": lambda: self,
             "graph": self.graph,
+            "graph_pool_handle": lambda: self.pool,
         }.items():
             monkeypatch.setattr(torch.cuda, name, value)
 
@@ -49,8 +51,9 @@ class Machine:
         yield
 
     @contextmanager
-    def graph(self, recording: object) -> Iterator[None]:
+    def graph(self, recording: object, pool: object = None) -> Iterator[None]:
         assert recording is self
+        self.pools.append(pool)
         kept = [array.clone() for array in self.arrays]
         self.log.append("record")
         yield
@@ -75,6 +78,17 @@ def test_a_repeated_function_is_carried_out_once_per_call(monkeypatch: pytest.Mo
         assert array.tolist() == [n_calls] * 3
     warm_up = ["beside waits for present", "on beside", "present waits for beside"]
     assert machine.log == [*warm_up * WARM_UPS, "record", "replay", "replay", "replay"]
+
+
+def test_recordings_use_the_same_memory_where_they_are_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch)
+    shared = GraphPool(CUDA)
+    for pool in (None, shared, shared):
+        repeat = Repeat(lambda: None, CUDA, pool)
+        for _ in range(WARM_UPS + 1):
+            repeat()
+    assert machine.pools == [None, machine.pool, machine.pool]
+    assert GraphPool(torch.device("cpu")).handle is None
 
 
 def test_a_replayed_function_is_recorded_once_and_gives_the_result_of_each_input(

@@ -30,6 +30,7 @@ UPLOADS: Final = {
     "graph/transfer.py:graph_to",
     "train/records/batches.py:<lambda>",
     "train/records/resident.py:batch",
+    "train/loop/recorded.py:_repeat",
 }
 """The places where structures go to the device (comprehensions have a name of their own up to Python 3.11)."""
 

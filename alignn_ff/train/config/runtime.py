@@ -1,8 +1,8 @@
 """Config fields of the machine: precision, workers, devices."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from alignn_ff.train.config.sections import Section
 
@@ -33,6 +33,11 @@ class RuntimeFields(Section):
         description="samples stay on the device, where batches are cut out of them: on a GPU where they take at most a "
         "quarter of its free memory (auto), always, or never; the batches are the same (ours)",
     )
+    record_steps: bool = Field(
+        False,
+        description="on a GPU the operations of a step are recorded once for each size of batch and replayed (a CUDA "
+        "graph); samples stay on the device, batches are padded, results agree to rounding (ours)",
+    )
     gpu_memory_fraction: float | None = Field(
         None, gt=0, le=1, description="largest part of the GPU's memory that is used (published code)"
     )
@@ -43,3 +48,22 @@ class RuntimeFields(Section):
         False, description="accepted, not used: no weight needs to have a gradient (published code)"
     )
     data_parallel: bool = Field(False, description="accepted, not used: use torchrun instead")
+
+    @model_validator(mode="after")
+    def _recorded_steps_find_their_data(self) -> Self:
+        if self.record_steps and self.resident_data == "never":
+            raise ValueError(
+                "record_steps is true, but resident_data is 'never': a recorded step cuts its batch out of samples on "
+                "the device; leave one of them out"
+            )
+        if self.record_steps and self.distributed:
+            raise ValueError(
+                "record_steps is true, but distributed too: steps that several processes share are not recorded; leave "
+                "one of them out"
+            )
+        return self
+
+    @property
+    def stay(self) -> ResidentWord:
+        """Which samples stay on the device: ``resident_data``, and always those of recorded steps."""
+        return "always" if self.record_steps else self.resident_data

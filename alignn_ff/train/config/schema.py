@@ -72,6 +72,22 @@ class TrainingConfig(  # the last base comes first in files
         return self
 
     @model_validator(mode="after")
+    def _steps_can_be_recorded(self) -> Self:
+        if not self.record_steps:
+            return self
+        if not FAMILIES[self.model.name].smooth:
+            raise ValueError(
+                f"record_steps is true, but the batches of {self.model.name} cannot be padded, since not all of its "
+                "sums end smoothly at a cutoff: leave it out"
+            )
+        if self.accumulation_steps > 1:
+            raise ValueError(
+                f"record_steps is true, but accumulation_steps is {self.accumulation_steps}: a recorded step has one "
+                "batch; leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _committee_can_be_trained(self) -> Self:
         if self.ensemble == 1:
             return self

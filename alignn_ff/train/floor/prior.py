@@ -52,16 +52,27 @@ class FloorPrior(NamedTuple):
         the energy that it keeps exceeds ``KEPT_WITHIN_EV`` by. Its slope is bounded, so that one deep hole does not
         drown the data, and never zero, so that it is filled.
         """
-        generator = random.Random(f"floor/{self.seed}/{step}")  # noqa: S311 - no secrets
-        drawn = generator.sample(range(len(self.samples)), min(self.batch_size, len(self.samples)))
-        chosen = share_of(drawn, ranks)
+        chosen = self.drawn(step, ranks)
         if not chosen:
             return None
         batch = (
             join([self.samples[i] for i in chosen]).to(device) if self.resident is None else self.resident.batch(chosen)
         )
-        depth = depth_below(model, batch, training=True)
-        return self.weight * 0.5 * torch.log1p((depth / TOLERANCE_EV).square()).sum() / len(drawn)
+        return self.cost_of(model, batch, len(chosen))
+
+    def drawn(self, step: int, ranks: Ranks) -> Sequence[int]:
+        """Which structures a step sees, the part of this rank."""
+        generator = random.Random(f"floor/{self.seed}/{step}")  # noqa: S311 - no secrets
+        return share_of(generator.sample(range(len(self.samples)), self._n_drawn), ranks)
+
+    def cost_of(self, model: EnergyModel, batch: Sample, n_structures: int) -> Tensor:
+        """Cost of the first ``n_structures`` of a batch; see :meth:`cost`."""
+        depth = depth_below(model, batch, training=True)[:n_structures]
+        return self.weight * 0.5 * torch.log1p((depth / TOLERANCE_EV).square()).sum() / self._n_drawn
+
+    @property
+    def _n_drawn(self) -> int:
+        return min(self.batch_size, len(self.samples))
 
     def row(self, model: EnergyModel, device: torch.device) -> dict[str, float]:
         """Columns of the history, of the first ``N_REPORTED`` structures.

@@ -1,10 +1,12 @@
 """The batches of a training: which samples are in each, and whether the host makes it or the device cuts it out.
 
-In: config, samples, processes. Out: this process's part of each batch of an epoch, and of a validation.
+In: config, samples, processes. Out: this process's part of each batch of an epoch, and of a validation. A recorded step
+cuts its batch out by itself, and gets the places of the samples.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from typing import TypeAlias
 
 import torch
 
@@ -13,7 +15,11 @@ from alignn_ff.train.distributed.ranks import Ranks, share_of
 from alignn_ff.train.loop.loader import Loader
 from alignn_ff.train.loop.replay import WithReplay, n_replayed
 from alignn_ff.train.records.batches import Sample, epoch_order
+from alignn_ff.train.records.padded import Places
 from alignn_ff.train.records.resident import resident_samples
+
+Batch: TypeAlias = Sample | Places
+"""A batch, or what stands for it."""
 
 
 class Batches:
@@ -43,22 +49,26 @@ class Batches:
     ) -> None:
         self._config, self._training, self._validation, self._replay = config, training, validation, replay
         self._ranks, self._loader = ranks, Loader(n_threads=config.num_workers, pin_memory=config.pin_memory)
-        self.resident = resident_samples([training, replay], device, config.resident_data)
-        self._resident_validation = resident_samples([validation], device, config.resident_data)
+        self.resident = resident_samples([training, replay], device, config.stay)
+        self._resident_validation = resident_samples([validation], device, config.stay)
         self.n_replayed = n_replayed(len(training), len(replay), config.replay_fraction)
         n_batches = -(-(len(training) + self.n_replayed) // config.batch_size)
         self.steps_per_epoch = -(-n_batches // config.accumulation_steps)
 
-    def of_epoch(self, epoch: int, *, first: int) -> Iterator[list[Sample]]:
+    def of_epoch(self, epoch: int, *, first: int) -> Iterator[list[Batch]]:
         """The batches of each step of an epoch, from step ``first`` on."""
         seed, each = self._config.random_seed, self._config.accumulation_steps
         samples = WithReplay(self._training, self._replay, self.n_replayed, seed=seed, epoch=epoch)
         shares = [share_of(indices, self._ranks) for indices in self._order(epoch)[first * each :]]
+        batches: Iterable[Batch]
         if self.resident is None:
             batches = self._loader.batches(samples, shares)
+        elif self._config.record_steps:
+            batches = (Places(tuple(samples.places(share))) for share in shares)
         else:
             batches = map(self.resident.batch, map(samples.places, shares))
-        return iter(lambda: list(islice(batches, each)), [])
+        ahead = iter(batches)
+        return iter(lambda: list(islice(ahead, each)), [])
 
     def samples_of(self, epoch: int, step: int) -> tuple[int, ...]:
         """Indices of the samples of a step, of all processes, as the epoch numbers them."""

@@ -27,6 +27,7 @@ FREE_TO_CHANGE: Final = frozenset(
         "num_workers",
         "pin_memory",
         "resident_data",
+        "record_steps",
         "distributed",
         "data_parallel",
         "last_layer_uncertainty",

@@ -38,6 +38,11 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> int:
     return sum(p.numel() for p in model.parameters() if not p.requires_grad)
 
 
+def trained_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Those that are not frozen."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
 def set_training_mode(model: nn.Module) -> None:
     """Training mode; batch normalisation that is frozen keeps its statistics."""
     model.train()

@@ -4,10 +4,8 @@ In: batches. Out: the loss of each step, or why it was skipped. Weights, their a
 here only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import torch
-from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_
 
 from alignn_ff.models import EnergyModel, PropertyModel
@@ -15,23 +13,18 @@ from alignn_ff.train.choices.optimizers import build_optimizer
 from alignn_ff.train.choices.schedules import SCHEDULES
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.distributed.ranks import Ranks
-from alignn_ff.train.floor.prior import FloorPrior
 from alignn_ff.train.loop.ahead import Launched, OnTheWay, Shadow
 from alignn_ff.train.loop.averages import StepLoss
-from alignn_ff.train.loop.batches import Batches
+from alignn_ff.train.loop.batches import Batch, Batches
 from alignn_ff.train.loop.divergence import DivergedError, loss_and_norm, what_diverged
+from alignn_ff.train.loop.freezing import trained_parameters
+from alignn_ff.train.loop.gradients import Gradients
 from alignn_ff.train.loop.objective import Objective
 from alignn_ff.train.loop.skipping import Skipped, largest_norm, with_norm
 from alignn_ff.train.loop.state import Progress
 from alignn_ff.train.loop.weight_average import WeightAverage
-from alignn_ff.train.loss.loss import combined, label_counts
-from alignn_ff.train.model_outputs import ModelOutputs
-from alignn_ff.train.records.batches import Sample
 
 LONGEST_WARMUP_FRACTION = 0.3
-
-Compute = Callable[[Sample], tuple[ModelOutputs, Tensor]]
-"""Outputs, and (n_kinds,) sums of costs, of one batch of a training."""
 
 
 class Steps:
@@ -40,12 +33,10 @@ class Steps:
     Args:
         config: of the run.
         model: on its device; those of its parameters that do not require a gradient stay as they are.
-        compute: costs of a batch.
+        gradients: the way to those of a step.
         objective: weights of the costs.
         batches: of the run.
         ranks: processes of the run.
-        floor: structures that are held above a floor of the energy; None: there are none.
-        device: where steps run.
 
     Attributes:
         progress: of the run.
@@ -58,16 +49,14 @@ class Steps:
         config: TrainingConfig,
         model: EnergyModel | PropertyModel,
         *,
-        compute: Compute,
+        gradients: Gradients,
         objective: Objective,
         batches: Batches,
         ranks: Ranks,
-        floor: FloorPrior | None,
-        device: torch.device,
     ) -> None:
-        self._config, self.model, self._device, self._ranks = config, model, device, ranks
-        self._compute, self._objective, self._batches, self._floor = compute, objective, batches, floor
-        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._config, self.model, self._ranks = config, model, ranks
+        self._gradients, self._objective, self._batches = gradients, objective, batches
+        self._parameters = trained_parameters(model)
         self.optimizer = build_optimizer(
             model, config.optimizer, learning_rate=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -79,7 +68,7 @@ class Steps:
         self.n_scheduled = batches.steps_per_epoch * (config.lr_total_epochs or config.epochs)
         self.n_warmup = min(config.warmup_steps, int(LONGEST_WARMUP_FRACTION * self.n_scheduled))
 
-    def take(self, batches: Sequence[Sample]) -> StepLoss | Skipped:
+    def take(self, batches: Sequence[Batch]) -> StepLoss | Skipped:
         """One optimiser step over one batch, or over several whose gradients add up; none if the gradient is too large.
 
         Raises:
@@ -92,7 +81,7 @@ class Steps:
         self.progress.step += 1
         return launched.loss if skipped is None else skipped
 
-    def take_ahead(self, batches: Sequence[Sample]) -> list[StepLoss | Skipped]:
+    def take_ahead(self, batches: Sequence[Batch]) -> list[StepLoss | Skipped]:
         """As :meth:`take`, but what came of the step is read during the next one; what came of the one before.
 
         Raises:
@@ -134,26 +123,16 @@ class Steps:
             self._shadow.put_back()
         return [launched.loss if skipped is None else skipped]
 
-    def _launched(self, batches: Sequence[Sample]) -> Launched:
+    def _launched(self, batches: Sequence[Batch]) -> Launched:
         """Loss and gradients of a step, on the device."""
         step = self.progress.step
         rate = self._config.learning_rate * SCHEDULES[self._config.scheduler](step, self.n_scheduled, self.n_warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         weights = self._objective.weights_at(step, self.n_scheduled)
-        here = [batch.to(self._device) for batch in batches]
-        own = torch.stack([label_counts(batch.targets) for batch in here]).sum(0)
-        counts = self._ranks.total(own)
-        self.optimizer.zero_grad(set_to_none=True)
-        sums = torch.zeros_like(counts)
-        for batch in here:
-            _, costs = self._compute(batch)
-            combined(costs, counts, weights).backward(inputs=self._parameters)
-            sums += costs.detach()
-        loss = combined(sums, counts, weights) + self._push_above_floor()
-        self._ranks.sum_gradients(self.model)
-        numbers = loss_and_norm(loss, self.model)
-        return Launched(StepLoss(loss, sums, own), numbers[1], OnTheWay(numbers), step, self.progress.batch)
+        loss = self._gradients(batches, weights, step)
+        numbers = loss_and_norm(loss.total, self.model)
+        return Launched(loss, numbers[1], OnTheWay(numbers), step, self.progress.batch)
 
     def _move(self, launched: Launched) -> None:
         """Change the weights by the gradients."""
@@ -161,16 +140,6 @@ class Steps:
             clip_grads_with_norm_(self._parameters, self._config.gradient_clip_norm, launched.norm)
         self.optimizer.step()
         self.average.update(self.model, launched.step)
-
-    def _push_above_floor(self) -> Tensor | float:
-        """Add the gradient of the structures below the floor; this rank's part of their cost."""
-        if self._floor is None or not isinstance(self.model, EnergyModel):
-            return 0.0
-        cost = self._floor.cost(self.model, self.progress.step, self._ranks, self._device)
-        if cost is None:
-            return 0.0
-        cost.backward()
-        return cost.detach()
 
     def _judged(self, launched: Launched) -> Skipped | None:
         """Stop all processes where the loss or the gradient of one is not finite; skip a step that is too large."""

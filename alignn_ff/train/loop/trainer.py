@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from alignn_ff.errors import ConfigError
 from alignn_ff.models import EnergyModel, PropertyModel
 from alignn_ff.nn import RepulsionEnds
 from alignn_ff.train.config import TrainingConfig
@@ -15,11 +16,13 @@ from alignn_ff.train.distributed.ranks import Ranks, SingleProcess
 from alignn_ff.train.floor.prior import FloorPrior
 from alignn_ff.train.loop.ahead import reads_later
 from alignn_ff.train.loop.averages import StepLoss, TrainingAverages, ValidationAverages
-from alignn_ff.train.loop.batches import Batches
+from alignn_ff.train.loop.batches import Batch, Batches
 from alignn_ff.train.loop.divergence import DivergedError, all_finite, unusable_columns
-from alignn_ff.train.loop.freezing import set_training_mode
+from alignn_ff.train.loop.freezing import set_training_mode, trained_parameters
+from alignn_ff.train.loop.gradients import Gradients, OperationByOperation
 from alignn_ff.train.loop.objective import Objective
 from alignn_ff.train.loop.observers import Observer
+from alignn_ff.train.loop.recorded import RecordedGradients
 from alignn_ff.train.loop.skipping import Skipped
 from alignn_ff.train.loop.state import Progress, TrainingState
 from alignn_ff.train.loop.steps import Steps
@@ -72,19 +75,43 @@ class Trainer:
             config, training=training, validation=validation, replay=replay, device=device, ranks=self.ranks
         )
         if floor is not None:
-            self.floor = floor._replace(resident=resident_samples([floor.samples], device, config.resident_data))
+            self.floor = floor._replace(resident=resident_samples([floor.samples], device, config.stay))
         self.objective = Objective(config, measure, device)
         self.steps = Steps(
             config,
             model,
-            compute=partial(self.compute, training=True),
+            gradients=self._gradients(),
             objective=self.objective,
             batches=self.batches,
             ranks=self.ranks,
-            floor=self.floor,
-            device=device,
         )
         self.averages = TrainingAverages(device)
+
+    def _gradients(self) -> Gradients:
+        """The way to the gradients of a step.
+
+        Raises:
+            ConfigError: steps that several processes share were to be recorded.
+        """
+        parameters, compute = trained_parameters(self.model), partial(self.compute, training=True)
+        if self.config.record_steps and self.ranks.size > 1:
+            raise ConfigError(
+                f"record_steps is true, but {self.ranks.size} processes share each step: leave it out, or start one "
+                "process"
+            )
+        if self.config.record_steps and self.batches.resident is not None:
+            return RecordedGradients(
+                self.model,
+                parameters,
+                compute=compute,
+                samples=self.batches.resident,
+                floor=self.floor,
+                cutoff=self.config.cutoff,
+                device=self.device,
+            )
+        return OperationByOperation(
+            self.model, parameters, compute=compute, ranks=self.ranks, floor=self.floor, device=self.device
+        )
 
     @property
     def progress(self) -> Progress:
@@ -151,7 +178,7 @@ class Trainer:
         stale = patience is not None and bool(self.validation) and progress.epoch - progress.best_epoch >= patience
         return progress.epoch >= self.config.epochs or stale
 
-    def step(self, batches: Sequence[Sample]) -> StepLoss | Skipped:
+    def step(self, batches: Sequence[Batch]) -> StepLoss | Skipped:
         """One step, see :meth:`Steps.take`."""
         return self.steps.take(batches)
 

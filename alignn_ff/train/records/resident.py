@@ -50,15 +50,21 @@ class ResidentSamples:
     Args:
         samples: one structure each, on the host.
         device: where batches are made.
+
+    Attributes:
+        every: all samples as one, on the device; ids of atoms and edges begin at zero in each.
+        host_counts: (4, n_samples) rows of each sample at each of ``LEVELS``, on the host.
+        counts, starts: the same on the device, and where these rows begin in ``every``.
+        most_edges: (n_samples,) most edges that lead to one atom of each sample, on the host.
     """
 
     def __init__(self, samples: Sequence[Sample], device: torch.device) -> None:
         whole = join(samples)
-        self._host_counts = torch.stack([getattr(whole.graph, level) for level in LEVELS])
-        self._most_edges = [most_edges(sample.graph) for sample in samples] if device.type != "cpu" else None
-        self._all = _with_own_ids(whole, self._host_counts).to(device)
-        self._counts = self._host_counts.to(device)
-        self._starts = self._counts.cumsum(1) - self._counts
+        self.host_counts = torch.stack([getattr(whole.graph, level) for level in LEVELS])
+        self.most_edges = torch.tensor([most_edges(sample.graph) for sample in samples])
+        self.every = _with_own_ids(whole, self.host_counts).to(device)
+        self.counts = self.host_counts.to(device)
+        self.starts = self.counts.cumsum(1) - self.counts
 
     def batch(self, indices: Sequence[int]) -> Sample:
         """The batch of these samples.
@@ -67,12 +73,12 @@ class ResidentSamples:
             indices: which samples, in order; none gives a batch of no structures.
         """
         chosen = torch.tensor(list(indices), dtype=torch.int64)
-        sizes: list[int] = self._host_counts[:, chosen].sum(1).tolist()
-        here = chosen.to(self._counts.device, non_blocking=True)
+        sizes: list[int] = self.host_counts[:, chosen].sum(1).tolist()
+        here = chosen.to(self.counts.device, non_blocking=True)
         atoms, edges, nodes, triplets = (self._rows(here, level, size) for level, size in enumerate(sizes))
-        system, graph, targets = self._all
+        system, graph, targets = self.every
         numbers, extra = graph.atomic_numbers[atoms.chosen], graph.extra_features
-        n_atoms, n_edges, n_line_nodes, n_triplets = (counts[here] for counts in self._counts)
+        n_atoms, n_edges, n_line_nodes, n_triplets = (counts[here] for counts in self.counts)
         return Sample(
             AtomicSystem(system.positions[atoms.chosen], system.cell[here], system.pbc[here], numbers, atoms.owner),
             AtomicGraph(
@@ -96,17 +102,17 @@ class ResidentSamples:
 
     def _most(self, indices: Sequence[int]) -> int | None:
         """The most edges of an atom, which the CPU counts where it needs them."""
-        if self._most_edges is None:
+        if self.counts.device.type == "cpu":
             return None
-        return max((self._most_edges[k] for k in indices), default=0)
+        return int(self.most_edges[list(indices)].max()) if indices else 0
 
     def _rows(self, here: Tensor, level: int, size: int) -> _Rows:
-        counts = self._counts[level][here]
+        counts = self.counts[level][here]
         starts = counts.cumsum(0) - counts
         places = torch.arange(here.shape[0], device=here.device)
         owner = torch.repeat_interleave(places, counts, output_size=size)
         rank = torch.arange(size, device=here.device) - starts[owner]
-        return _Rows(self._starts[level][here][owner] + rank, owner, starts)
+        return _Rows(self.starts[level][here][owner] + rank, owner, starts)
 
 
 def resident_samples(
