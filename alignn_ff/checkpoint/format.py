@@ -34,7 +34,7 @@ from alignn_ff.models import (
 )
 
 FORMAT: Final = "alignn-ff model"
-VERSION: Final = 7
+VERSION: Final = 8
 
 
 class TrainingDomain(BaseModel):
@@ -186,9 +186,13 @@ class Header(BaseModel):
         if len(references) != len(self.elements):
             raise ValueError(f"{len(references)} reference energies for {len(self.elements)} elements")
         axes, ends = chain.from_iterable(statistics.output_axes), chain.from_iterable(statistics.repulsion_ends)
-        numbers = (*references, *statistics[1:5], *statistics.output_mean, *axes, *ends)
+        bounds = statistics.energy_bounds
+        numbers = (*references, *statistics[1:5], *statistics.output_mean, *axes, *ends, *chain.from_iterable(bounds))
         if not all(math.isfinite(number) for number in numbers):
             raise ValueError(f"statistics are not all finite numbers: {statistics}")
+        ordered = all(lowest < lower <= upper < highest for lowest, lower, upper, highest in bounds)
+        if bounds and (len(bounds) != len(self.elements) or not ordered):
+            raise ValueError(f"bounds of the energies of {len(self.elements)} elements are {bounds}")
         for *pair, end in statistics.repulsion_ends:
             if end <= 0 or not all(1 <= z <= MAX_ATOMIC_NUMBER for z in pair):
                 raise ValueError(f"the repulsion of the elements {pair} ends at {end} Å; a positive length is needed")

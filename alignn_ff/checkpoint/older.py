@@ -43,5 +43,6 @@ UPGRADES: Final[dict[int, Callable[[dict[str, object]], dict[str, object]]]] = {
     4: lambda content: content,  # 5 adds committees and uncertainties; without them: one model, no uncertainty
     5: lambda content: content,  # 6 adds scales of forces and stress to last layers; without them: those of energies
     6: with_factors,  # 7 holds factors of last layers, and points of calibration plots; without them: no plot
+    7: lambda content: content,  # 8 adds bounds of the energies of atoms; without them: no bounds
 }
 """Version n → function that turns a file's content into version n + 1."""

@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "train": Command("Train a model on DFT data.", "train"),
     "eval": Command("Compare a model with labels.", "evaluate"),
     "uncertainty": Command("Standard deviations of a model against its errors; add them to a model.", "uncertainty"),
+    "bound": Command("Let energies of atoms level off far beyond those of the training.", "bound"),
     "domain": Command("What a model was trained on, against a structure.", "domain"),
     "check": Command("Whether a model, an export or any calculator obeys the laws of physics.", "check"),
     "config": Command("Training configs: complete, check and explain them."),

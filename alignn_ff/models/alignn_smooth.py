@@ -19,6 +19,7 @@ from alignn_ff.models.base import ElementTable, EnergyModel, ModelStatistics
 from alignn_ff.models.config import ForceFieldConfig, LayerSizes, Outputs
 from alignn_ff.nn import (
     BasisSizes,
+    BoundedEnergy,
     Directions,
     EdgeGatedConvolution,
     Edges,
@@ -120,7 +121,7 @@ class AlignnSmooth(EnergyModel):
     """Energy = Σ_i [reference of the element + scale·MLP(x_i)] + ZBL.
 
     With ``statistics.exact_free_atoms`` the MLP's value for an atom without neighbours is subtracted, so
-    that a free atom has exactly its reference energy.
+    that a free atom has exactly its reference energy. Beyond ``statistics.energy_bounds`` scale·MLP levels off.
     """
 
     ELEMENT_ROWS = ("table.embedding.weight",)
@@ -142,21 +143,32 @@ class AlignnSmooth(EnergyModel):
         )
         self.readout = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
         self.repulsion = ZBLRepulsion(statistics.repulsion_ends) if config.use_zbl else None
+        self.bounded = BoundedEnergy(statistics.energy_bounds) if statistics.energy_bounds else None
         self.register_buffer("scale", torch.tensor(statistics.scale, dtype=torch.float64))
 
     def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
         """Energy of each atom, (n_atoms,) float64, eV."""
         rows = self.table.rows(graph.atomic_numbers)
         distance = torch.linalg.vector_norm(edge_vectors, dim=1)
-        local = self.readout(self._states(graph, edge_vectors, distance)).squeeze(1).double()
-        if self.exact_free_atoms:
-            local = local - self.free_atoms().double()[rows]
-        energy: Tensor = self.table.reference[rows] + self.scale * local
+        learned = self._learned(graph, edge_vectors, distance)
+        if self.bounded is not None:
+            learned = self.bounded(learned, rows)
+        energy: Tensor = self.table.reference[rows] + learned
         if self.repulsion is not None:
             z = graph.atomic_numbers
             pair = self.repulsion(z[graph.edge_src], z[graph.edge_dst], distance, self.recipe.cutoff)
             energy = energy + scatter_sum(pair, graph.edge_dst, z.shape[0])
         return energy
+
+    def learned_energy(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
+        """(n_atoms,) float64, eV, scale·MLP of each atom, less that of a free atom where it is exact; before bounds."""
+        return self._learned(graph, edge_vectors, torch.linalg.vector_norm(edge_vectors, dim=1))
+
+    def _learned(self, graph: AtomicGraph, edge_vectors: Tensor, distance: Tensor) -> Tensor:
+        local: Tensor = self.readout(self._states(graph, edge_vectors, distance)).squeeze(1).double()
+        if self.exact_free_atoms:
+            local = local - self.free_atoms().double()[self.table.rows(graph.atomic_numbers)]
+        return self.scale * local
 
     def last_layer_features(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
         """(n_atoms, hidden_features) inputs of the last linear layer, less those of a free atom where it is exact."""
@@ -211,6 +223,13 @@ class AlignnSmooth(EnergyModel):
             functions=chebyshev_basis(cosines, self.config.triplet_input_features),
             weight=gather(line_weight, edges.src) * gather(line_weight, edges.dst),
         )
+
+    def bounds_of_readout(self) -> Tensor | None:
+        """(n_elements, 4) float64, bounds of the energy in the unit of the readout; None without bounds."""
+        if self.bounded is None:
+            return None
+        free = self.free_atoms().detach().double() * float(self.exact_free_atoms)
+        return (self.bounded.bounds / self.scale + free[:, None]).contiguous()
 
     def free_atoms(self) -> Tensor:
         """(n_elements,) readout of each element without neighbours."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from alignn_ff.graph import AtomicGraph, GraphRecipe
 from alignn_ff.models.last_layer import LastLayer
-from alignn_ff.nn import RepulsionEnds
+from alignn_ff.nn import EnergyBounds, RepulsionEnds
 
 MAX_ATOMIC_NUMBER = 118
 
@@ -39,6 +39,8 @@ class ModelStatistics(NamedTuple):
         output_axes: (n, n) what one unit of each raw output adds to the outputs, one row per raw output; likewise.
         repulsion_ends: (z, z, Å) with z ascending, where the short-range repulsion of a pair of elements ends before
             the sum of their covalent radii: at the shortest distance of the training set.
+        energy_bounds: (lowest, lower, upper, highest) eV, one per element: what the network adds to the energy of an
+            atom levels off below ``lower`` and above ``upper``; () without bounds.
     """
 
     reference_energies: tuple[float, ...]
@@ -49,6 +51,7 @@ class ModelStatistics(NamedTuple):
     output_mean: tuple[float, ...] = ()
     output_axes: tuple[tuple[float, ...], ...] = ()
     repulsion_ends: RepulsionEnds = ()
+    energy_bounds: EnergyBounds = ()
 
 
 class EnergyModel(nn.Module, ABC):
@@ -77,6 +80,10 @@ class EnergyModel(nn.Module, ABC):
 
     def last_layer_features(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor | None:  # noqa: ARG002
         """(n_atoms, n_features) numbers in which the learned energy of an atom is linear; None without them."""
+        return None
+
+    def learned_energy(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor | None:  # noqa: ARG002
+        """(n_atoms,) float64, eV, what the network adds to the energy of each atom, before bounds; None without it."""
         return None
 
     @property

@@ -102,7 +102,8 @@ class SmoothArguments(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("moment_channels", "max_moment")),
         *((name, ctypes.c_double) for name in ("cutoff", "line_cutoff")),
         *((name, ctypes.c_void_p) for name in ("vectors", "src", "dst", "shift", "line_nodes", "line_src", "line_dst")),
-        *((name, ctypes.c_void_p) for name in ("rows", "weights", "local", "distance", "gradient", "evaluated")),
+        *((name, ctypes.c_void_p) for name in ("rows", "weights", "bounds", "local", "distance", "gradient")),
+        ("evaluated", ctypes.c_void_p),
     ]
 
 

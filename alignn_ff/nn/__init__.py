@@ -3,6 +3,7 @@
 from alignn_ff.nn.attention import NodeAttentionConvolution, SelfAttentionConvolution
 from alignn_ff.nn.basis import bessel_basis, chebyshev_basis
 from alignn_ff.nn.bond_basis import BasisSizes, BondBasis, bond_basis
+from alignn_ff.nn.bounds import BoundedEnergy, EnergyBounds
 from alignn_ff.nn.convolution import EdgeGatedConvolution
 from alignn_ff.nn.envelope import polynomial_envelope, shoulder_envelope
 from alignn_ff.nn.gated_average import GatedAverageConvolution
@@ -35,9 +36,11 @@ __all__ = [
     "BasisSizes",
     "BatchNorm",
     "BondBasis",
+    "BoundedEnergy",
     "Directions",
     "EdgeGatedConvolution",
     "Edges",
+    "EnergyBounds",
     "GatedAverageConvolution",
     "GaussianBasis",
     "MomentGates",

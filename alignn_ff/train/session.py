@@ -26,6 +26,7 @@ from alignn_ff.train.artifacts import (
     write_histories,
     write_predictions,
 )
+from alignn_ff.train.bounds import bound_trained
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.distributed.ranks import LostRankError, Ranks
 from alignn_ff.train.diverged import divergence_message, skip_message, skips_message
@@ -119,7 +120,7 @@ def train_model(resolved: ResolvedConfig, data: RunData, manner: Manner) -> Trai
     if ranks.rank == 0 and manner.overwrite and not manner.resume:
         remove_old_run(folder)
     _train(resolved.config, run, data, observer=manner.observer, stopped=state)
-    return _evaluate(resolved.config, data, run, folder) if ranks.rank == 0 else None
+    return _evaluate(resolved, data, run, folder) if ranks.rank == 0 else None
 
 
 def _train(
@@ -267,9 +268,18 @@ def _observers(config: TrainingConfig, observer: Observer, *, leads: bool) -> It
         yield observer
 
 
-def _evaluate(config: TrainingConfig, data: RunData, run: PreparedRun, folder: Path) -> TrainingResult:
+def _evaluate(resolved: ResolvedConfig, data: RunData, run: PreparedRun, folder: Path) -> TrainingResult:
     """Metrics of the best model as read back from its file."""
-    best, progress = folder / BEST_MODEL, run.trainer.progress
+    config, best, progress = resolved.config, folder / BEST_MODEL, run.trainer.progress
+    if config.bound_energies and config.model.kind == "energy":
+        start, floor = resolved.start, run.trainer.floor
+        bound_trained(
+            [best, folder / CURRENT_MODEL],
+            data.training,
+            () if floor is None else floor.samples,
+            keep=start.header if start is not None and config.start_elements == "keep" else None,
+            device=run.trainer.device,
+        )
     evaluator = Evaluator(load_predictor(best, device=str(run.trainer.device), dtype=config.dtype))
     chosen = {name: data.chosen(indices) for name, indices in data.split._asdict().items() if indices}
     chosen |= {"replay": iter(run.replay)} if run.replay else {}

@@ -31,6 +31,8 @@ MODELS = {
     "exact free atoms": tiny_header(exact_free_atoms=True),
     "no angles, no repulsion": tiny_header(config=CONFIG.model_copy(update={"alignn_layers": 0, "use_zbl": False})),
     "more angles than atoms": tiny_header(config=CONFIG.model_copy(update={"alignn_layers": 3, "gcn_layers": 0})),
+    "bounded": tiny_header(bounded=True),
+    "bounded, exact free atoms": tiny_header(exact_free_atoms=True, bounded=True),
     "moments": tiny_header(config=CONFIG.model_copy(update={"moment_channels": 3})),
     "moments of order 2": tiny_header(
         config=CONFIG.model_copy(update={"moment_channels": 20, "max_moment": 2, "hidden_features": 20}),

@@ -27,6 +27,8 @@ RANDOM = {
     "three elements": tiny_header(),
     "exact free atoms": tiny_header(exact_free_atoms=True),
     "moments": tiny_header(config=MOMENTS),
+    "bounded": tiny_header(config=MOMENTS, bounded=True),
+    "bounded, exact free atoms": tiny_header(exact_free_atoms=True, bounded=True),
     "moments of order 1, exact free atoms": tiny_header(
         config=MOMENTS.model_copy(update={"max_moment": 1}), exact_free_atoms=True
     ),

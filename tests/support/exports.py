@@ -27,6 +27,7 @@ SMOOTH = {
     "smooth, free atoms": tiny_header(exact_free_atoms=True),
     "smooth, no ZBL": tiny_header(config=CONFIG.model_copy(update={"use_zbl": False})),
     "smooth, moments": tiny_header(config=MOMENTS, exact_free_atoms=True),
+    "smooth, bounded": tiny_header(config=MOMENTS, exact_free_atoms=True, bounded=True),
     "smooth, moments of order 1, no angles": tiny_header(
         config=MOMENTS.model_copy(update={"max_moment": 1, "alignn_layers": 0})
     ),

@@ -29,14 +29,19 @@ def tiny_header(
     config: AlignnSmoothConfig = CONFIG,
     recipe: GraphRecipe = RECIPE,
     exact_free_atoms: bool = False,
+    bounded: bool = False,
 ) -> Header:
-    """Header of a tiny model: reference energies −0.5 eV, −1.0 eV, …, one eV per unit of output."""
+    """Header of a tiny model: reference energies −0.5 eV, −1.0 eV, …, 1.3 eV per unit of output.
+
+    Bounded energies level off so near to zero that many atoms of any structure are beyond the bounds.
+    """
     statistics = ModelStatistics(
         reference_energies=tuple(-0.5 * (k + 1) for k in range(len(elements))),
         scale=1.3,
         edges_per_atom=12.0,
         triplets_per_line_node=5.0,
         exact_free_atoms=exact_free_atoms,
+        energy_bounds=tuple((-4.0 - k, -0.1, 0.1 * k, 5.0) for k in range(len(elements))) if bounded else (),
     )
     return Header(model=config, graph=recipe, elements=elements, statistics=statistics)
 

@@ -42,6 +42,7 @@ def build_native(model: EnergyModel, limits: Limits) -> Evaluate:  # noqa: ARG00
     sizes = _sizes(model, weights)
     _check_packing(kernels, sizes, weights)
     free = model.free_atoms().detach().double() * float(model.exact_free_atoms)
+    bounds = model.bounds_of_readout()
 
     def evaluate(system: AtomicSystem, graph: AtomicGraph, *, derivatives: bool) -> TensorPrediction:
         vectors = edge_vectors(system, graph)
@@ -49,7 +50,7 @@ def build_native(model: EnergyModel, limits: Limits) -> Evaluate:  # noqa: ARG00
         local = vectors.new_empty(rows.shape[0], dtype=dtype)
         distance = vectors.new_empty(vectors.shape[0])
         gradient = torch.empty_like(vectors) if derivatives else None
-        arguments = _arguments(sizes, weights, graph, rows, vectors, local, distance, gradient)
+        arguments = _arguments(sizes, weights, bounds, graph, rows, vectors, local, distance, gradient)
         kernels.call("smooth", dtype, arguments, refusal=_no_radius_graph)
         energy = model.table.reference[rows] + model.scale * (local.double() - free[rows])
         if gradient is not None:
@@ -118,6 +119,7 @@ def _sizes(model: AlignnSmooth, weights: PackedWeights) -> dict[str, float]:
 def _arguments(
     sizes: dict[str, float],
     weights: PackedWeights,
+    bounds: Tensor | None,
     graph: AtomicGraph,
     rows: Tensor,
     vectors: Tensor,
@@ -146,6 +148,7 @@ def _arguments(
         n_line_nodes=graph.line_nodes.shape[0],
         n_triplets=graph.line_src.shape[0],
         threads=torch.get_num_threads(),
+        bounds=None if bounds is None else bounds.data_ptr(),
         gradient=None if gradient is None else gradient.data_ptr(),
         **sizes,
         **{name: tensor.data_ptr() for name, tensor in arrays.items()},

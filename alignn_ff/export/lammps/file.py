@@ -26,6 +26,7 @@ from alignn_ff.potential import Potential
 
 FORMAT: Final = "alignn-ff lammps"
 VERSION: Final = 1
+"""Of files without bounds of the energy; those with bounds are of the next version, which older programs refuse."""
 PROOF: Final = "proof"
 LONGEST_MESSAGE: Final = 1000
 """Bytes of a message of the kernels."""

@@ -29,9 +29,10 @@ def smooth_refusal(model: AlignnSmooth) -> str | None:
 
 
 def smooth_header(model: AlignnSmooth) -> dict[str, object]:
-    """Entries beside those of every file."""
+    """Entries beside those of every file; bounds of the energy make it a file of format 2."""
     packed, config, recipe = pack(model), model.config, model.recipe
     return {
+        **({} if model.bounded is None else {"format_version": 2}),
         "features": packed.features,
         "n_radial": packed.n_radial,
         "n_angular": packed.n_angular,
@@ -49,10 +50,12 @@ def smooth_header(model: AlignnSmooth) -> dict[str, object]:
 
 
 def smooth_numbers(model: AlignnSmooth) -> list[Tensor]:
-    """Reference and free-atom energies, ends of the repulsion, weights."""
+    """Reference and free-atom energies, ends of the repulsion, bounds of the readout where there are some, weights."""
     elements = list(model.elements)
     free = deepcopy(model).double().free_atoms().detach() * float(model.exact_free_atoms)
     ends = torch.zeros((len(elements), len(elements)), dtype=torch.float64)
     if model.repulsion is not None:
         ends = model.repulsion.ends[elements][:, elements].clamp(max=model.recipe.cutoff)
-    return [model.table.reference.double(), free, ends, pack(model).values]
+    wide = deepcopy(model).double().bounds_of_readout()
+    bounds = [] if wide is None else [wide]
+    return [model.table.reference.double(), free, ends, *bounds, pack(model).values]

@@ -15,7 +15,7 @@ from alignn_ff.export.torchscript.moments import (
 )
 from alignn_ff.export.torchscript.repulsion import ScriptedRepulsion
 from alignn_ff.models.alignn_smooth import AlignnSmooth, AngleBlock, AtomBlock, BondUpdate
-from alignn_ff.nn import bessel_basis, chebyshev_basis
+from alignn_ff.nn import BoundedEnergy, bessel_basis, chebyshev_basis
 from alignn_ff.nn.envelope import reduced_envelope
 from alignn_ff.nn.harmonics import solid_harmonics
 
@@ -56,6 +56,11 @@ class ScriptedSmooth(nn.Module):
         self.exact_free_atoms: bool = model.exact_free_atoms
         self.register_buffer("reference", model.table.reference.clone())
         self.register_buffer("scale", model.scale.clone())
+        n_elements = len(model.elements)
+        self.bounded = (
+            model.bounded if model.bounded is not None else BoundedEnergy(((-1.0, 0.0, 0.0, 1.0),) * n_elements)
+        )
+        self.has_bounds: bool = model.bounded is not None
 
     def forward(self, s: Surroundings) -> Tensor:
         """(n_atoms,) float64, eV."""
@@ -68,7 +73,10 @@ class ScriptedSmooth(nn.Module):
         local = self.readout(atoms).squeeze(1).double()
         if self.exact_free_atoms:
             local = local - self.free_atoms()[s.rows]
-        energy: Tensor = self.reference[s.rows] + self.scale * local + self.repulsion(s)
+        learned = self.scale * local
+        if self.has_bounds:
+            learned = self.bounded(learned, s.rows)
+        energy: Tensor = self.reference[s.rows] + learned + self.repulsion(s)
         return energy
 
     def free_atoms(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Config fields of uncertainties: committees, and what a single model tells of its last layer."""
+"""Config fields of uncertainties: committees, what a single model tells of its last layer, bounds of its energies."""
 
 from pydantic import Field
 
@@ -19,4 +19,9 @@ class UncertaintyFields(Section):
         True,
         description="measure at the end what the training data tell of the last layer, which gives energies, and where "
         "it is asked for forces and stress, a standard deviation; needs a validation set (ours)",
+    )
+    bound_energies: bool = Field(
+        True,
+        description="alignn_smooth: measure at the end what the network adds to the energies of atoms in the training "
+        "data; well beyond that, where no data are, these energies level off (ours)",
     )

@@ -54,6 +54,7 @@ def inherited_statistics(start: Start, elements: tuple[int, ...], measured: Mode
             *(row for row in old.repulsion_ends if set(elements).issuperset(row[:2])),
             *_ends_of_new_pairs(start, measured),
         ),
+        energy_bounds=(),
     )
 
 

@@ -67,6 +67,7 @@ class Evaluator {
     a.n_line_nodes = int64_t(line_nodes.size()), a.n_triplets = int64_t(line_src.size()), a.threads = threads;
     a.vectors = edges.vectors.data(), a.src = edges.src.data(), a.dst = edges.dst.data(), a.shift = edges.shift.data();
     a.line_nodes = line_nodes.data(), a.line_src = line_src.data(), a.line_dst = line_dst.data();
+    a.bounds = model.bounds.empty() ? nullptr : model.bounds.data();
     a.rows = elements.data(), a.weights = weights.data(), a.local = local.data(), a.distance = distance.data();
     a.gradient = gradient.data(), a.evaluated = &evaluated;
     const int64_t status = kernel(&a);

@@ -25,12 +25,15 @@ class FileContent {
 
   // Throws std::runtime_error with a sentence.
   explicit FileContent(const std::string& path) : content_(read(path)), header(path, head(path)) {
-    const std::string version = header.text("format_version");
-    if (version != "1") header.refuse("has format version " + version + ", and this program reads 1");
+    const std::string written = header.text("format_version");
+    if (written != "1" && written != "2")
+      header.refuse("has format version " + written + ", and this program reads 1 and 2");
     const std::string& dtype = header.text("dtype");
     if (dtype != "float32" && dtype != "float64") header.refuse("has the unknown dtype " + dtype);
     narrow = dtype == "float32";
   }
+
+  int version() const { return int(header.whole("format_version")); }
 
   // Files of alignn_smooth do not name their kind.
   bool is_published() const { return header.has("kind") && header.text("kind") == "published"; }

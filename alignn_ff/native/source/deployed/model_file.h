@@ -1,5 +1,6 @@
 // A model file of `alignn_smooth`. The numbers: reference and free-atom energies (n_elements each), ends of the repulsion
-// (n_elements²), all float64, and the packed weights in the dtype of the file.
+// (n_elements²), from format 2 on bounds of the readout (n_elements × 4), all float64, and the packed weights in the dtype
+// of the file.
 #pragma once
 
 #include <string>
@@ -18,7 +19,7 @@ struct ModelFile {
   bool in_float64 = true;           // whether the network runs in float64
   bool repels = false;
   double cutoff = 0, angle_limit = 0, reach = 0, scale = 1;  // angle_limit: edges below it take part in angles
-  std::vector<double> reference, free, ends;
+  std::vector<double> reference, free, ends, bounds;  // no bounds: none
   std::vector<double> weights64;
   std::vector<float> weights32;
 
@@ -45,8 +46,9 @@ struct ModelFile {
 
   void read_numbers(FileContent& content, bool widened) {
     const size_t n = symbols.size(), n_weights = size_t(content.header.whole("n_weights"));
-    content.check(2 * n + n * n, n_weights);
-    content.take(reference, n), content.take(free, n), content.take(ends, n * n);
+    const size_t n_bounds = content.version() > 1 ? 4 * n : 0;
+    content.check(2 * n + n * n + n_bounds, n_weights);
+    content.take(reference, n), content.take(free, n), content.take(ends, n * n), content.take(bounds, n_bounds);
     in_float64 = !content.narrow || widened;
     if (content.narrow) content.take(weights32, n_weights); else content.take(weights64, n_weights);
     if (content.narrow && widened) weights64.assign(weights32.begin(), weights32.end());

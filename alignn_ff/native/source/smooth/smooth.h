@@ -23,7 +23,8 @@ struct SmoothArguments {
   const int64_t *line_src, *line_dst;  // (n_triplets,) edge ids, sorted by line_dst
   const int64_t* rows;            // (n_atoms,) element of each atom
   const void* weights;            // packed as execution/smooth/weights.py does
-  void* local;                    // (n_atoms,) T, readout of each atom; of the first n_local
+  const double* bounds;           // (n_elements, 4) of the readout: lowest, lower, upper, highest; none if null
+  void* local;                    // (n_atoms,) T, readout of each atom, within its bounds; of the first n_local
   double* distance;               // (n_edges,) Å
   double* gradient;               // (n_edges, 3) ∂(Σ local[:n_local])/∂vectors, not wanted if null
   int64_t* evaluated;             // () Σ over layers of evaluated rows, not wanted if null

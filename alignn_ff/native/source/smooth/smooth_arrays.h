@@ -28,6 +28,17 @@ namespace alignn {
 
 constexpr int64_t BLOCK = 16;  // atoms
 
+// nn/bounds.py: what is below `lower` or above `upper` levels off; value and slope.
+struct Bounded {
+  double value, slope;
+  Bounded(double x, const double* bounds) {
+    const double lowest = bounds[0], lower = bounds[1], upper = bounds[2], highest = bounds[3];
+    const double end = std::min(std::max(x, lower), upper), width = x < lower ? lower - lowest : highest - upper;
+    const double t = std::tanh((x - end) / width);
+    value = end + width * t, slope = 1.0 - t * t;
+  }
+};
+
 // One convolution's arrays, one row a node.
 template <class T>
 struct Nodes {
@@ -45,7 +56,7 @@ class Smooth {
         weight(a.n_edges), weight_slope(a.n_edges), radial(a.n_edges * R), line_weight(a.n_line_nodes),
         line_slope(a.n_line_nodes), unit(a.n_line_nodes * 3), cosine(a.n_triplets), angular(a.n_triplets * A),
         triplet_weight(a.n_triplets), x(a.n_atoms * F), y(a.n_line_nodes * F), z0(a.n_line_nodes * F),
-        first_ends(a.n_atoms * 2 * F), ends(a.n_atoms * 2 * F), hidden(a.n_atoms * F),
+        first_ends(a.n_atoms * 2 * F), ends(a.n_atoms * 2 * F), hidden(a.n_atoms * F), readout_slope(a.n_atoms),
         d_weight(back ? a.n_edges : 0), d_radial(back ? a.n_edges * R : 0), d_line_weight(back ? a.n_line_nodes : 0),
         d_angular(back ? a.n_triplets * A : 0), d_x(back ? a.n_atoms * F : 0), d_y(back ? a.n_line_nodes * F : 0),
         d_lines(back ? a.n_line_nodes * 4 * F : 0), with_moments(a.moment_channels > 0), moments(a, g, weights, back), prefix(a, g) {
@@ -188,6 +199,7 @@ class Smooth {
   Buffer<T> radial, line_weight;
   Buffer<double> line_slope, unit, cosine;
   Buffer<T> angular, triplet_weight, x, y, z0, first_ends, ends, hidden;
+  Buffer<T> readout_slope;  // (n,): of the bounds, 1 between them
   Buffer<T> d_weight, d_radial, d_line_weight, d_angular, d_x, d_y, d_lines;
   std::vector<Nodes<T>> lines, atoms;
   std::vector<Buffer<T>> z, bond_gates;

@@ -45,7 +45,7 @@ inline void Smooth<T>::readout_back(Range r, Memory& memory) {
   T* const d_hidden = memory.sums.of(r.size() * F);
   for (int64_t i = r.begin; i < r.end; ++i)
     for (int64_t f = 0; f < F; ++f)
-      d_hidden[(i - r.begin) * F + f] = weights.out[f] * silu_slope(hidden[i * F + f]);
+      d_hidden[(i - r.begin) * F + f] = readout_slope[i] * weights.out[f] * silu_slope(hidden[i * F + f]);
   multiply<T>({d_hidden, F, F, weights.hidden_t, F, d_x + r.begin * F, F}, r.size());
   state_back(r, a.atom_layers - 1, memory);
 }

@@ -150,7 +150,13 @@ inline void Smooth<T>::convolve_atoms(Range r, int64_t layer, Memory& memory) {
   for (int64_t i = r.begin; i < r.end; ++i) {
     T sum = T(0);
     for (int64_t f = 0; f < F; ++f) sum += weights.out[f] * silu(hidden[i * F + f]);
-    static_cast<T*>(a.local)[i] = sum + weights.out_bias[0];
+    sum += weights.out_bias[0];
+    readout_slope[i] = T(1);
+    if (a.bounds != nullptr) {
+      const Bounded energy(double(sum), a.bounds + 4 * a.rows[i]);
+      sum = T(energy.value), readout_slope[i] = T(energy.slope);
+    }
+    static_cast<T*>(a.local)[i] = sum;
   }
 }
 

@@ -1,0 +1,184 @@
+"""Bounds of the energies of atoms, measured on what a model was trained on, and kept in its file.
+
+In: a model file and structures of its training. Out: the same file, whose energies level off where they are far beyond
+those of these structures (``nn/bounds.py``). Predictions in between stay as they are, bit for bit.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+
+from alignn_ff import checkpoint
+from alignn_ff.checkpoint import Header
+from alignn_ff.errors import ConfigError, DataError
+from alignn_ff.graph import edge_vectors
+from alignn_ff.models import EnergyModel
+from alignn_ff.nn import EnergyBounds, scatter_sum
+from alignn_ff.train.records.batches import Sample, join
+
+log = logging.getLogger(__name__)
+
+BELOW: Final = (0.25, 0.75)
+"""The lower bound is below the lowest energy by this part of it, and by this energy in eV."""
+
+ABOVE: Final = (0.25, 2.0)
+"""The upper bound is above the highest energy by this part of the range, and by this energy in eV; it is farther away,
+since what repels must go on to repel. Beyond both bounds energies level off within as much again."""
+
+FAR_OFF: Final = (0.5, 10.0)
+"""Structures whose energy per atom is off by more than this, in eV, and than so many times the median, do not count: it
+is on them that the network says anything."""
+
+ODD_EV: Final = 30.0
+"""Nor do those without a label whose mean over the atoms is larger."""
+
+ATOMS_AT_ONCE: Final = 1000
+"""Atoms in one pass through the network."""
+
+Range = tuple[float, float]
+Bounds = tuple[float, float, float, float]
+
+
+def bound_trained(
+    files: Sequence[Path],
+    training: Iterable[Sample],
+    generated: Iterable[Sample],
+    *,
+    keep: Header | None,
+    device: torch.device,
+) -> None:
+    """As :func:`bound_energies`, for the files of a run; logs the reason where there is nothing to bound.
+
+    Args:
+        files: with the same training data.
+        training: of the run.
+        generated: structures whose energies were held above a floor.
+        keep: of the model that the run started from and whose elements it keeps.
+        device: where the network runs.
+    """
+    try:
+        for file in files:
+            bound_energies(file, training, generated, keep=keep, device=device)
+    except (ConfigError, DataError) as error:
+        log.info("no bounds of energies: %s", error)
+
+
+def bound_energies(
+    file: Path,
+    training: Iterable[Sample],
+    generated: Iterable[Sample] = (),
+    *,
+    keep: Header | None = None,
+    device: torch.device,
+    output: Path | None = None,
+) -> Header:
+    """Measure bounds, and write them with the model.
+
+    Args:
+        file: of the model.
+        training: structures that it was trained on.
+        generated: further ones, whose energies were held above a floor.
+        keep: header of the model that it started from, whose bounds count as well.
+        device: where the network runs.
+        output: the file that is written; None replaces ``file``.
+
+    Returns:
+        The header of the new file.
+
+    Raises:
+        ConfigError: the family of the model has no bounds, or it is a committee.
+        DataError: there are no structures.
+    """
+    header, model = checkpoint.load(file)
+    if not isinstance(model, EnergyModel) or len(model.members) > 1:
+        raise ConfigError("bounds of energies are for one force field, not for a committee or a model of a property")
+    passed = [_passed(model.to(device), join(part).to(device)) for part in _parts(chain(training, generated))]
+    if not passed:
+        raise DataError("there is no structure in the training data, so nothing bounds the energies of atoms")
+    seen = _ranges(_Passed(*(torch.cat(parts) for parts in zip(*passed, strict=True))))
+    bounds = bounds_of(header.elements, seen, keep)
+    header = header.model_copy(update={"statistics": header.statistics._replace(energy_bounds=bounds)})
+    checkpoint.save(output or file, header, model.cpu().state_dict())
+    return header
+
+
+def bounds_of(elements: Sequence[int], seen: Mapping[int, Range], keep: Header | None = None) -> EnergyBounds:
+    """Bounds of each element; of one that is neither in the data nor in ``keep``, the widest of all others."""
+    found = {z: _bounds(*ends) for z, ends in seen.items()}
+    old = () if keep is None else zip(keep.elements, keep.statistics.energy_bounds, strict=False)
+    for z, bounds in old:
+        found[z] = _widest([bounds, found.get(z, bounds)])
+    widest = _widest(list(found.values()))
+    return tuple(found.get(z, widest) for z in elements)
+
+
+def _bounds(low: float, high: float) -> Bounds:
+    below, above = BELOW[0] * abs(low) + BELOW[1], ABOVE[0] * (high - low) + ABOVE[1]
+    return low - 2.0 * below, low - below, high + above, high + 2.0 * above
+
+
+def _widest(several: Sequence[Bounds]) -> Bounds:
+    lowest, lower, upper, highest = zip(*several, strict=True)
+    return min(lowest), min(lower), max(upper), max(highest)
+
+
+def _parts(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    part, n_atoms = list[Sample](), 0
+    for sample in samples:
+        part.append(sample)
+        n_atoms += len(sample.graph.atomic_numbers)
+        if n_atoms >= ATOMS_AT_ONCE:
+            yield part
+            part, n_atoms = [], 0
+    if part:
+        yield part
+
+
+class _Passed(NamedTuple):
+    """What the network says of structures.
+
+    Attributes:
+        errors: (n_structures,) eV per atom, NaN without a label.
+        means: (n_structures,) eV, learned energy per atom.
+        learned, numbers: (n_atoms,) eV, and atomic numbers.
+        sizes: (n_structures,) atoms.
+    """
+
+    errors: Tensor
+    means: Tensor
+    learned: Tensor
+    numbers: Tensor
+    sizes: Tensor
+
+
+@torch.no_grad()
+def _passed(model: EnergyModel, batch: Sample) -> _Passed:
+    graph, targets = batch.graph, batch.targets
+    vectors, sizes = edge_vectors(batch.system, graph), graph.n_atoms
+    learned = model.learned_energy(graph, vectors)
+    if learned is None:
+        raise ConfigError(f"the family {type(model).__name__} has no bounds of energies; they are for alignn_smooth")
+    energies = scatter_sum(model(graph, vectors), graph.system_idx, sizes.shape[0])
+    errors = (energies - targets.values["energy"]).abs() / sizes
+    errors = errors.masked_fill(~targets.known["energy"], float("nan"))
+    means = scatter_sum(learned, graph.system_idx, sizes.shape[0]) / sizes
+    return _Passed(*(tensor.cpu() for tensor in (errors, means, learned, graph.atomic_numbers, sizes)))
+
+
+def _ranges(passed: _Passed) -> dict[int, Range]:
+    """Lowest and highest energy of each element, of the structures that count."""
+    energy_eV, factor = FAR_OFF
+    labelled = ~passed.errors.isnan()
+    limit = max(energy_eV, factor * float(passed.errors.nanmedian().nan_to_num()))
+    counts = torch.where(labelled, passed.errors <= limit, passed.means <= ODD_EV)
+    if int((~counts).sum()):
+        log.info("%d structures do not count for the bounds of energies: they are far off", int((~counts).sum()))
+    taken = counts.repeat_interleave(passed.sizes)
+    numbers, energies = passed.numbers[taken], passed.learned[taken]
+    of_elements = {int(z): energies[numbers == z] for z in numbers.unique()}
+    return {z: (float(own.min()), float(own.max())) for z, own in of_elements.items()}
