@@ -1,4 +1,4 @@
-"""What observables are made from: the first frame, the settings, the times, and bond lengths on demand."""
+"""What observables are made from: the first frame, the settings, the times, and bonds on demand."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +10,8 @@ from ase import Atoms
 
 from alignn_ff.analysis.clock import Clock
 from alignn_ff.analysis.frames import iterate_frames
+from alignn_ff.analysis.observables.bonds import Bonds
+from alignn_ff.analysis.observables.first_shell import Shell, pairs_behind
 from alignn_ff.analysis.observables.rdf import PairFunctions, first_peak_and_minimum
 from alignn_ff.analysis.settings import ObservableSettings
 
@@ -45,17 +47,26 @@ class Context:
         return PairFunctions(self.atoms, r_max_A=chosen.r_max_A, bin_A=chosen.bin_A, n_blocks=chosen.n_blocks)
 
     @cached_property
-    def bond_lengths_A(self) -> dict[str, float]:  # noqa: N802 - the unit's letter
-        """Longest bond of each pair of elements: as chosen, or the first minimum of g(r); 0 without a minimum."""
-        functions = self.pair_functions()
+    def bonds(self) -> Bonds:
+        """Longest bond of each pair of elements: as chosen, or the first minimum of g(r); 0 without a first shell."""
+        names = self.pair_functions().names
         if self.settings.bond_A is not None:
-            return dict.fromkeys(functions.names, self.settings.bond_A)
-        chosen = self.clock.chosen
+            return Bonds(self.atoms, dict.fromkeys(names, self.settings.bond_A))
+        shells, frame = self._shells()
+        behind = pairs_behind(frame, shells)
+        lengths = {name: shells[name].minimum_A if name in shells and name not in behind else 0.0 for name in names}
+        return Bonds(self.atoms, lengths, behind)
+
+    def _shells(self) -> tuple[dict[str, Shell], Atoms]:
+        """The first shell of each pair that has one, and a frame of the middle of the run."""
+        functions, frame, chosen = self.pair_functions(), self.atoms, self.clock.chosen
         sample = chosen[:: max(1, len(chosen) // SAMPLED_FRAMES)]
-        for atoms in islice(
-            iterate_frames(self.trajectory, self.settings.reading), sample.start, sample.stop, sample.step
-        ):
+        every = islice(iterate_frames(self.trajectory, self.settings.reading), sample.start, sample.stop, sample.step)
+        for number, atoms in enumerate(every):
             functions.add_atoms(atoms, block=0)
+            if number == len(sample) // 2:
+                frame = atoms
         middles = 0.5 * (functions.edges[1:] + functions.edges[:-1])
         found = {name: first_peak_and_minimum(middles, curve) for name, (curve, _, _) in functions.curves().items()}
-        return {name: 0.0 if where is None else float(middles[where[1]]) for name, where in found.items()}
+        shells = {name: Shell(*map(float, middles[list(where)])) for name, where in found.items() if where is not None}
+        return shells, frame

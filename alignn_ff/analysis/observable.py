@@ -61,5 +61,5 @@ def several_atoms(context: Context) -> str | None:
 
 def bond_lengths(context: Context) -> str | None:
     """The observable needs a length below which a pair is a bond."""
-    found = any(context.bond_lengths_A.values())
+    found = any(context.bonds.lengths_A.values())
     return None if found else "g(r) has no first minimum that could define a bond; give --bond"

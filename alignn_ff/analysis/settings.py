@@ -46,7 +46,10 @@ class ObservableSettings(RunConfig):
     )
     bin_A: float = Field(0.02, gt=0, description="bin of the pair functions, Å")
     bond_A: float | None = Field(
-        None, gt=0, description="longest bond for coordination and angles, Å; None means the first minimum of each g(r)"
+        None,
+        gt=0,
+        description="longest bond of all pairs, for coordination and angles, Å; None means the first minimum of each "
+        "g(r), and only pairs of elements that are first neighbours",
     )
     angle_bin_deg: float = Field(1.0, gt=0, le=30, description="bin of the angles, degrees")
     fit_from: float = Field(0.1, ge=0, lt=1, description="start of the line through the MSD, as a fraction of a block")

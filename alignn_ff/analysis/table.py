@@ -5,7 +5,6 @@ from typing import Annotated, Final
 from alignn_ff.analysis.context import Context
 from alignn_ff.analysis.observable import Observable, bond_lengths, regular_times, several_atoms
 from alignn_ff.analysis.observables.angles import Angles, angle_rows, draw_angles
-from alignn_ff.analysis.observables.bonds import Bonds
 from alignn_ff.analysis.observables.coordination import Coordination, coordination_rows, draw_coordination
 from alignn_ff.analysis.observables.mean_structure import MeanStructure, displacement_rows
 from alignn_ff.analysis.observables.msd import MeanSquaredDisplacement, diffusion_rows, draw_msd
@@ -13,10 +12,6 @@ from alignn_ff.analysis.observables.rdf import draw_pair_functions, peak_rows
 from alignn_ff.analysis.observables.thermodynamics import Thermodynamics, draw_series, mean_rows
 from alignn_ff.analysis.observables.vdos import VibrationalDensity, draw_autocorrelation, draw_spectrum, vibration_rows
 from alignn_ff.choices import KeyOf
-
-
-def _bonds(context: Context) -> Bonds:
-    return Bonds(context.atoms, context.bond_lengths_A)
 
 
 def _msd(context: Context) -> MeanSquaredDisplacement:
@@ -57,14 +52,14 @@ OBSERVABLES: Final[dict[str, Observable]] = {
     ),
     "coordination": Observable(
         "number of bonds per atom of each element",
-        lambda c: Coordination(_bonds(c), n_blocks=c.settings.n_blocks),
+        lambda c: Coordination(c.bonds, n_blocks=c.settings.n_blocks),
         needs=(several_atoms, bond_lengths),
         tables={"coordination": draw_coordination},
         rows=coordination_rows,
     ),
     "angles": Observable(
         "angles between the bonds of each element",
-        lambda c: Angles(_bonds(c), bin_deg=c.settings.angle_bin_deg, n_blocks=c.settings.n_blocks),
+        lambda c: Angles(c.bonds, bin_deg=c.settings.angle_bin_deg, n_blocks=c.settings.n_blocks),
         needs=(several_atoms, bond_lengths),
         tables={"angles": draw_angles},
         rows=angle_rows,

@@ -1,10 +1,12 @@
 """Rows of a printed summary: what, and the value with its unit."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 Row = tuple[str, str]
 Summary = Mapping[str, Any]
+OF_PAIRS: Final = ("longest_bond_A", "not_bonded_but_behind")
+"""Entries of a summary of bonds that belong to pairs of elements."""
 
 
 def with_error(mean: float, error: float | None, unit: str = "", digits: int = 3) -> str:
@@ -14,4 +16,4 @@ def with_error(mean: float, error: float | None, unit: str = "", digits: int = 3
 
 def by_element(summary: Summary) -> list[tuple[str, Any]]:
     """Entries of a summary that belong to elements: symbol, values."""
-    return [(name, value) for name, value in summary.items() if isinstance(value, dict) and name != "longest_bond_A"]
+    return [(name, value) for name, value in summary.items() if isinstance(value, dict) and name not in OF_PAIRS]

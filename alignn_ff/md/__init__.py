@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from alignn_ff.md.files import MDFiles, md_files
     from alignn_ff.md.guards import GUARDS, GuardLimits
     from alignn_ff.md.result import MDResult, StageResult, nanoseconds_per_day
+    from alignn_ff.md.run.ending import Ending
     from alignn_ff.md.run.stopping import MDInterruptedError
     from alignn_ff.trajectory import Snapshot
 
 __all__ = [
     "ENSEMBLES",
     "GUARDS",
+    "Ending",
     "Ensemble",
     "GuardLimits",
     "MDConfig",
@@ -58,6 +60,7 @@ __getattr__, __dir__ = lazy_names(
             "StageResult",
             "nanoseconds_per_day",
         ),
+        "alignn_ff.md.run.ending": ("Ending",),
         "alignn_ff.md.run.stopping": ("MDInterruptedError",),
         "alignn_ff.trajectory": ("Snapshot",),
     },

@@ -26,6 +26,7 @@ from alignn_ff.md.guards.limits import GuardLimits
 from alignn_ff.md.guards.table import GuardMonitor
 from alignn_ff.md.harvest import Watch
 from alignn_ff.md.result import MDResult
+from alignn_ff.md.run.ending import Ending
 from alignn_ff.md.run.loop import Observer, Run, drive
 from alignn_ff.md.run.propagator import Propagator
 from alignn_ff.md.run.record import RunRecord
@@ -48,6 +49,7 @@ def run_md(
     files: MDFiles | None = None,
     on_step: Observer | None = None,
     command: str | None = None,
+    ending: Ending | None = None,
 ) -> MDResult:
     """Run dynamics on a copy of a structure.
 
@@ -58,6 +60,7 @@ def run_md(
         files: output files; existing ones are replaced (``claim`` refuses that); None writes nothing.
         on_step: called at the start and after every step.
         command: how the run was started, for the summary.
+        ending: may end the run before its last step; None makes all steps.
 
     Raises:
         StructureError, ElementNotCoveredError, ConfigError: before anything is written.
@@ -90,6 +93,7 @@ def run_md(
         watch=Watch(config, describe_model(calculator).name),
         files=files,
         command=command,
+        ending=ending,
     )
     return drive(run, on_step)
 
@@ -104,6 +108,7 @@ def resume_md(
     guards: GuardLimits | None = None,
     outside: OutsideWord | None = None,
     on_step: Observer | None = None,
+    ending: Ending | None = None,
 ) -> MDResult:
     """Resume a run from its restart file; its outputs are cut back to that step first.
 
@@ -116,6 +121,7 @@ def resume_md(
         guards: new limits; None keeps the old ones.
         outside: what happens outside of the training data; None keeps what was chosen.
         on_step: called after every step.
+        ending: that of the run; its state is that of the restart file. None makes all steps.
 
     Raises:
         CheckpointError: the restart file is damaged, or the model is gone or changed.
@@ -125,7 +131,9 @@ def resume_md(
     restart = Path(restart)
     content = read_restart(restart) if content is None else content
     changes = {name: value for name, value in (("guards", guards), ("outside", outside)) if value is not None}
-    return _resume(restart, content, calculator, model=model, steps=steps, changes=changes, on_step=on_step)
+    return _resume(
+        restart, content, calculator, model=model, steps=steps, changes=changes, on_step=on_step, ending=ending
+    )
 
 
 def _resume(
@@ -137,6 +145,7 @@ def _resume(
     steps: int | None,
     changes: Mapping[str, object],
     on_step: Observer | None,
+    ending: Ending | None,
 ) -> MDResult:
     head, atoms = content.head, content.atoms
     config = _prolonged(head.config, steps, done=head.progress.step).model_copy(update=changes)
@@ -149,6 +158,8 @@ def _resume(
     record = RunRecord(config, len(atoms))
     record.restore(head.record)
     record.restarts.append(head.progress.step)
+    if ending is not None:
+        ending.restore(head.ending)
     propagator = Propagator(atoms, config.schedule, rng=rng, progress=head.progress, state=content.integrator)
     run = Run(
         config=config,
@@ -160,6 +171,7 @@ def _resume(
         files=MDFiles(restart.parent / head.prefix, config.formats, config.harvest),
         kept=head.outputs,
         command=head.command,
+        ending=ending,
     )
     return drive(run, on_step)
 

@@ -205,7 +205,7 @@ def write_md_end(files: MDFiles, result: MDResult) -> None:
     """Write the last structure with momenta and the JSON summary, each atomically."""
     try:
         with atomic_write(files.final) as temporary:
-            text = frame_text(result.atoms, step=result.config.steps, time_fs=result.simulated_time_fs)
+            text = frame_text(result.atoms, step=result.n_steps, time_fs=result.simulated_time_fs)
             temporary.write_text(text, encoding="utf-8")
         write_json(files.summary, result.to_json())
     except OSError as error:

@@ -107,9 +107,14 @@ class MDResult(Displayed):
         return self.last_stage.final_temperature_K
 
     @property
+    def n_steps(self) -> int:
+        """Steps done; fewer than those of the config where an ending was reached."""
+        return sum(stage.n_steps for stage in self.stages)
+
+    @property
     def simulated_time_fs(self) -> float:
-        """Length of the run."""
-        return self.config.run_time_fs
+        """Time simulated."""
+        return sum(stage.time_fs for stage in self.stages)
 
     @property
     def ns_per_day(self) -> float | None:
@@ -119,9 +124,10 @@ class MDResult(Displayed):
     def brief(self) -> str:
         """The structure, the ensembles, and the end."""
         ensembles = " → ".join(dict.fromkeys(stage.ensemble for stage in self.stages))
-        n_steps = sum(stage.n_steps for stage in self.stages)
         at = "" if self.final_temperature_K is None else f", {self.final_temperature_K:.1f} K at the end"
-        return f"{self.atoms.get_chemical_formula()}: {ensembles}, {n_steps} steps, {self.simulated_time_fs:g} fs{at}"
+        return (
+            f"{self.atoms.get_chemical_formula()}: {ensembles}, {self.n_steps} steps, {self.simulated_time_fs:g} fs{at}"
+        )
 
     def sheet(self) -> Sheet:
         """Energies and speed, and a row per stage."""
@@ -143,7 +149,7 @@ class MDResult(Displayed):
     def to_json(self) -> dict[str, object]:
         """JSON-ready content without the structure; drift and means are those of the last stage."""
         return {
-            "n_steps": self.config.steps,
+            "n_steps": self.n_steps,
             "simulated_time_fs": self.simulated_time_fs,
             "formula": self.atoms.get_chemical_formula(),
             "n_atoms": len(self.atoms),

@@ -11,7 +11,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from alignn_ff.errors import SimulationError
-from alignn_ff.md import MDConfig, MDFiles, MDInterruptedError, Snapshot, resume_md, run_md
+from alignn_ff.md import Ending, MDConfig, MDFiles, MDInterruptedError, Snapshot, resume_md, run_md
 from alignn_ff.properties.files import restart_file
 from alignn_ff.properties.work import Work
 
@@ -45,7 +45,9 @@ class StoppedError(SimulationError):
         super().__init__(f"{name}: stopped by a signal; everything is saved, and --restart {file} continues")
 
 
-def dynamics(work: Work, name: str, atoms: Atoms, config: MDConfig, prefix: Path) -> Moved:
+def dynamics(
+    work: Work, name: str, atoms: Atoms, config: MDConfig, prefix: Path, *, ending: Ending | None = None
+) -> Moved:
     """Run dynamics, or continue it where it was stopped; the same bits follow as without the stop.
 
     Args:
@@ -54,6 +56,7 @@ def dynamics(work: Work, name: str, atoms: Atoms, config: MDConfig, prefix: Path
         atoms: the start.
         config: of the run.
         prefix: of the files.
+        ending: may end the run before its last step; None makes all steps.
 
     Raises:
         StoppedError: a signal stopped it.
@@ -63,7 +66,7 @@ def dynamics(work: Work, name: str, atoms: Atoms, config: MDConfig, prefix: Path
     kept = work.saved(name)
     if kept is None or "positions" not in kept:
         try:
-            result = _moved(work, name, atoms, config, files, begun=kept is not None)
+            result = _moved(work, name, atoms, files, config, ending)
         except MDInterruptedError as error:
             raise StoppedError(name, error, prefix) from error
         kept = {
@@ -80,16 +83,16 @@ def dynamics(work: Work, name: str, atoms: Atoms, config: MDConfig, prefix: Path
     return Moved(last, files)
 
 
-def _moved(work: Work, name: str, atoms: Atoms, config: MDConfig, files: MDFiles, *, begun: bool) -> Atoms:
+def _moved(work: Work, name: str, atoms: Atoms, files: MDFiles, config: MDConfig, ending: Ending | None) -> Atoms:
     """The last structure."""
 
     def show(snapshot: Snapshot) -> None:
         work.advanced(name, snapshot.step, config.steps)
 
-    if begun and files.restart.exists():
-        return resume_md(files.restart, calculator=work.calculator, on_step=show).atoms
+    if work.saved(name) is not None and files.restart.exists():
+        return resume_md(files.restart, calculator=work.calculator, on_step=show, ending=ending).atoms
     work.save(name, {"begun": True})
-    return run_md(atoms, work.calculator, config=config, files=files, on_step=show).atoms
+    return run_md(atoms, work.calculator, config=config, files=files, on_step=show, ending=ending).atoms
 
 
 @contextmanager

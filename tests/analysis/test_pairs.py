@@ -7,6 +7,7 @@ from ase.build import bulk, fcc100, molecule
 from ase.neighborlist import neighbor_list
 
 from alignn_ff.analysis.observables.coordination import coordination_rows
+from alignn_ff.analysis.observables.first_shell import Shell, pairs_behind
 from alignn_ff.analysis.observables.pairs import pairs_within
 from alignn_ff.analysis.observables.vdos import vibration_rows
 from tests.support.trajectories import Measure, box
@@ -102,6 +103,88 @@ def test_bonds_of_each_pair_have_their_own_length(measure: Measure) -> None:
     assert "(2.00 H, 0.00 O)" in rows["coordination O"]
     assert found["angles"].summary["O"]["mean_deg"] == pytest.approx(water[0].get_angle(1, 0, 2))  # type: ignore[index]
     assert found["angles"].summary["H"]["n_angles"] == 0  # type: ignore[index]
+
+
+FCC = ((0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0))
+COMPOUNDS: dict[str, tuple[Atoms, dict[str, dict[str, float]]]] = {
+    "Si": (bulk("Si", a=5.43, cubic=True) * 2, {"Si": {"Si": 4}}),
+    "SiC": (bulk("SiC", "zincblende", a=4.36, cubic=True) * 2, {"C": {"C": 0, "Si": 4}, "Si": {"C": 4, "Si": 0}}),
+    "NaCl": (bulk("NaCl", "rocksalt", a=5.64, cubic=True) * 2, {"Cl": {"Cl": 0, "Na": 6}, "Na": {"Cl": 6, "Na": 0}}),
+    "CsCl": (bulk("CsCl", "cesiumchloride", a=4.12) * 3, {"Cl": {"Cl": 0, "Cs": 8}, "Cs": {"Cl": 8, "Cs": 0}}),
+    "CaF2": (bulk("CaF2", "fluorite", a=5.46, cubic=True) * 2, {"Ca": {"Ca": 0, "F": 8}, "F": {"Ca": 4, "F": 0}}),
+    "SrTiO3": (
+        Atoms("SrTiO3", scaled_positions=[(0.5, 0.5, 0.5), (0, 0, 0), (0.5, 0, 0), (0, 0.5, 0), (0, 0, 0.5)],
+              cell=[3.905] * 3, pbc=True) * 3,
+        {"O": {"O": 0, "Sr": 4, "Ti": 2}, "Sr": {"O": 12, "Sr": 0, "Ti": 0}, "Ti": {"O": 6, "Sr": 0, "Ti": 0}},
+    ),
+    "Cu3Au": (
+        Atoms("AuCu3", scaled_positions=FCC, cell=[3.75] * 3, pbc=True) * 3,
+        {"Au": {"Au": 0, "Cu": 12}, "Cu": {"Au": 4, "Cu": 8}},
+    ),
+    "CuAu": (  # unlike atoms are 4 % closer
+        Atoms("AuCu2Au", scaled_positions=FCC, cell=[3.966, 3.966, 3.673], pbc=True) * 3,
+        {"Au": {"Au": 4, "Cu": 8}, "Cu": {"Au": 8, "Cu": 4}},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPOUNDS)
+@pytest.mark.parametrize("shaken_A", [0.0, 0.1])
+def test_neighbours_of_a_compound_are_those_of_its_first_shell(name: str, shaken_A: float, measure: Measure) -> None:
+    crystal, expected = COMPOUNDS[name]
+    frames = [crystal.copy() for _ in range(3)]
+    for seed, atoms in enumerate(frames):
+        atoms.rattle(shaken_A, seed=seed)
+        atoms.positions += 100.0 * seed  # unwrapped far out of the cell
+    summary = measure(frames, observables=["coordination"]).results["coordination"].summary
+    for symbol, mean_to in expected.items():
+        assert summary[symbol]["mean_to"] == pytest.approx(mean_to, abs=0.02)  # type: ignore[index]
+
+
+def test_angles_of_a_salt_are_those_of_unlike_ions(measure: Measure) -> None:
+    salt = COMPOUNDS["NaCl"][0]
+    found = measure([salt], observables=["coordination", "angles"]).results
+    assert found["angles"].summary["Na"]["n_angles"] == 32 * 15  # type: ignore[index]
+    table = found["angles"].tables["angles"]
+    there = table["angle_deg"][table["density_Na_per_deg"] > 0]
+    assert (np.abs(there[:, None] - [90.0, 180.0]).min(axis=1) < 1.0).all()
+    rows = dict(coordination_rows(found["coordination"].summary))
+    assert rows["not bonded"] == "Cl-Cl (behind Na), Na-Na (behind Cl)"
+    every = measure([salt], observables=["coordination"], bond_A=4.5).results["coordination"].summary
+    assert every["Na"]["mean_to"] == {"Cl": 6.0, "Na": 12.0}  # type: ignore[index]
+
+
+def test_a_disordered_salt_has_unlike_neighbours_only(measure: Measure) -> None:
+    frames = [COMPOUNDS["NaCl"][0] * 2 for _ in range(3)]
+    for seed, atoms in enumerate(frames):
+        atoms.rattle(0.4, seed=seed)
+    summary = measure(frames, observables=["coordination"]).results["coordination"].summary
+    assert summary["Na"]["mean_to"]["Na"] == 0.0  # type: ignore[index]
+    assert 5.0 < summary["Na"]["mean_to"]["Cl"] < 7.0  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("C2H6", {"C": {"C": 1, "H": 3}, "H": {"C": 1, "H": 0}}),
+        ("H2O", {"O": {"O": 0, "H": 2}, "H": {"O": 1, "H": 0}}),
+    ],
+)
+def test_like_atoms_of_a_molecule_are_bonded_where_no_other_is_between(
+    name: str, expected: dict[str, dict[str, float]], measure: Measure
+) -> None:
+    summary = measure([molecule(name)], observables=["coordination"]).results["coordination"].summary
+    for symbol, mean_to in expected.items():
+        assert summary[symbol]["mean_to"] == mean_to  # type: ignore[index]
+
+
+def test_shells_that_differ_by_the_sizes_of_atoms_are_all_first_neighbours() -> None:
+    alloy = bulk("Cu", a=4.1, cubic=True) * 3
+    alloy.symbols[np.random.default_rng(0).permutation(len(alloy))[::2]] = "Zr"
+    sizes = {"Cu-Cu": Shell(2.55, 3.5), "Cu-Zr": Shell(2.8, 3.7), "Zr-Zr": Shell(3.15, 3.9)}
+    assert pairs_behind(alloy, sizes) == {}
+    like_ions = {**sizes, "Cu-Cu": Shell(3.15, 3.9)}
+    assert pairs_behind(alloy, like_ions) == {"Cu-Cu": "Zr", "Zr-Zr": "Cu"}
 
 
 def test_a_spectrum_that_is_not_resolved_says_so() -> None:

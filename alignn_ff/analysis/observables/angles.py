@@ -52,7 +52,7 @@ class Angles:
         """Means and densities; an element whose atoms have fewer than two bonds has none."""
         middles, width = 0.5 * (self.edges[1:] + self.edges[:-1]), self.edges[1] - self.edges[0]
         table: dict[str, FloatArray] = {"angle_deg": middles}
-        summary: dict[str, object] = {"longest_bond_A": self._bonds.lengths_A}
+        summary: dict[str, object] = self._bonds.summary
         for a, symbol in enumerate(self._bonds.symbols):
             blocks = self._histogram[:, a]
             blocks = blocks[blocks.sum(axis=1) > 0]

@@ -45,7 +45,7 @@ class Coordination:
         highest = int(np.flatnonzero(self._histogram.sum(axis=(0, 1)))[-1]) + 1
         counts = np.arange(MOST_NEIGHBOURS, dtype=np.float64)
         table: dict[str, FloatArray] = {"neighbours": counts[: highest + 1]}
-        summary: dict[str, object] = {"longest_bond_A": self._bonds.lengths_A}
+        summary: dict[str, object] = self._bonds.summary
         for a, symbol in enumerate(self._bonds.symbols):
             atoms = len(self._bonds.species[symbol])
             shares = self._histogram[used, a] / (frames * atoms)[:, None]
@@ -71,7 +71,8 @@ def coordination_rows(summary: Summary) -> list[Row]:
         if len(value["mean_to"]) > 1:
             inside = ", ".join(f"{mean:.2f} {other}" for other, mean in value["mean_to"].items())
         rows.append((f"coordination {symbol}", f"{with_error(value['mean'], value['stderr'])} ({inside})"))
-    return rows
+    behind = ", ".join(f"{pair} (behind {between})" for pair, between in summary["not_bonded_but_behind"].items())
+    return [*rows, ("not bonded", behind)] if behind else rows
 
 
 def draw_coordination(table: Table) -> Drawing:

@@ -20,6 +20,7 @@ from alignn_ff.md.guards.checks import Violation, broken_atoms
 from alignn_ff.md.guards.table import GuardMonitor
 from alignn_ff.md.harvest import Watch
 from alignn_ff.md.result import MDResult
+from alignn_ff.md.run.ending import Ending
 from alignn_ff.md.run.propagator import Propagator, StageProgress
 from alignn_ff.md.run.record import RunRecord
 from alignn_ff.md.run.restart import MDHead, RestartContent, constraints_to_json, write_restart
@@ -62,6 +63,7 @@ class Run(Generic[Moves]):
         files: its outputs; None writes nothing.
         kept: lengths of the files when the restart file was written; None for a new run.
         command: that started it.
+        ending: may end it before its last step; None makes all steps.
     """
 
     config: MDConfig
@@ -73,10 +75,16 @@ class Run(Generic[Moves]):
     files: MDFiles | None = None
     kept: Mapping[str, int] | None = None
     command: str | None = None
+    ending: Ending | None = None
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether the ending is reached."""
+        return self.ending is not None and self.ending.reached
 
 
 def drive(run: Run[Propagator], on_step: Observer | None) -> MDResult:
-    """Make the remaining steps, and write the outputs."""
+    """Make the remaining steps, as far as no ending is reached, and write the outputs."""
     propagator, first_fs = run.propagator, run.propagator.snapshot().time_fs
     began = time.perf_counter()
     with ExitStack() as stack:
@@ -89,7 +97,7 @@ def drive(run: Run[Propagator], on_step: Observer | None) -> MDResult:
         if run.kept is None:
             _observe(propagator.snapshot(), run, outputs, on_step)
             checkpointer.save()
-        while not propagator.finished:
+        while not (propagator.finished or run.ended_early):
             _observe(_advance(run), run, outputs, on_step)
             if stop() or checkpointer.is_due():
                 checkpointer.save()
@@ -100,7 +108,7 @@ def drive(run: Run[Propagator], on_step: Observer | None) -> MDResult:
         result = result_of(run, wall_time_s=wall_time_s, first_fs=first_fs)
         if run.files is not None:
             write_md_end(run.files, result)
-    log.info("%d steps in %.1f s", run.config.steps, result.wall_time_s)
+    log.info("%d of %d steps in %.1f s", result.n_steps, run.config.steps, result.wall_time_s)
     return result
 
 
@@ -118,6 +126,8 @@ def _observe(snapshot: Snapshot, run: Run[Propagator], outputs: Outputs | None, 
     run.record.add(snapshot)
     if outputs is not None:
         outputs.write(snapshot)
+    if run.ending is not None:
+        run.ending.see(snapshot)
     if on_step is not None:
         on_step(snapshot)
 
@@ -181,22 +191,24 @@ class Checkpointer(Generic[Moves]):
             command=run.command,
             constraints=constraints_to_json(propagator.atoms),
             watch=run.watch.state,
+            ending={} if run.ending is None else run.ending.state,
         )
         write_restart(run.files.restart, RestartContent(head, propagator.atoms, propagator.state()))
         self._saved_at = time.monotonic()
 
 
 def result_of(run: Run[Moves], *, wall_time_s: float, first_fs: float) -> MDResult:
-    """The result of a run that has made all steps, of which this session began at ``first_fs``."""
+    """The result of a run that has ended, of which this session began at ``first_fs``."""
     assert run.record.first_total_eV is not None
+    stages = run.record.results()
     return MDResult(
         atoms=bare_copy(run.propagator.atoms),
         config=run.config,
-        stages=run.record.results(),
+        stages=stages,
         total_energy_first_eV=run.record.first_total_eV,
         total_energy_last_eV=run.record.last_total_eV,
         wall_time_s=run.record.earlier_wall_time_s + wall_time_s,
-        session_time_fs=run.config.run_time_fs - first_fs,
+        session_time_fs=sum(stage.time_fs for stage in stages) - first_fs,
         session_wall_time_s=wall_time_s,
         restarts=tuple(run.record.restarts),
         model=run.model,

@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 from ase.constraints import dict2constraint
 from numpy.typing import NDArray
+from pydantic import Field
 
 from alignn_ff.errors import CheckpointError, ConfigError, StructureError
 from alignn_ff.io import atomic_write, check_atoms
@@ -55,14 +56,16 @@ class MDHead(RestartHead):
         prefix: first part of the names of the output files.
         constraints: in the JSON form of ASE.
         watch: what was counted of the uncertainty.
+        ending: state of what may end the run early; empty without such.
     """
 
     FORMAT: ClassVar[str] = "alignn-ff restart"
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
     UPGRADES: ClassVar[Mapping[int, Upgrade]] = {
         1: _from_version_1,
         2: lambda content: content,  # 3 adds what happens outside of the training data, with a default
         3: lambda content: content,  # 4 adds the uncertainty, with defaults
+        4: lambda content: content,  # 5 adds the ending, empty by default
     }
 
     config: MDConfig
@@ -74,6 +77,7 @@ class MDHead(RestartHead):
     prefix: str
     constraints: list[dict[str, Any]]
     watch: WatchState = NOTHING_WATCHED
+    ending: dict[str, Any] = Field({})
 
 
 class RestartContent(NamedTuple):

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from alignn_ff.analysis.observables.blocking import Average, average
 from alignn_ff.properties.coexistence.config import MeltingConfig
-from alignn_ff.properties.coexistence.order import Waves, disorder, order_of_slabs, slab_of
+from alignn_ff.properties.coexistence.order import order_of_slabs, slab_of
+from alignn_ff.properties.coexistence.phases import Phase, Slabs, frames_of_block, lost_phase
 from alignn_ff.properties.dynamics import Moved
 from alignn_ff.trajectory import iterate_trajectory
 from alignn_ff.units import BOLTZMANN_EV_PER_K, GPA_PER_EV_PER_A3, MEV_PER_EV
@@ -18,6 +19,20 @@ BLOCKS: Final = 20
 """Parts of the run over which the order of a slab is averaged."""
 FEWEST: Final = 0.15
 """Smallest part of the cell that each phase needs."""
+
+
+class Gone(NamedTuple):
+    """A phase that is gone, and what is left.
+
+    Attributes:
+        phase: which one.
+        time_ps: from which on it was not there.
+        temperature_K: mean from then on. The phase vanished there, so it is a bound of the melting temperature.
+    """
+
+    phase: Phase
+    time_ps: float
+    temperature_K: float
 
 
 class Equilibrium(NamedTuple):
@@ -32,6 +47,7 @@ class Equilibrium(NamedTuple):
         slope_K_per_ps: of the temperature there.
         crystal, liquid: temperatures of both phases there, K; NaN for a phase that is not there.
         fractions: (BLOCKS,) part of the slabs that are crystal.
+        gone: a phase that was gone for some time at the end; None if both were there, or not long enough gone.
         survived: whether both phases were there in all averaged blocks.
         pressure_GPa: mean.
         anisotropy_GPa: mean stress along the normal less that in the plane.
@@ -48,36 +64,35 @@ class Equilibrium(NamedTuple):
     crystal: tuple[float, float]
     liquid: tuple[float, float]
     fractions: Array
+    gone: Gone | None
     survived: bool
     pressure_GPa: float
     anisotropy_GPa: float
     drift_meV_per_atom_per_ps: float
 
 
-def equilibrium_of(moved: Moved, waves: Waves, n_slabs: int, reached: float, config: MeltingConfig) -> Equilibrium:
+def equilibrium_of(moved: Moved, slabs: Slabs, config: MeltingConfig) -> Equilibrium:
     """The averages of a run.
 
     Args:
         moved: the run.
-        waves: of the order parameter.
-        n_slabs: along the normal.
-        reached: order of the crystal at this temperature.
+        slabs: tell crystal and liquid apart.
         config: which part is averaged.
     """
-    log, n_atoms = moved.log(), len(moved.atoms)
+    log, n_slabs, threshold = moved.log(), slabs.n_slabs, slabs.threshold
     log_times = log["time_fs"] / 1000.0
     kept = log_times >= config.discarded * log_times[-1]
     frames = list(iterate_trajectory(moved.files.trajectory))
-    order = np.array([order_of_slabs(frame, waves, n_slabs) for frame in frames])
-    threshold = 0.5 * (reached + disorder(n_atoms / n_slabs))
+    order = np.array([order_of_slabs(frame, slabs.waves, n_slabs) for frame in frames])
     blocks = np.array_split(np.arange(len(frames)), min(BLOCKS, len(frames)))
     solid = np.array([order[block].mean(axis=0) > threshold for block in blocks])
-    times = np.linspace(0.0, log_times[-1], len(frames))
+    times = np.array([frame.info["time_fs"] for frame in frames]) / 1000.0
     averaged = [k for k, block in enumerate(blocks) if times[block[-1]] >= config.discarded * times[-1]]
     fractions = solid.mean(axis=1)
     of_frames = [(frames[i], solid[k]) for k in averaged for i in blocks[k]]
     stresses = np.array([frame.get_stress(voigt=False) for frame, _ in of_frames]) * GPA_PER_EV_PER_A3
     inside = fractions[averaged]
+    gone = _gone(order, threshold, times, log_times, log["temperature_K"])
     return Equilibrium(
         times_ps=times,
         order=order,
@@ -89,11 +104,21 @@ def equilibrium_of(moved: Moved, waves: Waves, n_slabs: int, reached: float, con
         crystal=_phase([_temperature(frame, chosen, n_slabs) for frame, chosen in of_frames]),
         liquid=_phase([_temperature(frame, ~chosen, n_slabs) for frame, chosen in of_frames]),
         fractions=fractions,
-        survived=bool(((inside >= FEWEST) & (inside <= 1.0 - FEWEST)).all()),
+        gone=gone,
+        survived=gone is None and bool(((inside >= FEWEST) & (inside <= 1.0 - FEWEST)).all()),
         pressure_GPa=float(log["pressure_GPa"][kept].mean()),
         anisotropy_GPa=float((stresses[:, 2, 2] - 0.5 * (stresses[:, 0, 0] + stresses[:, 1, 1])).mean()),
-        drift_meV_per_atom_per_ps=MEV_PER_EV * _slope(log_times, log["conserved_eV"]) / n_atoms,
+        drift_meV_per_atom_per_ps=MEV_PER_EV * _slope(log_times, log["conserved_eV"]) / len(moved.atoms),
     )
+
+
+def _gone(order: Array, threshold: float, times: Array, log_times: Array, temperatures: Array) -> Gone | None:
+    """The phase that is gone at the end; times in ps, temperatures in K."""
+    lost = lost_phase(order, threshold, frames_of_block(times[1])) if len(times) > 1 else None
+    if lost is None:
+        return None
+    begin = float(times[lost.frame])
+    return Gone(lost.phase, begin, float(temperatures[log_times >= begin].mean()))
 
 
 def _temperature(frame: Atoms, chosen: NDArray[np.bool_], n_slabs: int) -> float:

@@ -1,6 +1,7 @@
 """The melting temperature: a crystal and a liquid are joined, and go on together at constant enthalpy.
 
 If more melts, the latent heat cools the cell, and the other way round; so the temperature comes to that of equilibrium.
+The run ends early if a phase is gone: far from the melting temperature all melts or freezes before it is reached.
 A crystal that is only heated melts far above it.
 
 Source: J. R. Morris et al., Phys. Rev. B 49, 3109 (1994).
@@ -17,12 +18,14 @@ from alignn_ff.errors import SimulationError
 from alignn_ff.properties.coexistence.config import MeltingConfig
 from alignn_ff.properties.coexistence.equilibrium import equilibrium_of
 from alignn_ff.properties.coexistence.order import order_of_slabs, strongest_waves
+from alignn_ff.properties.coexistence.phases import slabs_of
 from alignn_ff.properties.coexistence.remarks import doubts
 from alignn_ff.properties.coexistence.result import MeltingResult
 from alignn_ff.properties.coexistence.stages import (
     WHAT,
     Cell,
     cell_of,
+    coexistence_ending,
     coexistence_run,
     crystal_run,
     joining_run,
@@ -57,8 +60,10 @@ def melting(atoms: Atoms, config: MeltingConfig, work: Work) -> MeltingResult:
         liquid = _molten(work, cell, crystal, config, prefix)
         _check_molten(order_of_slabs(liquid, waves, n_slabs // 2), reached, config)
         joined = dynamics(work, "joining", beside(cell, crystal, liquid), joining_run(config), prefix)
-        moved = dynamics(work, "coexistence", joined.atoms, coexistence_run(config), prefix)
-        found = equilibrium_of(moved, waves, n_slabs, reached, config)
+        slabs = slabs_of(waves, n_slabs, len(joined.atoms), reached)
+        ending = coexistence_ending(config, slabs)
+        moved = dynamics(work, "coexistence", joined.atoms, coexistence_run(config), prefix, ending=ending)
+        found = equilibrium_of(moved, slabs, config)
     result = MeltingResult(atoms=moved.atoms, config=config, model=work.model, equilibrium=found, remarks=())
     return result.with_remarks((*doubts(result), *remarks))
 

@@ -16,15 +16,7 @@ def doubts(result: MeltingResult) -> list[Remark]:
     """The most important one first."""
     found, guess = result.equilibrium, result.config.temperature_K
     if not found.survived:
-        lost = "liquid" if found.fractions[-1] > 0.5 else "crystal"
-        other = "higher" if lost == "liquid" else "lower"
-        return [
-            Remark(
-                "one_phase",
-                f"the {lost} is gone, so there is no melting temperature: repeat with a {other} --temperature than "
-                f"{guess:g} K, or a longer cell (--length-ratio)",
-            )
-        ]
+        return [_one_phase(result), *_small(result)]
     remarks = []
     mean, error = found.temperature.mean, found.temperature.stderr
     moved = abs(found.slope_K_per_ps) * (1.0 - result.config.discarded) * float(found.log_times_ps[-1])
@@ -52,8 +44,32 @@ def doubts(result: MeltingResult) -> list[Remark]:
                 "is strained; repeat with a guess closer to the result",
             )
         )
-    if len(result.atoms) < SMALL_ATOMS:
-        remarks.append(
-            Remark("small", f"the cell has {len(result.atoms)} atoms; compare with a larger one (--min-width)")
+    return [*remarks, *_small(result)]
+
+
+def _small(result: MeltingResult) -> list[Remark]:
+    """That of a small cell, whose interfaces are a large part of it."""
+    if len(result.atoms) >= SMALL_ATOMS:
+        return []
+    return [Remark("small", f"the cell has {len(result.atoms)} atoms; compare with a larger one (--min-width)")]
+
+
+def _one_phase(result: MeltingResult) -> Remark:
+    """What is lost, the bound that follows, and what to do."""
+    found, guess = result.equilibrium, result.config.temperature_K
+    end_ps, gone = float(found.log_times_ps[-1]), found.gone
+    if gone is None:
+        lost, reached = "liquid" if found.fractions[-1] > 0.5 else "crystal", guess
+        told = f"the {lost} is gone, so there is no melting temperature"
+    else:
+        lost, reached = gone.phase, gone.temperature_K
+        side = "above" if lost == "liquid" else "below"
+        told = (
+            f"the {lost} is gone after {gone.time_ps:.1f} ps, and the run ended at {end_ps:.1f} ps, so there is no "
+            f"melting temperature; that of the model is {side} about {reached:.0f} K"
         )
-    return remarks
+    other, nearest = ("higher", max(guess, reached)) if lost == "liquid" else ("lower", min(guess, reached))
+    return Remark(
+        "one_phase",
+        f"{told}: repeat with a {other} --temperature than {nearest:.0f} K, or a longer cell (--length-ratio)",
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import isfinite, nan
 from typing import Self
 
 from ase import Atoms
@@ -46,13 +46,16 @@ class MeltingResult(PropertyResult):
 
     @property
     def checks(self) -> dict[str, float]:
-        """Temperatures of both phases as far as they were there, pressure, drift of the enthalpy."""
+        """Temperatures of both phases as far as they were there, when one was gone, pressure, drift of the enthalpy."""
         found = self.equilibrium
+        gone = (nan, nan) if found.gone is None else found.gone[1:]
         figures = {
             "temperature_of_crystal_K": found.crystal[0],
             "its_block_error_K": found.crystal[1],
             "temperature_of_liquid_K": found.liquid[0],
             "the_block_error_K": found.liquid[1],
+            "one_phase_since_ps": gone[0],
+            "mean_temperature_since_then_K": gone[1],
             "slope_of_temperature_K_per_ps": found.slope_K_per_ps,
             "mean_pressure_GPa": found.pressure_GPa,
             "stress_along_normal_less_in_plane_GPa": found.anisotropy_GPa,

@@ -11,6 +11,7 @@ from alignn_ff.cells import face_distances_A
 from alignn_ff.errors import StructureError
 from alignn_ff.md import MDConfig
 from alignn_ff.properties.coexistence.config import MeltingConfig
+from alignn_ff.properties.coexistence.phases import OnePhase, Slabs, frames_of_block
 from alignn_ff.properties.plan import Part, Parts, first_part
 from alignn_ff.properties.reference import bare, check_crystal
 from alignn_ff.properties.supercells import Repeats, check_size
@@ -104,15 +105,21 @@ def coexistence_run(config: MeltingConfig) -> MDConfig:
     return _run(config, steps, ensemble="nph", cell_motion="isotropic", keep_velocities=True, frames=FRAMES)
 
 
+def coexistence_ending(config: MeltingConfig, slabs: Slabs) -> OnePhase:
+    """Ends the run at constant enthalpy when a phase is gone."""
+    every = coexistence_run(config).write_every
+    return OnePhase(slabs, every=every, n_frames=frames_of_block(every * config.timestep_fs / 1000.0))
+
+
 def plan(atoms: Atoms, config: MeltingConfig, work: Work) -> Parts:  # noqa: ARG001
-    """All steps of dynamics."""
+    """All steps of dynamics; those at constant enthalpy are fewer if a phase is gone."""
     check_crystal(atoms, WHAT)
     n_atoms = cell_of(bare(atoms), config).n_atoms
     runs = {
         "crystal": crystal_run(config),
         "liquid": melting_run(config),
         "joining": joining_run(config),
-        "coexistence": coexistence_run(config),
+        "coexistence (at most)": coexistence_run(config),
     }
     steps = [Part(f"steps of dynamics, {name}", 1, n_atoms, run.steps) for name, run in runs.items()]
     return [first_part(atoms, config), *steps]
