@@ -63,19 +63,19 @@ def claim(
     """
     wanted = list(paths)
     if source is not None and source.resolve() in {path.resolve() for path in wanted}:
-        raise ConfigError(f"the output {source} would replace the input; choose another --output")
+        raise ConfigError(f"the output {source} would replace the input; choose another path")
     _refuse_folders(wanted)
     present = [str(path) for path in wanted if path.exists()]
     if present and not overwrite and not _was_stopped(earlier):
         exist = "exists" if len(present) == 1 else "exist"
         raise ConfigError(
-            f"{', '.join(present)} {exist} already; nothing was written. Choose another --output, or add --overwrite"
+            f"{', '.join(present)} {exist} already; nothing was written. Choose another path, or add --overwrite"
             f"{_how_to_resume(earlier)}"
         )
     for path in wanted:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(path.parent, os.W_OK):
-            raise ConfigError(f"the output {path} cannot be written: its folder is read-only; choose another --output")
+            raise ConfigError(f"the output {path} cannot be written: its folder is read-only; choose another path")
 
 
 def _refuse_folders(paths: Iterable[Path]) -> None:

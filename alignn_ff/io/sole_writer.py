@@ -221,5 +221,5 @@ def _taken(output: Path, owner: Owner | None, advice: str = "") -> ConfigError:
     who = "another run" if owner is None else f"another run, {owner}"
     return ConfigError(
         f"the output {output} is being written by {who}; nothing was changed. Wait until it ends, or choose another "
-        f"--output{advice}"
+        f"path{advice}"
     )
