@@ -195,7 +195,7 @@ STEPS: Final = (
     Step(
         "Melting temperature",
         "melting",
-        {"temperature_K": 1500.0, "coexistence_ps": 60.0, "outside": "warn"},
+        {"temperature_K": 1200.0, "coexistence_ps": 30.0, "outside": "warn"},
         {
             "temperature_K": 1500.0,
             "outside": "warn",
