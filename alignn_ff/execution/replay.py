@@ -93,9 +93,10 @@ class Repeat:
                     self._function()
                 return
             if self._recording is None:
-                self._recording = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(self._recording, pool=self._pool):  # nothing is computed here
+                recording = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(recording, pool=self._pool):  # nothing is computed here
                     self._function()
+                self._recording = recording
             self._recording.replay()
 
 

@@ -160,8 +160,13 @@ class AlignnSmooth(EnergyModel):
             energy = energy + scatter_sum(pair, graph.edge_dst, z.shape[0])
         return energy
 
-    def learned_energy(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
-        """(n_atoms,) float64, eV, scale·MLP of each atom, less that of a free atom where it is exact; before bounds."""
+    def learned_energy(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor | None:
+        """(n_atoms,) float64, eV, scale·MLP of each atom, less that of a free atom where it is exact; before bounds.
+
+        None without a repulsion, which has to keep atoms apart where the energy levels off.
+        """
+        if self.repulsion is None:
+            return None
         return self._learned(graph, edge_vectors, torch.linalg.vector_norm(edge_vectors, dim=1))
 
     def _learned(self, graph: AtomicGraph, edge_vectors: Tensor, distance: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ class EnergyModel(nn.Module, ABC):
         return None
 
     def learned_energy(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor | None:  # noqa: ARG002
-        """(n_atoms,) float64, eV, what the network adds to the energy of each atom, before bounds; None without it."""
+        """(n_atoms,) float64, eV, what the network adds to the energy of each atom, before bounds; None: no bounds."""
         return None
 
     @property

@@ -1,7 +1,7 @@
 """Bounds of what a network adds to the energy of an atom: beyond them the energy levels off, smoothly.
 
-Where no data are, a network may say anything, thousands of eV up or down. Inside of the bounds, which are wider than
-all that was seen in training, nothing changes, not a bit.
+Far from its training data a network may return energies of thousands of eV. The bounds are wider than the energies of
+the training. Energies between them are unchanged, bit for bit.
 """
 
 from typing import TypeAlias

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
+from ase.data import chemical_symbols
 from torch import Tensor
 
 from alignn_ff import checkpoint
@@ -19,7 +20,9 @@ from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.graph import edge_vectors
 from alignn_ff.models import EnergyModel
 from alignn_ff.nn import EnergyBounds, scatter_sum
-from alignn_ff.train.records.batches import Sample, join
+from alignn_ff.train.records.batches import Sample, build_sample, join
+from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.targets import label_shapes
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +34,10 @@ ABOVE: Final = (0.25, 2.0)
 since what repels must go on to repel. Beyond both bounds energies level off within as much again."""
 
 FAR_OFF: Final = (0.5, 10.0)
-"""Structures whose energy per atom is off by more than this, in eV, and than so many times the median, do not count: it
-is on them that the network says anything."""
+"""Structures whose energy per atom is off by more than this, in eV, and than so many times the median, do not count."""
 
 ODD_EV: Final = 30.0
-"""Nor do those without a label whose mean over the atoms is larger."""
+"""Nor do those without a label whose mean over the atoms is larger, up or down."""
 
 ATOMS_AT_ONCE: Final = 1000
 """Atoms in one pass through the network."""
@@ -46,32 +48,37 @@ Bounds = tuple[float, float, float, float]
 
 def bound_trained(
     files: Sequence[Path],
-    training: Iterable[Sample],
-    generated: Iterable[Sample],
+    sets: Sequence[Sequence[Sample]],
     *,
     keep: Header | None,
     device: torch.device,
 ) -> None:
-    """As :func:`bound_energies`, for the files of a run; logs the reason where there is nothing to bound.
+    """As :func:`bound_energies`, for the files of a run; logs the reason where there are no bounds.
 
     Args:
-        files: with the same training data.
-        training: of the run.
-        generated: structures whose energies were held above a floor.
+        files: with the same training data; those that are not there are passed over.
+        sets: training data, replayed structures, and those whose energies were held above a floor.
         keep: of the model that the run started from and whose elements it keeps.
         device: where the network runs.
     """
     try:
         for file in files:
-            bound_energies(file, training, generated, keep=keep, device=device)
+            if file.exists():
+                bound_energies(file, chain(*sets), keep=keep, device=device)
     except (ConfigError, DataError) as error:
         log.info("no bounds of energies: %s", error)
 
 
+def bound_by_records(file: Path, records: Sequence[Record], *, device: torch.device, output: Path) -> Header:
+    """As :func:`bound_energies`, from the records of the training; graphs are built one after another."""
+    recipe, shapes = checkpoint.load(file).header.graph, label_shapes(records)
+    samples = (build_sample(record, recipe, shapes) for record in records)
+    return bound_energies(file, samples, device=device, output=output)
+
+
 def bound_energies(
     file: Path,
-    training: Iterable[Sample],
-    generated: Iterable[Sample] = (),
+    samples: Iterable[Sample],
     *,
     keep: Header | None = None,
     device: torch.device,
@@ -81,8 +88,7 @@ def bound_energies(
 
     Args:
         file: of the model.
-        training: structures that it was trained on.
-        generated: further ones, whose energies were held above a floor.
+        samples: structures that it was trained on, one each.
         keep: header of the model that it started from, whose bounds count as well.
         device: where the network runs.
         output: the file that is written; None replaces ``file``.
@@ -91,30 +97,44 @@ def bound_energies(
         The header of the new file.
 
     Raises:
-        ConfigError: the family of the model has no bounds, or it is a committee.
-        DataError: there are no structures.
+        ConfigError: the model has no repulsion, its family has no bounds, or it is a committee.
+        DataError: no structure that counts holds an element.
     """
     header, model = checkpoint.load(file)
     if not isinstance(model, EnergyModel) or len(model.members) > 1:
         raise ConfigError("bounds of energies are for one force field, not for a committee or a model of a property")
-    passed = [_passed(model.to(device), join(part).to(device)) for part in _parts(chain(training, generated))]
-    if not passed:
-        raise DataError("there is no structure in the training data, so nothing bounds the energies of atoms")
-    seen = _ranges(_Passed(*(torch.cat(parts) for parts in zip(*passed, strict=True))))
-    bounds = bounds_of(header.elements, seen, keep)
+    passed = [_passed(model.to(device), join(part).to(device)) for part in _parts(samples)]
+    seen = _ranges(_Passed(*(torch.cat(parts) for parts in zip(*passed, strict=True)))) if passed else {}
+    bounds = bounds_of(header, seen, keep)
     header = header.model_copy(update={"statistics": header.statistics._replace(energy_bounds=bounds)})
     checkpoint.save(output or file, header, model.cpu().state_dict())
     return header
 
 
-def bounds_of(elements: Sequence[int], seen: Mapping[int, Range], keep: Header | None = None) -> EnergyBounds:
-    """Bounds of each element; of one that is neither in the data nor in ``keep``, the widest of all others."""
-    found = {z: _bounds(*ends) for z, ends in seen.items()}
-    old = () if keep is None else zip(keep.elements, keep.statistics.energy_bounds, strict=False)
-    for z, bounds in old:
-        found[z] = _widest([bounds, found.get(z, bounds)])
-    widest = _widest(list(found.values()))
-    return tuple(found.get(z, widest) for z in elements)
+def bounds_of(header: Header, seen: Mapping[int, Range], keep: Header | None = None) -> EnergyBounds:
+    """Bounds of each element.
+
+    Args:
+        header: of the model. Where free atoms have exactly their reference energy, this energy is within the bounds.
+        seen: lowest and highest energy of each element in the data.
+        keep: of the start, whose bounds count as well.
+
+    Raises:
+        DataError: an element is neither in the data nor has it bounds in ``keep``.
+    """
+    exact = header.statistics.exact_free_atoms
+    found = {
+        z: _bounds(min(low, 0.0), max(high, 0.0)) if exact else _bounds(low, high) for z, (low, high) in seen.items()
+    }
+    if keep is not None and keep.statistics.energy_bounds and keep.statistics.exact_free_atoms == exact:
+        for z, bounds in zip(keep.elements, keep.statistics.energy_bounds, strict=True):
+            found[z] = _widest([bounds, found.get(z, bounds)])
+    missing = [chemical_symbols[z] for z in header.elements if z not in found]
+    if missing:
+        raise DataError(
+            f"no structure that counts holds {', '.join(missing)}, so nothing bounds the energies of its atoms"
+        )
+    return tuple(found[z] for z in header.elements)
 
 
 def _bounds(low: float, high: float) -> Bounds:
@@ -140,7 +160,7 @@ def _parts(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
 
 
 class _Passed(NamedTuple):
-    """What the network says of structures.
+    """Energies of structures by the network.
 
     Attributes:
         errors: (n_structures,) eV per atom, NaN without a label.
@@ -162,7 +182,7 @@ def _passed(model: EnergyModel, batch: Sample) -> _Passed:
     vectors, sizes = edge_vectors(batch.system, graph), graph.n_atoms
     learned = model.learned_energy(graph, vectors)
     if learned is None:
-        raise ConfigError(f"the family {type(model).__name__} has no bounds of energies; they are for alignn_smooth")
+        raise ConfigError("bounds of energies are for alignn_smooth with a repulsion (use_zbl)")
     energies = scatter_sum(model(graph, vectors), graph.system_idx, sizes.shape[0])
     errors = (energies - targets.values["energy"]).abs() / sizes
     errors = errors.masked_fill(~targets.known["energy"], float("nan"))
@@ -175,9 +195,9 @@ def _ranges(passed: _Passed) -> dict[int, Range]:
     energy_eV, factor = FAR_OFF
     labelled = ~passed.errors.isnan()
     limit = max(energy_eV, factor * float(passed.errors.nanmedian().nan_to_num()))
-    counts = torch.where(labelled, passed.errors <= limit, passed.means <= ODD_EV)
+    counts = torch.where(labelled, passed.errors <= limit, passed.means.abs() <= ODD_EV)
     if int((~counts).sum()):
-        log.info("%d structures do not count for the bounds of energies: they are far off", int((~counts).sum()))
+        log.info("bounds of energies: structures that are far off do not count: %d", int((~counts).sum()))
     taken = counts.repeat_interleave(passed.sizes)
     numbers, energies = passed.numbers[taken], passed.learned[taken]
     of_elements = {int(z): energies[numbers == z] for z in numbers.unique()}

@@ -44,7 +44,7 @@ from alignn_ff.train.metrics import Comparison, summarise
 from alignn_ff.train.preparation import PreparedRun, prepare_run
 from alignn_ff.train.records.record import records_digest
 from alignn_ff.train.resolution import ResolvedConfig
-from alignn_ff.train.run_data import RunData
+from alignn_ff.train.run_data import RunData, named_samples
 from alignn_ff.train.uncertainty.last_layer import add_to_trained
 
 log = logging.getLogger(__name__)
@@ -275,8 +275,11 @@ def _evaluate(resolved: ResolvedConfig, data: RunData, run: PreparedRun, folder:
         start, floor = resolved.start, run.trainer.floor
         bound_trained(
             [best, folder / CURRENT_MODEL],
-            data.training,
-            () if floor is None else floor.samples,
+            [
+                data.training,
+                named_samples(run.replay, run.header.graph, data.shapes),
+                () if floor is None else floor.samples,
+            ],
             keep=start.header if start is not None and config.start_elements == "keep" else None,
             device=run.trainer.device,
         )

@@ -212,3 +212,8 @@ def test_pairs_of_any_cell_are_those_of_ase(seed: int) -> None:
     moved = atoms.positions[found.first] + found.vector - atoms.positions[found.second]
     shifts = moved @ np.linalg.inv(cell)
     np.testing.assert_allclose(shifts, np.round(shifts), atol=1e-8)
+
+
+def test_without_shells_no_pair_is_behind_another() -> None:
+    """As with a radius below all distances."""
+    assert pairs_behind(bulk("NaCl", "rocksalt", a=5.64), {}) == {}

@@ -91,6 +91,25 @@ def test_recordings_use_the_same_memory_where_they_are_told_to(monkeypatch: pyte
     assert GraphPool(torch.device("cpu")).handle is None
 
 
+def test_a_recording_that_failed_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, calls = Machine(monkeypatch), list[int]()
+
+    def fail_once() -> None:
+        calls.append(len(calls))
+        if len(calls) == WARM_UPS + 1:
+            raise RuntimeError("an operation that cannot be recorded")
+
+    repeat = Repeat(fail_once, CUDA)
+    for _ in range(WARM_UPS):
+        repeat()
+    with pytest.raises(RuntimeError, match="cannot be recorded"):
+        repeat()
+    assert "replay" not in machine.log
+    repeat()
+    assert machine.log.count("record") == 2
+    assert machine.log.count("replay") == 1
+
+
 def test_a_replayed_function_is_recorded_once_and_gives_the_result_of_each_input(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

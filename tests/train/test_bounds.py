@@ -19,11 +19,12 @@ from alignn_ff.models import EnergyModel, ModelStatistics
 from alignn_ff.train import read_records, train
 from alignn_ff.train.bounds import bound_energies, bounds_of
 from alignn_ff.train.records.batches import Sample, build_sample
-from tests.support.labelled_data import copper_frames, write_frames
+from tests.support.labelled_data import copper_frames, molecule_frames, write_frames
 from tests.support.tiny_models import CONFIG, PUBLISHED, tiny_header, tiny_model
-from tests.support.training_runs import Silent, small_config
+from tests.support.training_runs import SMALL, Silent, small_config
 
 CPU = torch.device("cpu")
+FORCES_ONLY = {**SMALL["model"], "stresswise_weight": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,9 @@ def test_a_training_bounds_its_models_and_changes_no_prediction_on_its_data(tmp_
             assert energies[0] == energies[1]
 
 
-def test_what_no_data_show_stays_finite(tmp_path: Path) -> None:
-    """Whatever a network says of dense copper, a bounded one says no more than its bounds."""
-    header = tiny_header((29,), config=CONFIG.model_copy(update={"use_zbl": False, "moment_channels": 4}))
+def test_energies_far_from_the_data_are_within_the_bounds(tmp_path: Path) -> None:
+    """The network alone gives dense copper hundreds of eV per atom."""
+    header = tiny_header((29,), config=CONFIG.model_copy(update={"moment_channels": 4}))
     model = tiny_model(header)
     for name, parameter in model.named_parameters():
         if "moments" in name or "invariants" in name:
@@ -69,10 +70,11 @@ def test_what_no_data_show_stays_finite(tmp_path: Path) -> None:
     reference = header.statistics.reference_energies[0]
     dense = bulk("Cu", cubic=True, a=2.6)
     before, after = (AlignnCalculator(tmp_path / name, outside="ignore") for name in ("m.pt", "b.pt"))
-    assert abs(before.get_property("energies", dense) - reference).max() > 20.0 * max(-lowest, highest)
+    assert abs(before.get_property("energies", dense) - reference).max() > 200.0
     found = after.get_property("energies", dense) - reference
+    repulsion = 20.0  # eV, at most, of the close atoms
     assert (found >= lowest).all()
-    assert (found <= highest).all()
+    assert (found <= highest + repulsion).all()
     assert np.isfinite(after.get_property("forces", dense)).all()
 
 
@@ -92,7 +94,7 @@ def test_structures_that_the_model_is_far_off_do_not_count(
     odd = samples[0]._replace(targets=samples[0].targets.with_values("energy", torch.tensor([900.0]).double()))
     with caplog.at_level(logging.INFO):
         found = bound_energies(file, [odd, *samples[1:]], device=CPU).statistics.energy_bounds
-    assert "1 structures do not count" in caplog.text
+    assert "structures that are far off do not count: 1" in caplog.text
     assert found == bound_energies(file, samples[1:], device=CPU).statistics.energy_bounds
     assert np.all(np.abs(np.array(found) - np.array(usual)) < 1.0)
 
@@ -110,26 +112,68 @@ def test_a_run_that_keeps_the_elements_of_its_start_keeps_their_bounds(tmp_path:
     assert np.allclose(dropped, first, atol=1.0)
 
 
-def test_an_element_without_data_has_the_widest_bounds() -> None:
-    hydrogen, _, silicon = bounds_of((1, 8, 14), {1: (-1.0, 3.0), 14: (-4.0, 0.0)})
-    oxygen = bounds_of((1, 8, 14), {1: (-1.0, 3.0), 14: (-4.0, 0.0)})[1]
+def molecules(folder: Path) -> Path:
+    return write_frames(folder / "molecules.xyz", molecule_frames(6))
+
+
+def test_bounds_follow_from_the_energies_of_each_element() -> None:
+    seen = {1: (-1.0, 3.0), 8: (1.0, 1.0), 14: (-4.0, -2.0)}
+    hydrogen, oxygen, silicon = bounds_of(tiny_header(), seen)
     assert hydrogen == (-3.0, -2.0, 6.0, 9.0)
-    assert silicon == (-7.5, -5.75, 3.0, 6.0)
-    assert oxygen == (-7.5, -5.75, 6.0, 9.0)
+    assert oxygen == (-1.0, 0.0, 3.0, 5.0)
+    assert silicon == (-7.5, -5.75, 0.5, 3.0)
 
 
-def test_what_has_no_bounds_says_so(tmp_path: Path, data: Path) -> None:
-    header = trained(
-        tmp_path / "run", data, model={"name": "alignn_atomwise", **PUBLISHED, "gradwise_weight": 1.0}, cutoff=4.0
-    )
+def test_a_free_atom_with_an_exact_energy_keeps_it() -> None:
+    """The crystals of the data are far below free atoms, whose energy is the reference."""
+    ((lowest, lower, upper, highest),) = bounds_of(tiny_header((74,), exact_free_atoms=True), {74: (-8.5, -7.5)})
+    assert lowest < lower < -8.5
+    assert 0.0 < upper < highest
+
+
+def test_bounds_of_the_start_count_only_where_its_energies_mean_the_same() -> None:
+    exact, usual = (tiny_header((14,), exact_free_atoms=choice, bounded=True) for choice in (True, False))
+    seen = {14: (-0.1, 0.1)}
+    assert bounds_of(usual, seen, usual)[0][0] == usual.statistics.energy_bounds[0][0]
+    assert bounds_of(exact, seen, usual) == bounds_of(exact, seen)
+
+
+def test_an_element_that_nothing_bounds_is_named(tmp_path: Path, data: Path) -> None:
+    with pytest.raises(DataError, match="no structure that counts holds O, so nothing bounds"):
+        bounds_of(tiny_header(), {1: (-1.0, 3.0), 14: (-4.0, -2.0)}, tiny_header())
+    trained(tmp_path / "first", molecules(tmp_path), bound_energies=False, model=FORCES_ONLY)
+    header = trained(tmp_path / "run", data, start_from=str(tmp_path / "first" / "best_model.pt"))
+    assert header.statistics.energy_bounds == (), "of carbon and oxygen there are no energies"
+
+
+def test_a_training_without_checkpoints_has_bounds_too(tmp_path: Path, data: Path) -> None:
+    assert trained(tmp_path / "run", data, write_checkpoint=False).statistics.energy_bounds
+
+
+def test_replayed_structures_count(tmp_path: Path, data: Path) -> None:
+    """Their elements have no other structures."""
+    file = molecules(tmp_path)
+    trained(tmp_path / "first", file, bound_energies=False, model=FORCES_ONLY)
+    replay = {"start_from": str(tmp_path / "first" / "best_model.pt"), "replay_data": str(file)}
+    header = trained(tmp_path / "second", data, **replay)
+    assert len(header.statistics.energy_bounds) == len(header.elements) > 1
+
+
+def test_what_has_no_bounds_is_refused(tmp_path: Path, data: Path) -> None:
+    published = {"name": "alignn_atomwise", **PUBLISHED, "gradwise_weight": 1.0}
+    header = trained(tmp_path / "run", data, model=published, cutoff=4.0)
     assert header.statistics.energy_bounds == ()
-    file = tmp_path / "run" / "best_model.pt"
-    with pytest.raises(ConfigError, match="they are for alignn_smooth"):
-        bound_energies(file, samples_of(data, header), device=CPU)
-    smooth = tiny_header((29,))
-    checkpoint.save(tmp_path / "m.pt", smooth, tiny_model(smooth).state_dict())
-    with pytest.raises(DataError, match="no structure"):
-        bound_energies(tmp_path / "m.pt", [], device=CPU)
+    with pytest.raises(ConfigError, match="for alignn_smooth with a repulsion"):
+        bound_energies(tmp_path / "run" / "best_model.pt", samples_of(data, header), device=CPU)
+    for repels in (True, False):
+        smooth = tiny_header((29,), config=CONFIG.model_copy(update={"use_zbl": repels}))
+        checkpoint.save(tmp_path / "m.pt", smooth, tiny_model(smooth).state_dict())
+        if repels:
+            with pytest.raises(DataError, match="no structure that counts holds Cu"):
+                bound_energies(tmp_path / "m.pt", [], device=CPU)
+        else:
+            with pytest.raises(ConfigError, match="for alignn_smooth with a repulsion"):
+                bound_energies(tmp_path / "m.pt", samples_of(data, smooth), device=CPU)
 
 
 @pytest.mark.parametrize(

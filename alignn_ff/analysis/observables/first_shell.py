@@ -52,6 +52,8 @@ def pairs_behind(atoms: Atoms, shells: Mapping[str, Shell]) -> dict[str, str]:
         atoms: a frame.
         shells: of the pairs that have one, "Cl-Na" → shell, elements in alphabetical order.
     """
+    if not shells:
+        return {}
     bonds = Bonds(atoms, {name: shell.minimum_A for name, shell in shells.items()})
     pairs, symbols = bonds.of(atoms), bonds.symbols
     behind: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from ase.data import chemical_symbols
@@ -14,7 +14,7 @@ from alignn_ff.cli.parsing import check_data, data_names
 from alignn_ff.cli.schema import options_of
 from alignn_ff.train.config.data import DataFields
 
-SHOWN = 6
+SHOWN: Final = 6
 """Elements of which the bounds are printed; of more, those with the widest."""
 
 
@@ -37,20 +37,15 @@ def bound(
     """
     check_data(data)
     choice = ModelChoice.model_validate(model_options)
-    from alignn_ff import checkpoint
     from alignn_ff.io import claimed
     from alignn_ff.loading import find_source, select_device
     from alignn_ff.train import records_for
-    from alignn_ff.train.bounds import bound_energies
-    from alignn_ff.train.records.batches import build_sample
+    from alignn_ff.train.bounds import bound_by_records
 
     device, file = select_device(choice.device), find_source(model).file
-    recipe = checkpoint.load(file).header.graph
     records = records_for(model, data, data_names({**keys, **reading}))
     with claimed([output], overwrite=overwrite, source=file):
-        header = bound_energies(
-            file, (build_sample(record, recipe) for record in records), device=device, output=output
-        )
+        header = bound_by_records(file, records, device=device, output=output)
     bounds = dict(zip(header.elements, header.statistics.energy_bounds, strict=True))
     widest = sorted(bounds, key=lambda z: bounds[z][0] - bounds[z][3])[:SHOWN]
     results.print(f"{output}: energies of atoms, less their references, stay as they are within")

@@ -1,4 +1,4 @@
-"""What ends a run in order before its last step: what was to be computed is there, or can no longer be.
+"""What ends a run in order before its last step: its result is complete, or can no longer be reached.
 
 A guard is for a run that gives wrong results; it ends with an error. A run that reaches its ending has a result.
 """

@@ -114,7 +114,7 @@ def equilibrium_of(moved: Moved, slabs: Slabs, config: MeltingConfig) -> Equilib
 
 def _gone(order: Array, threshold: float, times: Array, log_times: Array, temperatures: Array) -> Gone | None:
     """The phase that is gone at the end; times in ps, temperatures in K."""
-    lost = lost_phase(order, threshold, frames_of_block(times[1])) if len(times) > 1 else None
+    lost = lost_phase(order, threshold, frames_of_block(times[1] - times[0])) if len(times) > 1 else None
     if lost is None:
         return None
     begin = float(times[lost.frame])

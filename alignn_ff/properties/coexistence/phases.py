@@ -103,12 +103,12 @@ class OnePhase:
     def __init__(self, slabs: Slabs, *, every: int, n_frames: int) -> None:
         self._slabs, self._every, self._n_frames = slabs, every, n_frames
         self._order: list[list[float]] = []
+        self._reached = False
 
     @property
     def reached(self) -> bool:
         """See :class:`~alignn_ff.md.Ending`."""
-        order = np.reshape(self._order, (-1, self._slabs.n_slabs))
-        return lost_phase(order, self._slabs.threshold, self._n_frames) is not None
+        return self._reached
 
     @property
     def state(self) -> dict[str, Any]:
@@ -119,8 +119,13 @@ class OnePhase:
         """See :class:`~alignn_ff.md.Ending`."""
         if snapshot.step % self._every == 0:
             found = order_of_slabs(snapshot.atoms, self._slabs.waves, self._slabs.n_slabs)
-            self._order = [*self._order, found.tolist()][-N_BLOCKS * self._n_frames :]
+            self._take([*self._order, found.tolist()])
 
     def restore(self, state: dict[str, Any]) -> None:
         """See :class:`~alignn_ff.md.Ending`."""
-        self._order = list(state.get("order", []))
+        self._take(state.get("order", []))
+
+    def _take(self, order: list[list[float]]) -> None:
+        self._order = list(order[-N_BLOCKS * self._n_frames :])
+        frames = np.reshape(self._order, (-1, self._slabs.n_slabs))
+        self._reached = lost_phase(frames, self._slabs.threshold, self._n_frames) is not None

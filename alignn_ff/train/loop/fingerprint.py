@@ -31,7 +31,6 @@ FREE_TO_CHANGE: Final = frozenset(
         "distributed",
         "data_parallel",
         "last_layer_uncertainty",
-        "bound_energies",
     }
 )
 """Fields that a resumed run may change; ``epochs`` too, where ``lr_total_epochs`` holds the schedule."""

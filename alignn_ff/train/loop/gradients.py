@@ -1,7 +1,7 @@
-"""The gradients of a step: the costs of its batches and of the floor, and what the weights would have to do.
+"""The gradients of a step, of the costs of its batches and of the floor.
 
-In: batches. Out: the loss, and gradients beside the weights, on the device. Two ways give the same numbers: each
-operation is asked for by itself, or all were recorded and are replayed (``recorded.py``).
+In: batches. Out: the loss, and gradients beside the weights, on the device. There are two ways with the same numbers:
+the host starts each operation by itself, or replays a recording of all (``recorded.py``).
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ class Gradients(Protocol):
 
 
 class OperationByOperation:
-    """Gradients whose operations are asked for one by one.
+    """Gradients whose operations are started one by one.
 
     Args:
         model: on its device.

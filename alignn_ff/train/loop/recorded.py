@@ -1,6 +1,6 @@
 """Gradients whose operations are recorded once for each size of batch, and replayed from then on (CUDA graphs).
 
-The host gives the device the places of the samples of a batch and asks for one replay, in place of some thousand
+The host copies the places of the samples of a batch to the device and starts one replay, in place of some thousand
 operations one after another. Batches are padded to a few sizes (``records/padded.py``). On devices that are not CUDA
 the operations are called as they are.
 """
@@ -65,6 +65,7 @@ class RecordedGradients:
         self._pool = GraphPool(device)
         self._of_batches: dict[BatchSizes, tuple[Tensor, Repeat]] = {}
         self._of_floor: dict[BatchSizes, tuple[Tensor, Repeat]] = {}
+        self._having: list[bool] | None = None
         for parameter in self._parameters:
             parameter.grad = None
 
@@ -82,6 +83,7 @@ class RecordedGradients:
         if self._floor is not None and self._floor_samples is not None:
             drawn = self._floor.drawn(step, SingleProcess())
             self._repeat(self._of_floor, self._floor_samples, drawn, floor=True)
+        self._check_gradients()
         total, sums, counts = self._numbers.clone().split([1, len(LABELS), len(LABELS)])
         return StepLoss(total[0], sums, counts)
 
@@ -101,6 +103,14 @@ class RecordedGradients:
         chosen, repeat = known[sizes]
         chosen.copy_(torch.tensor(places, dtype=torch.int64), non_blocking=True)
         repeat()
+
+    def _check_gradients(self) -> None:
+        """Forget all recordings if a weight has got its first gradient: they do not set it to zero."""
+        having = [parameter.grad is not None for parameter in self._parameters]
+        if self._having is not None and having != self._having:
+            self._of_batches.clear()
+            self._of_floor.clear()
+        self._having = having
 
     def _recording(self, samples: PaddedSamples, chosen: Tensor, sizes: BatchSizes, *, floor: bool) -> Repeat:
         def learn() -> None:
