@@ -47,7 +47,9 @@ def by_kernels(kernels: Kernels, potential: Potential, atoms: Atoms, n_local: in
     vectors, packed = edge_vectors(system, graph), pack(model)
     rows, gradient = model.table.rows(graph.atomic_numbers), torch.full_like(vectors, torch.nan)
     local, distance = vectors.new_full((len(atoms),), torch.nan), vectors.new_empty(vectors.shape[0])
-    arguments = native._arguments(native._sizes(model, packed), packed, graph, rows, vectors, local, distance, gradient)
+    bounds = model.bounds_of_readout()
+    arrays = (bounds, graph, rows, vectors, local, distance, gradient)
+    arguments = native._arguments(native._sizes(model, packed), packed, *arrays)
     evaluated = ctypes.c_int64()
     arguments.n_local, arguments.threads, arguments.evaluated = n_local, threads, ctypes.addressof(evaluated)
     kernels.call("smooth", torch.float64, arguments)
@@ -78,6 +80,7 @@ WITHOUT_ZBL: dict[str, Header] = {
     for name, header, layers in (
         ("smooth", SMOOTH["smooth"], {}),
         ("moments", SMOOTH["smooth, moments"], {}),
+        ("bounded", SMOOTH["smooth, bounded"], {}),
         ("moments, no angles", SMOOTH["smooth, moments of order 1, no angles"], {"gcn_layers": 3}),
         ("one angle layer, moments", SMOOTH["smooth, moments"], {"alignn_layers": 1, "gcn_layers": 3}),
         ("angles only", SMOOTH["smooth"], {"alignn_layers": 2, "gcn_layers": 0}),
