@@ -39,17 +39,14 @@ from alignn_ff.relax.resident import ResidentFlight
 from alignn_ff.resident_many import Found, ResidentMany
 from alignn_ff.testing import structure
 from alignn_ff.train import train, validate_config
-from alignn_ff.train.floor.prior import FloorPrior
 from alignn_ff.train.loop.averages import StepLoss
 from alignn_ff.train.loop.state import load_state
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loop.weight_average import evolving_tensors
-from alignn_ff.train.loss.loss import build_measure
 from alignn_ff.train.records.batches import Sample, build_sample, join
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.records.statistics import LabelScales
 from alignn_ff.train.records.targets import label_shapes
 from tests.support.committees import tiny_committee, with_last_layer
+from tests.support.floor_trainers import floor_trainer
 from tests.support.labelled_data import copper_frames, write_frames
 from tests.support.on_gpu import ALLOWED_WAITS, assert_few_waits, on_gpu
 from tests.support.pretend_gpu import GPU, Event, MixedDevicesError, PretendGpu, Step
@@ -449,22 +446,7 @@ def trained(
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
     """Weights and their average after two steps with the floor, and a row of validation errors."""
     config = validate_config(fields)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        model = build_model(config.model, config.recipe, (29,), ModelStatistics((-1.0,), 0.7, 20.0, 8.0))
-    high = [
-        sample._replace(targets=sample.targets.with_values("energy", torch.full((1,), 9.0).double()))
-        for sample in samples
-    ]
-    trainer = Trainer(
-        config,
-        model.double().to(device),
-        training=samples,
-        validation=samples,
-        measure=build_measure(config, LabelScales(0.2, 0.5, 0.01), {}),
-        device=device,
-        floor=FloorPrior(high, batch_size=2, weight=1.0, seed=0),
-    )
+    trainer = floor_trainer(config, samples, samples, device)
     kept = trainer.batches.resident
     cut = (lambda batch: join([samples[k] for k in batch])) if kept is None else kept.batch
     step = (lambda samples: [trainer.step(samples)]) if device.type == "cpu" else trainer.steps.take_ahead

@@ -15,20 +15,17 @@ from torch import Tensor
 from alignn_ff.errors import ConfigError
 from alignn_ff.execution.replay import Repeat
 from alignn_ff.graph import edge_vectors
-from alignn_ff.models import ModelStatistics, build_model
 from alignn_ff.train import read_records, train
 from alignn_ff.train.config import validate_config
-from alignn_ff.train.floor.prior import FloorPrior
 from alignn_ff.train.loop import recorded
 from alignn_ff.train.loop.averages import StepLoss
 from alignn_ff.train.loop.gradients import Gradients
 from alignn_ff.train.loop.recorded import RecordedGradients
 from alignn_ff.train.loop.trainer import Trainer
-from alignn_ff.train.loss.loss import build_measure
 from alignn_ff.train.records.batches import Sample, build_sample, join
 from alignn_ff.train.records.padded import PaddedSamples, Places
 from alignn_ff.train.records.resident import ResidentSamples
-from alignn_ff.train.records.statistics import LabelScales
+from tests.support.floor_trainers import floor_trainer
 from tests.support.labelled_data import copper_frames, molecule_frames, write_frames
 from tests.support.on_gpu import GPU, assert_few_waits
 from tests.support.pretend_gpu import PretendGpu, Step
@@ -113,27 +110,7 @@ def ways(samples: list[Sample], network: dict[str, Any], device: torch.device = 
     for record_steps in (False, True):
         fields = {**SMALL, "num_workers": 0, "resident_data": "always", "record_steps": record_steps}
         fields["model"] = {**SMALL["model"], **network}
-        config = validate_config(fields)
-        elements = tuple(sorted({int(z) for sample in samples for z in sample.graph.atomic_numbers}))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(3)
-            model = build_model(
-                config.model, config.recipe, elements, ModelStatistics((-1.0,) * len(elements), 0.7, 20.0, 8.0)
-            )
-        high = [
-            sample._replace(targets=sample.targets.with_values("energy", torch.full((1,), 9.0).double()))
-            for sample in samples
-        ]
-        trainer = Trainer(
-            config,
-            model.double().to(device),
-            training=samples,
-            validation=samples[:2],
-            measure=build_measure(config, LabelScales(0.2, 0.5, 0.01), {}),
-            device=device,
-            floor=FloorPrior(high, batch_size=2, weight=1.0, seed=0),
-        )
-        made.append(trainer)
+        made.append(floor_trainer(validate_config(fields), samples, samples[:2], device))
     return made
 
 

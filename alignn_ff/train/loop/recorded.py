@@ -1,7 +1,7 @@
 """Gradients whose operations are recorded once for each size of batch, and replayed from then on (CUDA graphs).
 
-The host copies the places of the samples of a batch to the device and starts one replay, in place of some thousand
-operations one after another. Batches are padded to a few sizes (``records/padded.py``). On devices that are not CUDA
+The host copies the places of the samples of a batch to the device and starts one replay, in place of one call per
+operation. Batches are padded to a few sizes (``records/padded.py``). On devices that are not CUDA
 the operations are called as they are.
 """
 
