@@ -115,19 +115,55 @@ def test_chunks_are_the_same_again_and_resume(modules, tmp_path: Path) -> None:
     seeds, distill = modules
     pool = pool_of(seeds)
     for folder in ("one", "other"):
-        lines = list(distill.make_chunks(pool, Teacher(distill), tmp_path / folder, range(2)))
+        lines = list(distill.make_chunks(pool, distill.Recipe(Teacher(distill)), tmp_path / folder, range(2)))
         assert [("frames" in line) for line in lines] == [True, True]
     for path in sorted((tmp_path / "one").iterdir()):
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
     assert (tmp_path / "one" / "chunk-00000.extxyz.gz").stat().st_size > 0
     (tmp_path / "one" / "chunk-00001.extxyz.gz").unlink()
     teacher = Teacher(distill)
-    lines = list(distill.make_chunks(pool, teacher, tmp_path / "one", range(2)))
+    lines = list(distill.make_chunks(pool, distill.Recipe(teacher), tmp_path / "one", range(2)))
     assert "there already" in lines[0]
     assert teacher.n_calls == distill.RELAXATION_STEPS + 2
     records = read_records(tmp_path / "one" / "chunk-00001.extxyz.gz")
     assert {record.group for record in records} == {"relaxing", "relaxed", "distorted"}
     assert all(record.atoms.info["chunk"] == 1 and record.stress is not None for record in records)
+
+
+def test_a_model_relaxes_in_place_of_the_teacher_which_labels_two_frames_of_each(modules, tmp_path: Path) -> None:
+    """The steps are those of the model; what it refuses is left out."""
+    seeds, distill = modules
+    model, teacher = Teacher(distill), Teacher(distill)
+    (line,) = distill.make_chunks(pool_of(seeds), distill.Recipe(teacher, relax=model), tmp_path, range(1))
+    assert "frames" in line
+    assert teacher.n_calls == 2
+    assert model.n_calls == distill.STEPS_OF_A_MODEL
+    records = read_records(tmp_path / "chunk-00000.extxyz.gz")
+    assert {record.group for record in records} == {"relaxed", "distorted"}
+
+
+def test_a_shipped_model_can_relax(modules) -> None:
+    """Its labels are energy, forces and stress of ASE; structures that it does not know have none."""
+    _, distill = modules
+    known, unknown = bulk("Si", a=5.3), bulk("Cu")
+    found = distill.labels_of_model("si")([known, unknown])
+    assert found[0].stress[0, 0] < 0  # compressed
+    assert found[0].forces.shape == (2, 3)
+    assert found[1] is None
+
+
+def test_shares_of_seeds_stay_in_proportion(modules) -> None:
+    seeds, distill = modules
+    shares = seeds.shares_with(0.65)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares["prototype"] / shares["elemental"] == pytest.approx(
+        seeds.SHARES["prototype"] / seeds.SHARES["elemental"]
+    )
+    drawn = [seeds.draw_seed(np.random.default_rng(n), pool_of(seeds), seeds.shares_with(1.0)) for n in range(20)]
+    assert all(len(atoms) <= 2 for atoms in drawn)  # cells of the frames
+    for word in ("1.2", "-0.1"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            distill.share(word)
 
 
 def test_an_interrupted_chunk_leaves_no_file(modules, tmp_path: Path) -> None:
@@ -140,7 +176,7 @@ def test_an_interrupted_chunk_leaves_no_file(modules, tmp_path: Path) -> None:
         return teacher(batch)
 
     with pytest.raises(KeyboardInterrupt):
-        list(distill.make_chunks(pool_of(seeds), interrupted, tmp_path, range(1)))
+        list(distill.make_chunks(pool_of(seeds), distill.Recipe(interrupted), tmp_path, range(1)))
     assert list(tmp_path.iterdir()) == []
 
 

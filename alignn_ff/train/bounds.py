@@ -20,9 +20,12 @@ from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.graph import edge_vectors
 from alignn_ff.models import EnergyModel
 from alignn_ff.nn import EnergyBounds, scatter_sum
+from alignn_ff.train.floor.law import measure_floor
+from alignn_ff.train.floor.structures import generate
 from alignn_ff.train.records.batches import Sample, build_sample, join
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.records.targets import label_shapes
+from alignn_ff.train.records.statistics import summarise_training_set
+from alignn_ff.train.records.targets import LabelShapes, label_shapes
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +72,48 @@ def bound_trained(
         log.info("no bounds of energies: %s", error)
 
 
-def bound_by_records(file: Path, records: Sequence[Record], *, device: torch.device, output: Path) -> Header:
-    """As :func:`bound_energies`, from the records of the training; graphs are built one after another."""
-    recipe, shapes = checkpoint.load(file).header.graph, label_shapes(records)
-    samples = (build_sample(record, recipe, shapes) for record in records)
-    return bound_energies(file, samples, device=device, output=output)
+def bound_by_records(
+    file: Path, records: Sequence[Record], *, floor_structures: int | None, device: torch.device, output: Path
+) -> Header:
+    """As :func:`bound_energies`, from the records of the training; graphs are built one after another.
+
+    Args:
+        file: of the model.
+        records: that it was trained on.
+        floor_structures: generated structures that count as well, since its training held their energies above a
+            floor; None: as many as its training had.
+        device: where the network runs.
+        output: the file that is written.
+    """
+    header = checkpoint.load(file).header
+    shapes = label_shapes(records)
+
+    def samples() -> Iterator[Sample]:
+        return (build_sample(record, header.graph, shapes) for record in records)
+
+    generated = _floor_samples(header, zip(records, samples(), strict=True), shapes, floor_structures)
+    return bound_energies(file, chain(samples(), generated), device=device, output=output)
+
+
+def _floor_samples(
+    header: Header, pairs: Iterable[tuple[Record, Sample]], shapes: LabelShapes, n_structures: int | None
+) -> Iterator[Sample]:
+    n_structures = _number_of_training(header, "floor_structures") if n_structures is None else n_structures
+    if not n_structures:
+        return iter(())
+    found = summarise_training_set(pairs, header.elements)
+    floor = measure_floor(found, header.statistics.reference_energies)
+    structures = generate(floor, n_structures, seed=_number_of_training(header, "random_seed"))
+    log.info("generated structures of the energy floor that count too: %d", n_structures)
+    return (
+        build_sample(Record(f"structure {index} of the floor", atoms, None, None, None, ""), header.graph, shapes)
+        for index, atoms in enumerate(structures)
+    )
+
+
+def _number_of_training(header: Header, field: str) -> int:
+    value = header.provenance.training_config.get(field)
+    return value if isinstance(value, int) else 0
 
 
 def bound_energies(

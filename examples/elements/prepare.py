@@ -8,8 +8,9 @@ Of the frames that the teacher labelled, those are taken that consist of the ele
 of the teacher and the lowest of DFT agree: other pseudopotentials move the zero, by 0.17 eV for molybdenum.
 ``--denser`` takes those frames instead whose volume is below nine tenths of that of the DFT ground state: for silicon
 and germanium, whose ground state the teacher underbinds. ``--without-stress`` leaves out the stresses of DFT frames, of
-all or of a ``config_type``, where they are known to be off. ``train.extxyz`` is what examples/universal/prepare.py
-writes.
+all or of a ``config_type``, where they are known to be off. ``--pulay`` corrects them instead, where they are off by
+the same virial for every atom, which pulay.py measures; the teacher's are then left out. ``train.extxyz`` is what
+examples/universal/prepare.py writes.
 """
 
 import argparse
@@ -33,11 +34,14 @@ def main() -> None:
     parser.add_argument("--distilled", type=Path, nargs="+", required=True, help="frames labelled by the teacher")
     parser.add_argument("--denser", action="store_true", help="choose the teacher's frames by volume")
     parser.add_argument("--without-stress", nargs="*", help="config_type; without one, all DFT frames")
+    parser.add_argument("--pulay", type=float, metavar="EV", help="add this virial per atom to the DFT stresses, eV")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     dft = list(iread(arguments.dft, ":"))
     if arguments.without_stress is not None:
         dft = [without_stress(a, arguments.without_stress) for a in dft]
+    if arguments.pulay is not None:
+        dft = [with_virial(a, arguments.pulay) for a in dft]
     ground = min(dft, key=per_atom)
     labelled = list(teacher(arguments.distilled, arguments.element))
     shift = per_atom(ground) - min(map(per_atom, labelled))
@@ -48,7 +52,7 @@ def main() -> None:
         if content not in seen and suits(atoms, ground, denser=arguments.denser):
             seen.add(content)
             atoms.info = {"config_type": TEACHER}
-            chosen.append(atoms)
+            chosen.append(atoms if arguments.pulay is None else without_stress(atoms, []))
     write(arguments.output, [*dft, *chosen], format="extxyz")
     print(f"{arguments.output}: {len(dft)} DFT frames, {len(chosen)} of the teacher, moved by {shift:+.4f} eV per atom")
 
@@ -87,6 +91,15 @@ def without_stress(atoms: Atoms, kinds: list[str]) -> Atoms:
         return atoms
     results = {name: value for name, value in atoms.calc.results.items() if name != "stress"}
     atoms.calc = SinglePointCalculator(atoms, **results)
+    return atoms
+
+
+def with_virial(atoms: Atoms, virial_eV: float) -> Atoms:
+    """The frame with a stress that is larger by a virial per atom, eV; without a stress, the frame as it is."""
+    if "stress" not in atoms.calc.results:
+        return atoms
+    stress = atoms.get_stress() + virial_eV * len(atoms) / atoms.get_volume() * np.array([1, 1, 1, 0, 0, 0])
+    atoms.calc = SinglePointCalculator(atoms, **{**atoms.calc.results, "stress": stress})
     return atoms
 
 

@@ -10,13 +10,16 @@ several processes or machines can share the chunks. A chunk of 60 seeds is about
 Each seed is relaxed for four steps of ions and cell, all of which are kept (``config_type=relaxing``, at the end
 ``relaxed``), and distorted twice from there (``distorted``). Frames of one chunk share seeds, and ``chunk=`` names it:
 split by chunk or by formula, never by frame.
+
+Most of the time is the teacher's. With ``--relaxed-by universal`` a model of alignn-ff relaxes the seeds (eight
+steps), and the teacher labels the end and one distortion only: three times as many formulas in the same time.
 """
 
 import argparse
 import gzip
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,15 +27,18 @@ import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.stress import full_3x3_to_voigt_6_stress
+from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
-from seeds import LARGE, SMALL, Pool, distorted, draw_seed, is_sane, pool_of
+from seeds import LARGE, SHARES, SMALL, Pool, distorted, draw_seed, is_sane, pool_of, shares_with
 
+from alignn_ff import AlignnCalculator
+from alignn_ff.errors import ElementNotCoveredError, NotFiniteError, StructureError
 from alignn_ff.io import atomic_write, iterate_structures, parse_index
 
 SEED: Final = 20261128
 SEEDS_PER_CHUNK: Final = 60
 RELAXATION_STEPS: Final = 4
+STEPS_OF_A_MODEL: Final = 8
 DISTORTIONS: Final = 2
 LARGEST_FORCE_EV_PER_A: Final = 10.0
 STEP_A2_PER_EV, LONGEST_STEP_A = 0.06, 0.15
@@ -53,6 +59,20 @@ Label = Callable[[Sequence[Atoms]], list[Labels | None]]
 """Labels of structures; None where there are none."""
 
 
+class Recipe(NamedTuple):
+    """How a chunk is made of seeds.
+
+    Attributes:
+        label: the teacher.
+        shares: kind of seed → how often it is drawn.
+        relax: relaxes in place of the teacher, which then labels the end and one distortion; None: the teacher does.
+    """
+
+    label: Label
+    shares: Mapping[str, float] = SHARES
+    relax: Label | None = None
+
+
 def main() -> None:
     """Make the chunks."""
     arguments = parse()
@@ -61,16 +81,18 @@ def main() -> None:
     frames = [atoms for path in arguments.frames for atoms in iterate_structures(path)]
     pool = pool_of(frames, aflow_prototypes())
     print(f"{len(pool.calm)} frames, {len(pool.prototypes)} prototypes, {len(pool.volumes)} elements", flush=True)
-    for line in make_chunks(pool, Teacher(arguments.threads), arguments.output, arguments.chunks):
+    relax = None if arguments.relaxed_by is None else labels_of_model(arguments.relaxed_by)
+    recipe = Recipe(Teacher(arguments.threads), shares_with(arguments.substituted), relax)
+    for line in make_chunks(pool, recipe, arguments.output, arguments.chunks):
         print(line, flush=True)
 
 
-def make_chunks(pool: Pool, label: Label, folder: Path, chunks: range) -> Iterator[str]:
+def make_chunks(pool: Pool, recipe: Recipe, folder: Path, chunks: range) -> Iterator[str]:
     """Make the chunks that are not there yet; a line for each.
 
     Args:
         pool: of seeds.
-        label: the teacher.
+        recipe: how seeds become frames.
         folder: that the files go to.
         chunks: numbers of the chunks.
     """
@@ -79,31 +101,44 @@ def make_chunks(pool: Pool, label: Label, folder: Path, chunks: range) -> Iterat
         if path.exists():
             yield f"{path}: there already"
             continue
-        started, frames = time.monotonic(), frames_of_chunk(pool, label, chunk)
+        started, frames = time.monotonic(), frames_of_chunk(pool, recipe, chunk)
         with atomic_write(path) as temporary:
             temporary.write_bytes(packed(frames))
         n_atoms = sum(map(len, frames))
         yield f"{path}: {len(frames)} frames, {n_atoms} atoms, {time.monotonic() - started:.0f} s"
 
 
-def frames_of_chunk(pool: Pool, label: Label, chunk: int) -> list[Atoms]:
+def frames_of_chunk(pool: Pool, recipe: Recipe, chunk: int) -> list[Atoms]:
     """The labelled frames of a chunk, which follow from its number."""
     random = np.random.default_rng([SEED, chunk])
-    alive, found = list(_seeds(random, pool)), list[Atoms]()
+    seeds, found = list(_seeds(random, pool, recipe.shares)), list[Atoms]()
 
     def take(structures: Sequence[Atoms], kind: str) -> list[tuple[Atoms, Labels]]:
-        labelled = zip(structures, label(structures) if structures else [], strict=True)
-        usable = [(atoms, labels) for atoms, labels in labelled if labels is not None and _is_usable(labels)]
+        usable = _labelled(recipe.label, structures)
         found.extend(_frame(atoms, labels, kind, chunk) for atoms, labels in usable)
         return usable
 
-    for _ in range(RELAXATION_STEPS):
-        moved = [relaxed_step(atoms, labels) for atoms, labels in take(alive, "relaxing")]
-        alive = [atoms for atoms in moved if is_sane(atoms)]
-    ends = [distorted(random, atoms, LARGE) for atoms in alive for _ in range(DISTORTIONS)]
+    if recipe.relax is None:
+        alive = _relaxed(seeds, RELAXATION_STEPS, lambda structures: take(structures, "relaxing"))
+        n_distortions = DISTORTIONS
+    else:
+        student = recipe.relax
+        alive = _relaxed(seeds, STEPS_OF_A_MODEL, lambda structures: _labelled(student, structures))
+        n_distortions = 1
+    ends = [distorted(random, atoms, LARGE) for atoms in alive for _ in range(n_distortions)]
     take([atoms for atoms in ends if is_sane(atoms)], "distorted")
     take(alive, "relaxed")
     return found
+
+
+def labels_of_model(name: str) -> Label:
+    """What a model of alignn-ff predicts of structures; None where it refuses one."""
+    calculator = AlignnCalculator(name, outside="ignore")
+
+    def label(structures: Sequence[Atoms]) -> list[Labels | None]:
+        return [_predicted(calculator, atoms) for atoms in structures]
+
+    return label
 
 
 def relaxed_step(atoms: Atoms, labels: Labels) -> Atoms:
@@ -124,10 +159,34 @@ def packed(frames: Sequence[Atoms]) -> bytes:
     return gzip.compress(text.getvalue().encode(), mtime=0)
 
 
-def _seeds(random: np.random.Generator, pool: Pool) -> Iterator[Atoms]:
+def _relaxed(
+    seeds: list[Atoms], n_steps: int, labelled: Callable[[Sequence[Atoms]], list[tuple[Atoms, Labels]]]
+) -> list[Atoms]:
+    """Structures after steps of their ions and cells, less those that cannot be."""
+    for _ in range(n_steps):
+        moved = [relaxed_step(atoms, labels) for atoms, labels in labelled(seeds)]
+        seeds = [atoms for atoms in moved if is_sane(atoms)]
+    return seeds
+
+
+def _labelled(label: Label, structures: Sequence[Atoms]) -> list[tuple[Atoms, Labels]]:
+    pairs = zip(structures, label(structures) if structures else [], strict=True)
+    return [(atoms, labels) for atoms, labels in pairs if labels is not None and _is_usable(labels)]
+
+
+def _predicted(calculator: AlignnCalculator, atoms: Atoms) -> Labels | None:
+    try:
+        calculator.calculate(atoms, ["energy", "forces", "stress"])
+    except (ElementNotCoveredError, StructureError, NotFiniteError):
+        return None
+    results = calculator.results
+    return Labels(results["energy"], results["forces"], voigt_6_to_full_3x3_stress(results["stress"]))
+
+
+def _seeds(random: np.random.Generator, pool: Pool, shares: Mapping[str, float]) -> Iterator[Atoms]:
     n_found = 0
     while n_found < SEEDS_PER_CHUNK:
-        atoms = distorted(random, draw_seed(random, pool), SMALL)
+        atoms = distorted(random, draw_seed(random, pool, shares), SMALL)
         if is_sane(atoms):
             n_found += 1
             yield atoms
@@ -152,8 +211,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument("frames", type=Path, nargs="+", help="DFT frames with forces and stress, extended XYZ")
     parser.add_argument("--output", type=Path, required=True, help="folder of the chunks")
     parser.add_argument("--chunks", type=chunk_numbers, default=range(1), help="FIRST:END, such as 0:330")
+    parser.add_argument("--relaxed-by", help="model of alignn-ff that relaxes the seeds; none: the teacher does")
+    parser.add_argument(
+        "--substituted", type=share, default=SHARES["substituted"], help="share of DFT frames with other elements"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of the teacher")
     return parser.parse_args()
+
+
+def share(word: str) -> float:
+    """A share between 0 and 1."""
+    if not 0.0 <= (value := float(word)) <= 1.0:
+        raise argparse.ArgumentTypeError(f"{word} is not between 0 and 1")
+    return value
 
 
 def chunk_numbers(word: str) -> range:

@@ -101,10 +101,22 @@ def atomic_volumes(frames: Sequence[Atoms], elements: Sequence[int]) -> dict[int
     return dict(zip(elements, np.clip(fitted, SMALLEST_A3, LARGEST_A3).tolist(), strict=True))
 
 
-def draw_seed(random: Generator, pool: Pool) -> Atoms:
-    """A structure at the volume that its elements need."""
-    kinds = [kind for kind in SHARES if kind == "elemental" or _source(kind, pool)]
-    shares = np.array([SHARES[kind] for kind in kinds])
+def shares_with(substituted: float) -> dict[str, float]:
+    """Shares of the kinds of seeds, of which one is given; the others stay in proportion."""
+    scale = (1.0 - substituted) / (1.0 - SHARES["substituted"])
+    return {kind: substituted if kind == "substituted" else scale * share for kind, share in SHARES.items()}
+
+
+def draw_seed(random: Generator, pool: Pool, by_kind: Mapping[str, float] = SHARES) -> Atoms:
+    """A structure at the volume that its elements need.
+
+    Args:
+        random: what it is drawn with.
+        pool: what it is made of.
+        by_kind: kind of seed → how often it is drawn.
+    """
+    kinds = [kind for kind in by_kind if kind == "elemental" or _source(kind, pool)]
+    shares = np.array([by_kind[kind] for kind in kinds])
     kind = kinds[random.choice(len(kinds), p=shares / shares.sum())]
     if kind == "elemental":
         return _elemental(random, pool)

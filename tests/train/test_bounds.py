@@ -199,3 +199,21 @@ def test_the_command_writes_a_bounded_model(tmp_path: Path, data: Path) -> None:
     again = CliRunner().invoke(app, ["bound", str(file), str(data), "-o", str(out)])
     assert isinstance(again.exception, ConfigError)
     assert isinstance(checkpoint.load(out).model, EnergyModel)
+
+
+def test_structures_of_the_floor_count_as_in_the_training(tmp_path: Path, data: Path) -> None:
+    """The command finds the bounds that the training found, or wider ones: it counts the held-out structures too."""
+    ((lowest, *_, highest),) = trained(tmp_path / "run", data, floor_structures=40).statistics.energy_bounds
+    file = tmp_path / "run" / "best_model.pt"
+    spans = {}
+    for words in ((), ("--floor-structures", "0")):
+        out = tmp_path / f"bounded-{len(words)}.pt"
+        answer = CliRunner().invoke(app, ["bound", str(file), str(data), "-o", str(out), *words])
+        assert answer.exit_code == 0, answer.output
+        ((low, *_, high),) = checkpoint.load(out).header.statistics.energy_bounds
+        spans[words] = (low, high)
+    (low, high), (narrow_low, narrow_high) = spans[()], spans["--floor-structures", "0"]
+    assert low <= lowest + 1e-3
+    assert high >= highest - 1e-3
+    assert low < narrow_low
+    assert narrow_high < high

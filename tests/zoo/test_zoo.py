@@ -140,6 +140,7 @@ def test_a_shipped_model_matches_its_card(card: ModelCard) -> None:
     assert sum(parameter.numel() for parameter in potential.model.parameters()) == card.n_parameters
     assert header.domain.n_structures > 0
     assert header.domain.shortest_distance_A
+    assert len(header.statistics.energy_bounds) == len(header.elements)
     assert card.file.stat().st_size < 5_000_000
 
 

@@ -25,6 +25,16 @@ def bound(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name, model file or folder.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="The structures that the model was trained on.")],
     output: Annotated[Path, output_option("Model file that is written.", metavar="FILE")],
+    floor_structures: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            show_default="as many as its training had",
+            help="Generated structures that count too, since the training held their energies above a floor.",
+            rich_help_panel="Data",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     *,
     keys: Mapping[str, str],
@@ -45,7 +55,7 @@ def bound(
     device, file = select_device(choice.device), find_source(model).file
     records = records_for(model, data, data_names({**keys, **reading}))
     with claimed([output], overwrite=overwrite, source=file):
-        header = bound_by_records(file, records, device=device, output=output)
+        header = bound_by_records(file, records, floor_structures=floor_structures, device=device, output=output)
     bounds = dict(zip(header.elements, header.statistics.energy_bounds, strict=True))
     widest = sorted(bounds, key=lambda z: bounds[z][0] - bounds[z][3])[:SHOWN]
     results.print(f"{output}: energies of atoms, less their references, stay as they are within")
