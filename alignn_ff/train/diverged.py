@@ -6,12 +6,12 @@ from typing import Final
 
 from alignn_ff.train.artifacts import BEST_MODEL
 from alignn_ff.train.config import TrainingConfig
-from alignn_ff.train.loop.divergence import DivergedError
 from alignn_ff.train.loop.replay import WithReplay
-from alignn_ff.train.loop.skipping import Skipped
 from alignn_ff.train.loop.state import STATE_FILE
 from alignn_ff.train.preparation import PreparedRun
 from alignn_ff.train.run_data import RunData
+from alignn_ff.train.steps.divergence import DivergedError
+from alignn_ff.train.steps.skipping import Skipped
 
 SHOWN: Final = 8
 

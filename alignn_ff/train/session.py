@@ -33,10 +33,8 @@ from alignn_ff.train.diverged import divergence_message, skip_message, skips_mes
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
 from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernels, warn_of_other_kernels
-from alignn_ff.train.loop.divergence import DivergedError
 from alignn_ff.train.loop.fingerprint import check_fingerprint, fingerprint_of
 from alignn_ff.train.loop.observers import NoObserver, Observer, Observers, StartObserver, TensorBoardLog
-from alignn_ff.train.loop.skipping import Skipped
 from alignn_ff.train.loop.state import STATE_FILE, Progress, TrainingState, load_state, save_state, unreadable
 from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.machine import machine_settings
@@ -45,6 +43,8 @@ from alignn_ff.train.preparation import PreparedRun, prepare_run
 from alignn_ff.train.records.record import records_digest
 from alignn_ff.train.resolution import ResolvedConfig
 from alignn_ff.train.run_data import RunData, named_samples
+from alignn_ff.train.steps.divergence import DivergedError
+from alignn_ff.train.steps.skipping import Skipped
 from alignn_ff.train.uncertainty.last_layer import add_to_trained
 
 log = logging.getLogger(__name__)

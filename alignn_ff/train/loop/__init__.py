@@ -1,1 +1,1 @@
-"""The training loop: steps, epochs, learning rates, averages, and the state on disk."""
+"""The training loop: epochs, learning rates, averages, and the state on disk."""

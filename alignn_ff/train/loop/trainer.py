@@ -1,4 +1,4 @@
-"""The training loop: epochs, validation, and a state on disk that an exact resume starts from; steps: ``steps.py``."""
+"""The training loop: epochs, validation, and a state on disk that an exact resume starts from; steps: ``train/steps``."""
 
 import logging
 import time
@@ -14,23 +14,23 @@ from alignn_ff.nn import RepulsionEnds
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.distributed.ranks import Ranks, SingleProcess
 from alignn_ff.train.floor.prior import FloorPrior
-from alignn_ff.train.loop.ahead import reads_later
 from alignn_ff.train.loop.averages import StepLoss, TrainingAverages, ValidationAverages
 from alignn_ff.train.loop.batches import Batch, Batches
-from alignn_ff.train.loop.divergence import DivergedError, all_finite, unusable_columns
 from alignn_ff.train.loop.freezing import set_training_mode, trained_parameters
-from alignn_ff.train.loop.gradients import Gradients, OperationByOperation
 from alignn_ff.train.loop.objective import Objective
 from alignn_ff.train.loop.observers import Observer
-from alignn_ff.train.loop.recorded import RecordedGradients
-from alignn_ff.train.loop.skipping import Skipped
 from alignn_ff.train.loop.state import Progress, TrainingState
-from alignn_ff.train.loop.steps import Steps
 from alignn_ff.train.loop.weight_average import WeightAverage, copy_tensors, evolving_tensors
 from alignn_ff.train.loss.loss import Measure
 from alignn_ff.train.model_outputs import ModelOutputs
 from alignn_ff.train.records.batches import Sample
 from alignn_ff.train.records.resident import resident_samples
+from alignn_ff.train.steps.ahead import reads_later
+from alignn_ff.train.steps.divergence import DivergedError, all_finite, unusable_columns
+from alignn_ff.train.steps.gradients import Gradients, OperationByOperation
+from alignn_ff.train.steps.recorded import RecordedGradients
+from alignn_ff.train.steps.skipping import Skipped
+from alignn_ff.train.steps.step import Steps
 
 log = logging.getLogger(__name__)
 

@@ -13,16 +13,16 @@ from alignn_ff.train.choices.optimizers import build_optimizer
 from alignn_ff.train.choices.schedules import SCHEDULES
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.distributed.ranks import Ranks
-from alignn_ff.train.loop.ahead import Launched, OnTheWay, Shadow
 from alignn_ff.train.loop.averages import StepLoss
 from alignn_ff.train.loop.batches import Batch, Batches
-from alignn_ff.train.loop.divergence import DivergedError, loss_and_norm, what_diverged
 from alignn_ff.train.loop.freezing import trained_parameters
-from alignn_ff.train.loop.gradients import Gradients
 from alignn_ff.train.loop.objective import Objective
-from alignn_ff.train.loop.skipping import Skipped, largest_norm, with_norm
 from alignn_ff.train.loop.state import Progress
 from alignn_ff.train.loop.weight_average import WeightAverage
+from alignn_ff.train.steps.ahead import Launched, OnTheWay, Shadow
+from alignn_ff.train.steps.divergence import DivergedError, loss_and_norm, what_diverged
+from alignn_ff.train.steps.gradients import Gradients
+from alignn_ff.train.steps.skipping import Skipped, largest_norm, with_norm
 
 LONGEST_WARMUP_FRACTION = 0.3
 
