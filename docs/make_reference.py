@@ -70,7 +70,8 @@ MODELS_HEAD = """# Models
 
 Made from the cards of the shipped models (`models_zoo/*/card.toml`) by `python docs/make_reference.py`; `alignn-ff
 zoo show NAME` prints a card. Errors are mean absolute errors on structures that were held out, averaged over the
-kinds of data with the number of structures as weight; the sections below have each kind.
+kinds of data that DFT labelled, with the number of structures as weight; the sections below have each kind. Those of
+`universal` hold compressed and hot crystals.
 
 ```bash
 alignn-ff zoo recommend structure.vasp     # which models cover it, the best first, with reasons
@@ -113,10 +114,10 @@ fold held out: `--held-out data.extxyz --fold FOLD0 --fold FOLD1 …` lets the m
 has validated on.
 
 `card.toml` holds what no file tells: `summary`, `data`, `data_licence`, `data_reference`, `level_of_theory`,
-`dispersion`, `licence`, `doi`, `speed_us_per_atom` with `speed_on`, the advice `good_for` and `not_for` (lists of
-sentences), and the property table, a `[[properties]]` per row with `name`, `unit`, `value` and, where there is one,
-`reference` with its `source`. Everything else follows from the model and the held-out structures, one row of errors
-per `config_type`. `--overwrite` replaces a model.
+`dispersion`, `licence`, `doi`, `teacher_kinds` (kinds of held-out data that a model labelled), `speed_us_per_atom` with
+`speed_on`, the advice `good_for` and `not_for` (lists of sentences), and the property table, a `[[properties]]`
+per row with `name`, `unit`, `value` and, where there is one, `reference` with its `source`. Everything else follows
+from the model and the held-out structures, one row of errors per `config_type`. `--overwrite` replaces a model.
 
 The wheel stays below 15 MB; a test adds up the files. A model that does not fit gets a `url` in `card.toml`: after
 `zoo add`, upload its `model.pt` to that address and leave the file out of the commit. `alignn-ff zoo fetch NAME` then

@@ -70,6 +70,7 @@ class ModelCard(Displayed, BaseModel):
         unseen_pairs: pairs of elements that were never neighbours in the training data; None where that is not known.
         metrics: errors, with the unit in the name.
         held_out: errors by kind of data, of structures that the model (or one of the same config) was not trained on.
+        teacher_kinds: those of them whose labels are of another model; the others are of DFT or the like.
         properties: computed with the model, beside references.
         sha256: of the model file.
         n_bytes: size of the model file.
@@ -105,6 +106,7 @@ class ModelCard(Displayed, BaseModel):
     unseen_pairs: tuple[str, ...] | None = None
     metrics: dict[str, float] = {}
     held_out: tuple[KindErrors, ...] = ()
+    teacher_kinds: tuple[str, ...] = ()
     properties: tuple[Property, ...] = ()
     folder: Path
 

@@ -84,7 +84,8 @@ def _first_clause(sentence: str) -> str:
 
 
 def _mean_error(card: ModelCard, name: str) -> str:
-    known = [(kind.n_structures, kind.metrics[name]) for kind in card.held_out if name in kind.metrics]
+    kinds = [kind for kind in card.held_out if kind.kind not in card.teacher_kinds]
+    known = [(kind.n_structures, kind.metrics[name]) for kind in kinds if name in kind.metrics]
     if not known:
         return ""
     total = sum(number for number, _ in known)

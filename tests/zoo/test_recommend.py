@@ -219,6 +219,15 @@ def test_one_command_adds_a_model_with_its_card_errors_and_config(
     assert again.code == 0, again.stderr
 
 
+def test_the_table_averages_over_labels_of_dft_only() -> None:
+    card = read_card(REPOSITORY / "models_zoo" / "si" / "card.toml")
+    measured, taught = kind("hot", CRYSTALS, 0.04), kind("dense", CRYSTALS * 3, 0.4)
+    for teachers, force in (((), "0.31"), (("dense",), "0.04")):
+        changed = card.model_copy(update={"held_out": (measured, taught), "teacher_kinds": teachers})
+        assert f"| {force} |" in models_table([changed])
+        assert "| dense |" in model_section(changed)
+
+
 def test_the_errors_of_folds_are_those_of_their_models_on_what_they_validated(
     command_line: CommandLine, tmp_path: Path
 ) -> None:

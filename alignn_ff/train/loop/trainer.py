@@ -1,4 +1,4 @@
-"""The training loop: epochs, validation, and a state on disk that an exact resume starts from; steps: ``train/steps``."""
+"""The training loop: epochs, validation, and a state on disk that an exact resume starts from."""
 
 import logging
 import time
