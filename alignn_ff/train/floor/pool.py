@@ -89,12 +89,12 @@ def _structures(config: TrainingConfig, floor: EnergyFloor) -> Iterator[tuple[st
         yield f"structure {index} of the floor", atoms
     if config.floor_data is None:
         return
-    path = Path(config.floor_data)
+    path, known = Path(config.floor_data), floor.elements
     for index, atoms in enumerate(read_structures(path, allow_close_atoms=True)):
-        unknown = sorted({chemical_symbols[z] for z in atoms.numbers} - {*floor.elements})
+        unknown = sorted({chemical_symbols[z] for z in atoms.numbers} - {*known})
         if unknown:
             raise DataError(
                 f"floor_data {path.name}, structure {index}, holds {', '.join(unknown)}, which the training data "
-                f"lack; they hold {', '.join(floor.elements)}"
+                f"lack; they hold {', '.join(known)}"
             )
         yield f"{path.name}:{index}", atoms

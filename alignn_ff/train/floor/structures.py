@@ -1,7 +1,7 @@
 """Structures that data of a force field seldom hold: simple lattices dense and thin, random cells, small clusters."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -57,7 +57,8 @@ def generate(floor: EnergyFloor, n_structures: int, *, seed: int) -> list[Atoms]
         n_structures: how many.
         seed: decides all of them.
     """
-    return [_structure(floor, np.random.default_rng([seed, index])) for index in range(n_structures)]
+    choices = _Choices(floor.elements, [name.split("-") for name in floor.systems if "-" in name])
+    return [_structure(floor, choices, np.random.default_rng([seed, index])) for index in range(n_structures)]
 
 
 def lattice(name: str, symbols: Sequence[str], volume_A3: float) -> Atoms:
@@ -75,8 +76,21 @@ def lattice(name: str, symbols: Sequence[str], volume_A3: float) -> Atoms:
     return atoms
 
 
-def _structure(floor: EnergyFloor, rng: np.random.Generator) -> Atoms:
-    symbols = _elements(floor, rng)
+class _Choices(NamedTuple):
+    """Elements to make a structure of: single ones, and those that occur together in the training set."""
+
+    single: Sequence[str]
+    together: Sequence[Sequence[str]]
+
+    def draw(self, rng: np.random.Generator) -> list[str]:
+        """The elements of a structure."""
+        if self.together and rng.random() > PURE:
+            return list(self.together[int(rng.integers(len(self.together)))])
+        return [self.single[int(rng.integers(len(self.single)))]]
+
+
+def _structure(floor: EnergyFloor, choices: _Choices, rng: np.random.Generator) -> Atoms:
+    symbols = choices.draw(rng)
     kind = rng.choice(list(SHARES), p=list(SHARES.values())) if floor.volumes else "cluster"
     if kind == "cluster":
         return _cluster([str(s) for s in rng.choice(symbols, rng.choice(CLUSTER_SIZES))], rng)
@@ -87,13 +101,6 @@ def _structure(floor: EnergyFloor, rng: np.random.Generator) -> Atoms:
     chosen = [str(s) for s in rng.choice(symbols, len(LATTICES[name]()))]
     atoms = lattice(name, chosen, floor.volume_A3(chosen) / len(chosen) * _between(VOLUMES, rng))
     return _distorted(atoms, rng) if rng.random() < 0.5 else atoms
-
-
-def _elements(floor: EnergyFloor, rng: np.random.Generator) -> list[str]:
-    mixed = [name for name in floor.systems if "-" in name]
-    if mixed and rng.random() > PURE:
-        return str(rng.choice(mixed)).split("-")
-    return [str(rng.choice(floor.elements))]
 
 
 def _between(limits: tuple[float, float], rng: np.random.Generator) -> float:
