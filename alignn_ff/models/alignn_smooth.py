@@ -148,9 +148,23 @@ class AlignnSmooth(EnergyModel):
 
     def forward(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor:
         """Energy of each atom, (n_atoms,) float64, eV."""
-        rows = self.table.rows(graph.atomic_numbers)
+        distance = torch.linalg.vector_norm(edge_vectors, dim=1)
+        return self._with_learned(graph, distance, self._learned(graph, edge_vectors, distance))
+
+    def learned_energy(self, graph: AtomicGraph, edge_vectors: Tensor) -> tuple[Tensor, Tensor] | None:
+        """What the network adds to the energy of each atom, before bounds, and that energy.
+
+        Both (n_atoms,) float64, eV; the first is scale·MLP, less that of a free atom where it is exact.
+        None without a repulsion, which has to keep atoms apart where the energy levels off.
+        """
+        if self.repulsion is None:
+            return None
         distance = torch.linalg.vector_norm(edge_vectors, dim=1)
         learned = self._learned(graph, edge_vectors, distance)
+        return learned, self._with_learned(graph, distance, learned)
+
+    def _with_learned(self, graph: AtomicGraph, distance: Tensor, learned: Tensor) -> Tensor:
+        rows = self.table.rows(graph.atomic_numbers)
         if self.bounded is not None:
             learned = self.bounded(learned, rows)
         energy: Tensor = self.table.reference[rows] + learned
@@ -159,15 +173,6 @@ class AlignnSmooth(EnergyModel):
             pair = self.repulsion(z[graph.edge_src], z[graph.edge_dst], distance, self.recipe.cutoff)
             energy = energy + scatter_sum(pair, graph.edge_dst, z.shape[0])
         return energy
-
-    def learned_energy(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor | None:
-        """(n_atoms,) float64, eV, scale·MLP of each atom, less that of a free atom where it is exact; before bounds.
-
-        None without a repulsion, which has to keep atoms apart where the energy levels off.
-        """
-        if self.repulsion is None:
-            return None
-        return self._learned(graph, edge_vectors, torch.linalg.vector_norm(edge_vectors, dim=1))
 
     def _learned(self, graph: AtomicGraph, edge_vectors: Tensor, distance: Tensor) -> Tensor:
         local: Tensor = self.readout(self._states(graph, edge_vectors, distance)).squeeze(1).double()

@@ -82,8 +82,11 @@ class EnergyModel(nn.Module, ABC):
         """(n_atoms, n_features) numbers in which the learned energy of an atom is linear; None without them."""
         return None
 
-    def learned_energy(self, graph: AtomicGraph, edge_vectors: Tensor) -> Tensor | None:  # noqa: ARG002
-        """(n_atoms,) float64, eV, what the network adds to the energy of each atom, before bounds; None: no bounds."""
+    def learned_energy(self, graph: AtomicGraph, edge_vectors: Tensor) -> tuple[Tensor, Tensor] | None:  # noqa: ARG002
+        """What the network adds to the energy of each atom, before bounds, and that energy; None: no bounds.
+
+        Both (n_atoms,) float64, eV.
+        """
         return None
 
     @property

@@ -220,10 +220,11 @@ class _Passed(NamedTuple):
 def _passed(model: EnergyModel, batch: Sample) -> _Passed:
     graph, targets = batch.graph, batch.targets
     vectors, sizes = edge_vectors(batch.system, graph), graph.n_atoms
-    learned = model.learned_energy(graph, vectors)
-    if learned is None:
+    energies_of_atoms = model.learned_energy(graph, vectors)
+    if energies_of_atoms is None:
         raise ConfigError("bounds of energies are for alignn_smooth with a repulsion (use_zbl)")
-    energies = scatter_sum(model(graph, vectors), graph.system_idx, sizes.shape[0])
+    learned, whole = energies_of_atoms
+    energies = scatter_sum(whole, graph.system_idx, sizes.shape[0])
     errors = (energies - targets.values["energy"]).abs() / sizes
     errors = errors.masked_fill(~targets.known["energy"], float("nan"))
     means = scatter_sum(learned, graph.system_idx, sizes.shape[0]) / sizes
