@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
@@ -164,6 +165,39 @@ def test_shares_of_seeds_stay_in_proportion(modules) -> None:
     for word in ("1.2", "-0.1"):
         with pytest.raises(argparse.ArgumentTypeError):
             distill.share(word)
+
+
+def test_held_out_formulas_are_written_once_and_last(modules, tmp_path: Path, monkeypatch, capsys) -> None:
+    """``Cu2`` is the formula Cu; the printed options make its frames the validation set."""
+    import prepare  # type: ignore[import-not-found]
+
+    salt, copper = labelled(bulk("NaCl", "rocksalt", a=5.6)), labelled(bulk("Cu") * (2, 1, 1))
+    ase.io.write(tmp_path / "dft.extxyz", [copper, salt])
+    ase.io.write(tmp_path / "taught.extxyz", [copper, labelled(bulk("Si"))])
+    (tmp_path / "held.txt").write_text("Cu\nMgO\n")
+    monkeypatch.chdir(tmp_path)
+    words = ["--dft", "dft.extxyz", "--distilled", "taught.extxyz", "--hold-out", "held.txt", "--output", "all.extxyz"]
+    monkeypatch.setattr(sys, "argv", ["prepare.py", *words])
+    prepare.main()
+    assert "n_train=4 --set n_val=2 " in capsys.readouterr().out
+    frames = ase.io.read(tmp_path / "all.extxyz", ":")
+    assert [str(atoms.symbols) for atoms in frames] == ["Si2", "NaCl", "NaCl", "NaCl", "Cu2", "Cu2"]
+    sys.modules.pop("prepare")
+
+
+def test_dense_crystals_of_each_element(modules, tmp_path: Path, monkeypatch, capsys) -> None:
+    import dense  # type: ignore[import-not-found]
+
+    frames = [labelled(atoms) for atoms in (bulk("Cu", a=3.6), bulk("Na", "bcc", a=4.2))]
+    ase.io.write(tmp_path / "dft.extxyz", frames)
+    words = ["dense.py", str(tmp_path / "dft.extxyz"), "--output", str(tmp_path / "dense.extxyz")]
+    monkeypatch.setattr(sys, "argv", words)
+    dense.main()
+    found = ase.io.read(tmp_path / "dense.extxyz", ":")
+    assert "of 2 elements" in capsys.readouterr().out
+    assert {str(atoms.symbols[0]) for atoms in found} == {"Cu", "Na"}
+    assert all(2.2 <= atoms.get_volume() / len(atoms) < 14 for atoms in found)
+    sys.modules.pop("dense")
 
 
 def test_an_interrupted_chunk_leaves_no_file(modules, tmp_path: Path) -> None:

@@ -5,8 +5,11 @@
     alignn-ff train examples/universal/config.json --data train.extxyz --output universal
 
 DFT frames are written several times, so that they weigh more. Of the successive frames of a relaxation
-(``config_type=relaxing``) every second one is left out, since they differ little. The config holds out whole
-formulas, so copies of a frame are never on both sides.
+(``config_type=relaxing``) one in ``--every`` is taken, since they differ little. The config holds out whole formulas,
+so copies of a frame are never on both sides.
+
+Which formulas these are depends on the data. To go on with further data, hold out the same ones: ``--hold-out
+held-out.txt`` writes frames of these formulas once and last, and prints the options that make them the validation set.
 """
 
 import argparse
@@ -18,6 +21,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from ase.data import atomic_numbers
+from ase.formula import Formula
+
 PACKED: Final[dict[str, Callable[..., Any]]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -27,8 +33,12 @@ def main() -> None:
     parser.add_argument("--dft", type=Path, nargs="+", required=True, help="extended XYZ, may be gzipped")
     parser.add_argument("--distilled", type=Path, nargs="+", required=True, help="extended XYZ, may be gzipped")
     parser.add_argument("--copies", type=int, default=3, help="of each DFT frame")
+    parser.add_argument("--every", type=int, default=2, help="one in so many frames of a relaxation is taken")
+    parser.add_argument("--hold-out", type=Path, help="file of formulas whose frames are written last")
     parser.add_argument("--output", type=Path, required=True, help="extended XYZ; packed if it ends in .gz or .xz")
     arguments = parser.parse_args()
+    held_out = set(arguments.hold_out.read_text(encoding="utf-8").split()) if arguments.hold_out else set()
+    last = list[str]()
     n_frames, n_atoms, relaxing = Counter[str](), Counter[str](), 0
     with PACKED.get(arguments.output.suffix, open)(arguments.output, "wt", encoding="utf-8") as out:
         for path in arguments.distilled:
@@ -36,16 +46,26 @@ def main() -> None:
                 kind = re.search(r"config_type=(\S+)", comment)
                 if kind is not None and kind[1] == "relaxing":
                     relaxing += 1
-                    if relaxing % 2:
+                    if relaxing % arguments.every:
                         continue
+                if held_out and formula(block) in held_out:
+                    last.append(block)
+                    continue
                 out.write(block)
                 n_frames["distilled"] += 1
                 n_atoms["distilled"] += size
-        for path in arguments.dft * arguments.copies:
-            for size, _, block in frames(path):
-                out.write(block)
-                n_frames["DFT, with copies"] += 1
-                n_atoms["DFT, with copies"] += size
+        for copy in range(arguments.copies):
+            for path in arguments.dft:
+                for size, _, block in frames(path):
+                    if held_out and formula(block) in held_out:
+                        last += [block] * (copy == 0)
+                        continue
+                    out.write(block)
+                    n_frames["DFT, with copies"] += 1
+                    n_atoms["DFT, with copies"] += size
+        out.writelines(last)
+    if held_out:
+        print(f"--set n_train={n_frames.total()} --set n_val={len(last)} --set n_test=0 --set cross_validation=null")
     for name, count in n_frames.items():
         print(f"{name}: {count} frames, {n_atoms[name]} atoms")
 
@@ -60,6 +80,12 @@ def frames(path: Path) -> Iterator[tuple[int, str, str]]:
                 comment,
                 f"{size}\n{comment}" + "".join(file.readline().rstrip("\n") + "\n" for _ in range(size)),
             )
+
+
+def formula(block: str) -> str:
+    """Composition with the smallest whole numbers, elements by atomic number."""
+    counts = Counter(line.split(None, 1)[0] for line in block.splitlines()[2:])
+    return str(Formula.from_dict({s: counts[s] for s in sorted(counts, key=atomic_numbers.__getitem__)}).reduce()[0])
 
 
 if __name__ == "__main__":
