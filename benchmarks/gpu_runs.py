@@ -26,12 +26,12 @@ from alignn_ff.potential import Potential
 from alignn_ff.relax import RelaxConfig
 from alignn_ff.train import validate_config
 from alignn_ff.train.loop.batches import Batch as TrainingBatch
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loss.loss import build_measure
 from alignn_ff.train.records.batches import Sample, build_sample, join
 from alignn_ff.train.records.padded import Places
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.statistics import LabelScales
+from alignn_ff.train.trainer.trainer import Trainer
 
 UNIVERSAL = Path(__file__).parents[1] / "examples" / "universal" / "config.json"
 

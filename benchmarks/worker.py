@@ -251,12 +251,12 @@ def whole_training_step(*, data: str, n_frames: int, config: str, floor: int = 0
     from alignn_ff.train import validate_config
     from alignn_ff.train.floor.law import EnergyFloor, Floor
     from alignn_ff.train.floor.pool import floor_prior
-    from alignn_ff.train.loop.trainer import Trainer
     from alignn_ff.train.loss.loss import build_measure
     from alignn_ff.train.records.batches import build_sample, join
     from alignn_ff.train.records.record import Record
     from alignn_ff.train.records.statistics import LabelScales
     from alignn_ff.train.records.targets import label_shapes
+    from alignn_ff.train.trainer.trainer import Trainer
 
     keep_freed_memory()
     with Path(config).open(encoding="utf-8") as file:

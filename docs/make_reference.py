@@ -70,8 +70,8 @@ MODELS_HEAD = """# Models
 
 Made from the cards of the shipped models (`models_zoo/*/card.toml`) by `python docs/make_reference.py`; `alignn-ff
 zoo show NAME` prints a card. Errors are mean absolute errors on structures that were held out, averaged over the
-kinds of data that DFT labelled, with the number of structures as weight; the sections below have each kind. Those of
-`universal` hold compressed and hot crystals.
+kinds of data that no other model labelled, with the number of structures as weight; the sections below have each kind.
+Those of `universal` hold compressed and hot crystals.
 
 ```bash
 alignn-ff zoo recommend structure.vasp     # which models cover it, the best first, with reasons

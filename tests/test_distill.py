@@ -20,15 +20,15 @@ FOLDER = Path(__file__).parents[1] / "examples" / "universal"
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
-    """The modules of the example: seeds and distill."""
+    """The modules of the example: seeds and distill; others can be imported, and are forgotten afterwards."""
     monkeypatch.syspath_prepend(str(FOLDER))
     import distill  # type: ignore[import-not-found]
     import seeds  # type: ignore[import-not-found]
 
     monkeypatch.setattr(distill, "SEEDS_PER_CHUNK", 4)
     yield seeds, distill
-    for name in ("seeds", "distill"):
-        sys.modules.pop(name)
+    for name in ("seeds", "distill", "prepare", "dense"):
+        sys.modules.pop(name, None)
 
 
 def labelled(atoms: Atoms) -> Atoms:
@@ -132,15 +132,21 @@ def test_chunks_are_the_same_again_and_resume(modules, tmp_path: Path) -> None:
 
 
 def test_a_model_relaxes_in_place_of_the_teacher_which_labels_two_frames_of_each(modules, tmp_path: Path) -> None:
-    """The steps are those of the model; what it refuses is left out."""
+    """The steps are those of the model, and what it refuses is left out: one in eleven, here one of 32."""
     seeds, distill = modules
-    model, teacher = Teacher(distill), Teacher(distill)
+    model, taught = Teacher(distill), list[int]()
+
+    def teacher(batch: Sequence[Atoms]) -> list[Any]:
+        taught.append(len(batch))
+        return [distill.Labels(-1.0, np.zeros((len(atoms), 3)), np.zeros((3, 3))) for atoms in batch]
+
     (line,) = distill.make_chunks(pool_of(seeds), distill.Recipe(teacher, relax=model), tmp_path, range(1))
     assert "frames" in line
-    assert teacher.n_calls == 2
     assert model.n_calls == distill.STEPS_OF_A_MODEL
-    records = read_records(tmp_path / "chunk-00000.extxyz.gz")
-    assert {record.group for record in records} == {"relaxed", "distorted"}
+    n_distorted, n_relaxed = taught
+    assert 0 < n_distorted <= n_relaxed < distill.SEEDS_PER_CHUNK
+    groups = [record.group for record in read_records(tmp_path / "chunk-00000.extxyz.gz")]
+    assert groups == ["distorted"] * n_distorted + ["relaxed"] * n_relaxed
 
 
 def test_a_shipped_model_can_relax(modules) -> None:
@@ -160,8 +166,11 @@ def test_shares_of_seeds_stay_in_proportion(modules) -> None:
     assert shares["prototype"] / shares["elemental"] == pytest.approx(
         seeds.SHARES["prototype"] / seeds.SHARES["elemental"]
     )
-    drawn = [seeds.draw_seed(np.random.default_rng(n), pool_of(seeds), seeds.shares_with(1.0)) for n in range(20)]
-    assert all(len(atoms) <= 2 for atoms in drawn)  # cells of the frames
+    pool = pool_of(seeds)
+    drawn = [seeds.draw_seed(np.random.default_rng(n), pool, seeds.shares_with(1.0)) for n in range(60)]
+    assert {len(atoms) for atoms in drawn} <= {len(atoms) for atoms in pool.calm}  # no larger cell of one element
+    with pytest.raises(ValueError, match="near equilibrium"):
+        seeds.draw_seed(np.random.default_rng(0), pool._replace(calm=()), seeds.shares_with(1.0))
     for word in ("1.2", "-0.1"):
         with pytest.raises(argparse.ArgumentTypeError):
             distill.share(word)
@@ -182,7 +191,6 @@ def test_held_out_formulas_are_written_once_and_last(modules, tmp_path: Path, mo
     assert "n_train=4 --set n_val=2 " in capsys.readouterr().out
     frames = ase.io.read(tmp_path / "all.extxyz", ":")
     assert [str(atoms.symbols) for atoms in frames] == ["Si2", "NaCl", "NaCl", "NaCl", "Cu2", "Cu2"]
-    sys.modules.pop("prepare")
 
 
 def test_dense_crystals_of_each_element(modules, tmp_path: Path, monkeypatch, capsys) -> None:
@@ -197,7 +205,6 @@ def test_dense_crystals_of_each_element(modules, tmp_path: Path, monkeypatch, ca
     assert "of 2 elements" in capsys.readouterr().out
     assert {str(atoms.symbols[0]) for atoms in found} == {"Cu", "Na"}
     assert all(2.2 <= atoms.get_volume() / len(atoms) < 14 for atoms in found)
-    sys.modules.pop("dense")
 
 
 def test_an_interrupted_chunk_leaves_no_file(modules, tmp_path: Path) -> None:

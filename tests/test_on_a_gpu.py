@@ -427,7 +427,7 @@ def test_steps_of_training_do_not_wait_for_their_loss_and_give_the_weights_of_th
     assert row_on_gpu == pytest.approx(row, rel=1e-8, nan_ok=True)
     for step in steps:
         assert_few_waits(step, most_results=3)
-        (loss,) = [event for event in step.waits if event.place == "train/steps/ahead.py:__init__"]
+        (loss,) = [event for event in step.waits if event.place == "train/trainer/ahead.py:__init__"]
         assert loss.what == "copy to the host that is not waited for"
         if resident == "always":
             assert {event.place for event in step.uploads} == {"train/records/resident.py:batch"}

@@ -16,9 +16,9 @@ from alignn_ff.io import atomic_write, write_json
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.labels import LABELS
 from alignn_ff.train.loop.state import STATE_FILE
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.metrics import Comparison
 from alignn_ff.train.run_data import RunData
+from alignn_ff.train.trainer.trainer import Trainer
 
 BEST_MODEL = "best_model.pt"
 CURRENT_MODEL = "current_model.pt"

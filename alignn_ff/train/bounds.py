@@ -10,21 +10,22 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numpy as np
 import torch
 from ase.data import chemical_symbols
 from torch import Tensor
 
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header
-from alignn_ff.errors import ConfigError, DataError
+from alignn_ff.errors import ConfigError, DataError, ElementNotCoveredError
 from alignn_ff.graph import edge_vectors
-from alignn_ff.models import EnergyModel
+from alignn_ff.models import EnergyModel, PropertyModel
 from alignn_ff.nn import EnergyBounds, scatter_sum
 from alignn_ff.train.floor.law import measure_floor
 from alignn_ff.train.floor.structures import generate
 from alignn_ff.train.records.batches import Sample, build_sample, join
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.records.statistics import summarise_training_set
+from alignn_ff.train.records.statistics import elements_of, summarise_training_set
 from alignn_ff.train.records.targets import LabelShapes, label_shapes
 
 log = logging.getLogger(__name__)
@@ -84,8 +85,20 @@ def bound_by_records(
             floor; None: as many as its training had.
         device: where the network runs.
         output: the file that is written.
+
+    Raises:
+        ConfigError, DataError: as :func:`bound_energies`; a floor needs records with energies.
+        ElementNotCoveredError: a record holds an element that the model does not cover.
     """
-    header = checkpoint.load(file).header
+    header, model = checkpoint.load(file)
+    _force_field(model)
+    if unknown := sorted(set(elements_of(records)) - {*header.elements}):
+        raise ElementNotCoveredError(
+            f"the data hold {', '.join(chemical_symbols[z] for z in unknown)}, but {file.name} covers only "
+            f"{', '.join(chemical_symbols[z] for z in header.elements)}; give the structures that it was trained on"
+        )
+    if past := header.provenance.training_config.get("floor_data"):
+        log.warning("its training held the structures of floor_data (%s) above a floor: add them to the data", past)
     shapes = label_shapes(records)
 
     def samples() -> Iterator[Sample]:
@@ -102,6 +115,11 @@ def _floor_samples(
     if not n_structures:
         return iter(())
     found = summarise_training_set(pairs, header.elements)
+    if not np.isfinite(found.energies).any():
+        raise DataError(
+            "no structure of the data has an energy, which the floor of generated structures follows from; with "
+            "--floor-structures 0 none count"
+        )
     floor = measure_floor(found, header.statistics.reference_energies)
     structures = generate(floor, n_structures, seed=_number_of_training(header, "random_seed"))
     log.info("generated structures of the energy floor that count too: %d", n_structures)
@@ -140,15 +158,20 @@ def bound_energies(
         ConfigError: the model has no repulsion, its family has no bounds, or it is a committee.
         DataError: no structure that counts holds an element.
     """
-    header, model = checkpoint.load(file)
-    if not isinstance(model, EnergyModel) or len(model.members) > 1:
-        raise ConfigError("bounds of energies are for one force field, not for a committee or a model of a property")
+    header, loaded = checkpoint.load(file)
+    model = _force_field(loaded)
     passed = [_passed(model.to(device), join(part).to(device)) for part in _parts(samples)]
     seen = _ranges(_Passed(*(torch.cat(parts) for parts in zip(*passed, strict=True)))) if passed else {}
     bounds = bounds_of(header, seen, keep)
     header = header.model_copy(update={"statistics": header.statistics._replace(energy_bounds=bounds)})
     checkpoint.save(output or file, header, model.cpu().state_dict())
     return header
+
+
+def _force_field(model: EnergyModel | PropertyModel) -> EnergyModel:
+    if not isinstance(model, EnergyModel) or len(model.members) > 1:
+        raise ConfigError("bounds of energies are for one force field, not for a committee or a model of a property")
+    return model
 
 
 def bounds_of(header: Header, seen: Mapping[int, Range], keep: Header | None = None) -> EnergyBounds:

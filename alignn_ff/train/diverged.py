@@ -10,8 +10,8 @@ from alignn_ff.train.loop.replay import WithReplay
 from alignn_ff.train.loop.state import STATE_FILE
 from alignn_ff.train.preparation import PreparedRun
 from alignn_ff.train.run_data import RunData
-from alignn_ff.train.steps.divergence import DivergedError
-from alignn_ff.train.steps.skipping import Skipped
+from alignn_ff.train.trainer.divergence import DivergedError
+from alignn_ff.train.trainer.skipping import Skipped
 
 SHOWN: Final = 8
 

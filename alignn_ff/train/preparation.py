@@ -25,7 +25,6 @@ from alignn_ff.train.floor.law import EnergyFloor, measure_floor
 from alignn_ff.train.floor.pool import floor_prior
 from alignn_ff.train.loop.freezing import freeze
 from alignn_ff.train.loop.state import TrainingState
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loss.loss import build_measure
 from alignn_ff.train.many_energies import energies_of
 from alignn_ff.train.records.batches import Sample
@@ -52,6 +51,7 @@ from alignn_ff.train.start.finetuning import (
     with_given_references,
 )
 from alignn_ff.train.start.model import Start
+from alignn_ff.train.trainer.trainer import Trainer
 
 log = logging.getLogger(__name__)
 

@@ -36,15 +36,15 @@ from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernel
 from alignn_ff.train.loop.fingerprint import check_fingerprint, fingerprint_of
 from alignn_ff.train.loop.observers import NoObserver, Observer, Observers, StartObserver, TensorBoardLog
 from alignn_ff.train.loop.state import STATE_FILE, Progress, TrainingState, load_state, save_state, unreadable
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.machine import machine_settings
 from alignn_ff.train.metrics import Comparison, summarise
 from alignn_ff.train.preparation import PreparedRun, prepare_run
 from alignn_ff.train.records.record import records_digest
 from alignn_ff.train.resolution import ResolvedConfig
 from alignn_ff.train.run_data import RunData, named_samples
-from alignn_ff.train.steps.divergence import DivergedError
-from alignn_ff.train.steps.skipping import Skipped
+from alignn_ff.train.trainer.divergence import DivergedError
+from alignn_ff.train.trainer.skipping import Skipped
+from alignn_ff.train.trainer.trainer import Trainer
 from alignn_ff.train.uncertainty.last_layer import add_to_trained
 
 log = logging.getLogger(__name__)

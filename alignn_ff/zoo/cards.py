@@ -5,10 +5,10 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ase.data import atomic_numbers
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from alignn_ff.display import Displayed, Sheet, elements_in_words
 from alignn_ff.errors import CheckpointError, ConfigError
@@ -109,6 +109,15 @@ class ModelCard(Displayed, BaseModel):
     teacher_kinds: tuple[str, ...] = ()
     properties: tuple[Property, ...] = ()
     folder: Path
+
+    @model_validator(mode="after")
+    def _teacher_kinds_are_held_out(self) -> Self:
+        known = {kind.kind for kind in self.held_out}
+        if unknown := [name for name in self.teacher_kinds if name not in known]:
+            raise ValueError(
+                f"teacher_kinds names {', '.join(unknown)}; kinds of held_out are {', '.join(sorted(known))}"
+            )
+        return self
 
     def brief(self) -> str:
         """Name, family, elements."""

@@ -17,6 +17,8 @@ COLUMNS: Final = ("model", "elements", *TITLES.values(), "size", "speed", "licen
 def models_table(cards: Iterable[ModelCard]) -> str:
     """One row per model; errors are those of held-out data, weighted by the number of structures.
 
+    Kinds that a teacher labelled do not count.
+
     Columns that would be empty are left out. Of the data, the table has what its sentence says before a semicolon; the
     section of the model has all.
     """

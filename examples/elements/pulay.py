@@ -9,18 +9,23 @@ along one axis of its cubic cell; their stress is integrated along the strain, a
 integral is a constant virial times the logarithm of the stretch.
 """
 
-import sys
+import argparse
 
 import numpy as np
 from ase.io import iread
 from numpy.typing import NDArray
 
-LARGEST_STRAIN, DEGREE = 0.06, 5
+LARGEST_STRAIN, DEGREE, FEWEST = 0.06, 5, 4
 
 
 def main() -> None:
     """Print the virial along each axis."""
-    frames = [atoms for atoms in iread(sys.argv[1], ":") if atoms.info.get("config_type") == "Elastic"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("frames", help="DFT frames of a crystal of cubic cells, with config_type")
+    path = parser.parse_args().frames
+    frames = [atoms for atoms in iread(path, ":") if atoms.info.get("config_type") == "Elastic"]
+    if not frames:
+        parser.error(f"{path} has no frame with config_type=Elastic")
     cells = np.array([atoms.cell.array for atoms in frames])
     edge = float(np.median(np.diagonal(cells, axis1=1, axis2=2)))
     energies = np.array([atoms.get_potential_energy() for atoms in frames])
@@ -30,6 +35,8 @@ def main() -> None:
         rest = cells / edge - np.eye(3)
         rest[:, axis, axis] = 0.0
         chosen = (np.abs(rest).max(axis=(1, 2)) < 1e-4) & (np.abs(stretch - 1.0) < LARGEST_STRAIN)
+        if chosen.sum() < FEWEST:
+            parser.error(f"{path} has {chosen.sum()} cubic cells stretched along axis {axis} only; {FEWEST} are needed")
         n_atoms = len(frames[int(np.argmax(chosen))])
         found = virial(stretch[chosen], energies[chosen], stresses[chosen, axis, axis], edge**3) / n_atoms
         print(f"axis {axis}: {int(chosen.sum())} frames, {found:+.4f} eV per atom")

@@ -12,7 +12,8 @@ Each seed is relaxed for four steps of ions and cell, all of which are kept (``c
 split by chunk or by formula, never by frame.
 
 Most of the time is the teacher's. With ``--relaxed-by universal`` a model of alignn-ff relaxes the seeds (eight
-steps), and the teacher labels the end and one distortion only: three times as many formulas in the same time.
+steps), and the teacher labels the end and one distortion only, a quarter of the frames. Chunks follow from such options
+too: give other options another folder.
 """
 
 import argparse
@@ -109,7 +110,7 @@ def make_chunks(pool: Pool, recipe: Recipe, folder: Path, chunks: range) -> Iter
 
 
 def frames_of_chunk(pool: Pool, recipe: Recipe, chunk: int) -> list[Atoms]:
-    """The labelled frames of a chunk, which follow from its number."""
+    """The labelled frames of a chunk, which follow from its number and the recipe."""
     random = np.random.default_rng([SEED, chunk])
     seeds, found = list(_seeds(random, pool, recipe.shares)), list[Atoms]()
 

@@ -4,9 +4,9 @@
     (train.extxyz.xz or .gz: packed, for train_on_gpu.sh)
     alignn-ff train examples/universal/config.json --data train.extxyz --output universal
 
-DFT frames are written several times, so that they weigh more. Of the successive frames of a relaxation
-(``config_type=relaxing``) one in ``--every`` is taken, since they differ little. The config holds out whole formulas,
-so copies of a frame are never on both sides.
+DFT frames are written several times, so that they weigh more. Of the frames on the way of relaxations
+(``config_type=relaxing``) one in ``--every`` is taken, since successive ones differ little. The config holds out whole
+formulas, so copies of a frame are never on both sides.
 
 Which formulas these are depends on the data. To go on with further data, hold out the same ones: ``--hold-out
 held-out.txt`` writes frames of these formulas once and last, and prints the options that make them the validation set.
@@ -32,8 +32,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dft", type=Path, nargs="+", required=True, help="extended XYZ, may be gzipped")
     parser.add_argument("--distilled", type=Path, nargs="+", required=True, help="extended XYZ, may be gzipped")
-    parser.add_argument("--copies", type=int, default=3, help="of each DFT frame")
-    parser.add_argument("--every", type=int, default=2, help="one in so many frames of a relaxation is taken")
+    parser.add_argument("--copies", type=at_least_one, default=3, help="of each DFT frame")
+    parser.add_argument("--every", type=at_least_one, default=2, help="one in so many frames of relaxations is taken")
     parser.add_argument("--hold-out", type=Path, help="file of formulas whose frames are written last")
     parser.add_argument("--output", type=Path, required=True, help="extended XYZ; packed if it ends in .gz or .xz")
     arguments = parser.parse_args()
@@ -64,10 +64,17 @@ def main() -> None:
                     n_frames["DFT, with copies"] += 1
                     n_atoms["DFT, with copies"] += size
         out.writelines(last)
-    if held_out:
+    if arguments.hold_out is not None:
         print(f"--set n_train={n_frames.total()} --set n_val={len(last)} --set n_test=0 --set cross_validation=null")
     for name, count in n_frames.items():
         print(f"{name}: {count} frames, {n_atoms[name]} atoms")
+
+
+def at_least_one(word: str) -> int:
+    """A whole number from 1 on."""
+    if (value := int(word)) < 1:
+        raise argparse.ArgumentTypeError(f"{word} is less than 1")
+    return value
 
 
 def frames(path: Path) -> Iterator[tuple[int, str, str]]:

@@ -117,6 +117,8 @@ def draw_seed(random: Generator, pool: Pool, by_kind: Mapping[str, float] = SHAR
     """
     kinds = [kind for kind in by_kind if kind == "elemental" or _source(kind, pool)]
     shares = np.array([by_kind[kind] for kind in kinds])
+    if not shares.sum():
+        raise ValueError("no frame is near equilibrium, so no elements can be substituted; give --substituted below 1")
     kind = kinds[random.choice(len(kinds), p=shares / shares.sum())]
     if kind == "elemental":
         return _elemental(random, pool)

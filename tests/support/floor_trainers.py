@@ -7,10 +7,10 @@ import torch
 from alignn_ff.models import ModelStatistics, build_model
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.floor.prior import FloorPrior
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loss.loss import build_measure
 from alignn_ff.train.records.batches import Sample
 from alignn_ff.train.records.statistics import LabelScales
+from alignn_ff.train.trainer.trainer import Trainer
 
 
 def floor_trainer(

@@ -19,7 +19,7 @@ ALLOWED_WAITS: Final = {
     "execution/published/topology.py:blocks": "blocked: the host chooses blocks that fit into memory",
     "models/last_layer.py:principal": "eigenvalues of the matrix of the last layer",
     "models/published/derivatives.py:without_torque": "ealignn is trained on forces without torque: eigenvalues",
-    "train/steps/ahead.py:__init__": "loss and norm of the gradient, read during the next step",
+    "train/trainer/ahead.py:__init__": "loss and norm of the gradient, read during the next step",
 }
 """Place → why the host waits for the device there."""
 
@@ -30,7 +30,7 @@ UPLOADS: Final = {
     "graph/transfer.py:graph_to",
     "train/records/batches.py:<lambda>",
     "train/records/resident.py:batch",
-    "train/steps/recorded.py:_repeat",
+    "train/trainer/recorded.py:_repeat",
 }
 """The places where structures go to the device (comprehensions have a name of their own up to Python 3.11)."""
 

@@ -14,12 +14,11 @@ from torch import Tensor
 from alignn_ff.errors import TrainingError
 from alignn_ff.train import train
 from alignn_ff.train.interrupt import TrainingInterruptedError
-from alignn_ff.train.loop import trainer
 from alignn_ff.train.loop.state import load_state
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loop.weight_average import evolving_tensors
-from alignn_ff.train.steps import skipping
-from alignn_ff.train.steps.ahead import reads_later
+from alignn_ff.train.trainer import skipping, trainer
+from alignn_ff.train.trainer.ahead import reads_later
+from alignn_ff.train.trainer.trainer import Trainer
 from tests.support.labelled_data import copper_frames, write_frames
 from tests.support.training_runs import Silent, assert_same_weights, small_config
 

@@ -4,17 +4,19 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import ase.io
 import numpy as np
 import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from typer.testing import CliRunner
 
 from alignn_ff import AlignnCalculator, checkpoint
 from alignn_ff.checkpoint import Header
 from alignn_ff.cli.app import app
-from alignn_ff.errors import ConfigError, DataError
+from alignn_ff.errors import AlignnError, ConfigError, DataError
 from alignn_ff.models import EnergyModel, ModelStatistics
 from alignn_ff.train import read_records, train
 from alignn_ff.train.bounds import bound_energies, bounds_of
@@ -202,8 +204,9 @@ def test_the_command_writes_a_bounded_model(tmp_path: Path, data: Path) -> None:
 
 
 def test_structures_of_the_floor_count_as_in_the_training(tmp_path: Path, data: Path) -> None:
-    """The command finds the bounds that the training found, or wider ones: it counts the held-out structures too."""
-    ((lowest, *_, highest),) = trained(tmp_path / "run", data, floor_structures=40).statistics.energy_bounds
+    """From the frames that it trained on, the command finds the bounds of the training."""
+    whole = {"train_ratio": 1.0, "val_ratio": 0.0, "test_ratio": 0.0, "cross_validation": None}
+    ((lowest, *_, highest),) = trained(tmp_path / "run", data, floor_structures=40, **whole).statistics.energy_bounds
     file = tmp_path / "run" / "best_model.pt"
     spans = {}
     for words in ((), ("--floor-structures", "0")):
@@ -212,8 +215,28 @@ def test_structures_of_the_floor_count_as_in_the_training(tmp_path: Path, data: 
         assert answer.exit_code == 0, answer.output
         ((low, *_, high),) = checkpoint.load(out).header.statistics.energy_bounds
         spans[words] = (low, high)
-    (low, high), (narrow_low, narrow_high) = spans[()], spans["--floor-structures", "0"]
-    assert low <= lowest + 1e-3
-    assert high >= highest - 1e-3
-    assert low < narrow_low
-    assert narrow_high < high
+    assert spans[()] == pytest.approx((lowest, highest), abs=1e-5)
+    assert spans[()][0] < spans["--floor-structures", "0"][0]
+    assert spans[()][1] > spans["--floor-structures", "0"][1]
+
+
+def test_what_cannot_bound_is_refused(tmp_path: Path, data: Path) -> None:
+    trained(tmp_path / "run", data, floor_structures=10)
+    file = tmp_path / "run" / "best_model.pt"
+    foreign = write_frames(tmp_path / "ni.extxyz", [_of_nickel(atoms) for atoms in copper_frames(2)])
+    silent = tmp_path / "silent.extxyz"
+    ase.io.write(silent, [Atoms(a.numbers, a.positions, cell=a.cell, pbc=True) for a in copper_frames(2)])
+    out = ["-o", str(tmp_path / "out.pt")]
+    for frames, word in ((foreign, "the data hold Ni"), (silent, "energ")):
+        answer = CliRunner().invoke(app, ["bound", str(file), str(frames), *out])
+        assert isinstance(answer.exception, AlignnError), answer.output
+        assert word in str(answer.exception)
+    assert not (tmp_path / "out.pt").exists()
+
+
+def _of_nickel(atoms: Atoms) -> Atoms:
+    labels = atoms.calc.results
+    changed = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+    changed.numbers[:] = 28
+    changed.calc = SinglePointCalculator(changed, **labels)
+    return changed

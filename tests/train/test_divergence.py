@@ -13,8 +13,8 @@ from alignn_ff.errors import ConfigError, DataError, TrainingError
 from alignn_ff.train import read_records, train, validate_config
 from alignn_ff.train.config.advice import schedule_advice
 from alignn_ff.train.loop.state import load_state
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.records.doubtful import zero_labels
+from alignn_ff.train.trainer.trainer import Trainer
 from tests.support.labelled_data import copper_frames, write_frames
 from tests.support.training_runs import SMALL, Silent, small_config
 

@@ -6,12 +6,12 @@ import torch
 from alignn_ff.models import ModelStatistics, build_model
 from alignn_ff.train import read_records, validate_config
 from alignn_ff.train.choices.criteria import class_likelihood, poisson, zero_inflated
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loop.weight_average import WeightAverage, evolving_tensors
 from alignn_ff.train.loss.loss import build_measure, combined, label_counts
 from alignn_ff.train.records.batches import build_sample, join
 from alignn_ff.train.records.statistics import LabelScales
 from alignn_ff.train.records.targets import label_shapes
+from alignn_ff.train.trainer.trainer import Trainer
 from tests.support.labelled_data import labelled, molecule_frames, write_frames
 from tests.support.property_data import alloy_frames, property_frames
 from tests.support.property_networks import LOOP, NETWORK, NO_FORCES

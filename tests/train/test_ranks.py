@@ -16,10 +16,10 @@ from alignn_ff.train.distributed.message import Message
 from alignn_ff.train.distributed.process_group import synchronise_norms
 from alignn_ff.train.distributed.ranks import Ranks, SingleProcess, share_of
 from alignn_ff.train.loop.loader import Loader
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.loss.loss import build_measure, combined, label_counts
 from alignn_ff.train.records.batches import build_sample
 from alignn_ff.train.records.statistics import LabelScales
+from alignn_ff.train.trainer.trainer import Trainer
 from tests.support.labelled_data import copper_frames, labelled, molecule_frames, write_frames
 from tests.support.thread_ranks import on_ranks
 from tests.support.training_runs import SMALL, Silent

@@ -18,13 +18,13 @@ from alignn_ff.graph import edge_vectors
 from alignn_ff.train import read_records, train
 from alignn_ff.train.config import validate_config
 from alignn_ff.train.loop.averages import StepLoss
-from alignn_ff.train.loop.trainer import Trainer
 from alignn_ff.train.records.batches import Sample, build_sample, join
 from alignn_ff.train.records.padded import PaddedSamples, Places
 from alignn_ff.train.records.resident import ResidentSamples
-from alignn_ff.train.steps import recorded
-from alignn_ff.train.steps.gradients import Gradients
-from alignn_ff.train.steps.recorded import RecordedGradients
+from alignn_ff.train.trainer import recorded
+from alignn_ff.train.trainer.gradients import Gradients
+from alignn_ff.train.trainer.recorded import RecordedGradients
+from alignn_ff.train.trainer.trainer import Trainer
 from tests.support.floor_trainers import floor_trainer
 from tests.support.labelled_data import copper_frames, molecule_frames, write_frames
 from tests.support.on_gpu import GPU, assert_few_waits
@@ -155,7 +155,7 @@ def test_a_step_gives_the_device_places_and_gets_no_word_back(samples: list[Samp
             weights[device] = [parameter.detach().cpu() for parameter in trainer.model.parameters()]
     for step in steps:
         assert_few_waits(step, most_results=3)
-        assert {event.place for event in step.uploads} == {"train/steps/recorded.py:_repeat"}
+        assert {event.place for event in step.uploads} == {"train/trainer/recorded.py:_repeat"}
         assert len(step.uploads) == 2, "places of the samples, and of those of the floor"
     for one, other in zip(weights[GPU], weights[CPU], strict=True):
         torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-10)

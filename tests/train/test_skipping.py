@@ -11,9 +11,9 @@ import pytest
 from alignn_ff.train import train
 from alignn_ff.train.interrupt import TrainingInterruptedError
 from alignn_ff.train.loop.state import UPGRADES, load_state
-from alignn_ff.train.loop.trainer import Trainer
-from alignn_ff.train.steps import skipping
-from alignn_ff.train.steps.skipping import FEWEST, WINDOW, largest_norm, with_norm
+from alignn_ff.train.trainer import skipping
+from alignn_ff.train.trainer.skipping import FEWEST, WINDOW, largest_norm, with_norm
+from alignn_ff.train.trainer.trainer import Trainer
 from tests.support.labelled_data import copper_frames, write_frames
 from tests.support.training_runs import Silent, assert_same_weights, small_config
 

@@ -226,6 +226,8 @@ def test_the_table_averages_over_labels_of_dft_only() -> None:
         changed = card.model_copy(update={"held_out": (measured, taught), "teacher_kinds": teachers})
         assert f"| {force} |" in models_table([changed])
         assert "| dense |" in model_section(changed)
+    with pytest.raises(ValueError, match="kinds of held_out are AIMD-NVT"):
+        ModelCard.model_validate({**card.model_dump(), "teacher_kinds": ("dence",)})
 
 
 def test_the_errors_of_folds_are_those_of_their_models_on_what_they_validated(

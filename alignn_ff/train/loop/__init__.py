@@ -1,1 +1,1 @@
-"""The training loop: epochs, learning rates, averages, and the state on disk."""
+"""Parts of the training loop: batches, learning rates, averages, and the state on disk."""

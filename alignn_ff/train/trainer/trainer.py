@@ -25,12 +25,12 @@ from alignn_ff.train.loss.loss import Measure
 from alignn_ff.train.model_outputs import ModelOutputs
 from alignn_ff.train.records.batches import Sample
 from alignn_ff.train.records.resident import resident_samples
-from alignn_ff.train.steps.ahead import reads_later
-from alignn_ff.train.steps.divergence import DivergedError, all_finite, unusable_columns
-from alignn_ff.train.steps.gradients import Gradients, OperationByOperation
-from alignn_ff.train.steps.recorded import RecordedGradients
-from alignn_ff.train.steps.skipping import Skipped
-from alignn_ff.train.steps.step import Steps
+from alignn_ff.train.trainer.ahead import reads_later
+from alignn_ff.train.trainer.divergence import DivergedError, all_finite, unusable_columns
+from alignn_ff.train.trainer.gradients import Gradients, OperationByOperation
+from alignn_ff.train.trainer.recorded import RecordedGradients
+from alignn_ff.train.trainer.skipping import Skipped
+from alignn_ff.train.trainer.step import Steps
 
 log = logging.getLogger(__name__)
 

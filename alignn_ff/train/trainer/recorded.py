@@ -21,7 +21,7 @@ from alignn_ff.train.loop.batches import Batch
 from alignn_ff.train.loss.loss import combined, label_counts
 from alignn_ff.train.records.padded import BatchSizes, PaddedSamples, Places
 from alignn_ff.train.records.resident import ResidentSamples
-from alignn_ff.train.steps.gradients import Compute
+from alignn_ff.train.trainer.gradients import Compute
 
 
 class RecordedGradients:
@@ -75,7 +75,7 @@ class RecordedGradients:
         return len(self._of_batches) + len(self._of_floor)
 
     def __call__(self, batches: Sequence[Batch], weights: Tensor, step: int) -> StepLoss:
-        """See :class:`~alignn_ff.train.steps.gradients.Gradients`; one batch of places."""
+        """See :class:`~alignn_ff.train.trainer.gradients.Gradients`; one batch of places."""
         (batch,) = batches
         assert isinstance(batch, Places)
         self._weights.copy_(weights)

@@ -19,10 +19,10 @@ from alignn_ff.train.loop.freezing import trained_parameters
 from alignn_ff.train.loop.objective import Objective
 from alignn_ff.train.loop.state import Progress
 from alignn_ff.train.loop.weight_average import WeightAverage
-from alignn_ff.train.steps.ahead import Launched, OnTheWay, Shadow
-from alignn_ff.train.steps.divergence import DivergedError, loss_and_norm, what_diverged
-from alignn_ff.train.steps.gradients import Gradients
-from alignn_ff.train.steps.skipping import Skipped, largest_norm, with_norm
+from alignn_ff.train.trainer.ahead import Launched, OnTheWay, Shadow
+from alignn_ff.train.trainer.divergence import DivergedError, loss_and_norm, what_diverged
+from alignn_ff.train.trainer.gradients import Gradients
+from alignn_ff.train.trainer.skipping import Skipped, largest_norm, with_norm
 
 LONGEST_WARMUP_FRACTION = 0.3
 

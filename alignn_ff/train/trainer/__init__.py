@@ -1,0 +1,1 @@
+"""The trainer: epochs, steps, their gradients, recorded or not, and what is not taken or not finite."""
