@@ -255,14 +255,21 @@ def _passed(model: EnergyModel, batch: Sample) -> _Passed:
 
 
 def _ranges(passed: _Passed) -> dict[int, Range]:
-    """Lowest and highest energy of each element, of the structures that count."""
+    """Lowest and highest energy of each element, of the structures that count.
+
+    Those without a label raise the highest energy only, wherever labelled ones hold the element: what is known of a
+    generated structure is how low its energy may be, and a low one is a hole.
+    """
     energy_eV, factor = FAR_OFF
     labelled = ~passed.errors.isnan()
     limit = max(energy_eV, factor * float(passed.errors.nanmedian().nan_to_num()))
     counts = torch.where(labelled, passed.errors <= limit, passed.means.abs() <= ODD_EV)
     if int((~counts).sum()):
         log.info("bounds of energies: structures that are far off do not count: %d", int((~counts).sum()))
-    taken = counts.repeat_interleave(passed.sizes)
-    numbers, energies = passed.numbers[taken], passed.learned[taken]
-    of_elements = {int(z): energies[numbers == z] for z in numbers.unique()}
-    return {z: (float(own.min()), float(own.max())) for z, own in of_elements.items()}
+    numbers, found = passed.numbers, dict[int, Range]()
+    every, known = (chosen.repeat_interleave(passed.sizes) for chosen in (counts, counts & labelled))
+    for z in map(int, numbers[every].unique()):
+        own = passed.learned[every & (numbers == z)]
+        certain = passed.learned[known & (numbers == z)]
+        found[z] = float((certain if certain.numel() else own).min()), float(own.max())
+    return found

@@ -216,7 +216,7 @@ def test_structures_of_the_floor_count_as_in_the_training(tmp_path: Path, data: 
         ((low, *_, high),) = checkpoint.load(out).header.statistics.energy_bounds
         spans[words] = (low, high)
     assert spans[()] == pytest.approx((lowest, highest), abs=1e-5)
-    assert spans[()][0] < spans["--floor-structures", "0"][0]
+    assert spans[()][0] == spans["--floor-structures", "0"][0]  # generated structures have no energy to be as low as
     assert spans[()][1] > spans["--floor-structures", "0"][1]
 
 
