@@ -1,6 +1,7 @@
 """E(V) of simple lattices of elements, and dense random cells relaxed: whether a model has a hole at any density.
 
     python benchmarks/density.py universal Si Cu W --cells 4
+    python benchmarks/density.py universal --compressed        # all elements of the model, from 3 Å³ per atom on
 
 Energies are per atom, relative to the lowest of the lattices near its volume. A line per lattice: its ends, and every
 minimum of the curve.
@@ -9,6 +10,7 @@ minimum of the curve.
 import argparse
 
 import numpy as np
+from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 
 from alignn_ff import AlignnCalculator, Potential, load_potential
@@ -24,16 +26,25 @@ TIMES: Array = np.linspace(0.5, 2.0, 61)
 STARTS: Array = np.geomspace(4.0, 120.0, 120)
 """Volumes per atom among which that of the lowest lattice is looked for, Å³."""
 
+COMPRESSED: Array = np.geomspace(3.0, 120.0, 140)
+"""Volumes per atom, Å³."""
+
 
 def main() -> None:
     """Print the lines."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
-    parser.add_argument("elements", nargs="+", help="Si, or Na=36 with a volume per atom, Å³, to start from")
+    parser.add_argument("elements", nargs="*", help="Si, or Na=36 with a volume per atom, Å³, to start from; none: all")
+    parser.add_argument("--compressed", action="store_true", help="name only those whose compressed lattices fall")
     parser.add_argument("--cells", type=int, default=0, help="random cells that are relaxed, for each element")
     arguments = parser.parse_args()
     potential = load_potential(arguments.model)
-    for word in arguments.elements:
+    elements = arguments.elements or [chemical_symbols[z] for z in potential.header.elements]
+    if arguments.compressed:
+        falling = [element for element in elements if falls_when_compressed(potential, element)]
+        print(f"{len(elements)} elements; lattices fall when compressed: {', '.join(falling) or 'of none'}")
+        return
+    for word in elements:
         element, _, given = word.partition("=")
         volume = float(given) if given else ground_volume(potential, element)
         curves = {name: curve(potential, element, name, TIMES * volume) for name in LATTICES}
@@ -63,6 +74,13 @@ def ground_volume(potential: Potential, element: str) -> float:
         inner = np.flatnonzero((energies[1:-1] < energies[:-2]) & (energies[1:-1] < energies[2:])) + 1
         minima += [(energies[i], STARTS[i]) for i in inner.tolist()]
     return float(min(minima)[1])
+
+
+def falls_when_compressed(potential: Potential, element: str) -> bool:
+    """Whether the lowest energy of all lattices is at less than half a sphere of the covalent radius per atom."""
+    lowest = np.min([curve(potential, element, name, COMPRESSED) for name in LATTICES], axis=0)
+    sphere = 4.0 / 3.0 * np.pi * covalent_radii[atomic_numbers[element]] ** 3
+    return bool(COMPRESSED[lowest.argmin()] < 0.5 * sphere)
 
 
 def described(name: str, energies: Array) -> str:
