@@ -75,7 +75,7 @@ class Provenance(BaseModel):
 
     Attributes:
         created: date and time.
-        training_config: of the run, without paths of files.
+        training_config: of the run, without its data and its output folder.
         data_sha256: of the records.
         epochs: completed.
         started_from: of a fine-tuned model: name and provenance of the one that it started from.
@@ -90,6 +90,20 @@ class Provenance(BaseModel):
     data_sha256: str = ""
     epochs: int = 0
     started_from: dict[str, object] = {}
+
+    def shareable(self) -> "Provenance":
+        """The same for others to read: of absolute paths, the file and its folder are left."""
+        return type(self).model_validate(_without_folders(self.model_dump(mode="json")))
+
+
+def _without_folders(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _without_folders(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(inner) for inner in value]
+    if isinstance(value, str) and Path(value).is_absolute():
+        return "/".join(Path(value).parts[-2:])
+    return value
 
 
 class Member(NamedTuple):

@@ -61,7 +61,9 @@ def add(
     zoo.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=zoo, prefix=f".{name}-") as scratch:
         fresh = Path(scratch) / name
-        checkpoint.save(fresh / "model.pt", loaded.header, loaded.model.state_dict())
+        provenance = loaded.header.provenance.shareable()
+        header = loaded.header.model_copy(update={"provenance": provenance})
+        checkpoint.save(fresh / "model.pt", header, loaded.model.state_dict())
         checkpoint.load(fresh / "model.pt")
         summary = (
             summary or described.get("summary") or f"added on {dt.datetime.now(dt.UTC).date()} from {source.resolve()}"
@@ -69,9 +71,8 @@ def add(
         card = _card(loaded, fresh, {**described, "name": name, "summary": summary}, held_out)
         with atomic_write(fresh / CARD_NAME) as temporary:
             temporary.write_text(card_text(card), encoding="utf-8")
-        training = loaded.header.provenance.training_config
-        if training:
-            write_json(fresh / CONFIG_NAME, training)
+        if provenance.training_config:
+            write_json(fresh / CONFIG_NAME, provenance.training_config)
         if (zoo / name).exists():
             (zoo / name).rename(Path(scratch) / "replaced")
         fresh.rename(zoo / name)

@@ -13,7 +13,7 @@ from alignn_ff import checkpoint, load_potential
 from alignn_ff.errors import CheckpointError, ConfigError, ElementNotCoveredError, ModelNotFoundError
 from alignn_ff.predictor import load_predictor
 from alignn_ff.zoo import add, cards, choose, model_file, places, remove
-from alignn_ff.zoo.cards import ModelCard, card_text, read_card
+from alignn_ff.zoo.cards import ModelCard, card_text, read_card, shipped_cards
 from tests.support.command_line import CommandLine
 
 PUBLISHED = sorted(path.parent for path in (Path(__file__).parents[1] / "data" / "published").glob("*/best_model.pt"))
@@ -122,6 +122,32 @@ def test_a_removed_model_is_gone(training_output: Path) -> None:
         model_file("my-silicon")
     with pytest.raises(ConfigError, match="has no model"):
         remove("my-silicon")
+
+
+def test_no_path_of_the_machine_goes_into_a_zoo(training_output: Path) -> None:
+    """A model that started from a file remembers which, and the start what it started from."""
+    file = training_output / "best_model.pt"
+    header, state = checkpoint.read(file)
+    first, before = "/home/me/runs/first/current_model.pt", "/home/me/data/old.extxyz"
+    config = {**header.provenance.training_config, "start_from": first}
+    origin = {"model": first, "provenance": {"training_config": {"replay_data": before, "start_from": "universal"}}}
+    changed = header.provenance.model_copy(update={"training_config": config, "started_from": origin})
+    checkpoint.save(file, header.model_copy(update={"provenance": changed}), state)
+    card = add(training_output)
+    kept = checkpoint.read(card.file)[0].provenance
+    assert kept.training_config["start_from"] == "first/current_model.pt"
+    assert json.loads((card.folder / "config.json").read_text())["start_from"] == "first/current_model.pt"
+    assert "/home/me" not in str(kept)
+    assert kept.started_from["provenance"]["training_config"] == {
+        "replay_data": "data/old.extxyz",
+        "start_from": "universal",
+    }
+
+
+@pytest.mark.parametrize("card", shipped_cards(), ids=lambda card: card.name)
+def test_shipped_models_hold_no_path_of_a_machine(card: ModelCard) -> None:
+    header = checkpoint.read(card.file)[0]
+    assert header.provenance.shareable() == header.provenance
 
 
 def test_a_card_reads_back_as_itself(tmp_path: Path) -> None:
