@@ -82,6 +82,20 @@ def test_seeds_follow_from_the_generator_and_have_the_volume_of_their_elements(m
         assert 0.2 < distances < 5.0
 
 
+def test_seeds_come_from_frames_of_the_size_and_the_formulas_asked_for(modules) -> None:
+    seeds, _ = modules
+    salt = bulk("NaCl", "rocksalt", a=5.6, cubic=True)
+    frames = [labelled(salt), labelled(salt * (3, 1, 1)), labelled(bulk("Si"))]
+
+    def sizes(**options: Any) -> list[int]:
+        return [len(atoms) for atoms in seeds.pool_of(frames, [], **options).calm]
+
+    assert sizes() == [8, 2]
+    assert sizes(most_atoms=24) == [8, 24, 2]
+    assert sizes(most_atoms=24, held_out={"NaCl"}) == [2]
+    assert set(seeds.pool_of(frames, [], held_out={"NaCl"}).volumes) == {11, 14, 17}
+
+
 def test_elements_are_replaced_by_different_ones(modules) -> None:
     seeds, _ = modules
     pool = pool_of(seeds)

@@ -12,8 +12,9 @@ Each seed is relaxed for four steps of ions and cell, all of which are kept (``c
 split by chunk or by formula, never by frame.
 
 Most of the time is the teacher's. With ``--relaxed-by universal`` a model of alignn-ff relaxes the seeds (eight
-steps), and the teacher labels the end and one distortion only, a quarter of the frames. Chunks follow from such options
-too: give other options another folder.
+steps), and the teacher labels the end and one distortion only, a quarter of the frames. ``--most-atoms`` lets seeds be
+made from larger DFT frames, and ``--hold-out`` keeps the structures of held-out formulas out of them. Chunks follow
+from such options too: give other options another folder.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
-from seeds import LARGE, SHARES, SMALL, Pool, distorted, draw_seed, is_sane, pool_of, shares_with
+from seeds import LARGE, MOST_ATOMS, SHARES, SMALL, Pool, distorted, draw_seed, is_sane, pool_of, shares_with
 
 from alignn_ff import AlignnCalculator
 from alignn_ff.errors import ElementNotCoveredError, NotFiniteError, StructureError
@@ -80,7 +81,8 @@ def main() -> None:
     from teacher import Teacher, aflow_prototypes
 
     frames = [atoms for path in arguments.frames for atoms in iterate_structures(path)]
-    pool = pool_of(frames, aflow_prototypes())
+    held_out = arguments.hold_out.read_text(encoding="utf-8").split() if arguments.hold_out else ()
+    pool = pool_of(frames, aflow_prototypes(), most_atoms=arguments.most_atoms, held_out=held_out)
     print(f"{len(pool.calm)} frames, {len(pool.prototypes)} prototypes, {len(pool.volumes)} elements", flush=True)
     relax = None if arguments.relaxed_by is None else labels_of_model(arguments.relaxed_by)
     recipe = Recipe(Teacher(arguments.threads), shares_with(arguments.substituted), relax)
@@ -216,6 +218,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--substituted", type=share, default=SHARES["substituted"], help="share of DFT frames with other elements"
     )
+    parser.add_argument("--most-atoms", type=int, default=MOST_ATOMS, help="of a DFT frame that seeds are made from")
+    parser.add_argument("--hold-out", type=Path, help="file of formulas whose DFT frames no seed is made from")
     parser.add_argument("--threads", type=int, default=1, help="of the teacher")
     return parser.parse_args()
 

@@ -3,13 +3,15 @@
 In: frames with labels, prototypes, a random generator. Out: ASE's ``Atoms``, the same for the same generator.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
+from ase.formula import Formula
 from ase.neighborlist import neighbor_list
 from numpy.random import Generator
 
@@ -81,14 +83,33 @@ class Pool(NamedTuple):
     volumes: Mapping[int, float]
 
 
-def pool_of(frames: Iterable[Atoms], prototypes: Sequence[Prototype]) -> Pool:
-    """The pool of labelled frames, of which those with few atoms are used, and of prototypes."""
-    small = [atoms for atoms in frames if len(atoms) <= MOST_ATOMS and atoms.pbc.all()]
-    calm = [atoms for atoms in small if _is_calm(atoms)]
+def pool_of(
+    frames: Iterable[Atoms],
+    prototypes: Sequence[Prototype],
+    *,
+    most_atoms: int = MOST_ATOMS,
+    held_out: Collection[str] = (),
+) -> Pool:
+    """The pool of labelled frames and of prototypes.
+
+    Args:
+        frames: with forces and stresses.
+        prototypes: crystal structures, of which those with few atoms are used.
+        most_atoms: larger frames are left out.
+        held_out: formulas (:func:`formula_of`) whose frames no seed is made from.
+    """
+    small = [atoms for atoms in frames if len(atoms) <= most_atoms and atoms.pbc.all()]
+    calm = [atoms for atoms in small if _is_calm(atoms) and formula_of(atoms.symbols) not in held_out]
     elements = sorted({int(z) for atoms in small for z in atoms.numbers})
     usable = tuple(one for one in prototypes if len(one.atoms) <= MOST_OF_A_PROTOTYPE)
     bare = tuple(Atoms(a.numbers, a.positions, cell=a.cell, pbc=True) for a in calm)
     return Pool(bare, usable, atomic_volumes(calm, elements))
+
+
+def formula_of(symbols: Iterable[str]) -> str:
+    """Composition with the smallest whole numbers, elements by atomic number."""
+    counts = Counter(symbols)
+    return str(Formula.from_dict({s: counts[s] for s in sorted(counts, key=atomic_numbers.__getitem__)}).reduce()[0])
 
 
 def atomic_volumes(frames: Sequence[Atoms], elements: Sequence[int]) -> dict[int, float]:
