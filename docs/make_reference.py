@@ -109,8 +109,8 @@ alignn-ff zoo add OUTPUT --name NAME --card card.toml --held-out held_out.extxyz
 python docs/make_reference.py                                                                        # this page
 ```
 
-The models that ship leave a tenth of their data out of training (`universal` one formula in twenty), and their errors are
-on that part. For a model that is trained on all data, train the same config with each fold held out: `--held-out
+The models that ship leave a tenth of their data out of training (`universal` one formula in twenty), and their errors
+are on that part. For a model that is trained on all data, train the same config with each fold held out: `--held-out
 data.extxyz --fold FOLD0 --fold FOLD1 …` lets the model of each fold predict the part that it has validated on.
 
 `card.toml` holds what no file tells: `summary`, `data`, `data_licence`, `data_reference`, `level_of_theory`,
