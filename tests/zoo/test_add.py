@@ -150,6 +150,13 @@ def test_shipped_models_hold_no_path_of_a_machine(card: ModelCard) -> None:
     assert header.provenance.shareable() == header.provenance
 
 
+@pytest.mark.parametrize("card", shipped_cards(), ids=lambda card: card.name)
+def test_the_check_beside_a_shipped_model_is_of_its_file(card: ModelCard) -> None:
+    report = json.loads((card.folder / "check.json").read_text(encoding="utf-8"))
+    assert report["passed"]
+    assert report["model"]["sha256"] == card.sha256
+
+
 def test_a_card_reads_back_as_itself(tmp_path: Path) -> None:
     card = ModelCard(
         name="odd",
