@@ -227,7 +227,8 @@ def _after_start(
     if isinstance(config.reference_energies, dict):
         return header.model_copy(update={"statistics": with_given_references(header, config.reference_energies, found)})
     model = _first_model(config, header, start, log_new=False).to(device).eval()
-    predicted = energies_of(model, training, config.batch_size).numpy()
+    assert isinstance(model, EnergyModel)
+    predicted = energies_of(model, header.model.name, training, config.batch_size, kernels=config.kernels).numpy()
     shift = fit_per_element(found.composition, found.energies - predicted)
     references = (np.asarray(statistics.reference_energies) + shift).tolist()
     return header.model_copy(update={"statistics": statistics._replace(reference_energies=tuple(references))})

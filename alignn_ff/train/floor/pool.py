@@ -54,7 +54,7 @@ def floor_prior(
     samples = named_samples(records, recipe, shapes)
     model.eval()
     if config.floor_labels == "start" and isinstance(model, EnergyModel):
-        samples = _with_energies_of(model, samples, config.floor_batch_size)
+        samples = _with_energies_of(model, config.model.name, samples, config.floor_batch_size)
     else:
         samples = [_labelled(sample, sample.targets.values["energy"], kept=False) for sample in samples]
     return FloorPrior(
@@ -65,10 +65,10 @@ def floor_prior(
     )
 
 
-def _with_energies_of(model: EnergyModel, samples: Sequence[Sample], batch_size: int) -> list[Sample]:
+def _with_energies_of(model: EnergyModel, family: str, samples: Sequence[Sample], batch_size: int) -> list[Sample]:
     """Structures that keep the energies of a model, where these are above the floor and not far above."""
     lowest, highest = KEPT_ABOVE_FLOOR_EV
-    energies = energies_of(model, samples, batch_size)
+    energies = energies_of(model, family, samples, batch_size)
     found = []
     for sample, energy in zip(samples, energies.split(1), strict=True):
         floor = sample.targets.values["energy"]
