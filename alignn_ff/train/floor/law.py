@@ -153,9 +153,7 @@ def fit_volumes(composition: Array, volumes: Array) -> Array | None:
 def _of_systems(systems: NDArray[np.str_], energies: Array, relative: Array) -> dict[str, Floor]:
     names, place, counts = np.unique(systems, return_inverse=True, return_counts=True)
     groups = np.split(np.argsort(place, kind="stable"), np.cumsum(counts))[:-1]
-    return {
-        name: _floor(energies[group], relative[group]) for name, group in zip(names.tolist(), groups, strict=True)
-    }
+    return {name: _floor(energies[group], relative[group]) for name, group in zip(names.tolist(), groups, strict=True)}
 
 
 def _floor(energies: Array, relative: Array) -> Floor:
