@@ -23,7 +23,7 @@ class Case(NamedTuple):
         title: of the table.
         ours: name of the side that ratios refer to.
         sides: function of the number of cubic cells along each axis and the Python with the peers.
-        cells: cubic cells of 8 atoms along each axis, one table each.
+        cells: cubic cells of 8 atoms along each axis, one table each; 0 where the sides say it themselves.
     """
 
     title: str
@@ -59,6 +59,33 @@ def si(cells: int, peer_python: str | None) -> list[Side]:
     return own + peers(cells, peer_python)
 
 
+CRYSTALS: Final[dict[str, tuple[str, str, float, list[int]]]] = {
+    "si": ("Si", "diamond", 5.47, [5, 5, 5]),
+    "ge": ("Ge", "diamond", 5.76, [5, 5, 5]),
+    "cu": ("Cu", "fcc", 3.63, [6, 6, 7]),
+    "ni": ("Ni", "fcc", 3.52, [6, 6, 7]),
+    "li": ("Li", "bcc", 3.43, [8, 8, 8]),
+    "mo": ("Mo", "bcc", 3.16, [8, 8, 8]),
+    "monbtaw": ("W", "bcc", 3.18, [8, 8, 8]),
+    "nacl": ("NaCl", "rocksalt", 5.61, [5, 5, 5]),
+    "universal": ("MgO", "rocksalt", 4.25, [5, 5, 5]),
+}
+"""Shipped model → a crystal that it is for: name, lattice, a in Å, cubic cells along each axis, about 1000 atoms."""
+
+
+def models(cells: int, peer_python: str | None) -> list[Side]:  # noqa: ARG001 - one signature for all cases
+    """The shipped models, each on a crystal that it is for."""
+    return [
+        Side(
+            model,
+            "alignn_ff",
+            {"model": model, "backend": "native", "of_crystal": {"name": n, "lattice": kind, "a": a, "cells": repeat}},
+            repeats=3,
+        )
+        for model, (n, kind, a, repeat) in CRYSTALS.items()
+    ]
+
+
 def published(config: str) -> Callable[[int, str | None], list[Side]]:
     """A published network: this package, this package within 150 KiB per atom, and the published package."""
 
@@ -77,6 +104,7 @@ def published(config: str) -> Callable[[int, str | None], list[Side]]:
 
 CASES: Final[dict[str, Case]] = {
     "si": Case("si, float32", "si, native", si, (3, 5)),
+    "models": Case("shipped models on 1000 to 1024 atoms, float32", "si", models, (0,)),
     LINE_GRAPH: Case("silicon model of 0.1.0, with a line graph, float32", "native", line_graph, (1, 3, 5)),
     "published 3+3": Case(
         "3 + 3 layers of 128, cutoff 6 Å, 12 neighbours, float32", "native", published("3+3"), (3, 5)
@@ -101,7 +129,8 @@ def main() -> None:
         for cells in arguments.cells or case.cells:
             sides = case.sides(cells, arguments.peer_python)
             rows = alternate(sides, rounds=arguments.rounds, threads=arguments.threads)
-            report(f"{case.title}, {8 * cells**3} atoms, {arguments.threads} threads", rows, ours=case.ours)
+            size = f", {8 * cells**3} atoms" if cells else ""
+            report(f"{case.title}{size}, {arguments.threads} threads", rows, ours=case.ours)
             results += [{"case": name, **row._asdict()} for row in rows]
     if arguments.json is not None:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)

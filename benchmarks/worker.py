@@ -28,13 +28,29 @@ def silicon(cells: int, rattle_A: float = 0.05) -> Any:
     return atoms
 
 
-def alignn_ff(*, cells: int, model: str, backend: str = "auto", dtype: str = "float32") -> Any:
-    """Our own model: graph, and network with forces and stress."""
+def crystal(name: str, lattice: str, a: float, cells: list[int], rattle_A: float = 0.05) -> Any:
+    """Cubic cells of a crystal, rattled."""
+    from ase.build import bulk
+
+    atoms = bulk(name, lattice, a=a, cubic=True).repeat(cells)
+    atoms.rattle(rattle_A, seed=1)
+    return atoms
+
+
+def alignn_ff(
+    *,
+    model: str,
+    cells: int = 1,
+    of_crystal: dict[str, Any] | None = None,
+    backend: str = "auto",
+    dtype: str = "float32",
+) -> Any:
+    """Our own model, on silicon or a crystal: graph, and network with forces and stress."""
     from alignn_ff import load_potential
     from alignn_ff.allocator import keep_freed_memory
 
     keep_freed_memory()
-    atoms = silicon(cells)
+    atoms = silicon(cells) if of_crystal is None else crystal(**of_crystal)
     potential = load_potential(model, device="cpu", dtype=dtype, backend=backend)
 
     def evaluate() -> Parts:
