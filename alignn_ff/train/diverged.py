@@ -47,6 +47,15 @@ def skips_message(n_skipped: int, n_steps: int) -> str:
     )
 
 
+def many_skips_message(epoch: int, share: float) -> str:
+    """That many steps of an epoch were not taken."""
+    return (
+        f"{share:.0%} of the steps of epoch {epoch} were left out, since their gradients were too large. A model that "
+        "has gone astray on some structures cannot come back while steps with them are left out: take a smaller "
+        "learning_rate, or a larger max_gradient_norm with a smaller gradient_clip_norm"
+    )
+
+
 def _names(error: DivergedError, config: TrainingConfig, run: PreparedRun, data: RunData) -> list[str]:
     """Identifiers of the records concerned."""
     if not error.training:

@@ -29,7 +29,7 @@ from alignn_ff.train.artifacts import (
 from alignn_ff.train.bounds import bound_trained
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.distributed.ranks import LostRankError, Ranks
-from alignn_ff.train.diverged import divergence_message, skip_message, skips_message
+from alignn_ff.train.diverged import divergence_message, many_skips_message, skip_message, skips_message
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
 from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernels, warn_of_other_kernels
@@ -51,6 +51,9 @@ log = logging.getLogger(__name__)
 
 NAMED_SKIPS: Final = 3
 """Steps of an epoch whose records are named when they are left out."""
+
+MANY_SKIPS: Final = 0.2
+"""Part of the steps of an epoch that may be left out without a warning."""
 
 
 class TrainingResult(NamedTuple):
@@ -154,7 +157,7 @@ def _train(
             stop_on_signals() as stop,
             machine_settings(config, run.trainer.device),
             running_on(kernels),
-            _observers(config, observer, leads=leads) as observers,
+            _observers(config, observer, run, leads=leads) as observers,
         ):
             started = _errors_of_start(run, observer) if started_from and stopped is None else {}
             run.trainer.run(
@@ -257,15 +260,30 @@ def _kept(folder: Path) -> str:
 
 
 @contextmanager
-def _observers(config: TrainingConfig, observer: Observer, *, leads: bool) -> Iterator[Observer]:
+def _observers(config: TrainingConfig, observer: Observer, run: PreparedRun, *, leads: bool) -> Iterator[Observer]:
     """The observers of this process."""
     if not leads:
         yield NoObserver()
-    elif config.log_tensorboard:
+        return
+    own = [observer, _SkipWarnings(run.trainer.batches.steps_per_epoch)]
+    if config.log_tensorboard:
         with TensorBoardLog(Path(config.output_dir) / "tensorboard") as curves:
-            yield Observers([observer, curves])
+            yield Observers([*own, curves])
     else:
-        yield observer
+        yield Observers(own)
+
+
+class _SkipWarnings(NoObserver):
+    """Warns of an epoch many of whose steps were not taken."""
+
+    def __init__(self, steps_per_epoch: int) -> None:
+        self._steps_per_epoch = steps_per_epoch
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        """Look at how many were left out."""
+        share = row.get("skipped_steps", 0.0) / self._steps_per_epoch
+        if share > MANY_SKIPS:
+            log.warning(many_skips_message(int(row["epoch"]), share))
 
 
 def _evaluate(resolved: ResolvedConfig, data: RunData, run: PreparedRun, folder: Path) -> TrainingResult:

@@ -78,6 +78,10 @@ def test_a_large_step_is_left_out_counted_and_named(
     trained = json.loads((tmp_path / "run" / "ids_train_val_test.json").read_text())["train"]
     assert set(named[0].split("The records are ")[1].split(", ")) <= set(trained)
     assert any("2 of 6 steps were left out" in message for message in caplog.messages)
+    many = [message for message in caplog.messages if "cannot come back" in message]  # said while it runs
+    assert [message.split(",")[0] for message in many] == [
+        f"50% of the steps of epoch {epoch} were left out" for epoch in (2, 3)
+    ]
 
 
 def test_skipping_is_resumed_with_the_same_bits(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
