@@ -34,7 +34,7 @@ from alignn_ff.train.records.statistics import (
     LabelScales,
     TrainingSetSummary,
     elements_of,
-    fit_per_element,
+    fit_robustly_per_element,
     label_scales,
     measure_statistics,
     summarise_training_set,
@@ -229,7 +229,7 @@ def _after_start(
     model = _first_model(config, header, start, log_new=False).to(device).eval()
     assert isinstance(model, EnergyModel)
     predicted = energies_of(model, header.model.name, training, config.batch_size, kernels=config.kernels).numpy()
-    shift = fit_per_element(found.composition, found.energies - predicted)
+    shift = fit_robustly_per_element(found.composition, found.energies - predicted)
     references = (np.asarray(statistics.reference_energies) + shift).tolist()
     return header.model_copy(update={"statistics": statistics._replace(reference_energies=tuple(references))})
 

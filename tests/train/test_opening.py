@@ -15,7 +15,7 @@ from alignn_ff.train.datasets import raw_digest, records_source
 from alignn_ff.train.distributed.ranks import SingleProcess
 from alignn_ff.train.preparation import prepare_run
 from alignn_ff.train.records import statistics
-from alignn_ff.train.records.statistics import BLOCK, fit_per_element
+from alignn_ff.train.records.statistics import BLOCK, fit_per_element, fit_robustly_per_element
 from alignn_ff.train.resolution import resolve
 from alignn_ff.train.run_data import Notify, cache_folder, prepared_data
 from tests.support.labelled_data import copper_frames, write_frames
@@ -216,3 +216,20 @@ def test_references_of_many_structures_are_those_of_all_at_once(monkeypatch: pyt
     assert len(energies) < BLOCK
     monkeypatch.setattr(statistics, "BLOCK", 37)
     np.testing.assert_allclose(fit_per_element(composition, energies), at_once, atol=1e-12)
+
+
+def test_references_do_not_follow_structures_that_a_start_model_knows_nothing_of() -> None:
+    """One energy of 10⁵ eV moved an element by 157 eV, and the training went astray from there."""
+    generator = np.random.default_rng(5)
+    composition = generator.integers(0, 4, (300, 5)).astype(np.int16)
+    composition[:, 0] += 1
+    energies = composition @ np.arange(5.0) + 0.05 * generator.normal(size=300)
+    np.testing.assert_array_equal(
+        fit_robustly_per_element(composition, energies), fit_per_element(composition, energies)
+    )
+    spoiled = energies.copy()
+    spoiled[[3, 40, 200]] += [1e5, -3e7, 400.0]
+    spoiled[9] = np.nan
+    assert np.abs(fit_per_element(composition, spoiled) - np.arange(5.0)).max() > 100
+    np.testing.assert_allclose(fit_robustly_per_element(composition, spoiled), np.arange(5.0), atol=0.05)
+    assert fit_robustly_per_element(composition, np.full(300, np.nan)).tolist() == [0.0] * 5
