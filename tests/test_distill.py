@@ -219,11 +219,6 @@ def test_dense_crystals_of_each_element(modules, tmp_path: Path, monkeypatch, ca
     assert "of 2 elements" in capsys.readouterr().out
     assert {str(atoms.symbols[0]) for atoms in found} == {"Cu", "Na"}
     assert all(2.2 <= atoms.get_volume() / len(atoms) < 14 for atoms in found)
-    monkeypatch.setattr(sys, "argv", [*words, "--more", "Na"])
-    dense.main()
-    more = ase.io.read(tmp_path / "dense.extxyz", ":")
-    sodium = [sum(atoms.symbols[0] == "Na" for atoms in some) for some in (found, more)]
-    assert sodium[1] == 8 * sodium[0] > 0
 
 
 def test_an_interrupted_chunk_leaves_no_file(modules, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
-"""The message of a training that has diverged: where, which records, what is kept, and what to try."""
+"""What a training says that diverges or leaves out steps: where, which records, what is kept, and what to try."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from alignn_ff.train.artifacts import BEST_MODEL
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.loop.observers import NoObserver
 from alignn_ff.train.loop.replay import WithReplay
 from alignn_ff.train.loop.state import STATE_FILE
 from alignn_ff.train.preparation import PreparedRun
@@ -13,7 +15,12 @@ from alignn_ff.train.run_data import RunData
 from alignn_ff.train.trainer.divergence import DivergedError
 from alignn_ff.train.trainer.skipping import Skipped
 
+log = logging.getLogger(__name__)
+
 SHOWN: Final = 8
+
+MANY_SKIPS: Final = 0.2
+"""Part of the steps of an epoch that may be left out without a warning."""
 
 
 def divergence_message(error: DivergedError, config: TrainingConfig, run: PreparedRun, data: RunData) -> str:
@@ -47,13 +54,23 @@ def skips_message(n_skipped: int, n_steps: int) -> str:
     )
 
 
-def many_skips_message(epoch: int, share: float) -> str:
-    """That many steps of an epoch were not taken."""
-    return (
-        f"{share:.0%} of the steps of epoch {epoch} were left out, since their gradients were too large. A model that "
-        "has gone astray on some structures cannot come back while steps with them are left out: take a smaller "
-        "learning_rate, or a larger max_gradient_norm with a smaller gradient_clip_norm"
-    )
+class SkipWarnings(NoObserver):
+    """Warns of an epoch many of whose steps were not taken."""
+
+    def __init__(self, steps_per_epoch: int) -> None:
+        self._steps_per_epoch = steps_per_epoch
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        """Look at how many were left out."""
+        share = row.get("skipped_steps", 0.0) / self._steps_per_epoch
+        if share > MANY_SKIPS:
+            log.warning(
+                "%.0f%% of the steps of epoch %d were left out, since their gradients were too large. A model that has "
+                "gone astray on some structures cannot come back while steps with them are left out: take a smaller "
+                "learning_rate, or a larger max_gradient_norm or skip_gradient_factor",
+                100.0 * share,
+                row["epoch"],
+            )
 
 
 def _names(error: DivergedError, config: TrainingConfig, run: PreparedRun, data: RunData) -> list[str]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import torch
 import alignn_ff
 from alignn_ff.checkpoint import Header, Provenance
 from alignn_ff.elements import indistinguishable_elements
+from alignn_ff.execution.backends import why_not
 from alignn_ff.loading import DTYPES, cast_network
 from alignn_ff.models import EnergyModel, PropertyModel, build_model
 from alignn_ff.train.cache import remembered_summary, summary_name
@@ -23,18 +25,19 @@ from alignn_ff.train.distributed.process_group import synchronise_norms
 from alignn_ff.train.distributed.ranks import Ranks
 from alignn_ff.train.floor.law import EnergyFloor, measure_floor
 from alignn_ff.train.floor.pool import floor_prior
+from alignn_ff.train.kernels import training_kernels
 from alignn_ff.train.loop.freezing import freeze
 from alignn_ff.train.loop.state import TrainingState
 from alignn_ff.train.loss.loss import build_measure
 from alignn_ff.train.many_energies import energies_of
 from alignn_ff.train.records.batches import Sample
+from alignn_ff.train.records.element_energies import fit_robustly_per_element
 from alignn_ff.train.records.properties import target_scaling
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.statistics import (
     LabelScales,
     TrainingSetSummary,
     elements_of,
-    fit_robustly_per_element,
     label_scales,
     measure_statistics,
     summarise_training_set,
@@ -228,7 +231,11 @@ def _after_start(
         return header.model_copy(update={"statistics": with_given_references(header, config.reference_energies, found)})
     model = _first_model(config, header, start, log_new=False).to(device).eval()
     assert isinstance(model, EnergyModel)
-    predicted = energies_of(model, header.model.name, training, config.batch_size, kernels=config.kernels).numpy()
+    kernels = training_kernels(config, n_steps=math.ceil(len(training) / config.batch_size), device=device)
+    native = kernels.compiled is not None and why_not("native", config.model.name, model) is None
+    predicted = energies_of(
+        model, config.model.name, training, config.batch_size, backend="native" if native else "eager"
+    ).numpy()
     shift = fit_robustly_per_element(found.composition, found.energies - predicted)
     references = (np.asarray(statistics.reference_energies) + shift).tolist()
     return header.model_copy(update={"statistics": statistics._replace(reference_energies=tuple(references))})

@@ -29,7 +29,7 @@ from alignn_ff.train.artifacts import (
 from alignn_ff.train.bounds import bound_trained
 from alignn_ff.train.config import TrainingConfig
 from alignn_ff.train.distributed.ranks import LostRankError, Ranks
-from alignn_ff.train.diverged import divergence_message, many_skips_message, skip_message, skips_message
+from alignn_ff.train.diverged import SkipWarnings, divergence_message, skip_message, skips_message
 from alignn_ff.train.evaluation import Evaluator
 from alignn_ff.train.interrupt import TrainingInterruptedError, asked_anywhere, stop_on_signals
 from alignn_ff.train.kernels import TrainingKernels, running_on, training_kernels, warn_of_other_kernels
@@ -51,9 +51,6 @@ log = logging.getLogger(__name__)
 
 NAMED_SKIPS: Final = 3
 """Steps of an epoch whose records are named when they are left out."""
-
-MANY_SKIPS: Final = 0.2
-"""Part of the steps of an epoch that may be left out without a warning."""
 
 
 class TrainingResult(NamedTuple):
@@ -265,25 +262,12 @@ def _observers(config: TrainingConfig, observer: Observer, run: PreparedRun, *, 
     if not leads:
         yield NoObserver()
         return
-    own = [observer, _SkipWarnings(run.trainer.batches.steps_per_epoch)]
+    own = [observer, SkipWarnings(run.trainer.batches.steps_per_epoch)]
     if config.log_tensorboard:
         with TensorBoardLog(Path(config.output_dir) / "tensorboard") as curves:
             yield Observers([*own, curves])
     else:
         yield Observers(own)
-
-
-class _SkipWarnings(NoObserver):
-    """Warns of an epoch many of whose steps were not taken."""
-
-    def __init__(self, steps_per_epoch: int) -> None:
-        self._steps_per_epoch = steps_per_epoch
-
-    def on_epoch(self, row: dict[str, float]) -> None:
-        """Look at how many were left out."""
-        share = row.get("skipped_steps", 0.0) / self._steps_per_epoch
-        if share > MANY_SKIPS:
-            log.warning(many_skips_message(int(row["epoch"]), share))
 
 
 def _evaluate(resolved: ResolvedConfig, data: RunData, run: PreparedRun, folder: Path) -> TrainingResult:

@@ -5,7 +5,6 @@
 
 Volumes are those of the elements in the DFT frames. The generated structures of the floor end at two fifths. Below
 2.2 Å³ per atom, a fifth of the volume of iron, there is none: more than 230 neighbours are within 5 Å there.
-Soft elements may need more than their share: ``--more Li`` writes each structure of lithium eight times.
 """
 
 import argparse
@@ -22,7 +21,6 @@ from alignn_ff.train.floor.structures import lattice
 KINDS: Final = ("fcc", "bcc", "simple cubic", "diamond")
 RELATIVE: Final = (0.12, 0.17, 0.24, 0.33)
 DENSEST_A3: Final = 2.2
-COPIES_OF_MORE: Final = 8
 
 
 def main() -> None:
@@ -30,7 +28,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("frames", type=Path, nargs="+", help="DFT frames with forces and stress, extended XYZ")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--more", nargs="+", default=[], metavar="ELEMENT", help="elements written eight times")
     arguments = parser.parse_args()
     pool = pool_of([atoms for path in arguments.frames for atoms in iread(path, ":")], [])
     found = [
@@ -39,7 +36,6 @@ def main() -> None:
         for relative in RELATIVE
         for name in KINDS
         if relative * volume >= DENSEST_A3
-        for _ in range(COPIES_OF_MORE if chemical_symbols[number] in arguments.more else 1)
     ]
     write(arguments.output, [Atoms(a.numbers, a.positions, cell=a.cell, pbc=True) for a in found], format="extxyz")
     dense = {atoms.get_chemical_symbols()[0] for atoms in found}

@@ -11,6 +11,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from alignn_ff import checkpoint, load_potential
 from alignn_ff.errors import ConfigError, ModelNotFoundError
+from alignn_ff.execution.backends import BACKENDS
 from alignn_ff.train import TrainingResult, many_energies, read_records, train, validate_config
 from alignn_ff.train.loop.replay import WithReplay, n_replayed
 from alignn_ff.train.start.finetuning import nearest_element
@@ -29,7 +30,6 @@ LOOP = {
 }
 STILL = {"learning_rate": 1e-30, "scheduler": "none", "warmup_steps": 0, "ema_decay": 0.0, "epochs": 1}
 """A run that changes no weight."""
-BUILT = many_energies._built
 
 
 def silver_frames(n_frames: int = 8, *, shift: float = 0.0):
@@ -132,13 +132,14 @@ def test_references_move_to_the_new_level_of_theory_before_the_first_step(
 def test_energies_of_the_start_on_compiled_kernels_are_those_of_torch(
     tmp_path: Path, parent: Path, copper: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many atoms are evaluated on compiled kernels, which took a fifth of the time."""
+    """Many frames are evaluated on the kernels of the training."""
     used = []
-    monkeypatch.setattr(many_energies, "_built", lambda *words: used.append(words[0]) or BUILT(*words))
+    build = many_energies.built
+    monkeypatch.setattr(many_energies, "built", lambda *words: used.append(words[0]) or build(*words))
     few = run(tmp_path / "few", copper, start_from=str(parent), **STILL)
-    monkeypatch.setattr(many_energies, "FEWEST_ATOMS", 1)
+    monkeypatch.setattr("alignn_ff.train.kernels.FEWEST_STEPS", 1)
     many = run(tmp_path / "many", copper, start_from=str(parent), **STILL)
-    assert used == ["eager", "native"]
+    assert used == [BACKENDS[name].of("alignn_smooth") for name in ("eager", "native")]
     references = [checkpoint.read(r.model_file)[0].statistics.reference_energies[0] for r in (few, many)]
     assert references[1] == pytest.approx(references[0], abs=1e-5)
 

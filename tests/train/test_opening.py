@@ -14,8 +14,8 @@ from alignn_ff.train.datasets import frames as frames_module
 from alignn_ff.train.datasets import raw_digest, records_source
 from alignn_ff.train.distributed.ranks import SingleProcess
 from alignn_ff.train.preparation import prepare_run
-from alignn_ff.train.records import statistics
-from alignn_ff.train.records.statistics import BLOCK, fit_per_element, fit_robustly_per_element
+from alignn_ff.train.records import element_energies, statistics
+from alignn_ff.train.records.element_energies import BLOCK, fit_per_element, fit_robustly_per_element
 from alignn_ff.train.resolution import resolve
 from alignn_ff.train.run_data import Notify, cache_folder, prepared_data
 from tests.support.labelled_data import copper_frames, write_frames
@@ -214,7 +214,7 @@ def test_references_of_many_structures_are_those_of_all_at_once(monkeypatch: pyt
     energies[7] = np.nan
     at_once = fit_per_element(composition, energies)
     assert len(energies) < BLOCK
-    monkeypatch.setattr(statistics, "BLOCK", 37)
+    monkeypatch.setattr(element_energies, "BLOCK", 37)
     np.testing.assert_allclose(fit_per_element(composition, energies), at_once, atol=1e-12)
 
 
