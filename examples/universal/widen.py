@@ -4,9 +4,8 @@
     alignn-ff train config.json --from wide.pt
 
 New channels read all channels and have random weights; what old channels and the readout read of new ones starts from
-zero. So the energy stays what it was, while every new weight has a gradient from the second step on (in the spirit of
-Chen, Goodfellow and Shlens, Net2Net, arXiv:1511.05641). The uncertainty of the model is left out: its features have
-changed.
+zero. So the energy stays what it was, and training brings the new channels in (in the spirit of Chen, Goodfellow and
+Shlens, Net2Net, arXiv:1511.05641). The uncertainty of the model is left out: its features have changed.
 """
 
 import argparse
@@ -67,17 +66,14 @@ def widened(weight: Tensor, wide: Tensor, name: str, old: dict[str, int], new: d
     if weight.shape == wide.shape:
         return weight
     reads, writes = axes_of(name, weight)
-    result = wide.to(weight.dtype).clone()
-    rows = places(writes, weight, old, new)
-    if reads is not None:
-        result.index_fill_(writes.number, rows, 0.0)
-    index = [torch.arange(size) for size in weight.shape]
+    taken = [torch.arange(size) for size in weight.shape]
     for axis in (writes, reads):
         if axis is not None:
-            index[axis.number] = places(axis, weight, old, new)
-    shaped = [rows.view([-1 if k == axis else 1 for k in range(weight.dim())]) for axis, rows in enumerate(index)]
-    result[tuple(shaped)] = weight
-    return result
+            taken[axis.number] = places(axis, weight, old, new)
+    result = wide.to(weight.dtype)
+    if reads is not None:
+        result = result.index_fill(writes.number, taken[writes.number], 0.0)
+    return result.index_put(torch.meshgrid(taken, indexing="ij"), weight)
 
 
 def sizes(config: AlignnSmoothConfig) -> dict[str, int]:
@@ -116,9 +112,9 @@ def main() -> None:
     try:
         loaded = load(model_file(arguments.model))
         header, state = wider(loaded, arguments.hidden_features, arguments.moment_channels)
-    except (AlignnError, ValueError) as error:
+        save(arguments.output, header, state)
+    except (AlignnError, OSError, ValueError) as error:
         parser.error(str(error))
-    save(arguments.output, header, state)
 
 
 if __name__ == "__main__":
