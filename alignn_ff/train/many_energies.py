@@ -1,6 +1,7 @@
 """Energies of many samples, a batch at a time, without derivatives."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -13,14 +14,14 @@ from alignn_ff.train.records.batches import Sample, join
 
 @torch.no_grad()
 def energies_of(
-    model: EnergyModel, family: str, samples: Sequence[Sample], batch_size: int, *, backend: BackendName = "eager"
+    model: EnergyModel, family: str, samples: Iterable[Sample], batch_size: int, *, backend: BackendName = "eager"
 ) -> Tensor:
     """(n_samples,) eV, total energies, on the CPU.
 
     Args:
         model: on its device.
         family: of the model.
-        samples: one structure each, at least one.
+        samples: one structure each; a batch of them is held at a time.
         batch_size: structures evaluated at once.
         backend: that can run the model.
 
@@ -31,8 +32,8 @@ def energies_of(
     assert execution is not None
     evaluate = built(execution, model, Limits())
     device = next(model.parameters()).device
-    energies = []
-    for first in range(0, len(samples), batch_size):
-        batch = join([samples[k] for k in range(first, min(first + batch_size, len(samples)))]).to(device)
+    energies, left = [], iter(samples)
+    while some := list(islice(left, batch_size)):
+        batch = join(some).to(device)
         energies.append(evaluate(batch.system, batch.graph, derivatives=False).energy)
-    return torch.cat(energies).cpu()
+    return torch.cat(energies).cpu() if energies else torch.zeros(0, dtype=torch.float64)

@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 import alignn_ff
 from alignn_ff.checkpoint import Header, Provenance
 from alignn_ff.elements import indistinguishable_elements
-from alignn_ff.execution.backends import why_not
+from alignn_ff.execution.backends import BackendName, why_not
 from alignn_ff.loading import DTYPES, cast_network
 from alignn_ff.models import EnergyModel, PropertyModel, build_model
 from alignn_ff.train.cache import remembered_summary, summary_name
@@ -30,8 +31,9 @@ from alignn_ff.train.loop.freezing import freeze
 from alignn_ff.train.loop.state import TrainingState
 from alignn_ff.train.loss.loss import build_measure
 from alignn_ff.train.many_energies import energies_of
+from alignn_ff.train.notices import told
 from alignn_ff.train.records.batches import Sample
-from alignn_ff.train.records.element_energies import fit_robustly_per_element
+from alignn_ff.train.records.element_energies import fit_robustly_per_element, spread_over_elements
 from alignn_ff.train.records.properties import target_scaling
 from alignn_ff.train.records.record import Record
 from alignn_ff.train.records.statistics import (
@@ -57,6 +59,9 @@ from alignn_ff.train.start.model import Start
 from alignn_ff.train.trainer.trainer import Trainer
 
 log = logging.getLogger(__name__)
+
+MOST_COMPARED, COMPARED_PER_ELEMENT = 20_000, 50
+"""Structures of the training set, and those of each element, on which a start model is compared with its energies."""
 
 
 class PreparedRun(NamedTuple):
@@ -186,7 +191,9 @@ def _summary(data: RunData, elements: tuple[int, ...]) -> TrainingSetSummary:
     """The summary of the training set, from the cache if an earlier run has left it there."""
 
     def summarise() -> TrainingSetSummary:
-        return summarise_training_set(zip(data.chosen(data.split.train), data.training, strict=True), elements)
+        pairs = zip(data.chosen(data.split.train), data.training, strict=True)
+        notify = partial(log.info, "training set: %d structures looked at")
+        return summarise_training_set(told(pairs, notify), elements)
 
     if data.cache is None:
         return summarise()
@@ -214,8 +221,9 @@ def _after_start(
 ) -> Header:
     """The header of a run that starts from a model: its constants, and reference energies for the new data.
 
-    The references move by what the model's energies are off on the training set, fitted to each element with the
-    smallest change; so what the network has learned of bonds stays, and the level of theory may be another.
+    The references move by what the model's energies are off on the training set (on a part of a large one), fitted to
+    each element with the smallest change; so what the network has learned of bonds stays, and the level of theory may
+    be another.
     """
     statistics = inherited_statistics(start, header.elements, header.statistics)
     origin = {"model": start.name, "provenance": start.header.provenance.model_dump(mode="json")}
@@ -233,10 +241,12 @@ def _after_start(
     assert isinstance(model, EnergyModel)
     kernels = training_kernels(config, n_steps=math.ceil(len(training) / config.batch_size), device=device)
     native = kernels.compiled is not None and why_not("native", config.model.name, model) is None
-    predicted = energies_of(
-        model, config.model.name, training, config.batch_size, backend="native" if native else "eager"
-    ).numpy()
-    shift = fit_robustly_per_element(found.composition, found.energies - predicted)
+    chosen = spread_over_elements(found.composition, found.energies, most=MOST_COMPARED, each=COMPARED_PER_ELEMENT)
+    composition, energies = found.composition[chosen], found.energies[chosen]
+    backend: BackendName = "native" if native else "eager"
+    samples = told((training[k] for k in chosen.tolist()), partial(log.info, "energies of the start: %d structures"))
+    predicted = energies_of(model, config.model.name, samples, config.batch_size, backend=backend).numpy()
+    shift = fit_robustly_per_element(composition, energies - predicted)
     references = (np.asarray(statistics.reference_energies) + shift).tolist()
     return header.model_copy(update={"statistics": statistics._replace(reference_energies=tuple(references))})
 

@@ -4,12 +4,11 @@ In: labelled records. Out: :class:`RunData`, whose samples are read on access.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from alignn_ff.errors import AlignnError, DataError
 from alignn_ff.graph import GraphRecipe
@@ -33,6 +32,7 @@ from alignn_ff.train.datasets import RecordsSource, raw_digest
 from alignn_ff.train.distributed.message import Message
 from alignn_ff.train.distributed.ranks import Ranks
 from alignn_ff.train.interrupt import TrainingInterruptedError, stop_on_signals
+from alignn_ff.train.notices import told
 from alignn_ff.train.records.batches import Sample, build_sample
 from alignn_ff.train.records.record import Record, RecordsDigest, records_digest
 from alignn_ff.train.records.split import FoldKey, Split, fold_key, split_keys, split_records
@@ -40,8 +40,6 @@ from alignn_ff.train.records.statistics import elements_of
 from alignn_ff.train.records.targets import LabelShape, LabelShapes, RunningWidths, label_shapes
 
 log = logging.getLogger(__name__)
-
-SECONDS_PER_NOTICE: Final = 1.0
 
 
 class RunData(NamedTuple):
@@ -126,7 +124,7 @@ def prepared_data(
         TrainingInterruptedError: a signal stopped the building; the graphs built so far are kept.
     """
     if not config.use_lmdb:
-        yield _in_memory(config, recipe, list(_told(read(), notify)))
+        yield _in_memory(config, recipe, list(told(read(), notify.reading)))
         return
     report = ranks.from_first("graph cache", CacheReport, lambda: _fill_cache(config, recipe, read(), notify))
     cache = Cache(cache_folder(config))
@@ -238,7 +236,7 @@ def _read(
     """Read all records once, onto disk."""
     digest, entries, running = RecordsDigest(), EntriesDigest(), RunningWidths()
     keys, elements = list[FoldKey](), set[int]()
-    for record in _told(records, notify):
+    for record in told(records, notify.reading):
         digest.add(record)
         running.add(record)
         keys.append(fold_key(record, config))
@@ -256,16 +254,6 @@ def _read(
     )
     identity = entries.identity(recipe, family=config.model.name, atom_features=config.atom_features)
     return Inspected(identity, reading)
-
-
-def _told(records: Iterable[Record], notify: Notify) -> Iterator[Record]:
-    """The same records, with their number told every second."""
-    last = time.monotonic()
-    for n_records, record in enumerate(records, start=1):
-        if time.monotonic() - last > SECONDS_PER_NOTICE:
-            notify.reading(n_records)
-            last = time.monotonic()
-        yield record
 
 
 def _build(

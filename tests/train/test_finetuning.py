@@ -129,6 +129,24 @@ def test_references_move_to_the_new_level_of_theory_before_the_first_step(
     assert new[0] - old[0] == pytest.approx(100.0, abs=1e-6)
 
 
+def test_of_many_structures_the_start_is_compared_with_a_part_and_says_how_far_it_is(
+    tmp_path: Path, parent: Path, copper: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr("alignn_ff.train.notices.SECONDS_PER_NOTICE", -1.0)
+    monkeypatch.setattr("alignn_ff.train.preparation.MOST_COMPARED", 4)
+    monkeypatch.setattr("alignn_ff.train.preparation.COMPARED_PER_ELEMENT", 3)
+    part = run(tmp_path / "part", copper, start_from=str(parent), **STILL)
+    assert "energies of the start: 4 structures" in caplog.messages
+    assert "energies of the start: 5 structures" not in caplog.messages
+    assert "training set: 3 structures looked at" in caplog.messages
+    monkeypatch.undo()
+    whole = run(tmp_path / "whole", copper, start_from=str(parent), **STILL)
+    errors = [result.metrics["val"]["all"]["energy_MAE_meV_per_atom"] for result in (part, whole)]
+    assert errors[0] == pytest.approx(errors[1], abs=5.0)
+
+
+@pytest.mark.usefixtures("kernels")
 def test_energies_of_the_start_on_compiled_kernels_are_those_of_torch(
     tmp_path: Path, parent: Path, copper: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,12 @@ from alignn_ff.train.datasets import raw_digest, records_source
 from alignn_ff.train.distributed.ranks import SingleProcess
 from alignn_ff.train.preparation import prepare_run
 from alignn_ff.train.records import element_energies, statistics
-from alignn_ff.train.records.element_energies import BLOCK, fit_per_element, fit_robustly_per_element
+from alignn_ff.train.records.element_energies import (
+    BLOCK,
+    fit_per_element,
+    fit_robustly_per_element,
+    spread_over_elements,
+)
 from alignn_ff.train.resolution import resolve
 from alignn_ff.train.run_data import Notify, cache_folder, prepared_data
 from tests.support.labelled_data import copper_frames, write_frames
@@ -141,7 +146,7 @@ def test_other_text_with_the_same_records_keeps_the_graphs(tmp_path: Path, journ
 
 
 def test_reading_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alignn_ff.train.run_data.SECONDS_PER_NOTICE", -1.0)
+    monkeypatch.setattr("alignn_ff.train.notices.SECONDS_PER_NOTICE", -1.0)
     for use_lmdb in (True, False):
         path = write_frames(tmp_path / "cu.extxyz", copper_frames(8))
         resolved = resolve(config_of(path, tmp_path / str(use_lmdb), use_lmdb=use_lmdb))
@@ -233,3 +238,27 @@ def test_references_do_not_follow_structures_that_a_start_model_knows_nothing_of
     assert np.abs(fit_per_element(composition, spoiled) - np.arange(5.0)).max() > 100
     np.testing.assert_allclose(fit_robustly_per_element(composition, spoiled), np.arange(5.0), atol=0.05)
     assert fit_robustly_per_element(composition, np.full(300, np.nan)).tolist() == [0.0] * 5
+
+
+def test_a_part_of_a_large_training_set_holds_enough_structures_of_each_element() -> None:
+    generator = np.random.default_rng(6)
+    composition = np.zeros((5000, 4), dtype=np.int16)
+    composition[:, 0] = 2
+    composition[::7, 1] = 1
+    composition[4000:4090, 2] = 3
+    composition[[17, 4999], 3] = 1
+    energies = composition @ np.array([-3.0, 1.0, 5.0, -7.0]) + 0.01 * generator.normal(size=5000)
+    energies[::10] = np.nan
+    known = np.flatnonzero(np.isfinite(energies))
+    np.testing.assert_array_equal(spread_over_elements(composition, energies, most=4500, each=9), known)
+
+    chosen = spread_over_elements(composition, energies, most=300, each=40)
+    np.testing.assert_array_equal(chosen, spread_over_elements(composition, energies, most=300, each=40))
+    assert np.isfinite(energies[chosen]).all()
+    assert (np.diff(chosen) > 0).all()
+    assert 300 <= len(chosen) <= 300 + 3 * 40
+    assert ((composition[chosen] > 0).sum(axis=0) >= [300, 40, 40, 2]).all()
+    np.testing.assert_allclose(
+        fit_robustly_per_element(composition[chosen], energies[chosen]), [-3, 1, 5, -7], atol=0.05
+    )
+    assert not spread_over_elements(composition, np.full(5000, np.nan), most=300, each=40).size

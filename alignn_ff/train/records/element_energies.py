@@ -78,3 +78,32 @@ def energies_of_elements(composition: Counts, references: Sequence[float] | Arra
     weights = np.asarray(references, dtype=np.float64)
     blocks = [composition[start : start + BLOCK] @ weights for start in range(0, len(composition), BLOCK)]
     return np.concatenate(blocks) if blocks else np.zeros(0)
+
+
+def spread_over_elements(composition: Counts, energies: Array, *, most: int, each: int) -> NDArray[np.intp]:
+    """Rows of structures with energies, ascending: all of them, or about ``most`` at equal distances.
+
+    Of an element of which that leaves less than ``each``, further structures are taken, at equal distances too.
+
+    Args:
+        composition: (n_structures, n_elements) number of atoms.
+        energies: (n_structures,) eV; NaN where there is none.
+        most: structures without the further ones.
+        each: structures of an element, where there are as many.
+    """
+    known = np.flatnonzero(np.isfinite(energies))
+    if known.size <= most:
+        return known
+    taken = np.zeros(len(energies), dtype=bool)
+    taken[_evenly(known, most)] = True
+    for element in np.argsort((composition[known] > 0).sum(axis=0)):
+        holding = known[composition[known, element] > 0]
+        missing = min(each, holding.size) - int(taken[holding].sum())
+        if missing > 0:
+            taken[_evenly(holding[~taken[holding]], missing)] = True
+    return np.flatnonzero(taken)
+
+
+def _evenly(values: NDArray[np.intp], number: int) -> NDArray[np.intp]:
+    """``number`` of the values, at equal distances."""
+    return values[np.arange(number) * values.size // number]

@@ -46,10 +46,10 @@ class RunningEnvironments:
         pairs = NeighborPairs(
             graph.edge_src.numpy(), graph.edge_dst.numpy(), graph.edge_shift.numpy(), edge_lengths(sample)
         )
-        first, second = np.sort(numbers[np.stack([pairs.src, pairs.dst])], axis=0)
-        np.minimum.at(self._shortest, (first, second), pairs.distance)
-        present = np.unique(np.stack([first, second]), axis=1)
-        self._per_pair[present[0], present[1]] += 1
+        ends = numbers[pairs.src], numbers[pairs.dst]
+        places = np.minimum(*ends) * N_ELEMENTS + np.maximum(*ends)
+        np.minimum.at(self._shortest.reshape(-1), places, pairs.distance)
+        self._per_pair.reshape(-1)[np.unique(places)] += 1
         self._per_element.update({chemical_symbols[z] for z in numbers.tolist()})
         self._lone.update({chemical_symbols[z] for z in numbers[lone_atoms(pairs.dst, len(atoms))].tolist()})
         self._dimers.update({pair_name(*numbers[pair]) for pair in dimers(pairs, len(atoms))})
