@@ -1,5 +1,9 @@
-"""Stop a long run by a signal: SIGINT and SIGTERM become a request that the run checks between two steps."""
+"""Stop a long run by a signal: SIGINT and SIGTERM become a request that the run checks between two steps.
 
+Commands without steps end by SIGTERM as they end by Ctrl-C: with an exception, so that they leave nothing half done.
+"""
+
+import os
 import signal
 import threading
 import time
@@ -10,6 +14,10 @@ from typing import Final
 
 ECHO_S: Final = 1.0
 """A second signal within this time counts as the first one, because launchers forward what the terminal also sent."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came while no run was checking for it."""
 
 
 class StopRequest:
@@ -58,3 +66,32 @@ def stop_on_signals() -> Iterator[StopRequest]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def sigterm_raises() -> Iterator[StopRequest]:
+    """A context in which the first SIGTERM raises :class:`Terminated`; further ones do not disturb the way out.
+
+    Within :func:`stop_on_signals` it is a request, as everywhere. A forked process ends by SIGTERM at once. Where the
+    program has a handler of its own, and outside the main thread, nothing changes.
+    """
+    request, owner = StopRequest(), os.getpid()
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield request
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        if os.getpid() != owner:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        signal.signal(number, signal.SIG_IGN)
+        request.signal = number
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield request
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

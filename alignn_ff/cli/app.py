@@ -19,6 +19,7 @@ from alignn_ff import __version__
 from alignn_ff.allocator import keep_freed_memory
 from alignn_ff.cli.console import complain
 from alignn_ff.errors import AlignnError, StorageError
+from alignn_ff.interrupt import sigterm_raises
 from alignn_ff.properties.table import PROPERTIES
 
 PROPERTY: Final = "command of a property"
@@ -189,8 +190,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: of the command line, without the program's name; None means those of the process.
     """
     keep_freed_memory()
-    with user_errors():
-        app(args=arguments, prog_name="alignn-ff")
+    with sigterm_raises() as terminated:
+        try:
+            with user_errors():
+                app(args=arguments, prog_name="alignn-ff")
+        except SystemExit:
+            if terminated():
+                sys.exit(terminated.exit_code)
+            raise
 
 
 @contextmanager

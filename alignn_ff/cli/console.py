@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 import typer
 from rich.console import Console
 
+from alignn_ff.interrupt import Terminated
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 results = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
-INTERRUPTED = 130
-"""Exit code of a program that Ctrl-C ended."""
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes of a program that Ctrl-C or SIGTERM ended."""
 
 
 def complain(message: str) -> None:
@@ -75,9 +77,10 @@ class StatusLines:
 
 @contextmanager
 def stoppable(what_stays: str) -> Iterator[None]:
-    """A context in which Ctrl-C ends the program with one message."""
+    """A context in which Ctrl-C or SIGTERM ends the program with one message."""
     try:
         yield
-    except KeyboardInterrupt:
-        errors.print(f"stopped by Ctrl-C; {what_stays}", markup=False, soft_wrap=True)
-        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt as error:
+        name, code = ("SIGTERM", TERMINATED) if isinstance(error, Terminated) else ("Ctrl-C", INTERRUPTED)
+        errors.print(f"stopped by {name}; {what_stays}", markup=False, soft_wrap=True)
+        raise typer.Exit(code) from None

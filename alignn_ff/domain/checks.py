@@ -56,12 +56,14 @@ class Check:
         help: what it finds, in a few words.
         stops: whether the numbers of a run that goes on there are wrong; other findings are only reported.
         recovers: whether a relaxation that starts outside may come back; if not, it stops at the start.
+        ends: whether a relaxation that started without such a finding may end with one; if not, it came apart.
     """
 
     find: Callable[[Evaluated, Seen], Outside | None]
     help: str
     stops: bool
     recovers: bool = True
+    ends: bool = True
 
 
 def distance(evaluated: Evaluated, seen: Seen) -> Outside | None:
@@ -214,8 +216,10 @@ CHECKS: Final[dict[str, Check]] = {
     "volume": Check(volume, "a volume per atom unlike that of bulk training structures", stops=True),
     "force": Check(force, "a force far above the largest one of the training data", stops=False),
     "unseen_pair": Check(unseen_pair, "neighbours of elements that were never neighbours in training", stops=False),
-    "lone_atom": Check(lone_atom, "an atom without neighbours, where the training data held none", stops=False),
-    "dimer": Check(dimer, "an isolated pair of atoms, where the training data held none", stops=False),
+    "lone_atom": Check(
+        lone_atom, "an atom without neighbours, where the training data held none", stops=False, ends=False
+    ),
+    "dimer": Check(dimer, "an isolated pair of atoms, where the training data held none", stops=False, ends=False),
 }
 """Name → check; a program may add rows."""
 

@@ -36,6 +36,7 @@ class RelaxationGuard:
 
     def __init__(self, word: OutsideWord, start: tuple[Finding, ...], first_volume_A3: float | None = None) -> None:
         self._stops, self._first_volume_A3 = OUTSIDE[word].stops, first_volume_A3
+        self._at_start = frozenset(finding.check for finding in start)
         self._allowed: Mapping[str, float] = {
             finding.check: ROOM * finding.excess for finding in start if CHECKS[finding.check].recovers
         }
@@ -45,7 +46,14 @@ class RelaxationGuard:
         return self._first(f for f in findings if f.excess > self._allowed.get(f.check, 0.0))
 
     def refusal_at_end(self, findings: tuple[Finding, ...]) -> str | None:
-        """Why an admitted step is no result to end with, in words; None if it is one."""
+        """Why an admitted step is no result to end with, in words; None if it is one.
+
+        A structure that came apart has no forces left beyond the cutoff, which is no minimum of its energy.
+        """
+        parts = (f for f in findings if not CHECKS[f.check].ends and f.check not in self._at_start)
+        apart = next(parts, None)
+        if apart is not None and self._stops:
+            return f"{OUTSIDE_WORDS}: the structure came apart, which is no minimum: {apart.message}; {ADVICE}"
         return self._first(findings)
 
     def collapse(self, step: RelaxStep) -> str | None:

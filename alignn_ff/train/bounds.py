@@ -17,7 +17,7 @@ from torch import Tensor
 
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Header
-from alignn_ff.errors import ConfigError, DataError, ElementNotCoveredError
+from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.graph import edge_vectors
 from alignn_ff.models import EnergyModel, PropertyModel
 from alignn_ff.nn import EnergyBounds, scatter_sum
@@ -25,7 +25,7 @@ from alignn_ff.train.floor.law import measure_floor
 from alignn_ff.train.floor.structures import generate
 from alignn_ff.train.records.batches import Sample, build_sample, join
 from alignn_ff.train.records.record import Record
-from alignn_ff.train.records.statistics import elements_of, summarise_training_set
+from alignn_ff.train.records.statistics import check_covered, summarise_training_set
 from alignn_ff.train.records.targets import LabelShapes, label_shapes
 
 log = logging.getLogger(__name__)
@@ -92,11 +92,7 @@ def bound_by_records(
     """
     header, model = checkpoint.load(file)
     _force_field(model)
-    if unknown := sorted(set(elements_of(records)) - {*header.elements}):
-        raise ElementNotCoveredError(
-            f"the data hold {', '.join(chemical_symbols[z] for z in unknown)}, but {file.name} covers only "
-            f"{', '.join(chemical_symbols[z] for z in header.elements)}; give the structures that it was trained on"
-        )
+    check_covered(records, header.elements, file.name, advice="give the structures that it was trained on")
     if past := header.provenance.training_config.get("floor_data"):
         log.warning("its training held the structures of floor_data (%s) above a floor: add them to the data", past)
     shapes = label_shapes(records)

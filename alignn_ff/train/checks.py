@@ -121,7 +121,7 @@ def check_labels(config: TrainingConfig, found: TrainingSetSummary, shapes: Labe
         if weight > 0 and not there.get(kind, kind in found.properties):
             raise ConfigError(
                 f"model.{label.weight_field} is {weight}, but no training record has that label ({kind}); "
-                "give the label, or set the weight to 0"
+                f"give the label, or set the weight to 0: --set model.{label.weight_field}=0"
             )
     _check_widths(config.model, shapes)
     if config.model.kind == "property":

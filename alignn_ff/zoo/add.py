@@ -114,7 +114,9 @@ def remove(name: str, *, zoo: Path | None = None) -> Path:
     """
     folder = (zoo or places.user_zoo()) / valid_name(name)
     if not (folder / CARD_NAME).is_file():
-        raise ConfigError(f"the zoo {folder.parent} has no model {name!r}")
+        ships = zoo is None and name in {card.name for card in shipped_cards()}
+        why = "; a model that ships with alignn-ff cannot be removed" if ships else ""
+        raise ConfigError(f"the zoo {folder.parent} has no model {name!r}{why}")
     shutil.rmtree(folder)
     return folder
 

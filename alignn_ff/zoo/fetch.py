@@ -136,6 +136,8 @@ def _address(name_or_url: str) -> str:
     own = [card.url for card in shipped_cards() if card.name == name_or_url and card.url is not None]
     if own:
         return own[0]
+    if name_or_url in {card.name for card in shipped_cards()}:
+        raise ModelNotFoundError(f"the model {name_or_url!r} ships with alignn-ff; there is nothing to fetch")
     listed = published_models()
     if name_or_url not in listed:
         raise ModelNotFoundError(

@@ -39,8 +39,8 @@ def find(name_or_path: str | Path) -> Found:
     """The file of a model given by its file, a folder that holds one, or a name.
 
     Text with a path separator, or that begins with "." or "~", is a path. Other text is a name, which is looked up
-    among the shipped models, then in the user's zoo, then among those downloaded. Text with a suffix that is no name
-    is a path too. A file or folder in the current directory therefore never replaces a model of the same name.
+    among the shipped models, then in the user's zoo, then among those downloaded. Text that is no name of any model is
+    a path too. A file or folder in the current directory therefore never replaces a model of the same name.
 
     Raises:
         ModelNotFoundError: no such file, folder or name.
@@ -56,7 +56,7 @@ def find(name_or_path: str | Path) -> Found:
     if named is not None:
         _warn_of_namesake(text, path, named)
         return named
-    if path.suffix and path.exists():
+    if path.exists() and (path.suffix or not _known(text)):
         return _at(path, text)
     raise ModelNotFoundError(_not_found(text))
 
@@ -96,6 +96,11 @@ def _named(name: str) -> Found | None:
         _check_the_card_of(name, read_source(places.download_cache() / name))
         return Found(file_in(places.download_cache() / name), "downloaded")
     return None
+
+
+def _known(name: str) -> bool:
+    """Whether a model that is not here has the name: one to download, or one that no longer ships."""
+    return replaced(name) is not None or name in published_models() or name in {card.name for card in shipped_cards()}
 
 
 def _warn_of_namesake(name: str, path: Path, named: Found) -> None:
@@ -175,11 +180,6 @@ def _not_found(name: str) -> str:
         return (
             f"the model {name!r} of the published package is not downloaded yet; use `alignn-ff zoo fetch {name}`. "
             f"Available: {available}"
-        )
-    if not _is_path(name) and Path(name).exists():
-        return (
-            f"the zoo has no model {name!r}; it has {available}. A path has a separator or a suffix: write ./{name} "
-            f"for the {'folder' if Path(name).is_dir() else 'file'} of that name in the current directory"
         )
     return (
         f"no model {name!r}: no such file or folder, and the zoo has {available}; `alignn-ff zoo list` shows them"

@@ -44,10 +44,13 @@ def test_describe_reports_contents_and_findings_as_text_json_and_figures(
     for frame in frames:
         frame.calc.results["forces"] = -frame.calc.results["forces"]
     wrong = write_frames(tmp_path / "wrong.extxyz", frames)
+    assert "could not be checked" in command_line("data", "describe", f"{wrong}@0").stdout
+    assert "wrong.extxyz@0: 1 structure, 4 atoms" in command_line("data", "describe", f"{wrong}@0").stdout
     said = command_line("data", "describe", data)
     assert said.code == 0
     assert "12 structures, 48 atoms" in said.stdout
     assert "no problems found" in said.stdout
+    assert "could not be checked" not in said.stdout
     result = command_line("data", "describe", data, wrong, "--json", "--plots", tmp_path / "plots")
     content = json.loads(result.stdout)
     assert content["sets"]["cu.extxyz"]["n_atoms"] == 48

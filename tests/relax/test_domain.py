@@ -10,9 +10,12 @@ from ase.build import bulk, diamond111
 from ase.calculators.emt import EMT
 
 from alignn_ff.calculator import AlignnCalculator
+from alignn_ff.domain import Finding
 from alignn_ff.io import read_structure
 from alignn_ff.relax import RelaxConfig, read_state, relax, relax_files, resume
+from alignn_ff.relax.domain import RelaxationGuard, judge
 from alignn_ff.relax.relaxation import RelaxRecords
+from alignn_ff.relax.result import RelaxStep
 from tests.support.command_line import CommandLine
 from tests.support.line_graph import LINE_GRAPH_MODEL
 
@@ -121,3 +124,18 @@ def test_a_step_that_fails_loses_nothing(tmp_path: Path) -> None:
     assert result.atoms.get_potential_energy() == result.after.energy_eV
     assert "step 3" in (result.ended_by or "")
     assert not (tmp_path / "state.json").exists()
+
+
+@pytest.mark.parametrize("check", ["lone_atom", "dimer"])
+def test_a_structure_that_came_apart_has_not_converged(check: str) -> None:
+    """Beyond the cutoff there are no forces: xenon ended there as converged, at twice its volume."""
+    apart = Finding(check, "atom(s) 0 (Xe) have no neighbours", stops=False, excess=2.0)
+    ended = RelaxStep(4, -0.17, -0.17, 0.0, 0.0, None, converged=True)
+    step, reason = judge(RelaxationGuard("stop", ()), ended, (apart,))
+    assert step is not None
+    assert not step.converged
+    assert reason is not None
+    assert "the structure came apart" in reason
+    assert judge(RelaxationGuard("stop", ()), ended._replace(converged=False), (apart,)).reason is None
+    for guard in (RelaxationGuard("stop", (apart,)), RelaxationGuard("warn", ())):
+        assert judge(guard, ended, (apart,)).reason is None

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from alignn_ff import AlignnCalculator, checkpoint, load_potential
 from alignn_ff.checkpoint import TrainingDomain
@@ -177,3 +178,22 @@ def test_an_export_checks_the_model_and_puts_the_report_beside_the_file(
 def test_a_committee_is_not_exported(committee: Path, tmp_path: Path, command_line: CommandLine) -> None:
     ended = command_line("export", committee, "-o", tmp_path / "out.pt")
     assert (ended.code, "committee of 3 models" in ended.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("foreign", ["training", "held out"])
+def test_data_with_other_elements_than_the_model_are_refused(
+    foreign: str, si_model_file: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    for name, symbol in {"mine": "Si", "foreign": "Ge"}.items():
+        frames = [bulk(symbol, a=5.4 + 0.1 * k) for k in range(4)]
+        for frame in frames:
+            frame.calc = SinglePointCalculator(frame, energy=-1.0)
+        ase.io.write(tmp_path / f"{name}.extxyz", frames)
+    data, training = ("mine", "foreign") if foreign == "training" else ("foreign", "mine")
+    words = (si_model_file, tmp_path / f"{data}.extxyz", "--training", tmp_path / f"{training}.extxyz")
+    refused = command_line("uncertainty", *words, "-o", tmp_path / "new.pt")
+    assert refused.code == 2
+    assert "the data hold Ge (foreign.extxyz:0 and 3 more), which tiny-si.pt does not cover: it covers Si" in (
+        refused.stderr
+    )
+    assert not (tmp_path / "new.pt").exists()

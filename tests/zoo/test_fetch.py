@@ -263,3 +263,20 @@ def test_the_published_list_is_marked_unverified(command_line: CommandLine) -> N
     result = command_line("zoo", "list", "--published")
     assert "not verified" in result.stderr
     assert len(json.loads(command_line("zoo", "list", "--published", "--json").stdout)) == len(published_models())
+
+
+def test_what_ships_is_neither_fetched_nor_removed(command_line: CommandLine) -> None:
+    for words, sentence in {
+        ("fetch", "si"): "there is nothing to fetch",
+        ("remove", "si"): "cannot be removed",
+    }.items():
+        refused = command_line("zoo", *words)
+        assert refused.code == 2
+        assert sentence in refused.stderr
+
+
+def test_a_file_is_no_zoo(command_line: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "si.vasp").touch()
+    refused = command_line("zoo", "list", "--zoo", tmp_path / "si.vasp")
+    assert refused.code == 2
+    assert "is a file" in refused.stderr

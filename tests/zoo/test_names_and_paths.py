@@ -11,7 +11,8 @@ from ase.io import write
 from alignn_ff import AlignnCalculator, load_potential
 from alignn_ff.errors import ModelNotFoundError
 from alignn_ff.runs import describe_model
-from alignn_ff.zoo import add, find, model_file, sha256_of
+from alignn_ff.zoo import RETIRED, add, find, model_file, sha256_of
+from alignn_ff.zoo.published import published_models
 from tests.support.command_line import CommandLine
 
 
@@ -53,9 +54,20 @@ def test_a_path_object_is_a_path(here: Path) -> None:
     assert find(Path("mine").absolute()).origin == "file"
 
 
-def test_a_bare_name_of_a_folder_is_refused_with_what_to_write(here: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match=r"no model 'mine'.*write \./mine for the folder"):
-        model_file("mine")
+def test_a_name_that_no_model_has_may_be_a_folder(here: Path, command_line: CommandLine) -> None:
+    """What ``train --output mine`` wrote is used by that name."""
+    assert find("mine") == find("./mine")
+    assert command_line("energy", "si.extxyz", "--model", "mine").code == 0
+    (here / "empty").mkdir()
+    with pytest.raises(ModelNotFoundError, match="the folder empty holds no model"):
+        model_file("empty")
+
+
+@pytest.mark.parametrize("name", [*RETIRED, next(iter(published_models()))])
+def test_a_folder_does_not_replace_a_model_that_is_not_here(name: str, here: Path) -> None:
+    shutil.copytree(here / "mine", here / name)
+    with pytest.raises(ModelNotFoundError, match=f"{name!r}"):
+        model_file(name)
 
 
 def test_a_model_of_the_own_zoo_is_found_where_a_folder_has_its_name(here: Path) -> None:

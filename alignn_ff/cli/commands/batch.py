@@ -45,7 +45,9 @@ TIMES: Final = (("hours", 3600.0), ("minutes", 60.0), ("s", 1.0))
 
 BATCH_NAMES: Final = {"timeout_minutes": ("--timeout",)}
 
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a batch.", show_default=False)]
+Folder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", file_okay=False, help="Folder of a batch.", show_default=False)
+]
 
 
 class BatchGroup(TyperGroup):
@@ -188,7 +190,9 @@ def _command(
             show_default=False,
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the batch.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", file_okay=False, help="Folder of the batch.")
+    ],
     shard: Annotated[
         int | None,
         typer.Option(

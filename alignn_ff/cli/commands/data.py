@@ -100,7 +100,9 @@ def convert(
 @options_of(SplitFields, "splitting", panel="Options", names={"random_seed": ("--seed",)}, only=("random_seed",))
 def split(
     data: Annotated[Path, typer.Argument(metavar="DATA", help=f"Data set: {DATA_HELP}.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the parts.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", file_okay=False, help="Folder of the parts.")
+    ],
     ratios: Annotated[str, typer.Option(help="Fractions of training, validation and test.")] = "0.8,0.1,0.1",
     keep_together: Annotated[
         str | None,
@@ -174,7 +176,8 @@ def _print_description(found: "Description") -> None:
     from alignn_ff.cli.summaries.summary import summary_table
 
     for name, contents in found.contents.items():
-        results.print(f"{name}: {contents.n_structures} structures, {contents.n_atoms} atoms", style="bold")
+        what = "structure" if contents.n_structures == 1 else "structures"
+        results.print(f"{name}: {contents.n_structures} {what}, {contents.n_atoms} atoms", style="bold")
         elements = " ".join(f"{symbol} {n}" for symbol, n in contents.elements.items())
         labels = ", ".join(f"{kind} {n}" for kind, n in contents.labels.items())
         kinds = ", ".join(f"{kind} {n}" for kind, n in contents.periodicity.items())
@@ -195,6 +198,10 @@ def _print_description(found: "Description") -> None:
                 f"  energies of {consistency.n_pairs} close pairs ({consistency.n_strained} of them strained): "
                 "forces and stresses "
                 + (f"explain {100 * explained:.1f} % of their differences" if explained > 0 else "contradict them")
+            )
+        elif contents.labels.keys() & {"forces", "stress"}:
+            results.print(
+                "  units and signs of forces and stresses could not be checked: too few pairs of close structures"
             )
         results.print()
     for pair, n in found.shared_formulas.items():

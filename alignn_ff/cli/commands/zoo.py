@@ -22,7 +22,11 @@ app = typer.Typer(
 ZooOption = Annotated[
     Path | None,
     typer.Option(
-        "--zoo", metavar="FOLDER", help="Folder of the zoo, instead of the one in your data folder.", show_default=False
+        "--zoo",
+        metavar="FOLDER",
+        file_okay=False,
+        help="Folder of the zoo, instead of the one in your data folder.",
+        show_default=False,
     ),
 ]
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the model.", show_default=False)]
@@ -77,7 +81,9 @@ def show_model(
     as_json: JsonOption = False,
     plots: Annotated[
         Path | None,
-        typer.Option("--plots", metavar="FOLDER", help="Draw how well its standard deviations fit its errors."),
+        typer.Option(
+            "--plots", metavar="FOLDER", file_okay=False, help="Draw how well its standard deviations fit its errors."
+        ),
     ] = None,
 ) -> None:
     """Show the card of one model."""
@@ -230,7 +236,10 @@ def fetch_model(
     cache: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Folder of the download, instead of your cache folder.", show_default=False
+            metavar="FOLDER",
+            file_okay=False,
+            help="Folder of the download, instead of your cache folder.",
+            show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -8,6 +8,7 @@ from typing import Protocol
 from alignn_ff.errors import ConfigError, DataError
 from alignn_ff.io import select
 from alignn_ff.train.config import TrainingConfig
+from alignn_ff.train.datasets.collecting import none_chosen
 from alignn_ff.train.datasets.formats import Iterate, row_of
 from alignn_ff.train.datasets.keys import DataKeys, keys_of
 from alignn_ff.train.datasets.named import read_named
@@ -38,7 +39,7 @@ def read_records(path: str | Path, keys: DataKeys | None = None) -> list[Record]
         return records
     chosen = list(select(iter(records), names.data_index))
     if not chosen:
-        raise DataError(f"{file} holds {len(records)} records, and none that the index chooses")
+        raise DataError(none_chosen(file, len(records)))
     return chosen
 
 

@@ -6,7 +6,7 @@ structure; everything else follows from that.
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from alignn_ff.checkpoint import TrainingDomain
 from alignn_ff.domain.environments import volume_per_atom_A3
-from alignn_ff.errors import ConfigError
+from alignn_ff.errors import ConfigError, ElementNotCoveredError
 from alignn_ff.models import ModelStatistics
 from alignn_ff.nn import RepulsionEnds
 from alignn_ff.train.labels import properties
@@ -26,6 +26,10 @@ from alignn_ff.train.records.properties import Moments, RunningMoments
 from alignn_ff.train.records.record import Record
 
 Array = NDArray[np.float64]
+
+
+NAMED_ELEMENTS: Final = 12
+"""Elements of a model that a message names; of more, it does not."""
 
 
 class TrainingSetSummary(NamedTuple):
@@ -71,6 +75,33 @@ def elements_of(records: Iterable[Record]) -> tuple[int, ...]:
     for record in records:
         found.update(record.atoms.numbers.tolist())
     return tuple(sorted(found))
+
+
+def check_covered(records: Sequence[Record], elements: Sequence[int], model: str, *, advice: str) -> None:
+    """Check that a model covers all elements of some records.
+
+    Args:
+        records: of the data.
+        elements: atomic numbers that the model covers.
+        model: its name in the message.
+        advice: what to do, the end of the message.
+
+    Raises:
+        ElementNotCoveredError: it does not; the elements and the first record that holds one are named.
+    """
+    unknown = sorted({*elements_of(records)} - {*elements})
+    if not unknown:
+        return
+    holding = [record.identifier for record in records if np.isin(record.atoms.numbers, unknown).any()]
+    where = holding[0] + (f" and {len(holding) - 1} more" if len(holding) > 1 else "")
+    covered = f": it covers {_symbols(elements)}" if len(elements) <= NAMED_ELEMENTS else ""
+    raise ElementNotCoveredError(
+        f"the data hold {_symbols(unknown)} ({where}), which {model} does not cover{covered}; {advice}"
+    )
+
+
+def _symbols(numbers: Iterable[int]) -> str:
+    return ", ".join(chemical_symbols[z] for z in numbers)
 
 
 def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) -> TrainingSetSummary:

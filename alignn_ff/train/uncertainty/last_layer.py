@@ -28,6 +28,7 @@ from alignn_ff.models import (
 )
 from alignn_ff.train.records.batches import Sample, join
 from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.statistics import check_covered
 from alignn_ff.train.records.targets import label_shapes
 from alignn_ff.train.run_data import RunData, named_samples
 from alignn_ff.train.uncertainty.calibration import with_figures
@@ -57,8 +58,14 @@ def add_to_trained(file: Path, data: RunData, device: torch.device, *, batch_siz
 def add_to_model(
     file: Path, training: Sequence[Record], held_out: Sequence[Record], *, device: torch.device, output: Path
 ) -> Header:
-    """As :func:`add_last_layer`, from records whose graphs are built first."""
+    """As :func:`add_last_layer`, from records whose graphs are built first.
+
+    Raises:
+        ElementNotCoveredError: a record holds an element that the model does not cover.
+    """
     header = checkpoint.load(file).header
+    advice = "give the structures that it was trained on, and others of these elements"
+    check_covered([*training, *held_out], header.elements, file.name, advice=advice)
     shapes = label_shapes([*training, *held_out])
     samples = [named_samples(records, header.graph, shapes) for records in (training, held_out)]
     return add_last_layer(file, *samples, device=device, output=output)
