@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import ase.io
 import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from tests.support.command_line import CommandLine
 from tests.support.labelled_data import copper_frames, write_frames
@@ -103,3 +105,21 @@ def test_eval_names_the_element_that_a_model_does_not_know(si_model_file, data, 
     result = command_line("eval", si_model_file, data)
     assert result.code == 2
     assert "Cu" in result.stderr
+
+
+def test_eval_tells_energies_of_another_zero_from_errors(
+    tmp_path: Path, config, data, command_line: CommandLine
+) -> None:
+    """Data of another code were reported with errors of 4 eV/atom and nothing else."""
+    assert command_line("train", config, "--data", data, "--output", tmp_path / "run").code == 0
+    assert "constant for each element" not in command_line("eval", tmp_path / "run", data).stdout
+    frames = ase.io.read(data, ":")
+    for frame in frames:
+        shifted = frame.get_potential_energy() - 4.0 * len(frame)
+        frame.calc = SinglePointCalculator(frame, energy=shifted, forces=frame.get_forces())
+    ase.io.write(tmp_path / "shifted.extxyz", frames)
+    said = command_line("eval", tmp_path / "run", tmp_path / "shifted.extxyz")
+    assert said.code == 0
+    assert "constant for each element" in said.stdout
+    found = json.loads(command_line("eval", tmp_path / "run", tmp_path / "shifted.extxyz", "--json").stdout)
+    assert found["energy_zero"]["shifts_eV"]["Cu"] == pytest.approx(-4.0, abs=0.3)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alignn_ff import load_potential
+from alignn_ff import checkpoint, load_potential
 from alignn_ff.errors import ConfigError
 from alignn_ff.train import train
 from alignn_ff.train.uncertainty.calibration import Measured, best_factor, calibration, groups
@@ -155,6 +155,23 @@ def test_models_of_another_graph_make_no_committee(models: Path, data: Path, tmp
     files = [models / "with" / "best_model.pt", tmp_path / "other" / "best_model.pt"]
     with pytest.raises(ConfigError, match="the same graph"):
         join_models(files, tmp_path / "x.pt", [], device=torch.device("cpu"))
+
+
+def test_members_with_another_zero_of_energies_are_told(
+    models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import torch
+
+    file = models / "with" / "best_model.pt"
+    header, model = checkpoint.load(file)
+    moved = tuple(energy - 4.0 for energy in header.statistics.reference_energies)
+    header = header.model_copy(update={"statistics": header.statistics._replace(reference_energies=moved)})
+    model.table.reference -= 4.0
+    checkpoint.save(tmp_path / "moved.pt", header, model.state_dict())
+    join_models([file, models / "without" / "best_model.pt"], tmp_path / "x.pt", [], device=torch.device("cpu"))
+    assert "reference energies" not in caplog.text
+    join_models([file, tmp_path / "moved.pt"], tmp_path / "y.pt", [], device=torch.device("cpu"))
+    assert "the reference energies of the members differ by up to 4.00 eV" in caplog.text
 
 
 def test_the_card_of_a_committee_states_the_better_method_and_its_calibration(

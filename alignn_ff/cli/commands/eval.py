@@ -38,6 +38,7 @@ def evaluate(
     check_data(data)
     from alignn_ff.loading import find_source
     from alignn_ff.train import DataKeys, evaluate_file, read_records, records_for, summarise
+    from alignn_ff.train.energy_zero import energy_zero
 
     choice = ModelChoice.model_validate(model_options)
     if model == "auto":
@@ -46,7 +47,7 @@ def evaluate(
     source = find_source(model)
     records = records_for(model, data, data_names({**keys, **reading}))
     comparisons = evaluate_file(model, records, **choice.execution())
-    metrics = summarise(comparisons)
+    metrics, zero = summarise(comparisons), energy_zero(records, comparisons)
     if plots is not None:
         from alignn_ff.plots import parity_figures, save_figure
 
@@ -54,10 +55,13 @@ def evaluate(
             save_figure(figure, plots / f"parity_{name}.png")
     if as_json:
         content = {"model": model, **source_json(source), "data": str(data), "metrics": metrics}
+        content |= {} if zero is None else {"energy_zero": zero._asdict()}
         typer.echo(json.dumps(content, indent=2))
     else:
         from alignn_ff.cli.summaries.summary import print_origin
         from alignn_ff.cli.summaries.tables import error_table
 
         results.print(error_table(f"{model} on {data.name}", metrics))
+        if zero is not None:
+            results.print(zero.sentence, markup=False, soft_wrap=True)
         print_origin(*source)

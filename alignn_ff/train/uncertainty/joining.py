@@ -3,11 +3,15 @@
 In: model files, and structures that none of the models was trained on. Out: a model file.
 """
 
+import logging
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
+from typing import Final
 
+import numpy as np
 import torch
+from ase.data import chemical_symbols
 
 from alignn_ff import checkpoint
 from alignn_ff.checkpoint import Checkpoint, Header, Member, SpreadFactors, Uncertainty, UncertaintyMethod
@@ -18,6 +22,11 @@ from alignn_ff.train.records.record import Record
 from alignn_ff.train.start.finetuning import merged_domain
 from alignn_ff.train.uncertainty.calibration import Measured, best_factor, best_nll, with_figures
 from alignn_ff.train.uncertainty.measuring import measured_on
+
+log = logging.getLogger(__name__)
+
+OTHER_ZERO_EV: Final = 0.5
+"""Reference energies of one element that differ by more are of different data."""
 
 
 def join_models(files: Sequence[Path], output: Path, held_out: Sequence[Record], *, device: torch.device) -> Header:
@@ -38,6 +47,7 @@ def join_models(files: Sequence[Path], output: Path, held_out: Sequence[Record],
     parts = [checkpoint.load(file) for file in files]
     models = [part.model for part in parts if isinstance(part.model, EnergyModel)]
     _check(parts, models)
+    _warn_of_other_zeros([part.header for part in parts])
     header, model = _joined_header([part.header for part in parts]), Committee(models)
     if held_out:
         uncertainty, factor = _calibrated(header, model, held_out, device)
@@ -54,6 +64,20 @@ def _check(parts: Sequence[Checkpoint], models: Sequence[EnergyModel]) -> None:
         for what in ("model", "graph", "elements"):
             if getattr(part.header, what) != getattr(first, what):
                 raise ConfigError(f"the members of a committee have the same {what}, but these models differ in it")
+
+
+def _warn_of_other_zeros(headers: Sequence[Header]) -> None:
+    """Warn of members whose energies have different zeros, since their spread is then no uncertainty."""
+    references = np.array([header.statistics.reference_energies for header in headers])
+    widest = np.ptp(references, axis=0)
+    place = int(widest.argmax())
+    if widest[place] > OTHER_ZERO_EV:
+        log.warning(
+            "the reference energies of the members differ by up to %.2f eV (%s): their energies may have different "
+            "zeros, and the spread of such models is no uncertainty. Join models that were trained on the same data",
+            widest[place],
+            chemical_symbols[headers[0].elements[place]],
+        )
 
 
 def _joined_header(headers: Sequence[Header]) -> Header:
