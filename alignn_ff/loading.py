@@ -113,7 +113,7 @@ def open_model(name_or_path: str | Path, *, device: str, dtype: str, for_atoms: 
 
     Args:
         name_or_path: a name of the zoo, a model file, a folder with one, or a folder of the published package; a path
-            has a separator or a suffix. "auto" takes the shipped model that fits ``for_atoms``.
+            with a separator or a suffix never means the zoo. "auto" takes the shipped model that fits ``for_atoms``.
         device: see :func:`select_device`.
         dtype: see :func:`select_dtype`.
         for_atoms: structure that "auto" chooses a model for.
