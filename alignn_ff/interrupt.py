@@ -1,6 +1,6 @@
 """Stop a long run by a signal: SIGINT and SIGTERM become a request that the run checks between two steps.
 
-Commands without steps end by SIGTERM as they end by Ctrl-C: with an exception, so that they leave nothing half done.
+Commands without steps end by SIGTERM as by Ctrl-C, with an exception, so that they leave nothing half done.
 """
 
 import os
@@ -70,25 +70,27 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 @contextmanager
 def sigterm_raises() -> Iterator[StopRequest]:
-    """A context in which the first SIGTERM raises :class:`Terminated`; further ones do not disturb the way out.
+    """A context in which SIGTERM raises :class:`Terminated`; a further one within a second counts as the same.
 
-    Within :func:`stop_on_signals` it is a request, as everywhere. A forked process ends by SIGTERM at once. Where the
-    program has a handler of its own, and outside the main thread, nothing changes.
+    Within :func:`stop_on_signals` it is a request, as everywhere. A forked process ends by SIGTERM as if there were no
+    such context. Where the program has a handler of its own, and outside the main thread, nothing changes.
     """
-    request, owner = StopRequest(), os.getpid()
+    request, owner, last_at = StopRequest(), os.getpid(), 0.0
     in_main = threading.current_thread() is threading.main_thread()
     if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield request
         return
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        nonlocal last_at
         if os.getpid() != owner:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        signal.signal(number, signal.SIG_IGN)
-        request.signal = number
-        raise Terminated
+        before, last_at = last_at, time.monotonic()
+        if request.signal is None or last_at - before > ECHO_S:
+            request.signal = number
+            raise Terminated
 
     signal.signal(signal.SIGTERM, end)
     try:

@@ -112,8 +112,9 @@ def open_model(name_or_path: str | Path, *, device: str, dtype: str, for_atoms: 
     """Read a model by zoo name, file or folder.
 
     Args:
-        name_or_path: a name of the zoo, a model file, a folder with one, or a folder of the published package; a path
-            with a separator or a suffix never means the zoo. "auto" takes the shipped model that fits ``for_atoms``.
+        name_or_path: a name of the zoo, a model file, a folder with one, or a folder of the published package; text
+            without a separator is a path only if no model has that name. "auto" takes the shipped model that fits
+            ``for_atoms``.
         device: see :func:`select_device`.
         dtype: see :func:`select_dtype`.
         for_atoms: structure that "auto" chooses a model for.

@@ -335,8 +335,8 @@ def load_potential(
     """Load a model by zoo name, file or folder.
 
     Args:
-        name_or_path: a name of the zoo, a model file, a training output folder; a path with a separator or a suffix
-            never means the zoo. "auto" selects a shipped model that covers ``for_atoms``.
+        name_or_path: a name of the zoo, a model file, a training output folder; text without a separator is a
+            path only if no model has that name. "auto" selects a shipped model that covers ``for_atoms``.
         device: "auto" (GPU if there is one), "cpu", "cuda", "cuda:1", …
         dtype: of the network.
         backend: how the model is executed; "auto" selects the fastest one that starts without compiling.

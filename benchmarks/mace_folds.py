@@ -4,11 +4,12 @@
     taskset -c 0 python benchmarks/mace_folds.py --config tests/data/line_graph/config.json --data Si_train.extxyz \
         --peer-python peers/bin/python --folds 0 1 2 --output mace
 
-The folds are those of ``cross_validation`` in the config (five by default), so both sides train on the same frames and
-hold out the same ones. MACE has 64 channels, L = 0 and a cutoff of 5 Å. It trains on forces first (weights 1 : 100 : 1)
-and on energies in the last quarter (1000 : 100 : 10, its second stage), with a learning rate that falls by 5 % an epoch
-and the moving average of its weights; of each stage it keeps the epoch with the smallest loss on the frames held out. A
-finished fold is skipped, a stopped one goes on from its last checkpoint. ``--table`` prints what is there.
+The folds are those that ``ablations.py`` makes of the same config, so both sides train on the same frames and hold out
+the same ones. MACE has 64 channels, L = 0 and a cutoff of 5 Å. It trains on forces first (weights 1 : 100 : 1) and on
+energies in the last quarter (1000 : 100 : 10, its second stage), with a learning rate that falls by 5 % per epoch and
+the moving average of its weights; of each stage it keeps the epoch with the smallest loss on the frames held out. A
+finished fold is skipped, a stopped one goes on from its last checkpoint: another ``--epochs`` needs another folder.
+``--table`` prints what is there.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from ase.io import read, write
 from ase.units import GPa
 
 from alignn_ff.train import Record, TrainingConfig, read_records
+from alignn_ff.train.datasets import keys_of
 from alignn_ff.train.records.split import split_records
 
 LAST_QUARTER = 0.75
@@ -58,8 +60,9 @@ def write_fold(config: Path, data: Path, folder: Path, *, fold: int, n_folds: in
     """Write the training and held-out frames of a fold with the names of labels that MACE reads."""
     folder.mkdir(parents=True, exist_ok=True)
     fields = changed(json.loads(config.read_text(encoding="utf-8")), {"cross_validation.fold": fold}, n_folds=n_folds)
-    records = read_records(data)
-    split = split_records(records, TrainingConfig.model_validate(fields))
+    checked = TrainingConfig.model_validate(fields)
+    records = read_records(data, keys_of(checked))
+    split = split_records(records, checked)
     for name, indices in (("train", split.train), ("held_out", split.val)):
         write(folder / f"{name}.extxyz", [labelled(records[index]) for index in indices])
 

@@ -167,7 +167,7 @@ Made from the commands by `python docs/make_reference.py`; `alignn-ff COMMAND --
 | 3 | not converged; results are written and marked, and `--restart` resumes |
 | 4 | stopped by a guard, or outside of the training data of the model ([domain.md](domain.md)) |
 | 5 | a file could not be written, for example on a full disk |
-| 130, 143 | ended by Ctrl-C or SIGTERM; files are written |
+| 130, 143 | ended by Ctrl-C or SIGTERM; runs write their files first |
 
 """
 

@@ -3,6 +3,7 @@
 A run has the files of ``alignn-ff md``. One that was killed goes on from its restart file.
 """
 
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import Field, model_validator
 from alignn_ff.batch.flight import Around
 from alignn_ff.batch.outcome import Outcome
 from alignn_ff.errors import CheckpointError, ConfigError
+from alignn_ff.interrupt import Terminated
 from alignn_ff.md.config import MDConfig
 from alignn_ff.runs.landed import Landed
 
@@ -64,7 +66,7 @@ def md(atoms: Atoms, calculator: BaseCalculator, config: ManyMDConfig, prefix: P
     """One run, with its usual files.
 
     Raises:
-        KeyboardInterrupt: a signal stopped the run; its state is saved.
+        KeyboardInterrupt: a signal stopped the run (SIGTERM: Terminated); its state is saved.
     """
     from alignn_ff.md import resume_md, run_md
     from alignn_ff.md.run.stopping import MDInterruptedError
@@ -78,7 +80,7 @@ def md(atoms: Atoms, calculator: BaseCalculator, config: ManyMDConfig, prefix: P
         if result is None:
             result = run_md(atoms, calculator, config=single, files=files)
     except MDInterruptedError as error:  # Ctrl-C is for the batch; the run goes on with the next one
-        raise KeyboardInterrupt from error
+        raise (Terminated if error.exit_code == 128 + signal.SIGTERM else KeyboardInterrupt) from error
     return _outcome(result, config)
 
 

@@ -43,7 +43,7 @@ class ModelChoice(RunConfig):
 
     model: str = Field(
         "auto",
-        description="zoo name, or path of a model file or folder; ./out is never the zoo; "
+        description="zoo name, or path of a model file or folder (./NAME if the zoo has that name); "
         "auto takes the shipped one that `alignn-ff zoo recommend` puts first, and prints why",
     )
     device: str = Field("auto", description="where the network runs: auto (a GPU if there is one), cpu, cuda or cuda:N")

@@ -54,9 +54,9 @@ class Check:
     Attributes:
         find: (evaluated, seen) → what is outside, or None.
         help: what it finds, in a few words.
-        stops: whether the numbers of a run that goes on there are wrong; other findings are only reported.
+        stops: whether the numbers of a run that goes on there are wrong; other findings do not stop a run.
         recovers: whether a relaxation that starts outside may come back; if not, it stops at the start.
-        ends: whether a relaxation that started without such a finding may end with one; if not, it came apart.
+        ends: whether a relaxation may end with a larger excess than it started with; if not, it came apart.
     """
 
     find: Callable[[Evaluated, Seen], Outside | None]
@@ -187,7 +187,7 @@ def lone_atom(evaluated: Evaluated, seen: Seen) -> Outside | None:
     return Outside(
         f"{in_words(evaluated.atoms, alone)} have no neighbours; the training data hold no lone atom of {symbols}, so "
         "its energy is not a prediction (nor are cohesive energies that use it)",
-        2.0,
+        1.0 + alone.size,
         tuple(alone[:NAMED_ATOMS].tolist()),
     )
 
@@ -204,7 +204,7 @@ def dimer(evaluated: Evaluated, seen: Seen) -> Outside | None:
     names = ", ".join(sorted({pair_name(*numbers[pair]) for pair in found}))
     return Outside(
         f"{in_words(evaluated.atoms, found.ravel())} are isolated pairs; the training data hold no dimer of {names}",
-        2.0,
+        1.0 + len(found),
         tuple(found.ravel()[:NAMED_ATOMS].tolist()),
     )
 

@@ -36,7 +36,7 @@ class RelaxationGuard:
 
     def __init__(self, word: OutsideWord, start: tuple[Finding, ...], first_volume_A3: float | None = None) -> None:
         self._stops, self._first_volume_A3 = OUTSIDE[word].stops, first_volume_A3
-        self._at_start = frozenset(finding.check for finding in start)
+        self._at_start = {finding.check: finding.excess for finding in start}
         self._allowed: Mapping[str, float] = {
             finding.check: ROOM * finding.excess for finding in start if CHECKS[finding.check].recovers
         }
@@ -50,10 +50,10 @@ class RelaxationGuard:
 
         A structure that came apart has no forces left beyond the cutoff, which is no minimum of its energy.
         """
-        parts = (f for f in findings if not CHECKS[f.check].ends and f.check not in self._at_start)
+        parts = (f for f in findings if not CHECKS[f.check].ends and f.excess > self._at_start.get(f.check, 0.0))
         apart = next(parts, None)
         if apart is not None and self._stops:
-            return f"{OUTSIDE_WORDS}: the structure came apart, which is no minimum: {apart.message}; {ADVICE}"
+            return f"{OUTSIDE_WORDS}: the structure came apart, so this is no minimum ({apart.message}); {ADVICE}"
         return self._first(findings)
 
     def collapse(self, step: RelaxStep) -> str | None:

@@ -192,7 +192,7 @@ def _summary(data: RunData, elements: tuple[int, ...]) -> TrainingSetSummary:
 
     def summarise() -> TrainingSetSummary:
         pairs = zip(data.chosen(data.split.train), data.training, strict=True)
-        notify = partial(log.info, "training set: %d structures looked at")
+        notify = partial(log.info, "training set: %d structures read")
         return summarise_training_set(told(pairs, notify), elements)
 
     if data.cache is None:

@@ -53,7 +53,7 @@ def add(
         ModelNotFoundError, CheckpointError: there is no such model, or it cannot be read.
         ConfigError: the name is not valid, or is taken, or a description is not allowed.
     """
-    source = model_file(model)
+    source = model_file(Path(model) if Path(model).exists() else model)  # a folder here, before a model of that name
     loaded = checkpoint.load(source)
     name = valid_name(name or (source.resolve().parent.name if Path(model).is_dir() else Path(model).stem))
     zoo = zoo or places.user_zoo()

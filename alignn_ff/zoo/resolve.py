@@ -57,7 +57,10 @@ def find(name_or_path: str | Path) -> Found:
         _warn_of_namesake(text, path, named)
         return named
     if path.exists() and (path.suffix or not _known(text)):
-        return _at(path, text)
+        try:
+            return _at(path, text)
+        except ModelNotFoundError as error:
+            raise ModelNotFoundError(f"{error}; and {_not_found(text)}") from error
     raise ModelNotFoundError(_not_found(text))
 
 

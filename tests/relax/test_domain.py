@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,3 +140,26 @@ def test_a_structure_that_came_apart_has_not_converged(check: str) -> None:
     assert judge(RelaxationGuard("stop", ()), ended._replace(converged=False), (apart,)).reason is None
     for guard in (RelaxationGuard("stop", (apart,)), RelaxationGuard("warn", ())):
         assert judge(guard, ended, (apart,)).reason is None
+    assert judge(RelaxationGuard("stop", (apart,)), ended, (apart._replace(excess=3.0),)).reason is not None
+
+
+class Parting(AlignnCalculator):
+    """Says of every structure but the first that an atom has lost its neighbours."""
+
+    n_evaluations = 0
+
+    def calculate(self, *words: Any, **named: Any) -> None:
+        super().calculate(*words, **named)
+        self.n_evaluations += 1
+        if self.n_evaluations > 1:
+            self.findings = (Finding("lone_atom", "atom(s) 0 (Si) have no neighbours", stops=False, excess=2.0),)
+
+
+def test_a_relaxation_ends_there_as_not_converged() -> None:
+    start = bulk("Si", cubic=True)
+    start.rattle(0.02, seed=3)
+    for outside, stops in (("stop", True), ("warn", False)):
+        calculator = Parting(LINE_GRAPH_MODEL, device="cpu", dtype="float64", backend="eager")
+        result = relax(start, calculator, config=RelaxConfig(outside=outside))
+        assert (result.stopped, result.after.converged) == (stops, not stops)
+        assert ("the structure came apart" in (result.ended_by or "")) == stops

@@ -103,8 +103,9 @@ def test_the_index_chooses_records_in_every_form(tmp_path: Path, index: str, pla
 def test_an_index_without_records_or_given_twice_is_an_error(tmp_path: Path, name: str) -> None:
     write_frames(tmp_path / "cu.extxyz", copper_frames(2))
     write_records(tmp_path / "ase.db", read_records(tmp_path / "cu.extxyz"))
-    with pytest.raises(DataError, match="holds 2 records, and none that the index chooses"):
-        read_records(tmp_path / name, DataKeys(data_index=7))
+    for index in (7, slice(5, 9), slice(1, 1), slice(0, 0), slice(2, 1)):
+        with pytest.raises(DataError, match="holds 2 records, none of which the index chooses"):
+            read_records(tmp_path / name, DataKeys(data_index=index))
     with pytest.raises(DataError, match="only one of them"):
         read_records(tmp_path / f"{name}@0", DataKeys(data_index=1))
     with pytest.raises(StructureError, match="every tenth"):

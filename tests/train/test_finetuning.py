@@ -139,7 +139,7 @@ def test_of_many_structures_the_start_is_compared_with_a_part_and_says_how_far_i
     part = run(tmp_path / "part", copper, start_from=str(parent), **STILL)
     assert "energies of the start: 4 structures" in caplog.messages
     assert "energies of the start: 5 structures" not in caplog.messages
-    assert "training set: 3 structures looked at" in caplog.messages
+    assert "training set: 3 structures read" in caplog.messages
     monkeypatch.undo()
     whole = run(tmp_path / "whole", copper, start_from=str(parent), **STILL)
     errors = [result.metrics["val"]["all"]["energy_MAE_meV_per_atom"] for result in (part, whole)]

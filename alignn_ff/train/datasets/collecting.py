@@ -110,8 +110,8 @@ class Counted(Iterator[Item]):
 def none_chosen(source: Path | str, n_records: int) -> str:
     """That an index chooses nothing, in words."""
     return (
-        f"{source} holds {n_records} records, and none that the index chooses; the first is 0, the last is "
-        f"{n_records - 1} or -1, and 10:20 are ten of them"
+        f"{source} holds {n_records} {'record' if n_records == 1 else 'records'}, none of which the index chooses; the "
+        f"first is 0, the last {n_records - 1} or -1, and all are :"
     )
 
 

@@ -59,8 +59,11 @@ def _frames(path: Path, keys: DataKeys) -> Iterator[tuple[int, Labelled]]:
         for place, read in frames if keys.data_index is None else select(frames, keys.data_index):
             n_chosen += 1
             yield place, read()
-        if frames.n and not n_chosen:
-            raise DataError(none_chosen(path, frames.n))
+        if not n_chosen and keys.data_index is not None:
+            for _ in frames:  # select may have stopped before the end
+                pass
+            if frames.n:
+                raise DataError(none_chosen(path, frames.n))
     except StructureError as error:
         raise DataError(f"cannot read training data: {error}") from error
 

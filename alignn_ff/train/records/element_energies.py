@@ -96,7 +96,7 @@ def spread_over_elements(composition: Counts, energies: Array, *, most: int, eac
         return known
     taken = np.zeros(len(energies), dtype=bool)
     taken[_evenly(known, most)] = True
-    for element in np.argsort((composition[known] > 0).sum(axis=0)):
+    for element in np.argsort([np.count_nonzero(composition[known, z]) for z in range(composition.shape[1])]):
         holding = known[composition[known, element] > 0]
         missing = min(each, holding.size) - int(taken[holding].sum())
         if missing > 0:

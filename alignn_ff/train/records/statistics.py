@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 
@@ -26,7 +27,6 @@ from alignn_ff.train.records.properties import Moments, RunningMoments
 from alignn_ff.train.records.record import Record
 
 Array = NDArray[np.float64]
-
 
 NAMED_ELEMENTS: Final = 12
 """Elements of a model that a message names; of more, it does not."""
@@ -77,6 +77,12 @@ def elements_of(records: Iterable[Record]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def counts_of(atoms: Atoms, elements: Sequence[int]) -> list[int]:
+    """Number of atoms of each element."""
+    counts: list[int] = np.bincount(atoms.numbers, minlength=MAX_ELEMENT)[list(elements)].tolist()
+    return counts
+
+
 def check_covered(records: Sequence[Record], elements: Sequence[int], model: str, *, advice: str) -> None:
     """Check that a model covers all elements of some records.
 
@@ -110,10 +116,10 @@ def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tup
     moments = {kind: RunningMoments() for kind in properties()}
     forces, stress, environments = _Squares(), _Squares(), RunningEnvironments()
     largest, counts = -1.0, np.zeros(3, dtype=np.int64)
-    zero, chosen = ZeroLabels(), list(elements)
+    zero = ZeroLabels()
     for record, sample in pairs:
         zero.add(record)
-        composition.extend(np.bincount(record.atoms.numbers, minlength=MAX_ELEMENT)[chosen].tolist())
+        composition.extend(counts_of(record.atoms, elements))
         energies.append(np.nan if record.energy is None else record.energy)
         volume = volume_per_atom_A3(record.atoms)
         volumes.append(np.nan if volume is None else volume)

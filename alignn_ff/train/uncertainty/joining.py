@@ -47,7 +47,6 @@ def join_models(files: Sequence[Path], output: Path, held_out: Sequence[Record],
     parts = [checkpoint.load(file) for file in files]
     models = [part.model for part in parts if isinstance(part.model, EnergyModel)]
     _check(parts, models)
-    _warn_of_other_zeros([part.header for part in parts])
     header, model = _joined_header([part.header for part in parts]), Committee(models)
     if held_out:
         uncertainty, factor = _calibrated(header, model, held_out, device)
@@ -66,8 +65,11 @@ def _check(parts: Sequence[Checkpoint], models: Sequence[EnergyModel]) -> None:
                 raise ConfigError(f"the members of a committee have the same {what}, but these models differ in it")
 
 
-def _warn_of_other_zeros(headers: Sequence[Header]) -> None:
-    """Warn of members whose energies have different zeros, since their spread is then no uncertainty."""
+def warn_of_other_zeros(files: Sequence[Path]) -> None:
+    """Warn of models whose energies have different zeros, since their spread is then no uncertainty."""
+    headers = [checkpoint.load(file).header for file in files]
+    if len({header.elements for header in headers}) > 1:
+        return  # these are not joined
     references = np.array([header.statistics.reference_energies for header in headers])
     widest = np.ptp(references, axis=0)
     place = int(widest.argmax())

@@ -64,7 +64,7 @@ def add_to_model(
         ElementNotCoveredError: a record holds an element that the model does not cover.
     """
     header = checkpoint.load(file).header
-    advice = "give the structures that it was trained on, and others of these elements"
+    advice = "give structures of the elements that it covers"
     check_covered([*training, *held_out], header.elements, file.name, advice=advice)
     shapes = label_shapes([*training, *held_out])
     samples = [named_samples(records, header.graph, shapes) for records in (training, held_out)]
