@@ -17,6 +17,9 @@ SHAPES: Final[tuple[Shape, ...]] = ("molecule", "chain", "slab", "bulk")
 ERRORS: Final = ("force_MAE_eV_per_A", "energy_MAE_meV_per_atom", "stress_MAE_GPa")
 """Errors by which models are compared, the first one first."""
 
+FORCES_BY_SYMMETRY: Final = 1e-6
+"""Forces with smaller errors vanish by symmetry, so their errors say nothing about the model, eV/Å."""
+
 
 class KindErrors(BaseModel):
     """Errors of a model on one kind of data that it was not trained on.
@@ -42,7 +45,13 @@ class KindErrors(BaseModel):
     @property
     def error(self) -> float:
         """The first of ``ERRORS`` that is known; infinity without any."""
-        return next((self.metrics[name] for name in ERRORS if name in self.metrics), math.inf)
+        return next((self.metrics[name] for name in self._telling), math.inf)
+
+    @property
+    def _telling(self) -> tuple[str, ...]:
+        """Those of ``ERRORS`` that say something about the model."""
+        by_symmetry = self.metrics.get(ERRORS[0], math.inf) < FORCES_BY_SYMMETRY
+        return tuple(name for name in ERRORS[by_symmetry:] if name in self.metrics)
 
     def distance(self, structure: Atoms) -> tuple[int, int, float]:
         """How far a structure is: missing elements, steps between the shapes, logarithm of the ratio of volumes."""
@@ -56,7 +65,7 @@ class KindErrors(BaseModel):
 
     def in_words(self) -> str:
         """Errors on this kind, as in "0.05 eV/Å, 1.5 meV/atom on Surface (held out)"."""
-        shown = [f"{self.metrics[name]:.3g} {unit_of(name)}" for name in ERRORS if name in self.metrics]
+        shown = [f"{self.metrics[name]:.3g} {unit_of(name)}" for name in self._telling]
         structures = "structure" if self.n_structures == 1 else "structures"
         return f"{', '.join(shown)} on {self.kind} ({self.n_structures} {structures} held out)"
 

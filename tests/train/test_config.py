@@ -128,6 +128,10 @@ def test_a_learning_rate_that_undoes_the_start_is_warned_of() -> None:
     (sentence,) = advice(validate_config({"start_from": "si"}))
     assert sentence.startswith("learning_rate is 0.01, as for a training from scratch")
     assert advice(validate_config({"start_from": "si", "learning_rate": 0.001})) == ()
+    fine = {"start_from": "si", "learning_rate": 0.001, "floor_labels": "start"}
+    (sentence,) = advice(validate_config(fine))
+    assert "floor_labels (start) is not used" in sentence
+    assert advice(validate_config({**fine, "floor_structures": 100})) == ()
 
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("train_*.json"))

@@ -94,6 +94,15 @@ def test_the_nearest_kind_has_the_elements_then_the_shape_then_the_volume() -> N
     assert nearest([], bulk("Si")) is None
 
 
+def test_forces_that_vanish_by_symmetry_are_no_reason() -> None:
+    """The crystal itself "recommended" a model with 3e-08 eV/Å."""
+    metrics = {"force_MAE_eV_per_A": 3e-8, "energy_MAE_meV_per_atom": 2.5, "stress_MAE_GPa": 0.1}
+    crystal = described_kind("crystal", CRYSTALS[:1], metrics)
+    assert crystal.error == 2.5
+    assert crystal.in_words() == "2.5 meV/atom, 0.1 GPa on crystal (1 structure held out)"
+    assert described_kind("crystal", CRYSTALS[:1], {**metrics, "force_MAE_eV_per_A": 0.002}).error == 0.002
+
+
 def test_models_are_ranked_by_the_error_on_the_nearest_kind(shipped: Path) -> None:
     assert names(CRYSTALS[0]) == ["special", "wide", "apart"]
     assert names(SLABS[0]) == ["wide", "special", "apart"]

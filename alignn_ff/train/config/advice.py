@@ -57,6 +57,10 @@ RULES: Final[tuple[Rule, ...]] = (
         "three_body_cutoff ({three_body_cutoff})",
     ),
     Rule(
+        lambda config: config.floor_labels == "start" and not config.has_floor,
+        "floor_labels ({floor_labels}) is not used: the floor has no structures; floor_structures generates them",
+    ),
+    Rule(
         lambda config: config.data_parallel,
         "data_parallel is not used: torchrun --nproc-per-node N -m alignn_ff.train CONFIG.json trains on N devices",
     ),
