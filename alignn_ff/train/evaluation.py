@@ -15,6 +15,7 @@ from alignn_ff.train.datasets import DataKeys, keys_of, prepare_targets, read_re
 from alignn_ff.train.labels import properties
 from alignn_ff.train.metrics import Comparison, compare
 from alignn_ff.train.records.record import Record
+from alignn_ff.train.records.statistics import check_covered
 
 RECORDS_AT_ONCE: Final = 256
 
@@ -35,6 +36,8 @@ def evaluate_file(
         MemoryLimitError
     """
     predictor = load_predictor(name_or_path, device=device, dtype=dtype, backend=backend, limits=limits)
+    advice = "leave these out, or take another model (alignn-ff zoo list)"
+    check_covered(records, predictor.header.elements, predictor.name, advice=advice)
     return Evaluator(predictor).compare(records)
 
 

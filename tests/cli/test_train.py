@@ -104,7 +104,8 @@ def test_bad_data_are_one_message_and_exit_code_2(tmp_path, config, data, comman
 def test_eval_names_the_element_that_a_model_does_not_know(si_model_file, data, command_line: CommandLine):
     result = command_line("eval", si_model_file, data)
     assert result.code == 2
-    assert "Cu" in result.stderr
+    assert "the data hold Cu (cu.extxyz:0 and 7 more), which" in result.stderr
+    assert "tiny-si.pt does not cover: it covers Si; leave these out" in result.stderr
 
 
 def test_eval_tells_energies_of_another_zero_from_errors(
