@@ -16,6 +16,7 @@ from ase.calculators.emt import EMT
 from alignn_ff.batch import Batch, BatchConfig, Given, merge_batch, run_batch
 from alignn_ff.batch.dynamics import ManyMDConfig
 from alignn_ff.errors import ConfigError
+from alignn_ff.interrupt import Terminated
 from alignn_ff.md import MDConfig, run_md
 from tests.support.command_line import CommandLine
 
@@ -25,6 +26,7 @@ class Fresh(EMT):
 
     n_evaluations = 0
     stops_at: int | None = None
+    signal_sent = signal.SIGINT
 
     def calculate(
         self, atoms: Atoms | None = None, properties: Sequence[str] = ("energy",), changes: Sequence[str] = all_changes
@@ -32,7 +34,7 @@ class Fresh(EMT):
         super().calculate(atoms, properties, all_changes)
         Fresh.n_evaluations += 1
         if Fresh.n_evaluations == Fresh.stops_at:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), Fresh.signal_sent)
 
 
 def batch_of(folder: Path, config: ManyMDConfig, *, number: int = 1, make: type[EMT] = Fresh) -> Batch:
@@ -65,16 +67,19 @@ def test_each_temperature_and_replica_is_a_run_of_its_own(tmp_path: Path) -> Non
         assert [row["id"] for row in csv.DictReader(file)] == names
 
 
-def test_ctrl_c_ends_the_batch_and_the_run_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("sent", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_signal_ends_the_batch_and_the_run_goes_on_where_it_was(
+    sent: signal.Signals, raised: type[KeyboardInterrupt], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = ManyMDConfig(steps=30, checkpoint_every=5)
     whole = batch_of(tmp_path / "whole", config, number=2)
     run_batch(whole)
     batch = batch_of(tmp_path / "out", config, number=2)
     monkeypatch.setattr(Fresh, "stops_at", Fresh.n_evaluations + 50)  # in the second run
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(Fresh, "signal_sent", sent)
+    with pytest.raises(KeyboardInterrupt) as stopped:
         run_batch(batch)
+    assert stopped.type is raised
     assert list(records(batch)) == ["copper-0"]
     before = Fresh.n_evaluations
     assert run_batch(batch).all_done
