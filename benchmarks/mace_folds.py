@@ -30,6 +30,9 @@ from alignn_ff.train.records.split import split_records
 
 LAST_QUARTER = 0.75
 
+STAGES = {"forces first": "mace.model", "with energies": "mace_stagetwo.model"}
+"""The models that MACE writes."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="MACE on the folds of a cross-validation.")
@@ -45,15 +48,17 @@ def main() -> None:
     peer = arguments.peer_python.absolute()
     for fold in [] if arguments.table else arguments.folds:
         folder = (arguments.output / f"fold{fold}").absolute()
-        if not (folder / "predicted.extxyz").exists():
+        if not (folder / "mace_stagetwo.model").exists():
             write_fold(arguments.config, arguments.data, folder, fold=fold, n_folds=arguments.n_folds)
             train(peer, folder, epochs=arguments.epochs)
-            predict(peer, folder)
-    print("| fold | frames | E, meV/atom | F, eV/Å | S, GPa |\n|---|---|---|---|---|")
+        for model in STAGES.values():
+            predict(peer, folder, model)
+    print("| fold | stage | E, meV/atom | F, eV/Å | S, GPa |\n|---|---|---|---|---|")
     for fold in arguments.folds:
-        predicted = arguments.output / f"fold{fold}" / "predicted.extxyz"
-        if predicted.exists():
-            print(row(fold, predicted))
+        for stage, model in STAGES.items():
+            predicted = arguments.output / f"fold{fold}" / f"{model}.extxyz"
+            if predicted.exists():
+                print(f"| {fold} | {stage} {errors(predicted)}")
 
 
 def write_fold(config: Path, data: Path, folder: Path, *, fold: int, n_folds: int) -> None:
@@ -112,12 +117,14 @@ def train(peer: Path, folder: Path, *, epochs: int) -> None:
     run(peer, "mace.cli.run_train", [*words, "--stage_two", "--ema", "--restart_latest"], folder)
 
 
-def predict(peer: Path, folder: Path) -> None:
-    """The model of the last quarter on the held-out frames; renamed when whole."""
-    words = ["--configs", "held_out.extxyz", "--model", "mace_stagetwo.model", "--output", "part.extxyz"]
+def predict(peer: Path, folder: Path, model: str) -> None:
+    """A model on the held-out frames; the file is renamed when it is whole."""
+    if (folder / f"{model}.extxyz").exists():
+        return
+    words = ["--configs", "held_out.extxyz", "--model", model, "--output", "part.extxyz"]
     more = ["--compute_stress", "--device", "cpu", "--default_dtype", "float32", "--batch_size", "8"]
     run(peer, "mace.cli.eval_configs", [*words, *more], folder)
-    (folder / "part.extxyz").rename(folder / "predicted.extxyz")
+    (folder / "part.extxyz").rename(folder / f"{model}.extxyz")
 
 
 def run(peer: Path, module: str, words: list[str], folder: Path) -> None:
@@ -125,16 +132,13 @@ def run(peer: Path, module: str, words: list[str], folder: Path) -> None:
     subprocess.run([str(peer), "-m", module, *words], cwd=folder, env=environment, check=True)
 
 
-def row(fold: int, predicted: Path) -> str:
-    """Mean errors of energies over frames, and of forces and stresses over components."""
+def errors(predicted: Path) -> str:
+    """Cells of the table: mean errors of energies over frames, and of forces and stresses over components."""
     frames = read(predicted, ":")
     energies = [abs(a.info["MACE_energy"] - a.info["REF_energy"]) / len(a) for a in frames]
     forces = np.concatenate([(a.arrays["MACE_forces"] - a.arrays["REF_forces"]).ravel() for a in frames])
     stresses = [np.ravel(a.info["MACE_stress"]) - np.ravel(a.info["REF_stress"]) for a in frames]
-    return (
-        f"| {fold} | {len(frames)} | {1000 * np.mean(energies):.2f} | {np.mean(np.abs(forces)):.4f} "
-        f"| {np.mean(np.abs(stresses)) / GPa:.3f} |"
-    )
+    return f"| {1000 * np.mean(energies):.2f} | {np.mean(np.abs(forces)):.4f} | {np.mean(np.abs(stresses)) / GPa:.3f} |"
 
 
 if __name__ == "__main__":
