@@ -1,8 +1,11 @@
 """Widening a model: the same energies, forces and stress, from weights that all have a part in them."""
 
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,9 +26,21 @@ CONFIGS = {
 }
 
 
-def widen(model: Path, wide: Path, hidden: int, moments: int) -> subprocess.CompletedProcess[str]:
+def words(model: Path, wide: Path, hidden: int, moments: int) -> list[str]:
     sizes = ["--hidden-features", str(hidden), "--moment-channels", str(moments)]
-    return subprocess.run([sys.executable, str(SCRIPT), str(model), str(wide), *sizes], capture_output=True, text=True)
+    return [str(SCRIPT), str(model), str(wide), *sizes]
+
+
+@pytest.fixture
+def widen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The script, in this process."""
+
+    def run(*arguments: Any) -> None:
+        monkeypatch.setattr(sys, "argv", words(*arguments))
+        with torch.random.fork_rng(devices=[]):
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+
+    return run
 
 
 def crystal() -> Atoms:
@@ -43,19 +58,20 @@ def predictions(path: Path) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("kind", CONFIGS)
 @pytest.mark.parametrize("sizes", [(12, 6), (8, 5), (13, 4)])
-def test_the_wider_model_predicts_the_same(kind: str, sizes: tuple[int, int], tmp_path: Path) -> None:
+def test_the_wider_model_predicts_the_same(
+    kind: str, sizes: tuple[int, int], widen: Callable[..., None], tmp_path: Path
+) -> None:
     narrow, wide, header = tmp_path / "narrow.pt", tmp_path / "wide.pt", tiny_header(config=CONFIGS[kind])
     save(narrow, header, tiny_model(header).double().state_dict())
-    done = widen(narrow, wide, *sizes)
-    assert done.returncode == 0, done.stderr
+    widen(narrow, wide, *sizes)
     for found, expected in zip(predictions(wide), predictions(narrow), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
 
 
-def test_new_channels_take_part_as_soon_as_old_ones_read_them(tmp_path: Path) -> None:
+def test_new_channels_take_part_as_soon_as_old_ones_read_them(widen: Callable[..., None], tmp_path: Path) -> None:
     narrow, wide, header = tmp_path / "narrow.pt", tmp_path / "wide.pt", tiny_header(config=CONFIGS["no angles"])
     save(narrow, header, tiny_model(header).double().state_dict())
-    assert widen(narrow, wide, 12, 6).returncode == 0
+    widen(narrow, wide, 12, 6)
     before, loaded = predictions(wide)[0], load(wide)
     state = loaded.model.state_dict()
     grown = [name for name in state if name.endswith(("readout.2.weight", "invariants.out.weight"))]
@@ -69,7 +85,8 @@ def test_new_channels_take_part_as_soon_as_old_ones_read_them(tmp_path: Path) ->
 def test_a_narrower_model_is_refused(tmp_path: Path) -> None:
     narrow, header = tmp_path / "narrow.pt", tiny_header(config=CONFIGS["no angles"])
     save(narrow, header, tiny_model(header).state_dict())
-    done = widen(narrow, tmp_path / "wide.pt", 6, 4)
+    command = [sys.executable, *words(narrow, tmp_path / "wide.pt", 6, 4)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert "6 and 4 channels are asked; the model has 8 and 4" in done.stderr
     assert "Traceback" not in done.stderr
