@@ -77,7 +77,7 @@ class PotentialSubject:
 
     def calculator(self) -> Calculator:
         """See :class:`Subject`."""
-        return AlignnCalculator(self.potential)
+        return AlignnCalculator(self.potential, outside="ignore")
 
     def energies(self, structures: Sequence[Atoms]) -> FloatArray:
         """See :class:`Subject`."""
