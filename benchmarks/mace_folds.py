@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="MACE on the folds of a cross-validation.")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--peer-python", type=Path, required=True, help="interpreter that can import mace")
+    parser.add_argument("--peer-python", type=Path, default=Path(sys.executable), help="that can import mace")
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--folds", type=int, nargs="+", default=[0])
     parser.add_argument("--n-folds", type=int, default=5)

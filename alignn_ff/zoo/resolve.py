@@ -60,7 +60,11 @@ def find(name_or_path: str | Path) -> Found:
         try:
             return _at(path, text)
         except ModelNotFoundError as error:
-            raise ModelNotFoundError(f"{error}; and {_not_found(text)}") from error
+            names = [card.name for card in cards()]
+            raise ModelNotFoundError(
+                f"{error}; the zoo has no model {text!r} either, `alignn-ff zoo list` shows its models"
+                f"{nearest_name(text, names)}"
+            ) from error
     raise ModelNotFoundError(_not_found(text))
 
 

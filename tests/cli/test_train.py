@@ -24,9 +24,10 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_train_then_eval_tell_the_same_story(tmp_path, config, data, command_line: CommandLine):
+def test_train_then_eval_tell_the_same_story(tmp_path, config, data, command_line: CommandLine, caplog):
     trained = command_line("train", config, "--data", data, "--output", tmp_path / "out")
     assert trained.code == 0, trained.stderr
+    assert "outside of the training data" not in caplog.text  # the check of the model goes there on purpose
     assert "val (best model" in trained.stdout
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"learning_curve.png", "parity_energy.png", "parity_forces.png", "parity_stress.png"} <= written

@@ -8,12 +8,13 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
-from alignn_ff import AlignnCalculator, load_potential
+from alignn_ff import AlignnCalculator, checkpoint, load_potential
 from alignn_ff.errors import ModelNotFoundError
 from alignn_ff.runs import describe_model
 from alignn_ff.zoo import RETIRED, add, find, model_file, sha256_of
 from alignn_ff.zoo.published import published_models
 from tests.support.command_line import CommandLine
+from tests.support.tiny_models import tiny_header, tiny_model
 
 
 @pytest.fixture
@@ -73,6 +74,14 @@ def test_a_folder_does_not_replace_a_model_that_is_not_here(name: str, here: Pat
 def test_a_model_of_the_own_zoo_is_found_where_a_folder_has_its_name(here: Path) -> None:
     card = add("./mine", name="mine")
     assert find("mine") == (card.file, "own zoo")
+
+
+def test_what_is_added_again_is_the_folder_here_not_the_model_of_its_name(here: Path) -> None:
+    """A model that was trained again was replaced by itself."""
+    first = add("mine")
+    header = tiny_header((14,))
+    checkpoint.save(here / "mine" / "model.pt", header, tiny_model(header, seed=5).state_dict())
+    assert add("mine", overwrite=True).sha256 != first.sha256
 
 
 def test_a_name_with_dots_is_a_name(here: Path) -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol
 
 from ase import Atoms
 
@@ -11,8 +11,6 @@ from alignn_ff.errors import DataError, StructureError
 from alignn_ff.train.records.record import NO_LABELS, Array, Record
 
 log = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
 
 SHOWN: Final = 10
 """Problems that are listed one by one."""
@@ -89,22 +87,6 @@ def collected(
         raise DataError("\n".join([_all_problems(source, problems, n_parts), *advice]))
     for sentence in account.notices() if account is not None else ():
         tell(sentence)
-
-
-class Counted(Iterator[Item]):
-    """The same items, counted.
-
-    Attributes:
-        n: how many were taken.
-    """
-
-    def __init__(self, items: Iterable[Item]) -> None:
-        self._items, self.n = iter(items), 0
-
-    def __next__(self) -> Item:
-        item = next(self._items)
-        self.n += 1
-        return item
 
 
 def none_chosen(source: Path | str, n_records: int) -> str:

@@ -15,7 +15,7 @@ from ase.db.row import AtomsRow
 
 from alignn_ff.errors import DataError, StructureError
 from alignn_ff.io import Labelled, Source, check_atoms, select, unread_labels
-from alignn_ff.train.datasets.collecting import Counted, Draft, collect, collected, none_chosen
+from alignn_ff.train.datasets.collecting import Draft, collect, collected, none_chosen
 from alignn_ff.train.datasets.keys import DataKeys
 from alignn_ff.train.datasets.label_reader import Convention, LabelReader, Named
 from alignn_ff.train.records.record import Record
@@ -54,16 +54,13 @@ def iterate_frames(path: Path, keys: DataKeys, *, tell: Callable[[str], None] = 
 def _frames(path: Path, keys: DataKeys) -> Iterator[tuple[int, Labelled]]:
     """Of each chosen frame its place in the file, its structure and its results."""
     source = Source(path, format=keys.data_format, elements=keys.data_elements)
-    frames, n_chosen = Counted(enumerate(unread_labels(source))), 0
+    frames, n_chosen = enumerate(unread_labels(source)), 0
     try:
         for place, read in frames if keys.data_index is None else select(frames, keys.data_index):
             n_chosen += 1
             yield place, read()
-        if not n_chosen and keys.data_index is not None:
-            for _ in frames:  # select may have stopped before the end
-                pass
-            if frames.n:
-                raise DataError(none_chosen(path, frames.n))
+        if not n_chosen and keys.data_index is not None and (n_records := sum(1 for _ in unread_labels(source))):
+            raise DataError(none_chosen(path, n_records))
     except StructureError as error:
         raise DataError(f"cannot read training data: {error}") from error
 

@@ -6,7 +6,7 @@ structure; everything else follows from that.
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -14,6 +14,7 @@ from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 
 from alignn_ff.checkpoint import TrainingDomain
+from alignn_ff.display import elements_in_words
 from alignn_ff.domain.environments import volume_per_atom_A3
 from alignn_ff.errors import ConfigError, ElementNotCoveredError
 from alignn_ff.models import ModelStatistics
@@ -27,9 +28,6 @@ from alignn_ff.train.records.properties import Moments, RunningMoments
 from alignn_ff.train.records.record import Record
 
 Array = NDArray[np.float64]
-
-NAMED_ELEMENTS: Final = 12
-"""Elements of a model that a message names; of more, it does not."""
 
 
 class TrainingSetSummary(NamedTuple):
@@ -100,14 +98,11 @@ def check_covered(records: Sequence[Record], elements: Sequence[int], model: str
         return
     holding = [record.identifier for record in records if np.isin(record.atoms.numbers, unknown).any()]
     where = holding[0] + (f" and {len(holding) - 1} more" if len(holding) > 1 else "")
-    covered = f": it covers {_symbols(elements)}" if len(elements) <= NAMED_ELEMENTS else ""
+    foreign, covered = ([chemical_symbols[z] for z in numbers] for numbers in (unknown, elements))
     raise ElementNotCoveredError(
-        f"the data hold {_symbols(unknown)} ({where}), which {model} does not cover{covered}; {advice}"
+        f"the data hold {', '.join(foreign)} ({where}), which {model} does not cover: it covers "
+        f"{elements_in_words(covered)}; {advice}"
     )
-
-
-def _symbols(numbers: Iterable[int]) -> str:
-    return ", ".join(chemical_symbols[z] for z in numbers)
 
 
 def summarise_training_set(pairs: Iterable[tuple[Record, Sample]], elements: tuple[int, ...]) -> TrainingSetSummary:
